@@ -1,0 +1,73 @@
+# make install   .venv with everything in it, and the rebalancer command
+# make demo      the daemon in the seeded world; ARGS="--for 10m --speed 0" are passed on
+# make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
+# make lint      ruff, mypy --strict, the import contracts
+# make bench     every program in benchmarks/
+# make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := install
+.PHONY: install demo test lint bench lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+REPORTS := .reports
+FLOOR := 95
+ARGS ?=
+UPGRADE ?=
+
+# The first interpreter that is new enough and can make an environment.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+
+install: $(STAMP)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer with its venv module must be on PATH" \
+		"(Debian: apt-get install python3 python3-venv)" >&2; exit 69; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+		-r requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+		--no-build-isolation --editable .
+	touch $@
+
+demo: install
+	@$(BIN)/rebalancer demo $(ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+test: lint
+	@mkdir -p $(REPORTS)
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term \
+		--cov-report=json:$(REPORTS)/coverage.json --junit-xml=$(REPORTS)/junit.xml
+	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
+		rebalancer/core rebalancer/exchange
+
+bench: install
+	@for program in benchmarks/[!_]*.py; do \
+		test -e "$$program" || { echo "make: benchmarks/ holds no program" >&2; exit 1; }; \
+		echo "== $$program"; $(BIN)/python "$$program"; done
+
+# Registry wheels with their hashes and no address, so that any mirror serves them.
+COMPILE = $(REPORTS)/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	$(UPGRADE)
+
+lock:
+	$(PYTHON) -m venv $(REPORTS)/lock
+	$(REPORTS)/lock/bin/python -m pip install --disable-pip-version-check --quiet pip-tools
+	$(COMPILE) $(addprefix --extra=,notify postgres replay report) -o requirements.lock pyproject.toml
+	$(COMPILE) -c requirements.lock --all-extras -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(REPORTS) .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		.hypothesis dist

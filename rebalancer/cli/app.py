@@ -1,0 +1,55 @@
+"""The `rebalancer` command: gathers the groups and turns errors into exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rebalancer import __version__
+from rebalancer.cli import book, checking, pricing, replaying, running
+from rebalancer.errors import RebalancerError
+
+USAGE = 64
+USAGE_OF_TYPER = 2
+
+app = typer.Typer(
+    name="rebalancer",
+    help="Keep a crypto portfolio's net delta inside a tolerance band.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (book, checking, replaying, running, pricing):
+    group.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rebalancer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and leave."),
+    ] = False,
+) -> None:
+    """Keep a crypto portfolio's net delta inside a tolerance band."""
+
+
+def main() -> None:
+    """Run the command line; leaves the process with the code of the outcome."""
+    try:
+        app()
+    except SystemExit as left:
+        sys.exit(USAGE if left.code == USAGE_OF_TYPER else left.code)
+    except RebalancerError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe left; nothing to tell it
+        sys.exit(0)

@@ -1,0 +1,206 @@
+"""`demo` and `run`: a book in paper dress, in the seeded world, watched or left alone."""
+
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rebalancer.cli.output import default_folder, shown, table
+from rebalancer.cli.times import duration as parse_duration
+from rebalancer.cli.times import utc
+from rebalancer.errors import ConfigError, Fault, UsageError
+from rebalancer.ops.control import ControlServer
+from rebalancer.ops.log import configure
+from rebalancer.ops.terminal import LiveView
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import MarketClock, WallClock, run_market
+from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings.models import Mode
+from rebalancer.storage.sqlite import open_journal
+from rebalancer.wiring import Running, Surrounding, paper, seeded
+
+FRAME = SECOND // 10  # real ns between two drawings of the live view
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a book is to be run."""
+
+    settings: Settings
+    folder: Path  # journal and control socket
+    dress: str
+    seed: int
+    speed: float  # market seconds per real second; 0: as fast as it goes
+    duration: int | None  # ns of market time
+
+
+def demo(
+    config: Annotated[
+        Path | None, typer.Argument(help="TOML file; the demo's own when left out.")
+    ] = None,
+    length: Annotated[str, typer.Option("--for", help="Market time, e.g. 10m or 1h.")] = "1h",
+    seed: Annotated[int | None, typer.Option(help="Of the world; [market].seed.")] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, help="Market seconds a second; 0: as fast as it goes.")
+    ] = 60.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the outcome there; - is standard output.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep journal and socket there; a temporary folder.")
+    ] = None,
+) -> None:
+    """Hedge a book in a seeded market: no network, no key, nothing to set up.
+
+    Example: rebalancer demo --for 1h --seed 7 --speed 0
+    """
+    settings = load(config or _own_demo())
+    with ExitStack() as stack:
+        folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
+        number = settings.market.seed if seed is None else seed
+        wish = Wish(settings, folder, "demo", number, speed, parse_duration(length))
+        running = _run(wish)
+        outcome = _outcome(running)
+        if json_file is not None:
+            _write(json_file, outcome)
+        if json_file is None or str(json_file) != "-":
+            _summary(running, outcome)
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="TOML file.")],
+    length: Annotated[
+        str | None, typer.Option("--for", help="Stop after this long; runs until told.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder of journal and socket.")] = None,
+) -> None:
+    """Run a book as a service, on paper, until it is told to stop.
+
+    Example: rebalancer run config/paper.toml --state /var/lib/rebalancer/btc-desk
+    """
+    settings = load(config)
+    if settings.book.mode is not Mode.PAPER:
+        must = "must be paper: orders do not reach real venues in this release"
+        raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
+    folder = state or default_folder(settings.book.id)
+    wanted = None if length is None else parse_duration(length)
+    _run(Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted))
+
+
+def _own_demo() -> Path:
+    """Return the demo's configuration: of the checkout, or as installed."""
+    package = Path(__file__).resolve().parent.parent
+    places = (package.parent / "config" / "demo.toml", package / "config" / "demo.toml")
+    for place in places:
+        if place.is_file():
+            return place
+    raise UsageError("CONFIG: must be named, the demo's own is not installed")
+
+
+def _run(wish: Wish) -> Running:
+    """Run a book to its end under a market clock."""
+    instruments = resolve(wish.settings)
+    feed, prices, start = seeded(wish.settings, instruments, wish.seed)
+    clock = MarketClock(start, wish.speed)
+    watched = wish.dress == "demo" and sys.stdout.isatty()
+    with ExitStack() as stack:
+        journal = open_journal(wish.folder / "journal.sqlite")
+        stream = sys.stderr
+        if watched:  # lines and a live view do not mix
+            stream = stack.enter_context((wish.folder / "log.jsonl").open("w"))
+        log = configure(stream, clock)
+        view = stack.enter_context(LiveView(sys.stdout)) if watched else None
+
+        async def main() -> Running:
+            extra = {"seed": wish.seed, "speed": wish.speed, "duration": wish.duration}
+            around = Surrounding(clock, journal, log, feed, wish.dress, extra=extra)
+            running = paper(wish.settings, instruments, prices, around)
+            if view is not None:
+                _watch(running, view)
+            await _serve(running, wish, log)
+            return running
+
+        return run_market(clock, main())
+
+
+async def _serve(running: Running, wish: Wish, log: Any) -> None:
+    """Run the daemon with its control socket open and its signals heard."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.stop.ask)
+    control = ControlServer(wish.folder / "control.sock", running.status, log)
+    await control.start()
+    try:
+        await running.daemon.run(wish.duration)
+    finally:
+        await control.close()
+
+
+def _watch(running: Running, view: LiveView) -> None:
+    """Draw the status after a step, but no more often than an eye can follow."""
+    wall = WallClock()
+    drawn = 0
+
+    def draw(*_unused: object) -> None:
+        nonlocal drawn
+        now = wall.monotonic()
+        if now - drawn >= FRAME:
+            drawn = now
+            view.refresh(running.status.status())
+
+    running.engine.observe(draw)
+
+
+def _outcome(running: Running) -> dict[str, Any]:
+    tally = running.engine.tally
+    return {
+        "events": tally.events,
+        "hedges": tally.hedges,
+        "refusals": tally.refusals,
+        "digest": running.engine.digest,
+        "orders": running.status.orders(),
+        "status": running.status.status(),
+    }
+
+
+def _write(path: Path, told: Mapping[str, Any]) -> None:
+    text = json.dumps(told, indent=2, default=str) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
+
+
+def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
+    """Print how the book stands and what happened; the last line is for programs."""
+    status = outcome["status"]
+    typer.echo("")
+    rows = [{"underlying": name, **facts} for name, facts in status["underlyings"].items()]
+    columns = ("underlying", "price", "net_delta", "lower", "upper", "gamma", "vega", "theta")
+    table(rows, columns, f"{status['book']} at {utc(status['ts'])}, {status['state']}")
+    typer.echo("")
+    table(status["positions"], ("instrument", "quantity", "entry", "mark", "delta"), "positions")
+    tally, counters = running.engine.tally, status["counters"]
+    typer.echo("")
+    typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  unknown {tally.unknowns}")
+    for name in ("fees", "funding", "realised"):
+        told = "  ".join(f"{shown(float(v))} {k}" for k, v in counters[name].items())
+        typer.echo(f"{name:9} {told or '-'}")
+    refused = "  ".join(f"{reason} {count}" for reason, count in tally.reasons.items())
+    typer.echo(f"refused   {refused or '-'}")
+    counts = " ".join(f"{name} {outcome[name]}" for name in ("events", "hedges", "refusals"))
+    typer.echo(f"{counts} digest {outcome['digest']}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(demo)
+    app.command()(run)

@@ -1,0 +1,73 @@
+"""How commands show what they found: tables for a person, JSON for a program, one exit code."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rebalancer.errors import UsageError
+
+WHOLE = 1e6  # from it on the cents of a number are noise
+STATE_HOME = Path("~/.local/state/rebalancer")
+
+
+def emit_json(told: Any) -> None:
+    """Print JSON to standard output, one document."""
+    sys.stdout.write(json.dumps(told, indent=2, default=str) + "\n")
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
+    """Print rows under their column names; an absent value is a dash."""
+    drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        numeric = any(_is_number(row.get(column)) for row in rows)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(shown(row.get(column)) for column in columns))
+    Console(width=None if sys.stdout.isatty() else 160).print(drawn)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < WHOLE else f"{value:,.0f}"
+    return str(value)
+
+
+def state_folder(given: Path | None) -> Path:
+    """Return the folder of a running book: as given, as systemd set it, or the only one there is.
+
+    Raises:
+        UsageError: Several books have a folder and none was named.
+    """
+    if given is not None:
+        return given
+    if told := os.environ.get("STATE_DIRECTORY"):
+        return Path(told.partition(":")[0])
+    home = STATE_HOME.expanduser()
+    books = sorted(each for each in home.iterdir() if each.is_dir()) if home.is_dir() else []
+    if len(books) > 1:
+        names = ", ".join(each.name for each in books)
+        raise UsageError(f"--state must name one of the books in {home}, there are {names}")
+    return books[0] if books else home
+
+
+def default_folder(book: str) -> Path:
+    """Return where a book keeps its state when nothing else was said."""
+    told = os.environ.get("STATE_DIRECTORY")
+    return Path(told.partition(":")[0]) if told else STATE_HOME.expanduser() / book

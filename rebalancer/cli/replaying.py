@@ -1,0 +1,138 @@
+"""`replay`: recorded markets through the daemon, with a progress bar and a summary."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from rebalancer.cli.output import shown
+from rebalancer.cli.times import nanoseconds, utc
+from rebalancer.errors import UsageError
+from rebalancer.ops.log import configure
+from rebalancer.ports import Clock, Log
+from rebalancer.research.markets import Window
+from rebalancer.research.replay import Request, Summary
+from rebalancer.research.replay import replay as play
+from rebalancer.settings import load
+
+UNITS = {
+    "hedge_effectiveness": "",
+    "sampling_seconds": "s",
+    "variance_hedged": "USD²",
+    "variance_unhedged": "USD²",
+    "accounting_residual": "USD",
+    "fees": "USD",
+    "funding": "USD",
+    "turnover": "USD",
+    "max_abs_net_delta": "coins",
+    "seconds_outside_band": "s",
+}
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(help="Folder that the files of [replay] are below.")],
+    config: Annotated[Path, typer.Option(help="TOML file with a [replay] table.")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="First moment, ISO 8601 UTC, inclusive.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Last moment, ISO 8601 UTC, exclusive.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the summary there; - is standard output.")
+    ] = None,
+    steps_file: Annotated[
+        Path | None, typer.Option("--steps", help="Write every step there, CSV.")
+    ] = None,
+) -> None:
+    """Play recorded markets through the daemon and measure its hedges.
+
+    Example: rebalancer replay data --config config/replay-strangle.toml
+    --from 2026-01-28 --to 2026-02-07 --steps steps.csv
+    """
+    window = Window(
+        None if start is None else nanoseconds(start), None if end is None else nanoseconds(end)
+    )
+    if window.start is not None and window.end is not None and window.start >= window.end:
+        raise UsageError(f"--to: must be later than --from ({start}), was {end}")
+    if not folder.is_dir():
+        raise UsageError(f"FOLDER: must be a folder, was {folder}")
+    settings = load(config)
+    with _opened(steps_file) as steps, _bar() as told:
+        summary = play(Request(settings, folder, window, _log, steps, told))
+    if json_file is not None:
+        _write(json_file, summary.result)
+    if json_file is None or str(json_file) != "-":
+        _show(summary, str(config))
+
+
+def _log(clock: Clock) -> Log:
+    return configure(sys.stderr, clock, level="error")
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    with path.open("w", newline="") as file:
+        yield file
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Show how far market time has come; a bar on a terminal, nothing elsewhere."""
+    columns = (
+        TextColumn("{task.fields[now]}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(file=sys.stderr)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("replay", total=None, now="")
+
+        def told(now: int, start: int, end: int | None) -> None:
+            total = None if end is None else end - start
+            progress.update(task, completed=now - start, total=total, now=utc(now))
+
+        yield told
+
+
+def _write(path: Path, told: Mapping[str, Any]) -> None:
+    text = json.dumps(told, indent=2) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
+
+
+def _show(summary: Summary, config: str) -> None:
+    """Print what was played, what came of it, and where the profit came from."""
+    told = summary.result
+    typer.echo(f"replay of {config}")
+    for line in summary.sources:
+        typer.echo(f"  {line}")
+    for name, tally in summary.tallies.items():
+        counts = " + ".join(f"{tally[key]} {key}" for key in ("decoded", "unknown", "refused"))
+        total = tally["decoded"] + tally["unknown"] + tally["refused"]
+        typer.echo(f"  lines of {name}: {counts} = {total}")
+    for key, value in told.items():
+        if key not in ("attribution", "digest"):
+            typer.echo(f"{key:22} {shown(value):>16} {UNITS.get(key, '')}".rstrip())
+    typer.echo("profit by source, USD")
+    for key, value in told["attribution"].items():
+        typer.echo(f"  {key:20} {value:16,.2f}")
+    typer.echo(f"digest {told['digest']}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this group."""
+    app.command()(replay)

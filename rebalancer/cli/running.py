@@ -1,0 +1,169 @@
+"""Commands on a running book, through its control socket."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rebalancer.cli.output import emit_json, shown, state_folder, table
+from rebalancer.cli.times import nanoseconds
+from rebalancer.errors import UsageError
+from rebalancer.ops.client import ControlClient
+
+State = Annotated[
+    Path | None, typer.Option("--state", help="Folder of the book; its control.sock is used.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
+
+
+def _client(state: Path | None) -> ControlClient:
+    return ControlClient(state_folder(state) / "control.sock")
+
+
+def status(state: State = None, as_json: Json = False) -> None:
+    """Show the book's state and each net delta against its band.
+
+    Example: rebalancer status --state /var/lib/rebalancer/btc-desk
+    """
+    told = _client(state).call("status")
+    if as_json:
+        emit_json(told)
+        return
+    typer.echo(f"{told['book']}  {told['mode']}  {told['state']}  step {told['seq']}")
+    rows = [{"underlying": name, **facts} for name, facts in told["underlyings"].items()]
+    columns = ("underlying", "net_delta", "pending", "lower", "aim", "upper", "state")
+    table(rows, (*columns, "outside_seconds"), "")
+    for latch in told["latches"]:
+        typer.echo(f"latched: {latch}")
+    typer.echo("feeds: " + ", ".join(f"{name} {age:.1f} s" for name, age in told["feeds"].items()))
+
+
+def positions(state: State = None, as_json: Json = False) -> None:
+    """Show what is held, with entry, mark and delta.
+
+    Example: rebalancer positions --json
+    """
+    told = _client(state).call("positions")
+    if as_json:
+        emit_json(told)
+    else:
+        table(
+            told, ("instrument", "quantity", "entry", "mark", "open_profit", "delta"), "positions"
+        )
+
+
+def orders(state: State = None, as_json: Json = False) -> None:
+    """Show the orders of this start, oldest first.
+
+    Example: rebalancer orders --state /var/lib/rebalancer/btc-desk
+    """
+    told = _client(state).call("orders")
+    columns = ("client_order_id", "instrument", "quantity", "filled", "state", "evidence")
+    if as_json:
+        emit_json(told)
+    else:
+        table(told, columns, "orders")
+
+
+def why(
+    key: Annotated[str, typer.Argument(help="Client order id, step, or time (ns or ISO 8601).")],
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Explain a decision: its inputs, its band, every guard, what was sent and what came back.
+
+    Example: rebalancer why rb0000010000001hz
+    """
+    told = _client(state).call("why", key=_moment(key))
+    if told is None:
+        raise UsageError(f"why: must name an order, a step or a time of this book, was {key}")
+    if as_json:
+        emit_json(told)
+        return
+    _show_decision(told["decision"])
+    if told["order"] is not None:
+        typer.echo(f"sent      {_line(told['order'])}")
+    for event in told["events"]:
+        typer.echo(f"came back {_line(event)}")
+
+
+def _moment(key: str) -> str:
+    """Return ns for an ISO 8601 time, anything else as it is."""
+    return str(nanoseconds(key)) if "-" in key or ":" in key else key
+
+
+def _show_decision(told: dict[str, Any]) -> None:
+    verdicts = told.pop("verdicts", None) or []
+    for name, value in told.items():
+        if value is not None and name != "type":
+            typer.echo(f"{name:16} {shown(value)}")
+    table(verdicts, ("guard", "allows", "reason", "measured", "limit", "subject"), "guards")
+
+
+def _line(record: dict[str, Any]) -> str:
+    facts = (f"{name}={shown(value)}" for name, value in record.items() if value is not None)
+    return " ".join(facts)
+
+
+def _operate(verb: str, state: Path | None, reason: str, **args: bool) -> None:
+    told = _client(state).call(verb, reason=reason, **args)
+    typer.echo(f"{verb}: was {told['before']}, taken down")
+
+
+def pause(
+    state: State = None,
+    reason: Reason = "operator",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Stop protecting orders too; pages somebody.")
+    ] = False,
+) -> None:
+    """Send no new hedges until resumed.
+
+    Example: rebalancer pause --reason "venue maintenance"
+    """
+    _operate("pause", state, reason, all=everything)
+
+
+def resume(state: State = None, reason: Reason = "operator") -> None:
+    """End a pause or a reduction.
+
+    Example: rebalancer resume
+    """
+    _operate("resume", state, reason)
+
+
+def reduce(state: State = None, reason: Reason = "operator") -> None:
+    """Let only orders through that hedge by closing.
+
+    Example: rebalancer reduce --reason "low on margin"
+    """
+    _operate("reduce", state, reason)
+
+
+def kill(
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is journaled.")],
+    state: State = None,
+) -> None:
+    """Cancel own orders and let nothing pass any more; latched until armed.
+
+    Example: rebalancer kill --reason "wrong account"
+    """
+    _operate("kill", state, reason)
+
+
+def arm(
+    reason: Annotated[str, typer.Option("--reason", help="Why it is safe again.")],
+    state: State = None,
+) -> None:
+    """Clear every latch and hedge again.
+
+    Example: rebalancer arm --reason "venue confirmed the fill"
+    """
+    _operate("arm", state, reason)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (status, positions, orders, why, pause, resume, reduce, kill, arm):
+        app.command()(command)

@@ -1,0 +1,125 @@
+"""What was decided and why: intents, verdicts and the decision, with its canonical line."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from rebalancer.core.commands import Purpose
+
+
+class Action(StrEnum):
+    """What a decision does."""
+
+    HOLD = "hold"
+    ORDER = "order"
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why a decision holds, orders or is refused; why a guard caps an intent."""
+
+    # holds
+    INSIDE_BAND = "inside_band"
+    BELOW_MINIMUM = "below_minimum"
+    ORDER_IN_FLIGHT = "order_in_flight"
+    AFTER_REJECTION = "after_rejection"  # waits longer after each one in a row
+    MIN_INTERVAL = "min_interval"
+    MOVE_FILTERED = "move_filtered"
+    NO_POSITION = "no_position"
+    # orders
+    OUTSIDE_BAND = "outside_band"
+    MAX_INTERVAL = "max_interval"
+    MOVE_TRIGGERED = "move_triggered"
+    # refusals
+    NOT_ACTIVE = "not_active"
+    KILLED = "killed"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    INDEX_MISSING = "index_missing"
+    INDEX_STALE = "index_stale"
+    QUOTE_MISSING = "quote_missing"
+    QUOTE_STALE = "quote_stale"
+    QUOTE_CROSSED = "quote_crossed"
+    MARK_MISSING = "mark_missing"
+    MARK_STALE = "mark_stale"
+    OPTION_MISSING = "option_missing"
+    OPTION_STALE = "option_stale"
+    REFERENCE_MISSING = "reference_missing"
+    PRICE_OUTSIDE_COLLAR = "price_outside_collar"
+    ORDER_TOO_LARGE = "order_too_large"
+    POSITION_TOO_LARGE = "position_too_large"
+    NO_HEDGE_INSTRUMENT = "no_hedge_instrument"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one guard says of one intent."""
+
+    guard: str
+    allows: Decimal  # most of |quantity| that may pass, contracts
+    reason: Reason | None = None  # None: all of it may
+    measured: float | None = None
+    limit: float | None = None
+    subject: str = ""  # which input or instrument, where the guard looks at several
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeIntent:
+    """One order that a proposal would like to send, before any guard has seen it."""
+
+    purpose: Purpose
+    underlying: str
+    account: str
+    instrument: str
+    quantity: Decimal  # contracts, signed
+    position: Decimal  # contracts held of the instrument now, signed
+    closing: Decimal  # part of |quantity| that brings the position towards 0, contracts
+    hedging: Decimal  # part of |quantity| that lowers |net delta|, contracts
+    required: Decimal  # part that brings |net delta| back to its limit, contracts
+    delta_per_contract: float  # coins
+    price: Decimal  # worst acceptable, quote currency
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of one step for one underlying."""
+
+    sequence: int
+    ts: int  # ns
+    underlying: str
+    action: Action
+    reason: Reason
+    net_delta: float  # coins, without pending
+    pending: float  # coins, worst case of orders whose outcome is open
+    aim: float  # coins
+    lower: float  # coins, absolute edge of the band
+    upper: float
+    price: float | None = None  # index, USD per coin
+    instrument: str | None = None
+    wanted: Decimal | None = None  # contracts, signed
+    allowed: Decimal | None = None  # contracts, signed
+    limit_price: Decimal | None = None
+    client_order_id: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def canonical(decision: Decision) -> str:
+    """Return the one line that stands for a decision in a digest.
+
+    Floats are written with nine decimals: coarser than any platform's last
+    bit, finer than any lot. Two runs agree when their lines agree.
+    """
+    told = (decision.net_delta, decision.pending, decision.aim, decision.lower, decision.upper)
+    facts = (
+        decision.sequence,
+        decision.ts,
+        decision.underlying,
+        decision.action,
+        decision.reason,
+        *(f"{round(number, 9) + 0.0:.9f}" for number in told),  # + 0.0: there is one zero
+        decision.instrument or "-",
+        "-" if decision.wanted is None else decision.wanted,
+        "-" if decision.allowed is None else decision.allowed,
+        "-" if decision.limit_price is None else decision.limit_price,
+        decision.client_order_id or "-",
+    )
+    return "|".join(str(fact) for fact in facts)

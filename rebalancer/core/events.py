@@ -1,0 +1,265 @@
+"""What may happen: every input of `hedger.step`, as a frozen record.
+
+Times are nanoseconds since 1970 UTC. `ts_local` is when this machine learnt of
+it; `ts_venue` when the venue says that it was so, None where the venue tells
+no time. Quantities are signed: + is long, + is a buy.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+# --- market -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best bid and ask of an instrument; an empty side is None."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    bid: Decimal | None  # quote currency
+    bid_size: Decimal | None  # contracts
+    ask: Decimal | None
+    ask_size: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The venue's mark price of a spot pair, perpetual or future."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    price: Decimal  # USD (or a stable currency) per coin
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A venue's index price of an underlying."""
+
+    ts_local: int
+    ts_venue: int | None
+    venue: str
+    underlying: str
+    price: Decimal  # USD per coin
+
+
+@dataclass(frozen=True, slots=True)
+class OptionMark:
+    """The venue's mark of an option with the model inputs behind it."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    price: Decimal  # settle currency per coin of contract: coin if inverse, else USD
+    vol: float  # implied, per year, 0.65 is 65 %
+    forward: float  # USD per coin, for the option's expiry
+
+
+@dataclass(frozen=True, slots=True)
+class FundingRate:
+    """The rate that the next funding of a perpetual will be charged at."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    rate: float  # fraction of notional per interval; +: longs pay shorts
+    interval: int  # ns
+    next_ts: int | None  # ns; None: continuous
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A public trade: a last price, which never triggers anything."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    price: Decimal
+    quantity: Decimal  # contracts, + when the taker bought
+
+
+# --- account ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """The venue holds the order."""
+
+    ts_local: int
+    ts_venue: int | None
+    client_order_id: str
+    venue_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRejected:
+    """The venue proved that it never accepted the order."""
+
+    ts_local: int
+    ts_venue: int | None
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnknown:
+    """Nobody can say whether the venue holds the order: no answer, or one without meaning."""
+
+    ts_local: int
+    ts_venue: int | None
+    client_order_id: str
+    reason: str
+
+
+class Ending(StrEnum):
+    """How an accepted order left the book."""
+
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"  # an IOC remainder, or a time limit
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """The venue closed the order; what was filled before counts.
+
+    `filled` is the cumulative signed quantity that the venue reports, so that
+    fills still on their way are known to be missing.
+    """
+
+    ts_local: int
+    ts_venue: int | None
+    client_order_id: str
+    how: Ending
+    filled: Decimal  # contracts, signed
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNotFound:
+    """The venue answered a query: no such order. Evidence of absence, not proof."""
+
+    ts_local: int
+    ts_venue: int | None
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution on an account of ours, by our order or a foreign one."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    trade_id: str  # unique per account and instrument
+    client_order_id: str | None  # None: not one of ours
+    quantity: Decimal  # contracts, signed
+    price: Decimal  # quote currency; options: settle currency per coin
+    fee: Decimal  # > 0 paid, < 0 received
+    fee_currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPaid:
+    """Funding was booked to an account."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    payment_id: str
+    amount: Decimal  # settle currency, + received
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A session ended: the profit of a perpetual or future moved into cash at `price`."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    settlement_id: str
+    price: Decimal  # USD per coin
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A dated contract ended at `price`; its value moved into cash."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    delivery_id: str
+    price: Decimal  # settlement price of the underlying, USD per coin
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReport:
+    """What the venue says that an account holds of an instrument (or of a currency)."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    quantity: Decimal  # contracts, signed; cash: balance without open profit
+
+
+# --- the daemon itself ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; nothing else happened. Drives intervals, ages and deadlines."""
+
+    ts_local: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """A market data stream was lost or is back."""
+
+    ts_local: int
+    venue: str
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Ledger and venues were compared; `differences` names what did not agree."""
+
+    ts_local: int
+    differences: tuple[str, ...]
+
+
+class Verb(StrEnum):
+    """What an operator may ask of a running book."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    REDUCE = "reduce"
+    KILL = "kill"
+    ARM = "arm"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator's order to the daemon."""
+
+    ts_local: int
+    verb: Verb
+    reason: str
+    who: str  # user id of the peer, or the name of an internal source
+    everything: bool = False  # pause --all: stops protect proposals too
+
+
+MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade
+OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
+AccountEvent = OrderEvent | Fill | FundingPaid | Settled | Delivered | PositionReport
+DaemonEvent = Tick | FeedStatus | Reconciled | Operator
+Event = MarketEvent | AccountEvent | DaemonEvent

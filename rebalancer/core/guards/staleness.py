@@ -1,0 +1,42 @@
+"""Staleness guard: a hedge rests only on inputs that are known and young enough."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rebalancer.core.commands import Purpose
+from rebalancer.core.decision import HedgeIntent, Reason, Verdict
+
+NAME = "staleness"
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class InputAge:
+    """How old one input of a decision is."""
+
+    subject: str  # instrument, or venue:underlying of an index
+    age: int | None  # ns since it advanced; None: never told
+    limit: int  # ns
+    missing: Reason  # what to say when it was never told
+    stale: Reason  # what to say when it is too old
+    for_delta: bool = True  # False: only the order's own price rests on it
+
+
+def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
+    """Return a whole pass, or none with the first input that is missing or too old.
+
+    Protect orders that only close need no fresh delta; for them only the
+    inputs of the price count.
+    """
+    whole = abs(intent.quantity)
+    protects = intent.purpose is Purpose.PROTECT and intent.closing == whole
+    for told in inputs:
+        if protects and told.for_delta:
+            continue
+        if told.age is None:
+            return Verdict(NAME, Decimal(0), told.missing, subject=told.subject)
+        if told.age > told.limit:
+            age, limit = told.age / _SECOND, told.limit / _SECOND
+            return Verdict(NAME, Decimal(0), told.stale, age, limit, told.subject)
+    return Verdict(NAME, whole)

@@ -1,0 +1,267 @@
+"""The ledger: fills, funding and settlements become positions and cash, to the last unit.
+
+Every booking is an amount in a currency. Profit that has not yet moved into
+cash is kept as a *basis* instead of an entry price: a linear contract's basis
+is what its coins cost in USD, an inverse contract's is the coins that its USD
+bought. A basis adds up exactly where an average price would round, and it is
+the very number that the delta needs (an inverse position's dollar delta *is*
+its basis). Amounts that a division makes are rounded to 1e-12 and whatever is
+released from a basis is what leaves it, so nothing is lost between the two.
+"""
+
+from dataclasses import dataclass, field, replace
+from decimal import Context, Decimal, localcontext
+
+from rebalancer.core.events import Delivered, Fill, FundingPaid, PositionReport, Settled
+from rebalancer.core.instruments import Instrument, Kind
+
+QUANTUM = Decimal("1e-12")  # finest amount of any currency that a division may leave
+_ZERO = Decimal(0)
+_EXACT = Context(prec=60)  # wide enough that products of venue numbers never round
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What an account holds of one instrument."""
+
+    quantity: Decimal = _ZERO  # contracts, signed
+    basis: Decimal = _ZERO  # settle currency, signed like the quantity; see the module
+    hedge: Decimal = _ZERO  # part of the quantity that our own orders put there, contracts
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Positions, cash and running totals of all accounts; written by the functions below only."""
+
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)  # account, instrument
+    cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, currency
+    realised: dict[str, Decimal] = field(default_factory=dict)  # currency → profit booked
+    fees: dict[str, Decimal] = field(default_factory=dict)  # currency → paid, + is a cost
+    funding: dict[str, Decimal] = field(default_factory=dict)  # currency → received
+    seen: set[tuple[str, str, str, str]] = field(default_factory=set)  # bookings already made
+    version: int = 0  # grows with each booking
+
+    def position(self, account: str, instrument: str) -> Position:
+        """Return the position; an empty one where nothing is held."""
+        return self.positions.get((account, instrument), Position())
+
+    def balance(self, account: str, currency: str) -> Decimal:
+        """Return the cash of an account in one currency, without open profit."""
+        return self.cash.get((account, currency), _ZERO)
+
+
+def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
+    """Return the basis that `quantity` contracts have when traded at `price`.
+
+    Args:
+        instrument: The contract.
+        quantity: Contracts, signed.
+        price: Quote currency, > 0; for an inverse option coin per coin.
+
+    Returns:
+        Settle currency, signed like the quantity: coins for an inverse
+        perpetual or future (rounded to 1e-12), otherwise size x price exactly.
+    """
+    with localcontext(_EXACT):
+        if instrument.inverse and instrument.margined:
+            return (quantity * instrument.size / price).quantize(QUANTUM)
+        return quantity * instrument.size * price
+
+
+def open_profit(instrument: Instrument, position: Position, price: Decimal) -> Decimal:
+    """Return the profit of a perpetual or future that is not yet cash.
+
+    Args:
+        instrument: The contract; 0 for one that is paid in full.
+        position: Quantity and basis held.
+        price: Mark, USD per coin, > 0.
+
+    Returns:
+        Settle currency, + is a gain.
+    """
+    if not instrument.margined:
+        return _ZERO
+    now = worth(instrument, position.quantity, price)
+    with localcontext(_EXACT):
+        return position.basis - now if instrument.inverse else now - position.basis
+
+
+def entry_price(instrument: Instrument, position: Position) -> Decimal | None:
+    """Return the price at which the basis was made; None where nothing is held.
+
+    Quote currency per coin; for an inverse option coin per coin.
+    """
+    if not position.quantity or not position.basis:
+        return None
+    size = position.quantity * instrument.size
+    inverse = instrument.inverse and instrument.margined
+    return size / position.basis if inverse else position.basis / size
+
+
+def credit(ledger: Ledger, account: str, currency: str, amount: Decimal) -> None:
+    """Add `amount` to a cash balance; negative takes away."""
+    with localcontext(_EXACT):
+        ledger.cash[account, currency] = ledger.balance(account, currency) + amount
+    ledger.version += 1
+
+
+def _add(totals: dict[str, Decimal], currency: str, amount: Decimal) -> None:
+    with localcontext(_EXACT):
+        totals[currency] = totals.get(currency, _ZERO) + amount
+
+
+def _first_time(ledger: Ledger, kind: str, account: str, instrument: str, key: str) -> bool:
+    """Note a booking; False when it was made before."""
+    mark = (kind, account, instrument, key)
+    if mark in ledger.seen:
+        return False
+    ledger.seen.add(mark)
+    ledger.version += 1
+    return True
+
+
+def _release(position: Position, closed: Decimal) -> Decimal:
+    """Return the part of the basis that belongs to `closed` contracts (sign of the position)."""
+    if closed == position.quantity:
+        return position.basis
+    with localcontext(_EXACT):
+        return (position.basis * closed / position.quantity).quantize(QUANTUM)
+
+
+def _keep(ledger: Ledger, account: str, instrument: str, position: Position) -> None:
+    if position.quantity or position.hedge:
+        ledger.positions[account, instrument] = position
+    else:
+        ledger.positions.pop((account, instrument), None)
+
+
+def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool) -> bool:
+    """Book one execution: position, premium or realised profit, and fee.
+
+    Args:
+        ledger: Is written.
+        fill: The execution; keyed by account, instrument and trade id.
+        instrument: Contract of the fill.
+        ours: Whether an order of ours made it, so that it counts as hedge.
+
+    Returns:
+        False when this fill was booked before and nothing changed.
+    """
+    if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):
+        return False
+    before = ledger.position(fill.account, fill.instrument)
+    turned = before.quantity * fill.quantity < 0
+    closing = min(abs(fill.quantity), abs(before.quantity)) if turned else _ZERO
+    closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
+    released = _release(before, closed) if closing else _ZERO
+    proceeds = worth(instrument, closed, fill.price)
+    traded = worth(instrument, fill.quantity, fill.price)
+    with localcontext(_EXACT):
+        profit = proceeds - released
+        if instrument.inverse and instrument.margined:
+            profit = -profit
+        after = Position(
+            quantity=before.quantity + fill.quantity,
+            # What opened is the trade without what closed: rounding the two by
+            # themselves would lose a unit where a fill turns a position over.
+            basis=before.basis - released + traded + proceeds,
+            hedge=before.hedge + (fill.quantity if ours else _ZERO),
+        )
+    _keep(ledger, fill.account, fill.instrument, after)
+    if instrument.margined:
+        credit(ledger, fill.account, instrument.settle, profit)
+    else:
+        credit(ledger, fill.account, instrument.settle, -traded)
+    credit(ledger, fill.account, fill.fee_currency, -fill.fee)
+    _add(ledger.realised, instrument.settle, profit)
+    _add(ledger.fees, fill.fee_currency, fill.fee)
+    return True
+
+
+def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
+    """Book a funding payment; False when it was booked before."""
+    if not _first_time(ledger, "funding", paid.account, paid.instrument, paid.payment_id):
+        return False
+    credit(ledger, paid.account, paid.currency, paid.amount)
+    _add(ledger.funding, paid.currency, paid.amount)
+    return True
+
+
+def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) -> bool:
+    """Move open profit into cash at the settlement price; False when booked before.
+
+    Neither equity nor delta changes: what leaves the basis arrives as cash.
+    """
+    key = settled.settlement_id
+    if not _first_time(ledger, "settlement", settled.account, settled.instrument, key):
+        return False
+    if not instrument.margined:
+        return True  # what is paid in full has no open profit to move
+    before = ledger.position(settled.account, settled.instrument)
+    profit = open_profit(instrument, before, settled.price)
+    after = replace(before, basis=worth(instrument, before.quantity, settled.price))
+    _keep(ledger, settled.account, settled.instrument, after)
+    credit(ledger, settled.account, instrument.settle, profit)
+    _add(ledger.realised, instrument.settle, profit)
+    return True
+
+
+def payoff(instrument: Instrument, price: Decimal) -> Decimal:
+    """Return what one contract of an option pays at its settlement price.
+
+    Settle currency, >= 0: coins (rounded to 1e-12) if inverse, else USD.
+    """
+    strike = instrument.strike if instrument.strike is not None else _ZERO
+    with localcontext(_EXACT):
+        inside = max(instrument.sign * (price - strike), _ZERO) * instrument.size
+        return (inside / price).quantize(QUANTUM) if instrument.inverse else inside
+
+
+def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> bool:
+    """End a dated contract at its settlement price; False when booked before."""
+    if not _first_time(ledger, "delivery", ended.account, ended.instrument, ended.delivery_id):
+        return False
+    before = ledger.position(ended.account, ended.instrument)
+    if instrument.kind is Kind.OPTION:
+        with localcontext(_EXACT):
+            value = before.quantity * payoff(instrument, ended.price)
+            profit = value - before.basis
+    else:
+        value = profit = open_profit(instrument, before, ended.price)
+    ledger.positions.pop((ended.account, ended.instrument), None)
+    credit(ledger, ended.account, instrument.settle, value)
+    _add(ledger.realised, instrument.settle, profit)
+    return True
+
+
+def adopt(
+    ledger: Ledger,
+    report: PositionReport,
+    instrument: Instrument,
+    price: Decimal,
+    *,
+    hedge: bool = False,
+) -> None:
+    """Take a reported quantity as the truth, entered at `price`.
+
+    For a book's first positions and for what an operator adopted; never for a
+    difference that nobody has explained.
+
+    Args:
+        ledger: Is written.
+        report: What is held; for cash the balance.
+        instrument: Contract of the report.
+        price: Entry, quote currency; cash needs none.
+        hedge: Whether all of it counts as put there by hedging, or none.
+    """
+    if instrument.kind is Kind.CASH:
+        held = ledger.balance(report.account, instrument.settle)
+        credit(ledger, report.account, instrument.settle, report.quantity - held)
+        return
+    after = Position(
+        quantity=report.quantity,
+        basis=worth(instrument, report.quantity, price),
+        hedge=report.quantity if hedge else _ZERO,
+    )
+    _keep(ledger, report.account, report.instrument, after)
+    ledger.version += 1

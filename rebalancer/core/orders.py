@@ -1,0 +1,232 @@
+"""The life of an order as a table: what may follow what, and what its evidence was.
+
+    INTENT → SENDING → ACKED | REJECTED | UNKNOWN → PARTIAL → FILLED | CANCELED | EXPIRED | ABSENT
+
+An order whose outcome nobody has proved stays *open*: it blocks its underlying
+and its whole rest counts as pending. Only a venue's word ends an order; time
+never does. A fill for an order that was already over is booked all the same
+and *resurrects* it: somebody was wrong, so a person must look.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from rebalancer.core.commands import Submit, TimeInForce
+from rebalancer.core.events import (
+    Ending,
+    Fill,
+    OrderAccepted,
+    OrderEnded,
+    OrderEvent,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+)
+from rebalancer.core.params import OrderParams
+
+_ZERO = Decimal(0)
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    INTENT = "intent"  # on disk, not yet on the wire
+    SENDING = "sending"
+    ACKED = "acked"
+    UNKNOWN = "unknown"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    ABSENT = "absent"  # proved never to have reached the venue
+
+
+class Stimulus(StrEnum):
+    """What can happen to an order."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    LOST = "lost"
+    PART_FILLED = "part_filled"
+    ALL_FILLED = "all_filled"
+    ENDED_FILLED = "ended_filled"
+    ENDED_CANCELED = "ended_canceled"
+    ENDED_EXPIRED = "ended_expired"
+    PROVED_ABSENT = "proved_absent"
+
+
+S, T = OrderState, Stimulus
+TERMINAL = frozenset({S.REJECTED, S.FILLED, S.CANCELED, S.EXPIRED, S.ABSENT})
+_LIVE = (S.SENDING, S.ACKED, S.UNKNOWN, S.PARTIAL)
+
+TRANSITIONS: dict[tuple[OrderState, Stimulus], OrderState] = {
+    (S.INTENT, T.SENT): S.SENDING,
+    (S.SENDING, T.ACCEPTED): S.ACKED,
+    (S.UNKNOWN, T.ACCEPTED): S.ACKED,  # a query found it
+    (S.SENDING, T.REFUSED): S.REJECTED,
+    (S.UNKNOWN, T.REFUSED): S.REJECTED,  # the answer came after all
+    (S.SENDING, T.LOST): S.UNKNOWN,
+    (S.UNKNOWN, T.PROVED_ABSENT): S.ABSENT,
+    **{(state, T.PART_FILLED): S.PARTIAL for state in _LIVE},
+    **{(state, T.ALL_FILLED): S.FILLED for state in _LIVE},
+    **{(state, T.ENDED_FILLED): S.FILLED for state in _LIVE},
+    **{(state, T.ENDED_CANCELED): S.CANCELED for state in _LIVE},
+    **{(state, T.ENDED_EXPIRED): S.EXPIRED for state in _LIVE},
+}
+"""Whatever is not listed changes nothing: late, doubled and reordered news is harmless."""
+
+_ENDINGS = {
+    Ending.FILLED: T.ENDED_FILLED,
+    Ending.CANCELED: T.ENDED_CANCELED,
+    Ending.EXPIRED: T.ENDED_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of ours and all that is known of it."""
+
+    submit: Submit
+    state: OrderState
+    sent_at: int  # ns, when the intent was made
+    delta_per_contract: float  # coins, at the time of the intent
+    filled: Decimal = _ZERO  # contracts, signed, from fills
+    reported: Decimal | None = None  # contracts, signed: the venue's own total at its end
+    venue_order_id: str | None = None
+    unknown_since: int | None = None  # ns
+    not_found: int = 0  # answers "no such order" since it became unknown
+    first_not_found: int | None = None  # ns
+    last_not_found: int | None = None  # ns
+    asked_at: int | None = None  # ns of the last query
+    evidence: str = "intent"  # what the present state rests on
+
+    @property
+    def open(self) -> bool:
+        """Whether the outcome is not yet whole: alive, unknown, or fills still missing."""
+        if self.state not in TERMINAL:
+            return True
+        return self.reported is not None and abs(self.filled) < abs(self.reported)
+
+    @property
+    def rest(self) -> Decimal:
+        """Contracts that may still be filled, signed; 0 when the order is over."""
+        if self.state not in TERMINAL:
+            return self.submit.quantity - self.filled
+        return self.reported - self.filled if self.open and self.reported is not None else _ZERO
+
+
+def advance(order: Order, stimulus: Stimulus, evidence: str) -> Order:
+    """Return the order after `stimulus`; the same order where the table knows no step."""
+    state = TRANSITIONS.get((order.state, stimulus))
+    return order if state is None else replace(order, state=state, evidence=evidence)
+
+
+def note(order: Order, event: OrderEvent) -> Order:
+    """Return the order after what a venue (or nobody) said of it."""
+    match event:
+        case OrderAccepted():
+            known = replace(order, venue_order_id=event.venue_order_id)
+            return _found(advance(known, T.ACCEPTED, f"accepted as {event.venue_order_id}"))
+        case OrderRejected():
+            return advance(order, T.REFUSED, f"rejected: {event.reason}")
+        case OrderUnknown():
+            lost = advance(order, T.LOST, f"unknown: {event.reason}")
+            newly = lost.state is S.UNKNOWN and lost.unknown_since is None
+            return replace(lost, unknown_since=event.ts_local) if newly else lost
+        case OrderEnded():
+            if order.state in TERMINAL and order.reported is not None:
+                return order  # told before
+            told = replace(order, reported=event.filled)
+            return advance(told, _ENDINGS[event.how], f"ended: {event.how}")
+        case OrderNotFound():
+            if order.state is not S.UNKNOWN:
+                return order
+            first = event.ts_local if order.first_not_found is None else order.first_not_found
+            return replace(
+                order,
+                not_found=order.not_found + 1,
+                first_not_found=first,
+                last_not_found=event.ts_local,
+            )
+
+
+def _found(order: Order) -> Order:
+    return replace(
+        order, unknown_since=None, not_found=0, first_not_found=None, last_not_found=None
+    )
+
+
+def filled(order: Order, fill: Fill) -> Order:
+    """Return the order after a fill that was new to the ledger."""
+    total = order.filled + fill.quantity
+    whole = abs(total) >= abs(order.submit.quantity)
+    after = replace(order, filled=total)
+    return advance(after, T.ALL_FILLED if whole else T.PART_FILLED, f"fill {fill.trade_id}")
+
+
+def overfills(order: Order, fill: Fill) -> bool:
+    """Whether a fill brings the total above what was ordered."""
+    return abs(order.filled + fill.quantity) > abs(order.submit.quantity)
+
+
+def resurrects(order: Order, event: Fill | OrderEvent) -> bool:
+    """Whether news contradicts the end that was believed of its order.
+
+    A fill beyond what the end reported does; for an order that is thought
+    never to have reached the venue, so does any word that the venue had it.
+    """
+    if order.state not in TERMINAL:
+        return False
+    never = order.state in (S.REJECTED, S.ABSENT)
+    match event:
+        case Fill():
+            believed = order.submit.quantity if order.state is S.FILLED else order.reported
+            total = order.filled + event.quantity
+            return abs(total) > abs(believed if believed is not None else _ZERO)
+        case OrderAccepted():
+            return never
+        case OrderEnded():
+            return never and order.reported is None and event.filled != 0
+        case _:
+            return False
+
+
+def proved_absent(order: Order, params: OrderParams) -> bool:
+    """Whether the answers "no such order" suffice: enough of them, far enough apart."""
+    first, last = order.first_not_found, order.last_not_found
+    if order.state is not S.UNKNOWN or first is None or last is None:
+        return False
+    return order.not_found >= params.absent_answers and last - first >= params.absent_after
+
+
+def overdue(order: Order, ts: int, params: OrderParams) -> bool:
+    """Whether nobody answered for the order in time, so that its outcome is unknown."""
+    return order.state is S.SENDING and ts - order.sent_at >= params.timeout
+
+
+def unproven(order: Order, ts: int, params: OrderParams) -> bool:
+    """Whether an outcome stays open for so long that a person must find it.
+
+    What may rest on the book may be open for long; what may not has its
+    deadline even when the venue accepted it and then fell silent.
+    """
+    if not order.open:
+        return False
+    rests = order.submit.time_in_force is not TimeInForce.IOC and order.state not in TERMINAL
+    since = order.unknown_since
+    if since is None:
+        if rests:
+            return False
+        since = order.sent_at
+    return ts - since >= params.unknown_halt
+
+
+def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
+    """Whether the venue should be asked: unknown, or silent for longer than the timeout."""
+    silent = order.open and ts - order.sent_at >= params.timeout
+    pause = params.absent_after // (params.absent_answers + 1)
+    rested = order.asked_at is None or ts - order.asked_at >= pause
+    return (order.state is S.UNKNOWN or silent) and rested

@@ -1,0 +1,103 @@
+"""The settings that the core decides by, validated and frozen; no defaults live here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Numeraire(StrEnum):
+    """What the book protects: its worth in dollars, or in coins."""
+
+    USD = "usd"
+    COIN = "coin"
+
+
+class BandKind(StrEnum):
+    """How the width of a band is found."""
+
+    FIXED = "fixed"  # coins around the aim
+    PERCENT = "percent"  # fraction of gross delta around the aim
+
+
+@dataclass(frozen=True, slots=True)
+class BandParams:
+    """A tolerance band and when it may act."""
+
+    kind: BandKind
+    lower: float  # coins or fraction of gross, relative to the aim, <= 0
+    upper: float  # same, >= 0
+    reset: float  # 0: to the nearest edge, 1: to the aim
+    min_interval: int | None = None  # ns between two hedges
+    max_interval: int | None = None  # ns after which a hedge to the aim is due inside the band
+    move_trigger: float | None = None  # fraction of price since the last hedge that makes one due
+    move_filter: float | None = None  # no hedge unless the price moved this fraction …
+    move_window: int | None = None  # … within this many ns
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlyingLimits:
+    """Caps of one underlying, coins."""
+
+    order: float
+    position: float
+    net_delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlyingParams:
+    """How one underlying is hedged."""
+
+    name: str
+    numeraire: Numeraire
+    target: float  # coins
+    coverage: float  # 0 … 1.5
+    hedge_buy: tuple[str, ...]  # instruments to buy, best first
+    hedge_sell: tuple[str, ...]  # instruments to sell, best first
+    band: BandParams
+    limits: UnderlyingLimits
+    include: tuple[str, ...] = ("*",)  # patterns of instrument ids in scope
+    exclude: tuple[str, ...] = ()  # patterns taken out again
+
+
+@dataclass(frozen=True, slots=True)
+class StalenessParams:
+    """Oldest age of each input that a decision may rest on, ns."""
+
+    quote: int  # top of book of the hedge instrument
+    index: int
+    mark: int  # of held perpetuals, futures and spot pairs
+    option: int  # vol and forward of held options
+
+
+@dataclass(frozen=True, slots=True)
+class CollarParams:
+    """How far from an independent reference an order may trade."""
+
+    width: float  # fraction of the reference price, > 0
+    protect_factor: float = 3.0  # wider for protect orders
+
+
+@dataclass(frozen=True, slots=True)
+class OrderParams:
+    """Deadlines of an order."""
+
+    timeout: int  # ns without an answer until the outcome is unknown
+    max_decision_age: int  # ns from decision to send
+    absent_after: int  # ns that not-found answers must span
+    absent_answers: int  # not-found answers needed
+    unknown_halt: int  # ns until an unproven outcome halts the underlying
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """All that `hedger.step` is told once and never changes while a book runs."""
+
+    book: str
+    accounts: tuple[str, ...]  # venue keys, in the order of the configuration
+    epoch: int  # start counter of this book, part of every client order id
+    underlyings: Mapping[str, UnderlyingParams]
+    staleness: StalenessParams
+    collar: CollarParams
+    orders: OrderParams
+    unhedged_alert: int  # ns outside the band until a person is woken
+    cash_underlying: Mapping[str, str]  # cash instrument id → underlying it belongs to (coin books)

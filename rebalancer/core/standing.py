@@ -1,0 +1,87 @@
+"""Where a book stands: how far its start has come, what the operator asked, what is latched.
+
+Three things that must not overwrite one another. A resume lifts a pause but
+does not make up for a reconciliation that was never done, and no order of the
+operator's but `arm` lifts a halt. What holds is the strictest of the three.
+"""
+
+from dataclasses import dataclass, field
+
+from rebalancer.core.events import Operator, Verb
+from rebalancer.core.guards.trading_state import TradingState, stricter
+
+_ASKED = (TradingState.PAUSED, TradingState.REDUCING)
+
+
+@dataclass(slots=True)
+class Standing:
+    """The trading state of one book; written by the functions below only."""
+
+    phase: TradingState = TradingState.STARTING  # set by the daemon and by reconciliations
+    asked: TradingState = TradingState.ACTIVE  # set by the operator
+    latched: bool = False
+    killed: bool = False
+    sealed: bool = False  # pause --all
+    reason: str = "starting"  # of the latest change
+    halted: dict[str, str] = field(default_factory=dict)  # underlying → why
+
+    @property
+    def mode(self) -> TradingState:
+        """State of the whole book."""
+        return TradingState.HALTED if self.latched else stricter(self.phase, self.asked)
+
+    def mode_of(self, underlying: str) -> TradingState:
+        """Return the stricter of the book's state and the underlying's."""
+        own = TradingState.HALTED if underlying in self.halted else TradingState.ACTIVE
+        return stricter(self.mode, own)
+
+
+def move(standing: Standing, mode: TradingState, reason: str) -> None:
+    """Move the book to another state; a latched halt is not undone here."""
+    if standing.latched:
+        return
+    standing.reason = reason
+    if mode is TradingState.HALTED:
+        standing.latched = True
+    elif mode in _ASKED:
+        standing.asked = mode
+    else:
+        standing.phase = mode
+
+
+def differed(standing: Standing, reason: str) -> None:
+    """Halt until an operator arms; then only a reconciliation that agrees reactivates."""
+    if standing.phase is TradingState.ACTIVE:
+        standing.phase = TradingState.RECONCILING
+    move(standing, TradingState.HALTED, reason)
+
+
+def agreed(standing: Standing) -> None:
+    """Take note that ledger and venues agree: a start is complete."""
+    if standing.phase in (TradingState.STARTING, TradingState.RECONCILING):
+        standing.phase = TradingState.ACTIVE
+        if not standing.latched:
+            standing.reason = "reconciled"
+
+
+def operate(standing: Standing, event: Operator) -> None:
+    """Do what an operator asks."""
+    match event.verb:
+        case Verb.KILL:
+            standing.latched = standing.killed = True
+            standing.reason = event.reason
+        case Verb.ARM:
+            standing.latched = standing.killed = standing.sealed = False
+            standing.asked = TradingState.ACTIVE
+            standing.halted.clear()
+            standing.reason = event.reason
+        case Verb.PAUSE:
+            move(standing, TradingState.PAUSED, event.reason)
+            standing.sealed = event.everything
+        case Verb.REDUCE:
+            move(standing, TradingState.REDUCING, event.reason)
+            standing.sealed = False
+        case Verb.RESUME:
+            standing.sealed = False
+            if not standing.latched:
+                standing.asked, standing.reason = TradingState.ACTIVE, event.reason

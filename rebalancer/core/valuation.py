@@ -1,0 +1,101 @@
+"""What held options and futures are valued by: vol and carry, and the books compiled with them.
+
+Carry is forward (or mark) ÷ index at the moment that the venue told it; from
+then on the forward moves in proportion to the index. What was told before any
+index waits for the first one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rebalancer.core.events import Index, Mark, OptionMark
+from rebalancer.core.exposure import Book, Holding, OptionInput, compile_book
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.params import UnderlyingParams
+
+
+@dataclass(slots=True)
+class _Compiled:
+    book: Book
+    version: int  # of the ledger
+    rows: Mapping[str, tuple[int, ...]]  # option id → lines
+
+
+@dataclass(slots=True)
+class Valuation:
+    """Inputs by instrument and books by underlying; written by the functions below only."""
+
+    options: dict[str, OptionInput] = field(default_factory=dict)
+    carries: dict[str, float] = field(default_factory=dict)  # mark ÷ index of dated futures
+    waiting: dict[str, dict[str, OptionMark | Mark]] = field(default_factory=dict)
+    compiled: dict[str, _Compiled] = field(default_factory=dict)
+
+
+def take(
+    valuation: Valuation, event: OptionMark | Mark, instrument: Instrument, index: Index | None
+) -> None:
+    """Write down what an option or a dated future is valued by.
+
+    Args:
+        valuation: Is written.
+        event: The venue's mark.
+        instrument: What it is of.
+        index: Of its underlying; None: nobody told one yet.
+    """
+    if isinstance(event, Mark) and instrument.kind is not Kind.FUTURE:
+        return
+    if index is None:
+        valuation.waiting.setdefault(instrument.underlying, {})[event.instrument] = event
+    elif isinstance(event, Mark):
+        valuation.carries[event.instrument] = float(event.price) / float(index.price)
+        if instrument.id in _users(valuation, instrument):
+            del valuation.compiled[instrument.underlying]
+    else:
+        told = OptionInput(event.vol, event.forward / float(index.price))
+        valuation.options[event.instrument] = told
+        _refresh(valuation, instrument, told)
+
+
+def _users(valuation: Valuation, instrument: Instrument) -> tuple[str, ...]:
+    """Return what a compiled book holds without curvature, or misses."""
+    compiled = valuation.compiled.get(instrument.underlying)
+    return () if compiled is None else (*compiled.book.linear.ids, *compiled.book.missing)
+
+
+def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) -> None:
+    """Bring a compiled book up to date with one option's input, in place where it can be."""
+    compiled = valuation.compiled.get(instrument.underlying)
+    if compiled is None:
+        return
+    for row in compiled.rows.get(instrument.id, ()):
+        compiled.book.options.vol[row] = told.vol
+        compiled.book.options.carry[row] = told.carry
+    if instrument.id in compiled.book.missing:
+        del valuation.compiled[instrument.underlying]
+
+
+def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
+    """Let what was told before the first index take effect."""
+    for name, waited in valuation.waiting.pop(event.underlying, {}).items():
+        take(valuation, waited, instruments[name], event)
+
+
+def book(
+    valuation: Valuation, params: UnderlyingParams, version: int, holdings: Iterable[Holding]
+) -> Book:
+    """Return the compiled holdings of an underlying.
+
+    Args:
+        valuation: Keeps the book until a booking or an input changes it.
+        params: The underlying.
+        version: Of the ledger that the holdings are read from.
+        holdings: Read only when the book has to be compiled anew.
+    """
+    known = valuation.compiled.get(params.name)
+    if known is None or known.version != version:
+        made = compile_book(params, holdings, valuation.options, valuation.carries)
+        rows: dict[str, tuple[int, ...]] = {}
+        for row, name in enumerate(made.options.ids):
+            rows[name] = (*rows.get(name, ()), row)
+        known = valuation.compiled[params.name] = _Compiled(made, version, rows)
+    return known.book

@@ -1,0 +1,108 @@
+"""The watch: what must not go on in silence.
+
+A gap that stays unhedged, or a delta that nobody can know, wakes a person
+after a minute, whatever the cause. An order whose outcome stays open is asked
+after until the venue proves it, and halts its underlying when it does not.
+"""
+
+from collections.abc import Iterable
+
+from rebalancer.core import orders, quotes
+from rebalancer.core.band import Band
+from rebalancer.core.commands import Alert, Query, Severity
+from rebalancer.core.decision import Decision, Reason
+from rebalancer.core.events import Index, Mark, OptionMark
+from rebalancer.core.guards.staleness import InputAge
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.params import Params, UnderlyingParams
+from rebalancer.core.state import State
+
+_SECOND = 1_000_000_000
+
+
+def delta_inputs(state: State, params: Params, own: UnderlyingParams) -> Iterable[InputAge]:
+    """Yield the age of everything that the delta rests on: index, option marks, future marks."""
+    index = state.index(own.name)
+    subject = "" if index is None else f"{index.venue}:{index.underlying}"
+    yield InputAge(
+        subject or own.name,
+        quotes.age(state.markets, Index, subject, state.now),
+        params.staleness.index,
+        Reason.INDEX_MISSING,
+        Reason.INDEX_STALE,
+    )
+    book = state.book(own.name)
+    for name in (*book.missing, *book.options.ids, *book.linear.ids):
+        instrument = state.instruments.get(name)  # None: a cash balance
+        if instrument is not None and instrument.kind in (Kind.OPTION, Kind.FUTURE):
+            yield _told(state, params, instrument, known=name not in book.missing)
+
+
+def _told(state: State, params: Params, instrument: Instrument, *, known: bool) -> InputAge:
+    """Return the age of what a held option or future is valued by."""
+    name, limits = instrument.id, params.staleness
+    if instrument.kind is Kind.OPTION:
+        age = quotes.age(state.markets, OptionMark, name, state.now) if known else None
+        return InputAge(name, age, limits.option, Reason.OPTION_MISSING, Reason.OPTION_STALE)
+    age = quotes.age(state.markets, Mark, name, state.now) if known else None
+    return InputAge(name, age, limits.mark, Reason.MARK_MISSING, Reason.MARK_STALE)
+
+
+def unhedged(state: State, params: Params, decision: Decision, *, told: bool) -> Iterable[Alert]:
+    """Yield an alert when a gap stays open, or its size unknown, for too long.
+
+    What the venue's smallest order cannot close is no gap.
+
+    Args:
+        state: Remembers since when.
+        params: How long is too long.
+        decision: The latest of this underlying.
+        told: Whether the inputs' ages are looked at too (once a tick of the clock).
+    """
+    memory, now = state.memory[decision.underlying], state.now
+    band = Band(decision.aim, decision.lower, decision.upper)
+    small = decision.reason is Reason.BELOW_MINIMUM
+    inside = decision.price is not None and (small or band.contains(decision.net_delta))
+    memory.outside_since = None if inside else memory.outside_since or now
+    blind: tuple[str, ...] = ()
+    if told:
+        inputs = delta_inputs(state, params, params.underlyings[decision.underlying])
+        blind = tuple(i.subject for i in inputs if i.age is None or i.age > i.limit)
+        memory.blind_since = (memory.blind_since or now) if blind else None
+    since = min(filter(None, (memory.outside_since, memory.blind_since)), default=None)
+    if since is None and memory.alerted:
+        memory.alerted = False
+        text = "inside the band again, every input known"
+        yield Alert(Severity.INFO, "delta.restored", decision.underlying, text)
+    if since is not None and not memory.alerted and now - since >= params.unhedged_alert:
+        memory.alerted = True
+        text = _gap(decision, now - since, blind)
+        yield Alert(Severity.ERROR, "delta.unhedged", decision.underlying, text)
+
+
+def _gap(decision: Decision, lasting: int, blind: tuple[str, ...]) -> str:
+    """Say what is open: the inputs that nobody knows, else the gap."""
+    if blind:
+        what = f"net delta is unknown: {', '.join(blind[:3])} missing or too old"
+    else:
+        band = f"{decision.lower:.4f} … {decision.upper:.4f} {decision.underlying}"
+        what = f"net delta {decision.net_delta:.4f} is outside {band} ({decision.reason})"
+    return f"{what}, for {lasting // _SECOND} s; see `why {decision.sequence}`"
+
+
+def chase(state: State, params: Params) -> Iterable[Query | Alert]:
+    """Yield queries for orders open too long, and an alert for what stays unproven."""
+    for waiting in state.open_orders():
+        silent = orders.overdue(waiting, state.now, params.orders)
+        order = state.lost(waiting) if silent else waiting
+        told = order.submit
+        if orders.due_for_query(order, state.now, params.orders):
+            state.asked(order)
+            yield Query(told.client_order_id, told.account, told.instrument)
+        if orders.unproven(order, state.now, params.orders) and (
+            told.underlying not in state.halted
+        ):
+            waited = params.orders.unknown_halt // _SECOND
+            text = f"{told.client_order_id} unproven for {waited} s; find it at the venue, then arm"
+            state.halt(told.underlying, text)
+            yield Alert(Severity.ERROR, "order.unproven", told.underlying, text)

@@ -1,0 +1,47 @@
+"""A model of an exchange: pure, deterministic, exact to the last unit. It is the oracle.
+
+Paper trading fills its orders here, loopback servers speak for it, and
+simulations judge the daemon by it. So it shares nothing with what it judges
+but the record `rebalancer.core.instruments.Instrument` and the tree of errors:
+its contract maths, its books of account and its rounding are its own.
+
+One `Exchange` (exchange) is one venue with several accounts. Everything that
+happens is told to it with a time, ns since 1970 UTC, that never runs back;
+every such call answers with the `Record`s (records) that it caused, in order.
+The same calls give the same records. It knows no latency, no chance and no
+connection: who needs them puts them in front of it.
+
+    exchange     the facade, and with orders and records all that callers need
+    statements   what an account can read: position, equity; the proof that nothing is lost
+    matching     the life of an order: takes, rests, ends
+    admission    why an order is rejected
+    clearing     what a fill, a settlement and a delivery do to accounts
+    funding      payments between longs and shorts, by stamp or continuous
+    state        all that the venue knows
+    accounts     cash and holdings, and the house: counterparty of every fill
+    book         displayed depth, and the walk through it
+    fees         what a fill costs
+    contracts    what a contract is worth
+    records      what the venue reports
+    orders       `Order`, what an account asks for
+    exact        Decimal arithmetic that refuses to lose a digit
+
+Each module imports only from those below it.
+
+**Matching.** An order meets the book that is displayed when it arrives and eats
+of it until the next book replaces it. Accounts trade with that book and not
+with one another. What rests fills as a maker at its own price, when the
+opposite side is quoted at or through that price, when a print goes through it,
+or when prints at it have eaten the size that was displayed ahead.
+
+**Money.** Perpetuals and futures move only profit; options and spot pairs are
+paid in full, a spot holding being a position in its pair. A margined position
+keeps its *basis* instead of an entry price: USD paid if linear, coins (USD
+divided by price) if inverse. The one division rounds to 1e-12 of the currency,
+and what a reduction releases from a basis is what it books, so cash and bases
+of all accounts and the house always add up to what was brought in.
+
+**To come** behind the same calls: margin, liquidation, auto-deleveraging. That
+is why `set_mark` answers with records too. Until then nothing asks whether an
+account can pay: cash and spot holdings may go below zero.
+"""

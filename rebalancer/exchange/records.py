@@ -1,0 +1,155 @@
+"""What the exchange reports: frozen records, each with its time and account.
+
+`ts` is ns since 1970 UTC. Amounts are + when the account receives them, fees
++ when it pays them. Every id is unique per exchange and carries its time, so
+that it stays unique when a new exchange takes over from an older one.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """Why an order never entered the market."""
+
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    EXPIRED_INSTRUMENT = "expired_instrument"
+    DUPLICATE_CLIENT_ID = "duplicate_client_id"
+    BELOW_MINIMUM = "below_minimum"
+    BAD_LOT = "bad_lot"
+    BAD_TICK = "bad_tick"
+    NO_BOOK = "no_book"
+    NO_INDEX = "no_index"  # the fee of a linear option is a share of the index
+    REDUCE_ONLY_WOULD_INCREASE = "reduce_only_would_increase"
+    POST_ONLY_WOULD_CROSS = "post_only_would_cross"
+
+
+class Ending(StrEnum):
+    """How an accepted order left the book."""
+
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"  # remainder of an order that may not rest, or its contract ended
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The exchange holds the order."""
+
+    ts: int
+    account: str
+    instrument: str
+    client_order_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The order never entered the market."""
+
+    ts: int
+    account: str
+    instrument: str
+    client_order_id: str
+    reason: RejectReason
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One execution."""
+
+    ts: int
+    account: str
+    instrument: str
+    client_order_id: str
+    order_id: str
+    trade_id: str
+    quantity: Decimal  # contracts, signed
+    price: Decimal  # quote currency; options: settle currency per coin
+    fee: Decimal  # > 0 paid, < 0 received
+    fee_currency: str
+    maker: bool  # whether the order rested
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The order left the book."""
+
+    ts: int
+    account: str
+    instrument: str
+    client_order_id: str
+    order_id: str
+    how: Ending
+    filled: Decimal  # contracts, signed, over the order's whole life
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRefused:
+    """No open order bears this client order id; what it once was, a query tells."""
+
+    ts: int
+    account: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FundingBooked:
+    """Funding moved into or out of cash."""
+
+    ts: int
+    account: str
+    instrument: str
+    payment_id: str
+    amount: Decimal  # + received
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettled:
+    """Open profit moved into cash; `price` is the new entry price."""
+
+    ts: int
+    account: str
+    instrument: str
+    settlement_id: str
+    price: Decimal  # USD per coin
+    amount: Decimal  # + gained
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractDelivered:
+    """A dated contract ended and its worth moved into cash."""
+
+    ts: int
+    account: str
+    instrument: str
+    delivery_id: str
+    price: Decimal  # delivery price of the underlying, USD per coin
+    amount: Decimal  # future: open profit; option: payoff, < 0 for a short
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Cash was brought in, or withdrawn."""
+
+    ts: int
+    account: str
+    deposit_id: str
+    amount: Decimal  # < 0 withdrawn
+    currency: str
+
+
+OrderRecord = Accepted | Filled | Ended
+Record = (
+    OrderRecord
+    | Rejected
+    | CancelRefused
+    | FundingBooked
+    | SessionSettled
+    | ContractDelivered
+    | Deposited
+)

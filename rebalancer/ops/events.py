@@ -1,0 +1,178 @@
+"""The closed list of log events: what each name means and what its operator does.
+
+A name is `noun.verb_in_past`. Nothing else is ever logged: a monitor that
+knows this list knows all that the daemon can say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rebalancer.core.commands import Severity
+from rebalancer.errors import Defect
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One name of the vocabulary."""
+
+    name: str
+    severity: Severity  # as a rule; one line may be milder
+    meaning: str
+    action: str  # what the operator does; "none" for history
+
+
+_INFO, _WARNING, _ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+_NONE = "none"
+
+_ROWS: tuple[tuple[str, Severity, str, str], ...] = (
+    # the daemon
+    ("daemon.started", _INFO, "the process began", _NONE),
+    ("daemon.ready", _INFO, "reconciled and ready to hedge", _NONE),
+    ("daemon.stopping", _INFO, "asked to end; own orders are being cancelled", _NONE),
+    ("daemon.stopped", _INFO, "the process ends in order", _NONE),
+    ("daemon.failed", _ERROR, "the process ends by a defect", "read the error, report it, restart"),
+    ("task.failed", _ERROR, "a part of the daemon ended by an error", "read the error; see doctor"),
+    ("config.loaded", _INFO, "a configuration was read and is valid", _NONE),
+    ("config.rejected", _ERROR, "a configuration is not fit to run", "mend it; run check"),
+    (
+        "config.changed",
+        _WARNING,
+        "a setting was changed on a running book",
+        "check that it was you",
+    ),
+    ("limits.not_enforced", _WARNING, "a configured limit is not watched yet", "watch it yourself"),
+    ("state.changed", _INFO, "the book or an underlying entered another state", _NONE),
+    ("state.latched", _ERROR, "a halt outlives a restart", "find the cause, then arm --reason"),
+    ("clock.skewed", _ERROR, "this machine's clock disagrees with a venue's", "mend time sync"),
+    ("loop.lagged", _WARNING, "the event loop was blocked", "look for load on the machine"),
+    # decisions
+    ("hedge.submitted", _INFO, "a decision sent an order", _NONE),
+    ("hedge.refused", _WARNING, "a guard refused a hedge", "see why; raise the limit or wait"),
+    ("hedge.capped", _INFO, "a guard let only a part of a hedge pass", _NONE),
+    ("hedge.discarded", _WARNING, "a decision was too old to send", "look for load on the machine"),
+    (
+        "hedge.missed",
+        _ERROR,
+        "hedges did not change the delta as expected",
+        "see positions; then arm",
+    ),
+    ("protect.submitted", _WARNING, "an order was sent to stay clear of liquidation", "add margin"),
+    ("quote.refused", _WARNING, "a price was not believed: crossed, empty or no number", _NONE),
+    ("delta.breached", _WARNING, "net delta left the tolerance band", _NONE),
+    ("delta.restored", _INFO, "net delta is inside the tolerance band again", _NONE),
+    ("delta.unhedged", _ERROR, "net delta stays outside or unknown", "see why; hedge by hand"),
+    # orders
+    ("order.sent", _INFO, "an order left for its venue", _NONE),
+    ("order.accepted", _INFO, "the venue holds an order", _NONE),
+    ("order.rejected", _WARNING, "the venue proved that it never took an order", "read the reason"),
+    ("order.unknown", _WARNING, "nobody can say whether the venue holds an order", "wait: it asks"),
+    ("order.resolved", _INFO, "the venue proved what became of an unknown order", _NONE),
+    ("order.absent", _WARNING, "an unknown order was proved never to have existed", _NONE),
+    ("order.unproven", _ERROR, "an unknown order stays unknown", "find it at the venue, then arm"),
+    ("order.resurrected", _ERROR, "an order filled after its end", "compare positions, then arm"),
+    ("order.filled", _INFO, "an order was executed, in part or whole", _NONE),
+    ("order.overfilled", _ERROR, "more was filled than was ordered", "compare with the venue"),
+    ("order.ended", _INFO, "an order left the book: filled, cancelled or expired", _NONE),
+    ("order.cancelled", _INFO, "an order was asked to be withdrawn", _NONE),
+    (
+        "order.cancel_failed",
+        _WARNING,
+        "a venue did not take a cancellation; it is asked again",
+        _NONE,
+    ),
+    (
+        "order.query_failed",
+        _WARNING,
+        "a venue did not say what became of an order",
+        "wait: it asks",
+    ),
+    (
+        "order.foreign",
+        _ERROR,
+        "the venue told of an order that is not ours",
+        "find who trades here",
+    ),
+    ("fill.foreign", _WARNING, "a fill belongs to no order of ours", "find who trades here"),
+    ("account.told", _INFO, "a venue told of an account (debug)", _NONE),
+    # feeds and venues
+    ("feed.connected", _INFO, "a stream is open", _NONE),
+    ("feed.lost", _WARNING, "a stream is gone; it is opened again", "see the venue's status page"),
+    ("feed.recovered", _INFO, "a stream is back", _NONE),
+    ("feed.stale", _WARNING, "an input is older than a decision may rest on", "see status feeds"),
+    ("feed.malformed", _WARNING, "a message could not be read and was dropped", "report it"),
+    ("venue.down", _ERROR, "a venue does not answer", "see its status page"),
+    ("venue.recovered", _INFO, "a venue answers again", _NONE),
+    ("rate.limited", _WARNING, "a venue asks for fewer requests", _NONE),
+    # money
+    ("funding.paid", _INFO, "funding was booked to an account", _NONE),
+    ("position.settled", _INFO, "a session's profit moved into cash", _NONE),
+    ("position.delivered", _INFO, "a dated contract ended; its value moved into cash", _NONE),
+    ("position.adopted", _WARNING, "an operator declared a position to be the book's", _NONE),
+    (
+        "position.liquidated",
+        _ERROR,
+        "a venue closed a position by force",
+        "add margin; see positions",
+    ),
+    (
+        "margin.warned",
+        _WARNING,
+        "margin ratio or distance passed a step of the ladder",
+        "add margin",
+    ),
+    ("limit.reached", _ERROR, "a limit of the whole book was reached", "see guards; then arm"),
+    # reconciliation
+    ("reconcile.agreed", _INFO, "ledger and venues agree", _NONE),
+    ("reconcile.differed", _ERROR, "ledger and venues do not agree", "compare, adopt, then arm"),
+    (
+        "reconcile.unanswered",
+        _WARNING,
+        "a venue did not say what it holds",
+        "wait: it asks again",
+    ),
+    # people
+    ("operator.commanded", _WARNING, "an operator gave an order to the daemon", _NONE),
+    ("operator.refused", _WARNING, "a verb on the socket was refused", "check who tried"),
+    (
+        "kill.engaged",
+        _ERROR,
+        "everything is stopped and own orders cancelled",
+        "arm when it is safe",
+    ),
+    ("kill.cleared", _WARNING, "an operator armed the book again", _NONE),
+    ("control.opened", _INFO, "the control socket answers", _NONE),
+    ("control.failed", _ERROR, "an answer on the control socket could not be made", "report it"),
+    # storage and alerts
+    ("journal.opened", _INFO, "the journal is open for writing", _NONE),
+    ("journal.replayed", _INFO, "what the journal knew was read back", _NONE),
+    ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
+    ("lease.acquired", _INFO, "this host leads the pair", _NONE),
+    ("lease.lost", _ERROR, "this host no longer leads; it sends nothing", "see the other host"),
+    ("alert.sent", _INFO, "an alert left the program", _NONE),
+    ("alert.failed", _ERROR, "an alert could not be passed on", "mend the channel"),
+    ("alert.unlisted", _ERROR, "an alert carried a name that this list lacks", "report it"),
+    # demo and replay
+    ("demo.started", _INFO, "a seeded world began", _NONE),
+    ("demo.finished", _INFO, "a seeded world ended", _NONE),
+    ("replay.started", _INFO, "recorded markets are being replayed", _NONE),
+    (
+        "replay.proxied",
+        _WARNING,
+        "a missing series is replaced by a named other",
+        "judge the proxy",
+    ),
+    ("replay.finished", _INFO, "a replay ended", _NONE),
+)
+
+EVENTS: Mapping[str, LogEvent] = {row[0]: LogEvent(*row) for row in _ROWS}
+
+
+def known(name: str) -> str:
+    """Return the name when it is on the list.
+
+    Raises:
+        Defect: It is not; whoever logs it adds it here first.
+    """
+    if name not in EVENTS:
+        raise Defect(f"log event: must be on the closed list in rebalancer.ops.events, was {name}")
+    return name

@@ -1,0 +1,223 @@
+"""The log: events of the closed list with facts, as JSON lines or for a person.
+
+Every line takes the same way: the name is checked, the time read off the clock
+port, values made plain, short and harmless, the line written out and, last of
+all, redacted. A hostile text from a venue can neither start a line, nor move
+the cursor of a terminal, nor fill the disk.
+"""
+
+import json
+import math
+import traceback
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TextIO, cast
+
+import structlog
+
+from rebalancer.ops.console import ConsoleLines
+from rebalancer.ops.escaping import escaped, escaped_lines
+from rebalancer.ops.events import known
+from rebalancer.ops.redaction import HIDDEN, Redactor, names_secret
+from rebalancer.ports import Clock, Log
+
+LINE_LIMIT = 48 * 1024  # bytes: journald splits what is longer
+TEXT_LIMIT = 512  # characters of one value
+TRACE_LIMIT = 16 * 1024  # characters of a traceback, its end
+_FACTS, _ITEMS, _DEPTH = 64, 64, 4
+_WHOLE = 1e15  # below it a whole float is written as an integer
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+_Facts = MutableMapping[str, Any]
+
+
+def configure(
+    stream: TextIO,
+    clock: Clock,
+    *,
+    colour: bool | None = None,
+    level: str = "info",
+    redactor: Redactor | None = None,
+) -> Log:
+    """Return a log that writes to `stream`.
+
+    Args:
+        stream: Where lines go; flushed after each. A stream that fails is
+            written to again but never stops the daemon.
+        clock: Tells market time for the timestamp.
+        colour: True: for a person, in colours. False: JSON, one line an event.
+            None: the first on a terminal, the second elsewhere.
+        level: Least of debug, info, warning, error that is written.
+        redactor: Knows the secrets; None hides by name only.
+
+    Raises:
+        ValueError: No such level.
+    """
+    if level not in _LEVELS:
+        raise ValueError(f"level: must be one of {', '.join(_LEVELS)}, was {level}")
+    human = stream.isatty() if colour is None else colour
+    hide = redactor or Redactor()
+    render: Callable[[Mapping[str, Any]], str] = ConsoleLines(colour=True) if human else _json
+    way: list[Any] = [_named, _stamped(clock), _plain(hide), _rendered(render), _redacted(hide)]
+    logger = structlog.wrap_logger(
+        _Lines(stream),
+        processors=way,
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        context_class=dict,
+    )
+    return cast(Log, logger.bind())
+
+
+class _Lines:
+    """The end of the way: writes lines, whatever the level."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0  # lines that the stream refused
+
+    def write(self, line: str) -> None:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        told = line.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            self._stream.write(told + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # full, or closed: trading goes on
+            self.lost += 1
+
+    debug = info = warning = error = write
+
+
+def _named(_logger: Any, level: str, facts: _Facts) -> _Facts:
+    """Refuse a name that is not on the list; put the level beside it."""
+    known(facts["event"])
+    for own in ("ts", "level"):
+        if own in facts:
+            facts[f"{own}_"] = facts.pop(own)
+    facts["level"] = level
+    return facts
+
+
+def _stamped(clock: Clock) -> Callable[[Any, str, _Facts], _Facts]:
+    def processor(_logger: Any, _level: str, facts: _Facts) -> _Facts:
+        moment = _EPOCH + timedelta(microseconds=clock.now() // 1000)
+        facts["ts"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return facts
+
+    return processor
+
+
+def _plain(redactor: Redactor) -> Callable[[Any, str, _Facts], _Facts]:
+    """Make every fact a short, harmless JSON value; secrets go before anything is cut."""
+
+    def processor(_logger: Any, _level: str, facts: _Facts) -> _Facts:
+        trace = _trace(facts.pop("exc_info", None), facts.pop("exception", None))
+        told = {key: facts.pop(key) for key in ("ts", "level", "event")}
+        told.update(_members(facts, redactor, _DEPTH))
+        if trace:
+            text = escaped_lines(redactor.text(trace))
+            told["exception"] = text[-TRACE_LIMIT:]
+        return told
+
+    return processor
+
+
+def _trace(exc_info: Any, told: Any) -> str:
+    """Return a traceback with its causes, from what loggers are called with."""
+    error = told or exc_info
+    if error is True:
+        return traceback.format_exc()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        return "".join(traceback.format_exception(error)).rstrip()
+    return str(error) if error else ""
+
+
+def _members(facts: Mapping[Any, Any], redactor: Redactor, depth: int) -> dict[str, Any]:
+    """Return a mapping's first members with plain values; secret names show stars."""
+    told: dict[str, Any] = {}
+    for key, value in list(facts.items())[:_FACTS]:
+        name = _text(str(key), redactor)
+        told[name] = HIDDEN if names_secret(name) else _value(value, redactor, depth)
+    return told
+
+
+def _value(value: Any, redactor: Redactor, depth: int) -> Any:
+    """Return a plain value: text, number, truth, None, or lists and objects of them."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return _value(value.value, redactor, depth)
+    if isinstance(value, (int, float, Decimal)):
+        number = _number(value)
+        # A secret may be all digits; stars in place of a bare number would break the JSON.
+        return number if redactor.text(str(number)) == str(number) else HIDDEN
+    if depth and isinstance(value, Mapping):
+        return _members(value, redactor, depth - 1)
+    if depth and isinstance(value, (list, tuple)):
+        return [_value(part, redactor, depth - 1) for part in value[:_ITEMS]]
+    return _text(str(value), redactor)
+
+
+def _number(value: float | Decimal) -> float | str:
+    """Return a number as short as it can be told; a decimal as text, with all its digits."""
+    if isinstance(value, Decimal):
+        return _decimal(value)
+    if isinstance(value, int):
+        return int(value) if abs(value) < 2**63 else hex(value)[:TEXT_LIMIT]
+    short = float(f"{value:.10g}")  # 1.84, not 1.8400000000000001
+    if not math.isfinite(short):
+        return str(short)
+    return int(short) if short.is_integer() and abs(short) < _WHOLE else short
+
+
+def _decimal(value: Decimal) -> str:
+    """Return a decimal with every digit that counts, without an exponent where it is short."""
+    if value.is_finite() and -18 < value.adjusted() < 24:
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
+
+
+def _text(text: str, redactor: Redactor) -> str:
+    """Return a text without secrets and control characters, cut to its limit."""
+    safe = escaped(redactor.text(text))
+    return safe if len(safe) <= TEXT_LIMIT else safe[: TEXT_LIMIT - 1] + "…"
+
+
+def _rendered(render: Callable[[Mapping[str, Any]], str]) -> Callable[[Any, str, _Facts], str]:
+    def processor(_logger: Any, _level: str, facts: _Facts) -> str:
+        for smaller in _smaller(facts):
+            line = render(smaller)
+            if len(line.encode()) < LINE_LIMIT:
+                return line
+        raise AssertionError("the head of a line fits any limit")  # pragma: no cover
+
+    return processor
+
+
+def _smaller(facts: _Facts) -> Iterator[Mapping[str, Any]]:
+    """Yield the facts, then with only the start of what is too long, then the head alone."""
+    yield facts
+    head = {key: facts[key] for key in ("ts", "level", "event")}
+    rest = {key: value for key, value in facts.items() if key not in head}
+    told = {key: json.dumps(value)[:200] for key, value in rest.items()}
+    yield {**head, "truncated": True, **told}
+    yield {**head, "truncated": True}
+
+
+def _json(facts: Mapping[str, Any]) -> str:
+    """Return one line of ASCII."""
+    return json.dumps(facts, allow_nan=False, separators=(",", ":"))
+
+
+def _redacted(redactor: Redactor) -> Callable[[Any, str, str], str]:
+    """Look at the finished line: the last processor of all."""
+
+    def processor(_logger: Any, _level: str, line: str) -> str:
+        return redactor.text(line)
+
+    return processor

@@ -1,0 +1,173 @@
+"""The seams of the program: what is real in production and replaced elsewhere.
+
+Clock, scheduler, randomness and task spawning are ports so that demo, replay
+and simulation run the very code that runs live. `wiring` alone chooses.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from rebalancer.core.commands import Alert, Cancel, Query, Submit
+from rebalancer.core.events import AccountEvent, Event, OrderEvent, PositionReport, Verb
+
+SECOND = 1_000_000_000  # ns
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Forget the call; harmless once it was made."""
+
+
+class Clock(Protocol):
+    """The only source of time. Nanoseconds; market time where the market is not live."""
+
+    def now(self) -> int:
+        """Return ns since 1970 UTC."""
+
+    def monotonic(self) -> int:
+        """Return ns that never jump, for ages and deadlines."""
+
+    def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once when `now()` reaches `ts`, at once when it has."""
+
+    async def sleep(self, duration: int) -> None:
+        """Return after `duration` ns."""
+
+
+class Tasks(Protocol):
+    """The only way to start something that runs beside its caller."""
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Start `work`; an exception in it stops the daemon, in order."""
+
+    async def close(self) -> None:
+        """Cancel what still runs, youngest first, and wait for it."""
+
+
+class Scheduler(Protocol):
+    """Calls that repeat, driven by the clock port."""
+
+    def every(self, name: str, period: int, call: Callable[[], None]) -> None:
+        """Call each `period` ns, first after one period."""
+
+    def at(self, name: str, crontab: str, call: Callable[[], None]) -> None:
+        """Call at the times of a five-field crontab line, UTC."""
+
+    def close(self) -> None:
+        """Forget every call."""
+
+
+class Randomness(Protocol):
+    """The only source of chance."""
+
+    def generator(self, name: str) -> np.random.Generator:
+        """Return the stream of this name: same seed and name, same numbers."""
+
+
+class Venue(Protocol):
+    """An account on an exchange, real or modelled.
+
+    What a venue tells later (fills, endings, funding) comes through `deliver`
+    of its feed of account events; `submit` only answers for the request.
+    """
+
+    account: str
+
+    async def submit(self, order: Submit) -> OrderEvent:
+        """Send once, never again; return accepted, rejected or unknown."""
+
+    async def cancel(self, order: Cancel) -> None:
+        """Ask to withdraw an order."""
+
+    async def query(self, order: Query) -> Sequence[AccountEvent]:
+        """Return what the venue knows of the order: fills and state, or not found."""
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return every position and cash balance of the account."""
+
+
+class Feed(Protocol):
+    """A source of events: a market, an account, or both."""
+
+    async def run(self, deliver: Callable[[Event], None]) -> None:
+        """Deliver events until canceled or, where the source is finite, until its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal."""
+
+    sequence: int  # step that it belongs to
+    ts: int  # ns
+    kind: str  # event | decision | order | operator | meta
+    key: str  # client order id, underlying or name, to find it by
+    payload: Mapping[str, Any]  # JSON values only
+
+
+class Journal(Protocol):
+    """The durable memory of one book."""
+
+    epoch: int  # start counter: grows by one each time the journal is opened for writing
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry; durable only after `flush`.
+
+        Raises:
+            DataError: The disk refused; nothing may be traded any more.
+        """
+
+    def flush(self) -> None:
+        """Return once every entry is on disk."""
+
+    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
+        """Yield entries in the order in which they were written."""
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+
+
+class AlertSink(Protocol):
+    """Where alerts leave the program."""
+
+    def send(self, alert: Alert) -> None:
+        """Pass an alert on; never blocks, never raises."""
+
+
+class Log(Protocol):
+    """A structured log: an event name from the closed list, then facts."""
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Say what may be deleted."""
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Say what is history."""
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Say that a limit worked."""
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Wake a person, and say what to do."""
+
+
+class StatusSource(Protocol):
+    """What a running book tells about itself; JSON values, decimals as strings."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return book, mode, state, and per underlying net delta against its band."""
+
+    def positions(self) -> Sequence[Mapping[str, Any]]:
+        """Return instrument, quantity, entry, mark and delta of each holding."""
+
+    def orders(self) -> Sequence[Mapping[str, Any]]:
+        """Return client order id, instrument, quantity, filled and state of each order."""
+
+    def why(self, key: str) -> Mapping[str, Any] | None:
+        """Return the decision behind an order id, a sequence number or a time."""
+
+    def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
+        """Pass an operator's order on; return what was done."""

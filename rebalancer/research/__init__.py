@@ -1,0 +1,14 @@
+"""Research: recorded markets replayed through the daemon, and what came of it measured.
+
+    markets        settings and files → one stream of market items, proxies named
+    worth          what the book is worth, hedged and not, from what was booked
+    recorder       hears markets, records and decisions; takes the samples
+    trail          profit of the options by source, look by look
+    steps          the rows of a replay that let anybody work it out again
+    effectiveness  variance removed, P&L by source, the accounting residual
+    replay         all of it together: one run, one summary
+
+A replay takes nothing for granted that the daemon did: what it measures comes
+from the exchange model's books, and its summary is checked against a sum of
+its own. It sits above `wiring` and is run by the command line.
+"""

@@ -1,0 +1,348 @@
+"""From settings and recorded files to one stream of market items, in time order.
+
+Nothing is invented: where a series is missing a proxy must be named in
+`[replay]`, and every proxy in use is told, so that a summary can say what it
+rests on. A bar is known at its close; implied vols stand until the next
+snapshot and are never interpolated, which would look ahead.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from pathlib import Path
+
+from rebalancer.core import pricing
+from rebalancer.core.events import Index, Mark, OptionMark, Quote, Trade
+from rebalancer.core.exposure import YEAR
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.errors import ConfigError, Defect, Fault
+from rebalancer.recordings import bars, chains, funding, merge, streams
+from rebalancer.settings.models import Replay, Settings
+from rebalancer.venues.feeds import Timed
+from rebalancer.venues.paper import Delivery, Depth, FundingStamp, MarketItem, SessionEnd
+from rebalancer.wire import binance, books
+
+DAY = 86_400_000_000_000  # ns
+SETTLEMENT = 8 * 3_600_000_000_000  # ns after midnight UTC
+ENDLESS = Decimal(10**9)  # contracts: depth where the configuration sets none
+SECOND = 1_000_000_000  # ns
+MINUTE = 60 * SECOND
+TENTH = SECOND // 10
+LADDER = 20  # levels of a recorded book that orders can reach
+
+
+Items = Iterator[MarketItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From when (inclusive) to when (exclusive); ns, None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMarket:
+    """What a replay plays."""
+
+    items: Iterator[Timed]
+    start: int  # ns: time of the first item
+    sources: tuple[str, ...]  # what was played and what stands for what, in words
+    tallies: Mapping[str, streams.Tally]  # by file of raw messages
+    sampled: str  # what a sample is taken at: chains, bars or seconds
+    tick: int  # ns between two looks at the clock: as fine as the recordings deserve
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where things are and what they are about."""
+
+    folder: Path
+    replay: Replay
+    instruments: Mapping[str, Instrument]
+    held: tuple[Instrument, ...]
+    settings: Settings
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+
+def missing(settings: Settings, held: Sequence[Instrument]) -> tuple[Fault, ...]:
+    """Return a fault for each series that a replay of this book needs and nobody named."""
+    replay = settings.replay
+    if replay is None:
+        return (Fault("replay", "must name the recorded series of the book", "missing"),)
+    told = {*replay.bars, *replay.streams}
+    faults = [
+        Fault(f"replay.bars.{name}", "must name a series of prices or a proxy for it", "missing")
+        for name in _priced(settings, held)
+        if name not in told
+    ]
+    perpetuals = {each.id: None for each in held if each.kind is Kind.PERPETUAL}
+    faults += [
+        Fault(f"replay.funding.{name}", "must name funding or a proxy for it", "missing")
+        for name in perpetuals | _hedges(settings)
+        if name not in replay.funding and not replay.streams
+    ]
+    options = [each for each in held if each.kind is Kind.OPTION]
+    faults += [
+        Fault("replay.chains", f"must hold {each.id}, or replay.vols name its vol", "missing")
+        for each in options
+        if not replay.chains and each.id not in replay.vols
+    ]
+    return tuple(faults)
+
+
+def _hedges(settings: Settings) -> dict[str, None]:
+    return {
+        name: None
+        for own in settings.underlyings.values()
+        for name in (*own.hedge.buy, *own.hedge.sell)
+    }
+
+
+def _priced(settings: Settings, held: Sequence[Instrument]) -> tuple[str, ...]:
+    """Return every instrument without curvature whose price is needed, in order of mention."""
+    linear = {each.id: None for each in held if each.kind not in (Kind.CASH, Kind.OPTION)}
+    return tuple(linear | _hedges(settings))
+
+
+def open_market(
+    settings: Settings,
+    folder: Path,
+    instruments: Mapping[str, Instrument],
+    held: Sequence[Instrument],
+    window: Window,
+) -> RecordedMarket:
+    """Open every series that a configuration names.
+
+    Args:
+        settings: With `[replay]`.
+        folder: Where its files are.
+        instruments: Every instrument of the book, by id.
+        held: What the book holds at the start.
+        window: What to play.
+
+    Raises:
+        ConfigError: A series is missing and no proxy is named.
+        DataError: A file cannot be trusted.
+    """
+    faults = missing(settings, held)
+    replay = settings.replay
+    if faults or replay is None:
+        raise ConfigError(settings.book.id, faults)
+    source = _Source(folder, replay, instruments, tuple(held), settings)
+    tallies: dict[str, streams.Tally] = {}
+    series: list[Iterable[Timed]] = [
+        *(_bar_items(source, name, file) for name, file in replay.bars.items()),
+        *(_funding_items(source, name, file) for name, file in replay.funding.items()),
+    ]
+    options = [each.id for each in held if each.kind is Kind.OPTION]
+    if replay.chains:
+        series.append(_chain_items(source, options))
+    for name, file in replay.streams.items():
+        tallies[file] = streams.Tally()
+        series.append(_stream_items(source, name, file, tallies[file]))
+    playing = merge.between(merge.merge(*series), window.start, window.end)
+    first = next(playing, None)
+    if first is None:
+        must = "must hold something between --from and --to"
+        raise ConfigError(settings.book.id, (Fault("replay", must, "nothing"),))
+    items = _with_calendar(source, _again(first, playing))
+    tick = SECOND if replay.streams else MINUTE
+    sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
+    return RecordedMarket(items, first[0], _named(source), tallies, sampled, tick)
+
+
+def _again(first: Timed, rest: Iterator[Timed]) -> Iterator[Timed]:
+    yield first
+    yield from rest
+
+
+def _named(source: _Source) -> tuple[str, ...]:
+    """Return one line for each series in use and each number that stands for one."""
+    replay = source.replay
+    lines = [f"prices of {name}: {file}" for name, file in replay.bars.items()]
+    lines += [f"order book of {name}: {file}" for name, file in replay.streams.items()]
+    lines += [f"funding of {name}: {file}" for name, file in replay.funding.items()]
+    lines += [f"option marks: {file}" for file in replay.chains]
+    lines += [f"vol of {name}: fixed at {vol:g}" for name, vol in replay.vols.items()]
+    lines += [f"index of {coin}: price of {name}" for coin, name in _indexes(source).items()]
+    if replay.bars:
+        depth = "without end" if replay.depth is None else f"{replay.depth} contracts a side"
+        lines.append(f"spread of every bar: {replay.spread_bp:g} bp, depth {depth}")
+    if any(each.expiry is not None for each in source.held):
+        lines.append("settlement prices: the index when a contract expires")
+    return tuple(lines)
+
+
+def _indexes(source: _Source) -> dict[str, str]:
+    """Return the instrument whose price is each coin's index: as named, else its first series."""
+    named = dict(source.replay.index)
+    for name in (*source.replay.bars, *source.replay.streams):
+        named.setdefault(source.instruments[name].underlying, name)
+    return named
+
+
+def _index_items(source: _Source, instrument: Instrument, ts: int, price: Decimal) -> Items:
+    """Yield the index that an instrument's price stands for, and the options of a fixed vol."""
+    if _indexes(source).get(instrument.underlying) != instrument.id:
+        return
+    yield Index(ts, ts, instrument.venue, instrument.underlying, price)
+    for option in source.held:
+        vol = source.replay.vols.get(option.id)
+        if vol is not None and option.underlying == instrument.underlying:
+            yield _fixed_vol(option, ts, float(price), vol)
+
+
+def _fixed_vol(option: Instrument, ts: int, forward: float, vol: float) -> OptionMark:
+    """Return the mark of an option whose vol is held at a named number, forward = index."""
+    strike, expiry = float(option.strike or 0), option.expiry or ts
+    years = max(expiry - ts, 0) / YEAR
+    model = pricing.inverse_price if option.inverse else pricing.price
+    price = float(model(forward, strike, years, vol, option.sign))
+    return OptionMark(ts, ts, option.id, Decimal(repr(price)), vol, forward)
+
+
+def _on_tick(instrument: Instrument, price: Decimal, rounding: str) -> Decimal:
+    return (price / instrument.tick).to_integral_value(rounding=rounding) * instrument.tick
+
+
+# --- series -------------------------------------------------------------------
+
+
+def _bar_items(source: _Source, name: str, file: str) -> Iterator[Timed]:
+    """Yield what a venue would show at each close: index, mark, depth and quote."""
+    instrument = source.instruments[name]
+    half = Decimal(repr(source.replay.spread_bp)) / Decimal(20_000)
+    size = source.replay.depth or ENDLESS
+    for ts, bar in bars.known(bars.read(source.path(file))):
+        bid = _on_tick(instrument, bar.close * (1 - half), ROUND_FLOOR)
+        ask = max(
+            _on_tick(instrument, bar.close * (1 + half), ROUND_CEILING), bid + instrument.tick
+        )
+        for item in _index_items(source, instrument, ts, bar.close):
+            yield ts, item
+        yield ts, Mark(ts, ts, name, bar.close)
+        yield ts, Depth(name, ((bid, size),), ((ask, size),))
+        yield ts, Quote(ts, ts, name, bid, size, ask, size)
+
+
+def _funding_items(source: _Source, name: str, file: str) -> Iterator[Timed]:
+    """Yield each settlement: what is charged, and the last known rate for the next."""
+    for ts, rate in funding.rates(funding.read(source.path(file)), name):
+        yield ts, rate
+        yield ts, FundingStamp(name)
+
+
+def _chain_items(source: _Source, options: Sequence[str]) -> Iterator[Timed]:
+    """Yield the marks of the held options, snapshot by snapshot; the index comes from elsewhere."""
+    files = [source.path(file) for file in source.replay.chains]
+    for ts, snapshot in chains.snapshots(files, options):
+        for mark in snapshot.marks:
+            yield ts, mark
+
+
+def _stream_items(source: _Source, name: str, file: str, tally: streams.Tally) -> Iterator[Timed]:
+    """Yield a recorded order book message by message: depth, quote, prints, and a mark.
+
+    The mid of the book stands for mark and index, at most ten times a second.
+    """
+    instrument = source.instruments[name]
+    market = binance.Market.SPOT if instrument.kind is Kind.SPOT else binance.Market.FUTURES
+    told = 0
+    for ts, moment in streams.moments(source.path(file), market, tally):
+        event = binance.translate(moment.message, name, ts)
+        if isinstance(event, Trade):
+            yield ts, event
+        if moment.took is not books.Took.APPLIED:
+            continue
+        ladder = books.ladder(moment.book, LADDER)
+        if ladder is None or not ladder.bids or not ladder.asks:
+            continue
+        yield ts, Depth(name, ladder.bids, ladder.asks)
+        (bid, bid_size), (ask, ask_size) = ladder.bids[0], ladder.asks[0]
+        yield ts, Quote(ts, None, name, bid, bid_size, ask, ask_size)
+        if ts - told >= TENTH:
+            told, mid = ts, (bid + ask) / 2
+            yield ts, Mark(ts, ts, name, mid)
+            for item in _index_items(source, instrument, ts, mid):
+                yield ts, item
+
+
+# --- calendar -----------------------------------------------------------------
+
+
+def _with_calendar(source: _Source, items: Iterator[Timed]) -> Iterator[Timed]:
+    """Yield the items with the settlements and deliveries that fall between them.
+
+    Deribit moves open profit into cash daily at 08:00 UTC; held contracts end
+    at their expiry. Both use the last price known before that moment.
+    """
+    indexes: dict[str, Decimal] = {}
+    marks: dict[str, Decimal] = {}
+    due: list[tuple[int, MarketItem]] = []
+    started = False
+    for ts, item in items:
+        if not started:
+            started, due = True, _calendar(source, ts)
+        while due and due[0][0] <= ts:
+            at, planned = due.pop(0)
+            yield from _happen(source, at, planned, indexes, marks)
+            if isinstance(planned, SessionEnd):
+                due.append((at + DAY, planned))
+                due.sort(key=lambda each: each[0])
+        match item:
+            case Index():
+                indexes[item.underlying] = item.price
+            case Mark():
+                marks[item.instrument] = item.price
+            case OptionMark() if _over(source, item.instrument, ts):
+                continue
+            case _:
+                pass
+        yield ts, item
+
+
+def _over(source: _Source, name: str, ts: int) -> bool:
+    expiry = source.instruments[name].expiry
+    return expiry is not None and ts >= expiry
+
+
+def _calendar(source: _Source, start: int) -> list[tuple[int, MarketItem]]:
+    """Return what is due from `start` on, in time order; settlements repeat daily."""
+    nowhere = Decimal(1)  # replaced by the price of the moment
+    ends = [
+        (each.expiry, Delivery(each.id, nowhere))
+        for each in source.held
+        if each.expiry is not None and each.expiry >= start
+    ]
+    eight = start // DAY * DAY + SETTLEMENT
+    first = eight if eight >= start else eight + DAY
+    daily = [
+        (first, SessionEnd(name, nowhere))
+        for name in _priced(source.settings, source.held)
+        if source.instruments[name].venue == "deribit" and source.instruments[name].margined
+    ]
+    return sorted([*daily, *ends], key=lambda each: each[0])
+
+
+def _happen(
+    source: _Source,
+    ts: int,
+    planned: MarketItem,
+    indexes: Mapping[str, Decimal],
+    marks: Mapping[str, Decimal],
+) -> Iterator[Timed]:
+    """Yield a planned item at the price of the moment; nothing where no price is known."""
+    match planned:
+        case SessionEnd(instrument=name):
+            if name in marks:
+                yield ts, SessionEnd(name, marks[name])
+        case Delivery(instrument=name):
+            price = indexes.get(source.instruments[name].underlying)
+            if price is not None:
+                yield ts, Delivery(name, price)
+        case _:
+            raise Defect(f"{type(planned).__name__} is not planned ahead")

@@ -1,0 +1,225 @@
+"""What a replayed book is worth, worked out from what was booked and not from any ledger.
+
+Coins, dollars and positions are followed record by record in floats, by sums
+that the exchange model does not use: a contract's profit is the sum over its
+fills, held against its last price. The difference between this and the
+model's own books is the accounting residual, and it has to be nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.exchange.records import ContractDelivered, Filled, FundingBooked, Record
+
+
+@dataclass(slots=True)
+class Line:
+    """One contract, followed from the start."""
+
+    instrument: Instrument
+    quantity: float  # contracts held now, signed
+    own: float  # of them not put there by hedging: what the book would hold unhedged
+    spent: float  # settle currency: sum of what each fill turned over, + bought
+    own_spent: float  # the same of what the book began with
+    mark: float | None = None  # USD per coin; option: USD value per coin of contract
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Sums:
+    """Running totals in USD, each booked at the price of its moment."""
+
+    fees: float = 0.0
+    funding: float = 0.0
+    turnover: float = 0.0
+    collateral: float = 0.0  # coins held as cash, times how their price moved
+    payoffs: float = 0.0  # options that ended
+    closed: float = 0.0  # open profit of futures that ended
+
+
+@dataclass(slots=True)
+class Worth:
+    """The follower's books; `begin` fills them, records and prices move them."""
+
+    lines: dict[str, Line] = field(default_factory=dict)
+    coins: dict[str, float] = field(default_factory=dict)  # cash by coin, without open profit
+    dollars: float = 0.0  # stable cash, without open profit
+    indexes: dict[str, float] = field(default_factory=dict)  # USD per coin
+    sums: Sums = field(default_factory=Sums)
+    starting_coins: dict[str, float] = field(default_factory=dict)
+
+
+def turned_over(instrument: Instrument, quantity: float, price: float) -> float:
+    """Return what `quantity` contracts at `price` come to, settle currency, + bought.
+
+    An inverse perpetual or future turns coins over (USD ÷ price), everything
+    else price times coins: an inverse option's price is in coin.
+    """
+    amount = quantity * float(instrument.size)
+    if instrument.inverse and instrument.margined:
+        return amount / price
+    return amount * price
+
+
+def begin(held: Iterable[tuple[Instrument, float, bool]], entries: Mapping[str, float]) -> Worth:
+    """Return the books at the start.
+
+    Args:
+        held: (instrument, contracts or cash, whether hedging put it there).
+        entries: Entry price by instrument id.
+    """
+    worth = Worth()
+    for instrument, quantity, hedge in held:
+        if instrument.kind is Kind.CASH:
+            if instrument.settle in STABLE:
+                worth.dollars += quantity
+            else:
+                worth.coins[instrument.settle] = worth.coins.get(instrument.settle, 0.0) + quantity
+            continue
+        spent = 0.0
+        if instrument.margined:
+            spent = turned_over(instrument, quantity, entries[instrument.id])
+        line = worth.lines.setdefault(instrument.id, Line(instrument, 0.0, 0.0, 0.0, 0.0))
+        line.quantity += quantity
+        line.spent += spent
+        if not hedge:
+            line.own += quantity
+            line.own_spent += spent
+    worth.starting_coins = dict(worth.coins)
+    return worth
+
+
+def price_index(worth: Worth, coin: str, price: float) -> None:
+    """Take a new index price; cash in that coin gains or loses by it."""
+    before = worth.indexes.get(coin)
+    if before is not None:
+        worth.sums.collateral += worth.coins.get(coin, 0.0) * (price - before)
+    worth.indexes[coin] = price
+
+
+def _dollars(worth: Worth, currency: str, amount: float) -> float:
+    return amount if currency in STABLE else amount * worth.indexes.get(currency, 0.0)
+
+
+def _receive(worth: Worth, currency: str, amount: float) -> None:
+    if currency in STABLE:
+        worth.dollars += amount
+    else:
+        worth.coins[currency] = worth.coins.get(currency, 0.0) + amount
+
+
+def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) -> None:
+    """Follow one record; what moves no money is passed over."""
+    match record:
+        case Filled():
+            _book_fill(worth, record, instruments[record.instrument])
+        case FundingBooked():
+            _receive(worth, record.currency, float(record.amount))
+            worth.sums.funding += _dollars(worth, record.currency, float(record.amount))
+        case ContractDelivered():
+            _book_delivery(worth, record)
+        case _:
+            pass
+
+
+def _book_fill(worth: Worth, fill: Filled, instrument: Instrument) -> None:
+    line = worth.lines.setdefault(instrument.id, Line(instrument, 0.0, 0.0, 0.0, 0.0))
+    quantity, price, fee = float(fill.quantity), float(fill.price), float(fill.fee)
+    spent = turned_over(instrument, quantity, price)
+    line.quantity += quantity
+    line.spent += spent
+    _receive(worth, fill.fee_currency, -fee)
+    worth.sums.fees += _dollars(worth, fill.fee_currency, fee)
+    worth.sums.turnover += abs(_dollars(worth, instrument.settle, spent))
+
+
+def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:
+    line = worth.lines[ended.instrument]
+    instrument, price = line.instrument, float(ended.price)
+    if instrument.kind is Kind.OPTION:
+        strike = float(instrument.strike or 0)
+        inside = max(instrument.sign * (price - strike), 0.0) * float(instrument.size)
+        paid = line.quantity * (inside / price if instrument.inverse else inside)
+        line.mark = inside / float(instrument.size)
+        worth.sums.payoffs += _dollars(worth, instrument.settle, paid)
+    else:
+        now = turned_over(instrument, line.quantity, price)
+        paid = line.spent - now if instrument.inverse else now - line.spent
+        worth.sums.closed += _dollars(worth, instrument.settle, paid)
+    _receive(worth, instrument.settle, paid)
+    line.quantity, line.own, line.spent, line.own_spent = 0.0, 0.0, 0.0, 0.0
+    line.ended = True
+
+
+def _value(line: Line, quantity: float, spent: float, index: float) -> float | None:
+    """Return the USD value of `quantity` contracts that `spent` was turned over for."""
+    instrument = line.instrument
+    if not quantity and not spent:
+        return 0.0
+    if line.mark is None:
+        return None
+    if instrument.kind is Kind.OPTION:
+        premium = spent * (index if instrument.inverse else 1.0)
+        return quantity * float(instrument.size) * line.mark - premium
+    now = turned_over(instrument, quantity, line.mark)
+    return (spent - now) * index if instrument.inverse else now - spent
+
+
+def equity(worth: Worth) -> float | None:
+    """Return what the whole book is worth, USD; None while a price is missing.
+
+    What a position was paid for counts as spent only where fills paid it: an
+    option or spot pair held from the start begins at its full worth.
+    """
+    total = worth.dollars
+    for coin, amount in worth.coins.items():
+        if amount and coin not in worth.indexes:
+            return None
+        total += amount * worth.indexes.get(coin, 0.0)
+    for line in worth.lines.values():
+        value = _value(line, line.quantity, line.spent, _index(worth, line))
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def unhedged(worth: Worth) -> float | None:
+    """Return what the book is worth without its hedges and its collateral, USD.
+
+    Options that ended keep what they paid.
+    """
+    total = worth.sums.payoffs
+    for line in worth.lines.values():
+        value = _value(line, line.own, line.own_spent, _index(worth, line))
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Worth by family, USD, what ended included."""
+
+    options: float
+    spot: float
+    margined: float  # open and realised profit of perpetuals and futures
+
+
+def families(worth: Worth) -> Families:
+    """Return what each family of contracts is worth now; every price is known."""
+    sums = {Kind.OPTION: worth.sums.payoffs, Kind.SPOT: 0.0}
+    margined = worth.sums.closed
+    for line in worth.lines.values():
+        value = _value(line, line.quantity, line.spent, _index(worth, line)) or 0.0
+        if line.instrument.margined:
+            margined += value
+        else:
+            sums[line.instrument.kind] += value
+    return Families(sums[Kind.OPTION], sums[Kind.SPOT], margined)
+
+
+def _index(worth: Worth, line: Line) -> float:
+    return worth.indexes.get(line.instrument.underlying, 0.0)

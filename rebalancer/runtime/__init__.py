@@ -1,0 +1,11 @@
+"""The daemon around the core: one loop, one writer, nothing sent before it is on disk.
+
+    feed → inbox → engine (step → journal, flushed) → dispatch → venue
+                     ↑                                            │
+                     └──────────── outcomes as events ────────────┘
+
+`clock`, `tasks`, `randomness` and `schedule` are the ports' real and market
+versions, and the only modules that may touch ambient time, chance and tasks.
+`status` answers what an operator asks, `daemon` starts and stops it all in
+order. Venues, journals, alerts and logs are handed in; nothing here knows ccxt.
+"""

@@ -1,0 +1,176 @@
+"""Start and stop: what runs, in which order it begins, and in which it ends.
+
+Start: state as it was latched → engine → feeds → first reconciliation → ACTIVE.
+Stop: no new orders → own orders canceled → their ends awaited → tasks, youngest
+first → journal on disk. Positions stay. The order is the same when a part broke
+or the daemon itself is canceled; only where the engine or its journal died is
+there nobody left to take an end down, so none is awaited.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rebalancer.core.commands import Cancel
+from rebalancer.core.events import Tick
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.errors import RebalancerError
+from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Scheduler, Venue
+from rebalancer.runtime.dispatch import Dispatch
+from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.reconcile import Reconciler
+from rebalancer.runtime.tasks import TaskRegistry
+
+RECONCILE = 30 * SECOND
+DRAIN = 30 * SECOND  # most that a stop waits for its orders
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a daemon is made of; `wiring` puts it together."""
+
+    engine: Engine
+    inbox: Inbox
+    dispatch: Dispatch
+    feeds: Sequence[Feed]
+    venues: Mapping[str, Venue]
+    clock: Clock
+    tasks: TaskRegistry
+    scheduler: Scheduler
+    journal: Journal
+    log: Log
+    tick: int = SECOND  # ns between two looks at the clock
+
+
+class Daemon:
+    """One book, running.
+
+    Args:
+        parts: What it is made of.
+        stop: Is set when something asks for the end; shared with whoever may ask.
+    """
+
+    def __init__(self, parts: Parts, stop: "Stop") -> None:
+        self._parts = parts
+        self._stop = stop
+
+    async def run(self, duration: int | None = None) -> None:
+        """Run for `duration` ns, or until asked to stop or a finite feed ends.
+
+        Raises:
+            RebalancerError: What a part died of, after everything was shut down.
+        """
+        try:
+            self._start(duration)
+            await self._stop.asked()
+        finally:
+            await self._shut_down()
+        if self._stop.cause is not None:
+            raise self._stop.cause
+
+    def _start(self, duration: int | None) -> None:
+        parts = self._parts
+        parts.log.info("daemon.started", book=parts.engine.params.book, epoch=parts.journal.epoch)
+        parts.engine.state.activate(TradingState.RECONCILING, "starting")
+        parts.tasks.spawn("engine", parts.engine.run())
+        for feed in parts.feeds:
+            parts.tasks.spawn(f"feed {type(feed).__name__}", self._feed(feed))
+        self._schedule()
+        if duration is not None:
+            parts.clock.call_at(parts.clock.now() + duration, self._stop.ask)
+
+    def _schedule(self) -> None:
+        parts = self._parts
+        reconciler = Reconciler(
+            parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log
+        )
+
+        def look() -> None:
+            parts.tasks.spawn("reconcile", reconciler.look())
+
+        def tick() -> None:
+            parts.inbox.put(Tick(parts.clock.now()))
+
+        look()
+        parts.scheduler.every("tick", parts.tick, self._guarded(tick))
+        parts.scheduler.every("flush", parts.tick, self._guarded(parts.journal.flush))
+        parts.scheduler.every("reconcile", max(RECONCILE, parts.tick), self._guarded(look))
+
+    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Return a call that ends the daemon when it fails; an event loop would only log it."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - kept as the cause of the end
+                self._parts.dispatch.shut()
+                self._stop.fail(error)
+
+        return guarded
+
+    async def _feed(self, feed: Feed) -> None:
+        await feed.run(self._parts.inbox.put)
+        self._stop.ask()
+
+    async def _shut_down(self) -> None:
+        parts, state = self._parts, self._parts.engine.state
+        if self._stop.cause is not None:
+            cause = self._stop.cause
+            parts.log.error("daemon.failed", error=f"{type(cause).__name__}: {cause}")
+        parts.log.info("daemon.stopping", open_orders=len(state.open_orders()))
+        state.activate(TradingState.DRAINING, "stopping")
+        try:
+            await self._end_orders()
+        finally:
+            parts.dispatch.shut()
+            parts.scheduler.close()
+            try:
+                await parts.tasks.close()
+            finally:
+                self._close_journal()
+        left = len(state.open_orders())
+        parts.log.info("daemon.stopped", digest=parts.engine.digest, open_orders=left)
+
+    def _close_journal(self) -> None:
+        """Let go of the journal; that its end is not on disk is a failure of the whole run."""
+        try:
+            self._parts.journal.close()
+        except RebalancerError as error:
+            self._parts.log.error("journal.failed", error=str(error))
+            self._stop.fail(error)
+
+    async def _end_orders(self) -> None:
+        """Cancel own orders and wait until their ends are known, but not for ever."""
+        parts = self._parts
+        if parts.dispatch.closed[0]:
+            return
+        for order in parts.engine.state.open_orders():
+            told = order.submit
+            parts.dispatch.carry_out(Cancel(told.client_order_id, told.account, told.instrument))
+        waited = 0
+        while parts.engine.state.open_orders() and waited < DRAIN and not parts.dispatch.closed[0]:
+            await parts.clock.sleep(SECOND // 10)
+            waited += SECOND // 10
+
+
+class Stop:
+    """A wish to stop, and the failure behind it if there is one."""
+
+    def __init__(self) -> None:
+        self._wish = asyncio.Event()
+        self.cause: BaseException | None = None
+
+    def ask(self) -> None:
+        """Ask for an orderly end."""
+        self._wish.set()
+
+    def fail(self, cause: BaseException) -> None:
+        """Ask for the end because something broke; the first cause is kept."""
+        if self.cause is None:
+            self.cause = cause
+        self._wish.set()
+
+    async def asked(self) -> None:
+        """Return once somebody asked."""
+        await self._wish.wait()

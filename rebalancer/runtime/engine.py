@@ -1,0 +1,248 @@
+"""The engine: takes events from the inbox one by one and lets the core decide.
+
+What a step wants sent is on disk before it leaves. The digest runs over the
+canonical line of every decision that acts or is refused: two runs that agree
+on it made the same decisions.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rebalancer.core import hedger
+from rebalancer.core.commands import Cancel, Submit
+from rebalancer.core.decision import Action, Decision, canonical
+from rebalancer.core.events import (
+    Delivered,
+    Event,
+    Fill,
+    FundingPaid,
+    Operator,
+    OrderAccepted,
+    OrderEnded,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    Reconciled,
+    Settled,
+)
+from rebalancer.core.params import Params
+from rebalancer.core.state import State
+from rebalancer.ports import Entry, Journal, Log
+from rebalancer.runtime.dispatch import Dispatch
+from rebalancer.runtime.inbox import Inbox
+
+JOURNALED = (
+    OrderAccepted,
+    OrderRejected,
+    OrderUnknown,
+    OrderEnded,
+    OrderNotFound,
+    Fill,
+    FundingPaid,
+    Settled,
+    Delivered,
+    Operator,
+    Reconciled,
+)
+RECENT = 50  # decisions kept at hand for the status
+
+Encode = Callable[[Any], Mapping[str, Any]]
+Observe = Callable[[Event, Sequence[Decision]], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the engine counted since it started."""
+
+    events: int = 0
+    hedges: int = 0  # orders decided
+    refusals: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # refusals by reason
+    fills: int = 0
+    rejects: int = 0
+    unknowns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the engine works with."""
+
+    journal: Journal
+    encode: Encode  # record → JSON values
+    dispatch: Dispatch
+    log: Log
+
+
+class Engine:
+    """Runs `hedger.step` over the inbox.
+
+    Args:
+        state: The book's knowledge; written by the step alone.
+        params: Settings of the book.
+        inbox: Where events wait.
+        around: Journal, dispatch and log.
+    """
+
+    def __init__(self, state: State, params: Params, inbox: Inbox, around: Surroundings) -> None:
+        self.state = state
+        self.params = params
+        self.tally = Tally()
+        self.recent: deque[Decision] = deque(maxlen=RECENT)
+        self.standing: dict[str, Decision] = {}  # underlying → latest decision
+        self._inbox = inbox
+        self._around = around
+        self._digest = hashlib.sha256()
+        self._observers: list[Observe] = []
+        self._latched = self._latch()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical lines so far, hex."""
+        return self._digest.hexdigest()
+
+    def observe(self, observer: Observe) -> None:
+        """Call `observer` after each step with the event and its decisions."""
+        self._observers.append(observer)
+
+    async def run(self) -> None:
+        """Take events until canceled."""
+        while True:
+            await self._inbox.wait()
+            for event in self._inbox.drain():
+                self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take one event: step, write down, flush, send.
+
+        Raises:
+            DataError: The journal failed; nothing leaves any more.
+        """
+        try:
+            self._take(event)
+        except BaseException:
+            self._around.dispatch.shut()  # at once: an order that waits must not leave either
+            raise
+
+    def _take(self, event: Event) -> None:
+        self.tally.events += 1
+        outcome = hedger.step(self.state, event, self.params)
+        if isinstance(event, JOURNALED):
+            self._write("event", _key(event), event)
+            self._say_event(event)
+        for decision in outcome.decisions:
+            self.standing[decision.underlying] = decision
+            if decision.action is not Action.HOLD:
+                self._note(decision)
+        leaving = [c for c in outcome.commands if isinstance(c, Submit | Cancel)]
+        for order in leaving:
+            self._write("order", order.client_order_id, order)
+        self._keep_latch()
+        if leaving:
+            self._around.journal.flush()
+        for command in outcome.commands:
+            self._around.dispatch.carry_out(command)
+        for observer in self._observers:
+            observer(event, outcome.decisions)
+
+    def _note(self, decision: Decision) -> None:
+        self._digest.update(canonical(decision).encode() + b"\n")
+        self._write("decision", decision.client_order_id or decision.underlying, decision)
+        self.recent.append(decision)
+        facts: dict[str, Any] = {
+            "seq": decision.sequence,
+            "underlying": decision.underlying,
+            "net_delta": round(decision.net_delta, 6),
+            "lower": round(decision.lower, 6),
+            "upper": round(decision.upper, 6),
+            "reason": decision.reason,
+        }
+        if decision.action is Action.ORDER:
+            self.tally.hedges += 1
+            self._around.log.info(
+                "hedge.submitted",
+                **facts,
+                instrument=decision.instrument,
+                quantity=decision.allowed,
+                limit_price=decision.limit_price,
+                client_order_id=decision.client_order_id,
+            )
+            return
+        self.tally.refusals += 1
+        self.tally.reasons[decision.reason] = self.tally.reasons.get(decision.reason, 0) + 1
+        binding = next((v for v in decision.verdicts if v.reason is decision.reason), None)
+        if binding is not None:
+            facts |= {"guard": binding.guard, "measured": binding.measured, "limit": binding.limit}
+        self._around.log.warning("hedge.refused", **facts, instrument=decision.instrument)
+
+    def _say_event(self, event: Event) -> None:
+        """Log what the account was told; one line an event."""
+        log = self._around.log
+        match event:
+            case Fill():
+                self.tally.fills += 1
+                log.info(
+                    "order.filled",
+                    instrument=event.instrument,
+                    quantity=event.quantity,
+                    price=event.price,
+                    fee=event.fee,
+                    client_order_id=event.client_order_id,
+                )
+            case OrderRejected():
+                self.tally.rejects += 1
+                log.warning(
+                    "order.rejected", client_order_id=event.client_order_id, reason=event.reason
+                )
+            case OrderUnknown():
+                self.tally.unknowns += 1
+                log.warning(
+                    "order.unknown", client_order_id=event.client_order_id, reason=event.reason
+                )
+            case FundingPaid():
+                log.info("funding.paid", instrument=event.instrument, amount=event.amount)
+            case Settled():
+                log.info("position.settled", instrument=event.instrument, price=event.price)
+            case Delivered():
+                log.info("position.delivered", instrument=event.instrument, price=event.price)
+            case Operator():
+                log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
+            case _:
+                log.debug("account.told", type=type(event).__name__, key=_key(event))
+
+    def _write(self, kind: str, key: str, record: object) -> None:
+        payload = self._around.encode(record)
+        entry = Entry(self.state.sequence, self.state.now, kind, key, payload)
+        self._around.journal.append(entry)
+
+    def _latch(self) -> tuple[object, ...]:
+        state = self.state
+        return (state.mode, state.killed, tuple(state.halted.items()))
+
+    def _keep_latch(self) -> None:
+        """Write the trading state down, durably, when it changed."""
+        now = self._latch()
+        if now == self._latched:
+            return
+        self._latched = now
+        state = self.state
+        payload = {
+            "mode": state.mode,
+            "reason": state.mode_reason,
+            "killed": state.killed,
+            "halted": dict(state.halted),
+        }
+        entry = Entry(state.sequence, state.now, "latch", self.params.book, payload)
+        self._around.journal.append(entry)
+        self._around.journal.flush()
+        self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+
+
+def _key(event: Event) -> str:
+    """Return what an event is found by in the journal."""
+    for name in ("client_order_id", "instrument", "who"):
+        if value := getattr(event, name, None):
+            return str(value)
+    return type(event).__name__

@@ -1,0 +1,60 @@
+"""The inbox: events wait here in order; when the engine is behind, old quotes make room.
+
+A market event that is still waiting when a newer one of the same kind and
+instrument arrives is dropped, and counted; so is a tick of the clock. Account
+events are never dropped and never change places.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+from rebalancer.core.events import Event, FundingRate, Index, Mark, OptionMark, Quote, Tick
+
+_CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, Tick)
+
+
+class Inbox:
+    """A queue with one reader."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[list[Event]] = deque()  # an empty list: a newer one took its place
+        self._latest: dict[tuple[type, str], list[Event]] = {}
+        self._arrived = asyncio.Event()
+        self.conflated = 0
+
+    def put(self, event: Event) -> None:
+        """Take an event in; of quotes, marks, rates and ticks only the newest waits."""
+        place = [event]
+        if isinstance(event, _CONFLATED):
+            slot = (type(event), _subject(event))
+            older = self._latest.get(slot)
+            if older:
+                older.clear()
+                self.conflated += 1
+            self._latest[slot] = place
+        self._waiting.append(place)
+        self._arrived.set()
+
+    async def wait(self) -> None:
+        """Return once an event waits."""
+        await self._arrived.wait()
+
+    def drain(self) -> Iterator[Event]:
+        """Yield what waits, and what arrives meanwhile, until nothing does."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if place:
+                event = place.pop()
+                if isinstance(event, _CONFLATED):
+                    self._latest.pop((type(event), _subject(event)), None)
+                yield event
+        self._arrived.clear()
+
+
+def _subject(event: Quote | Mark | OptionMark | FundingRate | Index | Tick) -> str:
+    if isinstance(event, Tick):
+        return ""
+    if isinstance(event, Index):
+        return f"{event.venue}:{event.underlying}"
+    return event.instrument

@@ -1,0 +1,259 @@
+"""What a running book tells about itself: JSON values, decimals as strings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rebalancer.core import exposure as exposures
+from rebalancer.core.decision import Decision
+from rebalancer.core.events import Index, Operator, Quote, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.instruments import STABLE
+from rebalancer.core.ledger import entry_price, open_profit
+from rebalancer.core.state import cash_instrument
+from rebalancer.errors import PermissionRefused
+from rebalancer.ports import SECOND, Clock, Journal
+from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.inbox import Inbox
+
+
+class BookStatus:
+    """Answers for one book.
+
+    Args:
+        engine: The running engine.
+        inbox: Where an operator's orders go.
+        clock: For ages.
+        journal: For what happened before.
+        mode: paper, testnet, live, demo or replay.
+        extra: What else the status tells, e.g. a demo's seed and speed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        inbox: Inbox,
+        clock: Clock,
+        journal: Journal,
+        mode: str,
+        extra: Mapping[str, Any],
+    ) -> None:
+        self._engine = engine
+        self._inbox = inbox
+        self._clock = clock
+        self._journal = journal
+        self._mode = mode
+        self._extra = extra
+        self._started = clock.now()
+        self._first_prices: dict[str, float] = {}
+        self._first_worth: float | None = None
+
+    def status(self) -> Mapping[str, Any]:
+        """Return the book's state, and per underlying net delta against its band."""
+        state = self._engine.state
+        latches = [f"{name}: {reason}" for name, reason in state.halted.items()]
+        if state.mode is TradingState.HALTED:
+            latches.insert(0, f"book: {state.mode_reason}")
+        return {
+            "book": self._engine.params.book,
+            "mode": self._mode,
+            "state": str(state.mode),
+            "seq": state.sequence,
+            "ts": self._clock.now(),
+            "started": self._started,
+            "underlyings": {
+                name: self._underlying(name) for name in self._engine.params.underlyings
+            },
+            "latches": latches,
+            "feeds": self._feeds(),
+            "positions": self.positions(),
+            "decisions": [_brief(decision) for decision in self._engine.recent],
+            "counters": self._counters(),
+            **self._extra,
+        }
+
+    def _underlying(self, name: str) -> dict[str, Any]:
+        state, params = self._engine.state, self._engine.params.underlyings[name]
+        standing = self._engine.standing.get(name)
+        index = state.index(name)
+        told: dict[str, Any] = {"state": str(state.mode_of(name)), "outside_seconds": 0}
+        if standing is None or index is None:
+            return told | {
+                "net_delta": None,
+                "pending": None,
+                "aim": None,
+                "lower": None,
+                "upper": None,
+            }
+        memory, price = state.memory[name], float(index.price)
+        greeks = exposures.greeks(state.book(name), price, state.now)
+        since = memory.outside_since
+        first = self._first_prices.setdefault(name, price)
+        return told | {
+            "price": price,
+            "change": price / first - 1.0,
+            "net_delta": standing.net_delta,
+            "pending": standing.pending,
+            "aim": standing.aim,
+            "lower": standing.lower,
+            "upper": standing.upper,
+            "outside_seconds": 0 if since is None else (self._clock.now() - since) // SECOND,
+            "gamma": greeks.gamma,
+            "vega": greeks.vega / 100,  # per vol point
+            "theta": greeks.theta / 365,  # per day
+            "collateral": greeks.collateral,
+            "value": greeks.value,
+            "hedge": self._hedge_leg(params.hedge_sell[0]),
+        }
+
+    def _hedge_leg(self, name: str) -> dict[str, Any]:
+        state = self._engine.state
+        instrument = state.instruments[name]
+        funding = state.markets.funding.get(name)
+        daily = None if funding is None else funding.rate * 86_400 * SECOND / funding.interval
+        position = state.ledger.position(instrument.venue, name)
+        return {
+            "instrument": name,
+            "quantity": str(position.quantity),
+            "funding_per_day": daily,
+        }
+
+    def _feeds(self) -> dict[str, float]:
+        """Return seconds since any top of book or index of a venue advanced."""
+        youngest: dict[str, int] = {}
+        for (kind, subject), at in self._engine.state.markets.advanced.items():
+            if kind in (Quote.__name__, Index.__name__):
+                venue = subject.partition(":")[0]
+                youngest[venue] = max(youngest.get(venue, 0), at)
+        return {venue: (self._clock.now() - at) / SECOND for venue, at in youngest.items()}
+
+    def _counters(self) -> dict[str, Any]:
+        tally, ledger = self._engine.tally, self._engine.state.ledger
+        return asdict(tally) | {
+            "conflated": self._inbox.conflated,
+            "pnl": self._profit(),
+            "fees": {name: str(amount) for name, amount in ledger.fees.items()},
+            "funding": {name: str(amount) for name, amount in ledger.funding.items()},
+            "realised": {name: str(amount) for name, amount in ledger.realised.items()},
+        }
+
+    def _profit(self) -> float | None:
+        """Return the change of the book's worth in USD since everything was first priced."""
+        state = self._engine.state
+        total = 0.0
+        for name in self._engine.params.underlyings:
+            index, book = state.index(name), state.book(name)
+            if index is None or book.missing:
+                return None
+            total += exposures.value(book, float(index.price), state.now)
+        for (account, currency), balance in state.ledger.cash.items():
+            if currency in STABLE and f"{account}:{currency}" not in state.params.cash_underlying:
+                total += float(balance)
+        if self._first_worth is None:
+            self._first_worth = total
+        return total - self._first_worth
+
+    def positions(self) -> Sequence[Mapping[str, Any]]:
+        """Return what is held, with entry, mark and delta; cash last."""
+        state = self._engine.state
+        deltas: dict[str, float] = {}
+        for name in self._engine.params.underlyings:
+            index = state.index(name)
+            if index is not None:
+                book = state.book(name)
+                deltas |= exposures.by_holding(book, float(index.price), state.now)
+        rows = []
+        for (account, name), position in state.ledger.positions.items():
+            instrument = state.instruments[name]
+            mark = state.markets.marks.get(name) or state.markets.options.get(name)
+            entry = entry_price(instrument, position)
+            profit = None if mark is None else open_profit(instrument, position, mark.price)
+            rows.append(
+                {
+                    "instrument": name,
+                    "account": account,
+                    "quantity": str(position.quantity),
+                    "entry": None if entry is None else str(round(entry, 8)),
+                    "mark": None if mark is None else str(mark.price),
+                    "open_profit": None if profit is None else str(profit),
+                    "delta": deltas.get(name),
+                }
+            )
+        for (account, currency), balance in state.ledger.cash.items():
+            name = cash_instrument(account, currency).id
+            row = {"instrument": name, "account": account, "quantity": str(balance)}
+            rows.append(row | {"entry": None, "mark": None, "delta": deltas.get(name)})
+        return rows
+
+    def orders(self) -> Sequence[Mapping[str, Any]]:
+        """Return every order of this start, oldest first."""
+        return [
+            {
+                "client_order_id": name,
+                "instrument": order.submit.instrument,
+                "quantity": str(order.submit.quantity),
+                "filled": str(order.filled),
+                "state": str(order.state),
+                "evidence": order.evidence,
+            }
+            for name, order in self._engine.state.orders.items()
+        ]
+
+    def why(self, key: str) -> Mapping[str, Any] | None:
+        """Return the decision behind an order id, a step or a moment, from the journal."""
+        return why(self._journal, key)
+
+    def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
+        """Pass an operator's order on; it takes effect before anything that comes later."""
+        halted = self._engine.state.mode is TradingState.HALTED
+        if halted and verb in (Verb.PAUSE, Verb.RESUME, Verb.REDUCE):
+            must = f"{verb}: the book is halted ({self._engine.state.mode_reason}); arm it first"
+            raise PermissionRefused(must)
+        self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything))
+        return {"verb": str(verb), "before": str(self._engine.state.mode)}
+
+
+def _brief(decision: Decision) -> dict[str, Any]:
+    return {
+        "seq": decision.sequence,
+        "ts": decision.ts,
+        "underlying": decision.underlying,
+        "action": str(decision.action),
+        "reason": str(decision.reason),
+        "net_delta": decision.net_delta,
+        "instrument": decision.instrument,
+        "quantity": None if decision.allowed is None else str(decision.allowed),
+        "price": None if decision.limit_price is None else str(decision.limit_price),
+        "client_order_id": decision.client_order_id,
+    }
+
+
+def why(journal: Journal, key: str) -> Mapping[str, Any] | None:
+    """Return the decision that an id, a step number or a time leads to, with what followed.
+
+    Args:
+        journal: Of the book.
+        key: Client order id, sequence number, or ns since 1970 (the last
+            decision at or before it). Steps are counted anew by each start of
+            the book: the youngest start is meant.
+
+    Returns:
+        `{"decision": …, "order": …, "events": […]}`, or None when nothing fits.
+    """
+    found = None
+    number = int(key) if key.isdecimal() else None
+    for entry in journal.read("decision"):
+        by_time = number is not None and number >= 10**15 and entry.ts <= number
+        fits = by_time or key == entry.key or number == entry.sequence
+        same_step = found is not None and not by_time and entry.ts == found.ts
+        if fits and not same_step:
+            found = entry
+    if found is None:
+        return None
+    order_id = found.payload.get("client_order_id")
+    told = list(journal.read(key=order_id)) if order_id else []
+    return {
+        "decision": dict(found.payload),
+        "order": next((dict(entry.payload) for entry in told if entry.kind == "order"), None),
+        "events": [dict(entry.payload) for entry in told if entry.kind == "event"],
+    }

@@ -1,0 +1,376 @@
+"""Cross: what one key of a configuration demands of another.
+
+Every rule is a generator of findings over settings that parse. Where a value
+was already found wrong a stand-in is in its place; `rests_on` names the values
+that a finding needs, so that none is built on a stand-in.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.settings.faults import HINTS, MISSING, Finding, Place
+from rebalancer.settings.listing import Listing
+from rebalancer.settings.models import (
+    Holding,
+    Ladder,
+    Mode,
+    Role,
+    Settings,
+    Underlying,
+    Venue,
+)
+from rebalancer.settings.values import shown
+
+HEDGES = (Kind.SPOT, Kind.PERPETUAL, Kind.FUTURE)  # what can bring a delta back
+_VENUE = re.compile(r"[a-z][a-z0-9]{0,31}")
+_COIN = re.compile(r"[A-Z0-9]{1,16}")
+_RUNGS = ("warn", "widen", "reduce", "derisk", "halt")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules look at."""
+
+    settings: Settings
+    listing: Listing
+    prices: Mapping[str, float]  # coin → USD, for the lots of inverse contracts; may lack some
+
+
+Rule = Callable[[Context], Iterable[Finding]]
+
+
+def contradictions(context: Context, suspects: Iterable[Place]) -> list[Finding]:
+    """Return what the rules find, except where it rests on a value that is wrong already."""
+    wrong = frozenset(suspects)
+    holding = frozenset(place[:depth] for place in wrong for depth in range(len(place)))
+    return [
+        finding
+        for rule in RULES
+        for finding in rule(context)
+        if not any(_touch(each, wrong, holding) for each in (finding.place, *finding.rests_on))
+    ]
+
+
+def _touch(place: Place, wrong: frozenset[Place], holding: frozenset[Place]) -> bool:
+    """Whether a place holds, or lies in, a value that is wrong."""
+    return place in holding or any(place[:depth] in wrong for depth in range(len(place) + 1))
+
+
+# --- venues -----------------------------------------------------------------
+
+
+def _venues(context: Context) -> Iterator[Finding]:
+    settings, book = context.settings, ("book", "mode")
+    if not settings.venues:
+        yield Finding(("venues",), "must name at least one venue", "an empty table")
+    for name, venue in settings.venues.items():
+        place: Place = ("venues", name)
+        if not _VENUE.fullmatch(name):
+            yield Finding(place, "must be named by its ccxt id, such as deribit", shown(name))
+        if settings.book.mode is Mode.LIVE and venue.account is None:
+            yield Finding(
+                (*place, "account"), "must pin the uid in mode live", MISSING, "", (book,)
+            )
+        if settings.book.mode is not Mode.PAPER and venue.credentials is None:
+            must = f"must name a credential in mode {settings.book.mode}"
+            yield Finding((*place, "credentials"), must, MISSING, "", (book,))
+        if settings.book.mode is Mode.PAPER and venue.fees is None:
+            must = "must name maker and taker: paper without fees would be kinder than any venue"
+            yield Finding((*place, "fees"), must, MISSING, "", (book,))
+
+
+def continuous_funding(name: str, venue: Venue) -> bool:
+    """Whether a venue charges funding all the time instead of at stamps; Deribit does."""
+    return name == "deribit" if venue.funding is None else venue.funding == "continuous"
+
+
+# --- underlyings ------------------------------------------------------------
+
+
+def _underlyings(context: Context) -> Iterator[Finding]:
+    if not context.settings.underlyings:
+        yield Finding(("underlyings",), "must name at least one underlying", "an empty table")
+    for name, underlying in context.settings.underlyings.items():
+        place: Place = ("underlyings", name)
+        if not _COIN.fullmatch(name):
+            yield Finding(place, "must be named by its coin in capitals, such as BTC", shown(name))
+        yield from _edges(place, underlying)
+        yield from _intervals(place, underlying)
+
+
+def _edges(place: Place, underlying: Underlying) -> Iterator[Finding]:
+    band = underlying.band
+    lower, upper = (*place, "band", "lower"), (*place, "band", "upper")
+    if band.lower > 0:
+        yield Finding(lower, "must be at most 0: it is relative to the aim", shown(band.lower))
+    if band.upper < 0:
+        yield Finding(upper, "must be at least 0: it is relative to the aim", shown(band.upper))
+    if band.lower <= 0 <= band.upper and band.lower == band.upper:
+        must = f"must be above lower ({shown(band.lower)})"
+        yield Finding(upper, must, shown(band.upper), "", (lower,))
+    if band.kind is BandKind.PERCENT and max(-band.lower, band.upper) > 1:
+        kind = (*place, "band", "kind")
+        must = "must have fractions of gross from -1 to 1 for kind percent"
+        was = f"{shown(band.lower)} to {shown(band.upper)}"
+        yield Finding((*place, "band"), must, was, "", (lower, upper, kind))
+
+
+def _intervals(place: Place, underlying: Underlying) -> Iterator[Finding]:
+    least, most = underlying.band.min_interval, underlying.band.max_interval
+    if least is not None and most is not None and most <= least:
+        other = (*place, "band", "min_interval")
+        must, was = "must be longer than min_interval", "not longer"
+        yield Finding((*place, "band", "max_interval"), must, was, "", (other,))
+
+
+def _hedges(context: Context) -> Iterator[Finding]:
+    for name, underlying in context.settings.underlyings.items():
+        place: Place = ("underlyings", name, "hedge")
+        for index, instrument_id in enumerate(hedge_ids(underlying)):
+            instrument = context.listing.find(instrument_id)
+            if instrument is None:
+                yield Finding(
+                    place, _must_be_known(context, instrument_id, index), shown(instrument_id)
+                )
+                continue
+            yield from _hedge(context, place, instrument, name)
+            yield from _lots(context, name, underlying, instrument)
+
+
+def hedge_ids(underlying: Underlying) -> tuple[str, ...]:
+    """Return the instruments of both sides, each once, in their order."""
+    return tuple(dict.fromkeys((*underlying.hedge.buy, *underlying.hedge.sell)))
+
+
+def _must_be_known(context: Context, instrument_id: str, index: int) -> str:
+    """Return what an unknown instrument must be; `index` is its place in its list."""
+    nearest = context.listing.nearest(instrument_id) if index < HINTS else None
+    hint = f" (did you mean {nearest}?)" if nearest else ""
+    return f"must be a known instrument{hint}"
+
+
+def _hedge(
+    context: Context, place: Place, instrument: Instrument, underlying: str
+) -> Iterator[Finding]:
+    if instrument.kind not in HEDGES:
+        must = "must be a spot pair, a perpetual or a future"
+        yield Finding(place, must, f"{instrument.id}, {_a(instrument.kind)}")
+    if instrument.underlying != underlying:
+        must = f"must be about {underlying}"
+        yield Finding(place, must, f"{instrument.id}, about {instrument.underlying or 'no coin'}")
+    if instrument.venue not in context.settings.venues:
+        must = f"must be on a venue of the configuration; [venues.{instrument.venue}] is missing"
+        venues = (("venues", instrument.venue),)
+        yield Finding(place, must, instrument.id, "", venues)
+
+
+def _a(kind: Kind) -> str:
+    return {Kind.CASH: "cash", Kind.OPTION: "an option"}.get(kind, f"a {kind}")
+
+
+def lot_in_coins(instrument: Instrument, price: float | None) -> Decimal | None:
+    """Return what one lot moves the delta by, coins; None for an inverse one without a price."""
+    if not instrument.inverse:
+        return instrument.lot * instrument.size
+    if price is None:
+        return None
+    return instrument.lot * instrument.size / Decimal(str(price))
+
+
+def _lots(
+    context: Context, name: str, underlying: Underlying, instrument: Instrument
+) -> Iterator[Finding]:
+    """Yield where a band or an order is smaller than the smallest step of a hedge."""
+    lot = lot_in_coins(instrument, context.prices.get(name))
+    if lot is None or instrument.underlying != name or instrument.kind not in HEDGES:
+        return
+    place: Place = ("underlyings", name)
+    must = f"must be at least one lot ({shown(float(lot))} {name} on {instrument.id})"
+    prices: tuple[Place, ...] = (("market", "prices"),) if instrument.inverse else ()
+    hedge = (*place, "hedge")
+    band = underlying.band
+    width = Decimal(str(band.upper)) - Decimal(str(band.lower))
+    if band.kind is BandKind.FIXED and 0 < width < lot:
+        needs = tuple((*place, "band", key) for key in ("kind", "lower", "upper"))
+        yield Finding((*place, "band"), must, shown(float(width)), "", (*needs, hedge, *prices))
+    order = underlying.limits.order
+    if Decimal(str(order)) < lot:
+        yield Finding((*place, "limits", "order"), must, shown(order), "", (hedge, *prices))
+
+
+def _shared_cash(context: Context) -> Iterator[Finding]:
+    """Yield coin books whose hedges settle in cash that could belong to several of them."""
+    owners: dict[str, str] = {}
+    given = {each.instrument for each in context.settings.holdings if each.underlying is not None}
+    for name, underlying in context.settings.underlyings.items():
+        if underlying.numeraire is not Numeraire.COIN:
+            continue
+        place: Place = ("underlyings", name)
+        for account in stable_cash(context.listing, underlying):
+            owner = owners.setdefault(account, name)
+            if owner != name and account not in given:
+                must = "must settle in cash that a holding gives to one underlying"
+                needs = tuple(
+                    ("underlyings", each, key)
+                    for each in (name, owner)
+                    for key in ("numeraire", "hedge")
+                )
+                yield Finding(
+                    (*place, "hedge"),
+                    must,
+                    f"{account}, shared with {owner}",
+                    "",
+                    (("holdings",), *needs),
+                )
+
+
+def stable_cash(listing: Listing, underlying: Underlying) -> tuple[str, ...]:
+    """Return the stable balances that the hedges of an underlying settle in, each once."""
+    found = (listing.find(instrument_id) for instrument_id in hedge_ids(underlying))
+    accounts = [f"{each.venue}:{each.settle}" for each in found if each and each.settle in STABLE]
+    return tuple(dict.fromkeys(accounts))
+
+
+# --- holdings ---------------------------------------------------------------
+
+
+def _holdings(context: Context) -> Iterator[Finding]:
+    for index, holding in enumerate(context.settings.holdings):
+        place: Place = ("holdings", index)
+        if context.settings.book.mode is Mode.LIVE and holding.role is not Role.OUTSIDE:
+            must = "must be outside in mode live: the venues tell the rest"
+            yield Finding((*place, "role"), must, shown(holding.role), "", (("book", "mode"),))
+        instrument = context.listing.find(holding.instrument)
+        if instrument is None:
+            must = _must_be_known(context, holding.instrument, index)
+            yield Finding((*place, "instrument"), must, shown(holding.instrument))
+        else:
+            yield from _held(place, holding, instrument)
+            yield from _belongs(context, place, holding, instrument)
+
+
+def _held(place: Place, holding: Holding, instrument: Instrument) -> Iterator[Finding]:
+    needs: tuple[Place, ...] = ((*place, "instrument"),)
+    if holding.quantity == 0 and instrument.kind is not Kind.CASH:
+        yield Finding((*place, "quantity"), "must not be 0", "0", "", needs)
+    if holding.quantity % instrument.lot:
+        must = f"must be a multiple of the lot of {instrument.id} ({instrument.lot})"
+        yield Finding((*place, "quantity"), must, str(holding.quantity), "", needs)
+    if holding.entry is not None and instrument.kind is Kind.CASH:
+        yield Finding((*place, "entry"), "must be absent for cash", str(holding.entry), "", needs)
+
+
+def _belongs(
+    context: Context, place: Place, holding: Holding, instrument: Instrument
+) -> Iterator[Finding]:
+    """Yield faults of the underlying that a balance is said to belong to, or should be."""
+    needs: tuple[Place, ...] = ((*place, "instrument"),)
+    place = (*place, "underlying")
+    underlyings = context.settings.underlyings
+    stable = instrument.kind is Kind.CASH and instrument.settle in STABLE
+    if holding.underlying is None:
+        coin_books = [
+            name for name, each in underlyings.items() if each.numeraire is Numeraire.COIN
+        ]
+        if stable and coin_books:
+            must = f"must name the underlying of this cash, as {coin_books[0]} counts in coins"
+            needs = (*needs, ("underlyings", coin_books[0], "numeraire"))
+            yield Finding(place, must, MISSING, "", needs)
+    elif holding.underlying not in underlyings and (stable or not instrument.underlying):
+        must = "must be one of [underlyings]"
+        yield Finding(
+            place,
+            must,
+            shown(holding.underlying),
+            "",
+            (*needs, ("underlyings", holding.underlying)),
+        )
+    elif not stable and holding.underlying != instrument.underlying:
+        must = f"must be {instrument.underlying}, which {instrument.id} is about"
+        yield Finding(place, must, shown(holding.underlying), "", needs)
+
+
+# --- declared instruments ---------------------------------------------------
+
+
+def _declared(context: Context) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, each in enumerate(context.settings.instruments):
+        place: Place = ("instruments", index)
+        if each.id in seen:
+            yield Finding((*place, "id"), "must be declared only once", f"{shown(each.id)} twice")
+        seen.add(each.id)
+        dated, option = each.kind in (Kind.FUTURE, Kind.OPTION), each.kind is Kind.OPTION
+        for key, needed in (("expiry", dated), ("strike", option), ("type", option)):
+            given = getattr(each, key) is not None
+            if given != needed:
+                must = f"must be {'given' if needed else 'absent'} for {_a(each.kind)}"
+                was = "given" if given else MISSING
+                yield Finding((*place, key), must, was, "", ((*place, "kind"),))
+        if not each.underlying and not (each.kind is Kind.CASH and each.settle in STABLE):
+            must = "must be given, except for a stable currency"
+            needs = ((*place, "kind"), (*place, "settle"))
+            yield Finding((*place, "underlying"), must, "empty", "", needs)
+
+
+# --- guards and replay ------------------------------------------------------
+
+
+def _margin(context: Context) -> Iterator[Finding]:
+    margin = context.settings.guards.margin
+    if margin is None:
+        return
+    if margin.ratio is not None:
+        yield from _ladder(("guards", "margin", "ratio"), margin.ratio, rising=True)
+    if margin.distance is not None:
+        yield from _ladder(("guards", "margin", "distance"), margin.distance, rising=False)
+
+
+def _ladder(place: Place, ladder: Ladder, *, rising: bool) -> Iterator[Finding]:
+    for rung, after in pairwise(_RUNGS):
+        value, limit = getattr(ladder, rung), getattr(ladder, after)
+        if value >= limit if rising else value <= limit:
+            must = f"must be {'below' if rising else 'above'} {after} ({shown(limit)})"
+            yield Finding((*place, rung), must, shown(value), "", ((*place, after),))
+
+
+def _replay(context: Context) -> Iterator[Finding]:
+    replay = context.settings.replay
+    if replay is None:
+        return
+    for key in ("bars", "funding", "streams", "vols"):
+        for index, instrument_id in enumerate(getattr(replay, key)):
+            place: Place = ("replay", key, instrument_id)
+            instrument = context.listing.find(instrument_id)
+            if instrument is None:
+                yield Finding(
+                    place, _must_be_known(context, instrument_id, index), shown(instrument_id)
+                )
+            elif key == "vols" and instrument.kind is not Kind.OPTION:
+                yield Finding(place, "must be an option", f"{instrument_id}, {_a(instrument.kind)}")
+    for index, (coin, instrument_id) in enumerate(replay.index.items()):
+        place = ("replay", "index", coin)
+        if context.listing.find(instrument_id) is None:
+            yield Finding(
+                place, _must_be_known(context, instrument_id, index), shown(instrument_id)
+            )
+        if coin not in context.settings.underlyings:
+            must = "must be one of [underlyings]"
+            yield Finding(place, must, shown(coin), "", (("underlyings", coin),))
+
+
+RULES: tuple[Rule, ...] = (
+    _venues,
+    _underlyings,
+    _hedges,
+    _shared_cash,
+    _holdings,
+    _declared,
+    _margin,
+    _replay,
+)

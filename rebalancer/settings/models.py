@@ -1,0 +1,347 @@
+"""Models: the tables of a configuration and their keys; unknown keys are forbidden.
+
+Only what a single key may be stands here; what keys demand of one another is
+`cross`'s. The first of a field's `examples` stands in for a value that is
+missing or wrong, so that one fault does not hide the others. A `description`
+is what a missing key must be.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from rebalancer.core.instruments import Kind
+from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.settings import values
+from rebalancer.settings.values import (
+    AtLeastOne,
+    AtLeastOneWhole,
+    Coin,
+    Coverage,
+    Duration,
+    Exact,
+    Fee,
+    File,
+    FilledNames,
+    InstrumentId,
+    Names,
+    NotNegative,
+    Number,
+    OpenShare,
+    Positive,
+    PositiveExact,
+    Share,
+    Text,
+    Tiers,
+    Time,
+    Whole,
+    choice,
+    text,
+)
+
+MILLISECOND = 1_000_000  # ns
+SECOND = 1_000 * MILLISECOND
+LATER_BANDS = ("whalley_wilmott", "zakamouline", "inventory")  # not in this release
+
+
+class Table(BaseModel):
+    """A table of the configuration: frozen, strict, without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Mode(StrEnum):
+    """Where orders go."""
+
+    PAPER = "paper"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+class Role(StrEnum):
+    """Why something is held."""
+
+    BOOK = "book"
+    HEDGE = "hedge"
+    OUTSIDE = "outside"  # where no venue of ours sees it
+
+
+class Book(Table):
+    """The book's name and where its orders go."""
+
+    id: Annotated[
+        str, text(r"[a-z0-9][a-z0-9-]{0,31}", "lower case letters, digits and -, such as btc-desk")
+    ] = Field(examples=["book"])
+    mode: Annotated[Mode, choice(Mode)] = Mode.PAPER
+
+
+class Fees(Table):
+    """Fees as a fraction of notional; below 0 is a rebate."""
+
+    maker: Fee = Field(examples=[0])
+    taker: Fee = Field(examples=[0])
+
+
+class Faults(Table):
+    """How often a modelled venue misbehaves, as a fraction of orders."""
+
+    reject: Share = 0.0
+    lost_ack: Share = 0.0  # the order lives, its answer is lost
+
+
+class Venue(Table):
+    """One account on one venue."""
+
+    account: Text | None = None  # pinned uid
+    credentials: (
+        Annotated[str, text(r"[A-Za-z0-9._-]{1,64}", "the name of a credential, never a key")]
+        | None
+    ) = None
+    loopback: (
+        Annotated[
+            str,
+            text(
+                r"(http|ws)://(127(\.[0-9]{1,3}){3}|localhost|\[::1\]):[0-9]{1,5}/?",
+                "a loopback address, such as http://127.0.0.1:8700",
+            ),
+        ]
+        | None
+    ) = None
+    margin: Annotated[Literal["cross", "isolated"], choice(("cross", "isolated"))] = "cross"
+    leverage: Positive | None = None
+    fees: Fees | None = None
+    tiers: Tiers | None = None  # (notional floor, maintenance rate)
+    latency_ms: NotNegative = 50.0
+    faults: Faults = Faults()
+    funding: Annotated[Literal["continuous", "stamps"], choice(("continuous", "stamps"))] | None = (
+        None  # None: as the venue does it
+    )
+
+
+class MoveFilter(Table):
+    """No hedge unless the price moved."""
+
+    move: Positive = Field(examples=[1])  # fraction of price
+    window: Duration = Field(examples=["1h"])
+
+
+def _band(value: object) -> object:
+    """Refuse a kind of band that this release lacks before its keys look unknown."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind in LATER_BANDS:
+        must = f"must be {values.words(BandKind)} ({kind} is not in this release yet)"
+        raise values.wrong(must, values.shown(kind), at="kind")
+    return value
+
+
+class Band(Table):
+    """A tolerance band: coins, or fractions of gross, around the aim."""
+
+    kind: Annotated[BandKind, choice(BandKind)] = Field(
+        examples=["fixed"], description=values.words(BandKind)
+    )
+    lower: Number = Field(examples=[-1])
+    upper: Number = Field(examples=[1])
+    reset: Share = 0.0  # 0: edge, 1: aim
+    min_interval: Duration | None = None
+    max_interval: Duration | None = None
+    move_trigger: Positive | None = None  # fraction of price
+    move_filter: MoveFilter | None = None
+
+
+class UnderlyingLimits(Table):
+    """Caps of one underlying, coins."""
+
+    order: Positive = Field(examples=[1])
+    position: Positive = Field(examples=[1])
+    net_delta: Positive = Field(examples=[1])
+
+
+class Hedge(Table):
+    """The instruments to buy and to sell, best first."""
+
+    buy: FilledNames = Field(examples=[["none:none"]])
+    sell: FilledNames = Field(examples=[["none:none"]])
+
+
+def _hedge(value: object) -> object:
+    """Return a plain list as a table: the same instruments for both sides."""
+    if isinstance(value, list):
+        names = list(values.as_filled_names(value))
+        return {"buy": names, "sell": names}
+    if not isinstance(value, dict | Hedge):
+        must = "must be a list of instruments, or a table of two: buy and sell"
+        raise values.wrong(must, values.shown(value))
+    return value
+
+
+class Underlying(Table):
+    """How one coin is hedged."""
+
+    numeraire: Annotated[Numeraire, choice(Numeraire)] = Field(
+        examples=["usd"], description=values.words(Numeraire)
+    )
+    target: Number = 0.0  # coins
+    coverage: Coverage = 1.0
+    hedge: Annotated[Hedge, BeforeValidator(_hedge)] = Field(
+        examples=[["none:none"]], description="a list of instruments"
+    )
+    include: FilledNames = ("*",)  # patterns of instrument ids
+    exclude: Names = ()
+    band: Annotated[Band, BeforeValidator(_band)]
+    limits: UnderlyingLimits
+
+
+class Limits(Table):
+    """Caps of the whole book, USD but for leverage."""
+
+    leverage: Positive = Field(examples=[1])
+    turnover_per_day: Positive = Field(examples=[1])
+    loss_per_day: Positive = Field(examples=[1])
+    drawdown: Positive = Field(examples=[1])
+
+
+class Holding(Table):
+    """Something held at the start, or where no venue of ours sees it."""
+
+    instrument: InstrumentId = Field(examples=["none:none"])
+    quantity: Exact = Field(examples=[0])
+    role: Annotated[Role, choice(Role)] = Role.BOOK
+    entry: PositiveExact | None = None  # None: mark at the start
+    underlying: Coin | None = None  # that a cash balance belongs to
+
+
+class DeclaredInstrument(Table):
+    """An instrument that the configuration itself describes."""
+
+    id: InstrumentId = Field(examples=["none:none"])
+    kind: Annotated[Kind, choice(Kind)] = Field(examples=["cash"], description=values.words(Kind))
+    underlying: Annotated[str, text(r"[A-Z0-9]{0,16}", "a coin in capitals, or empty")] = Field(
+        examples=["BTC"]
+    )
+    settle: Coin = Field(examples=["BTC"])
+    size: PositiveExact = Decimal(1)  # coins, or USD where inverse
+    lot: PositiveExact = Field(examples=[1])
+    minimum: PositiveExact | None = None  # None: one lot
+    tick: PositiveExact = Field(examples=[1])
+    expiry: Time | None = None
+    strike: PositiveExact | None = None
+    type: Annotated[Literal["call", "put"], choice(("call", "put"))] | None = None
+
+
+class Staleness(Table):
+    """Oldest age of an input; the defaults are the targets of an unattended desk."""
+
+    quote: Duration = 3 * SECOND
+    index: Duration = 5 * SECOND
+    mark: Duration = 5 * SECOND
+    option: Duration = 30 * SECOND
+
+
+class Collar(Table):
+    """How far from an independent reference an order may trade."""
+
+    width: Annotated[float, values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5)] = (  # noqa: PLR2004
+        0.003
+    )
+    protect_factor: AtLeastOne = 3.0
+
+
+class FundingGuard(Table):
+    """The dearest carry of a hedge."""
+
+    cap_per_day: NotNegative = Field(examples=[0])  # fraction of notional
+
+
+class Ladder(Table):
+    """Where each rung of the margin ladder begins."""
+
+    warn: OpenShare = Field(examples=[0.5])
+    widen: OpenShare = Field(examples=[0.5])
+    reduce: OpenShare = Field(examples=[0.5])
+    derisk: OpenShare = Field(examples=[0.5])
+    halt: OpenShare = Field(examples=[0.5])
+
+
+class MarginGuard(Table):
+    """What keeps the hedge legs from liquidation."""
+
+    ratio: Ladder | None = None  # maintenance margin ÷ margin balance
+    distance: Ladder | None = None  # |liquidation price ÷ mark - 1|
+    min_sigmas: Positive | None = None
+    reaction_time: Duration | None = None
+
+
+class Guards(Table):
+    """The guards' settings."""
+
+    staleness: Staleness = Staleness()
+    collar: Collar = Collar()
+    funding: FundingGuard | None = None
+    margin: MarginGuard | None = None
+    unhedged_alert: Duration = 60 * SECOND  # outside the band until a person is woken
+
+
+class Orders(Table):
+    """Deadlines of an order."""
+
+    timeout: Duration = 5 * SECOND
+    max_decision_age: Duration = 500 * MILLISECOND
+    absent_after: Duration = 10 * SECOND
+    absent_answers: AtLeastOneWhole = 3
+    unknown_halt: Duration = 60 * SECOND
+
+
+class Market(Table):
+    """The seeded world of the demo."""
+
+    seed: Whole = 7
+    start: Time = values.as_time("2026-01-30T07:15:00Z")
+    step: Duration = SECOND
+    prices: dict[str, Positive] = {"BTC": 100_000.0, "ETH": 3_500.0}  # USD per coin at the start
+    vols: dict[str, Positive] = {}  # coin → per year
+
+
+class Replay(Table):
+    """Which recordings stand for which instruments; files are below the data folder."""
+
+    bars: dict[str, File] = {}
+    funding: dict[str, File] = {}
+    streams: dict[str, File] = {}
+    chains: Annotated[tuple[File, ...], BeforeValidator(values.as_names)] = ()
+    vols: dict[str, Positive] = {}  # option → fixed volatility per year where none was recorded
+    index: dict[str, InstrumentId] = {}  # coin → instrument whose price stands for its index
+    settlement: Annotated[Literal["index"], choice(("index",))] | None = None  # its proxy, named
+    spread_bp: NotNegative = 1.0
+    depth: PositiveExact | None = None  # contracts shown on each side; None: without end
+
+
+class Settings(Table):
+    """A whole configuration."""
+
+    book: Book
+    venues: dict[str, Venue] = Field(examples=[{}])
+    underlyings: dict[str, Underlying] = Field(examples=[{}])
+    limits: Limits
+    holdings: Annotated[tuple[Holding, ...], BeforeValidator(values.as_rows)] = ()
+    instruments: Annotated[tuple[DeclaredInstrument, ...], BeforeValidator(values.as_rows)] = ()
+    guards: Guards = Guards()
+    orders: Orders = Orders()
+    market: Market = Market()
+    replay: Replay | None = None
+
+
+def allowed(model: type[Table]) -> tuple[str, ...]:
+    """Return the keys of a table, in the order in which they are documented."""
+    return tuple(model.model_fields)
+
+
+def example(model: type[Table]) -> dict[str, Any]:
+    """Return the smallest table of this kind that parses, for what is missing or wrong."""
+    return {
+        name: field.examples[0] if field.examples else example(field.annotation)  # type: ignore[arg-type]
+        for name, field in model.model_fields.items()
+        if field.is_required()
+    }

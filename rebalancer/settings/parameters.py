@@ -1,0 +1,103 @@
+"""Parameters: validated settings become what the core decides by."""
+
+from collections.abc import Mapping
+
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.params import (
+    BandParams,
+    CollarParams,
+    Numeraire,
+    OrderParams,
+    Params,
+    StalenessParams,
+    UnderlyingLimits,
+    UnderlyingParams,
+)
+from rebalancer.settings.cross import stable_cash
+from rebalancer.settings.listing import Listing, listing
+from rebalancer.settings.models import Band, Settings, Underlying
+
+
+def to_params(
+    settings: Settings, epoch: int, instruments: Mapping[str, Instrument] | None = None
+) -> Params:
+    """Return the parameters of one start of a book.
+
+    Args:
+        settings: Settings without faults.
+        epoch: Start counter of the book, from its journal.
+        instruments: All instruments of the mode; None is the built-in catalogue.
+    """
+    staleness, collar, orders = settings.guards.staleness, settings.guards.collar, settings.orders
+    return Params(
+        book=settings.book.id,
+        accounts=tuple(settings.venues),
+        epoch=epoch,
+        underlyings={name: _underlying(name, each) for name, each in settings.underlyings.items()},
+        staleness=StalenessParams(
+            quote=staleness.quote,
+            index=staleness.index,
+            mark=staleness.mark,
+            option=staleness.option,
+        ),
+        collar=CollarParams(width=collar.width, protect_factor=collar.protect_factor),
+        orders=OrderParams(
+            timeout=orders.timeout,
+            max_decision_age=orders.max_decision_age,
+            absent_after=orders.absent_after,
+            absent_answers=orders.absent_answers,
+            unknown_halt=orders.unknown_halt,
+        ),
+        unhedged_alert=settings.guards.unhedged_alert,
+        cash_underlying=_cash_underlying(settings, listing(settings, instruments)),
+    )
+
+
+def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
+    limits = underlying.limits
+    return UnderlyingParams(
+        name=name,
+        numeraire=underlying.numeraire,
+        target=underlying.target,
+        coverage=underlying.coverage,
+        hedge_buy=underlying.hedge.buy,
+        hedge_sell=underlying.hedge.sell,
+        band=_band(underlying.band),
+        limits=UnderlyingLimits(limits.order, limits.position, limits.net_delta),
+        include=underlying.include,
+        exclude=underlying.exclude,
+    )
+
+
+def _band(band: Band) -> BandParams:
+    moved = band.move_filter
+    return BandParams(
+        kind=band.kind,
+        lower=band.lower,
+        upper=band.upper,
+        reset=band.reset,
+        min_interval=band.min_interval,
+        max_interval=band.max_interval,
+        move_trigger=band.move_trigger,
+        move_filter=None if moved is None else moved.move,
+        move_window=None if moved is None else moved.window,
+    )
+
+
+def _cash_underlying(settings: Settings, known: Listing) -> dict[str, str]:
+    """Return which underlying a balance belongs to, where that is not its own coin.
+
+    What a holding says comes first. The cash that the hedges of a coin book
+    settle in belongs to it without being named: a live book names no holdings
+    of its own, and profit must not land where no underlying counts it.
+    """
+    found = {}
+    for holding in settings.holdings:
+        instrument = known.find(holding.instrument)
+        if instrument and instrument.kind is Kind.CASH and holding.underlying is not None:
+            found[holding.instrument] = holding.underlying
+    for name, underlying in settings.underlyings.items():
+        if underlying.numeraire is Numeraire.COIN:
+            for account in stable_cash(known, underlying):
+                found.setdefault(account, name)
+    return found

@@ -1,0 +1,87 @@
+"""The journal's tables, their versions, and the pragmas without which a commit is not durable."""
+
+import sqlite3
+
+from rebalancer.errors import DataError
+
+# Forward only: a step is never edited after a release, the next one is appended.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE entries (
+            id INTEGER PRIMARY KEY,
+            sequence INTEGER NOT NULL,
+            ts INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            key TEXT NOT NULL,
+            payload TEXT NOT NULL
+        )""",
+        "CREATE INDEX entries_by_kind_and_key ON entries (kind, key)",
+        "CREATE INDEX entries_by_key ON entries (key)",
+        "CREATE INDEX entries_by_sequence ON entries (sequence)",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
+# name → what it reads back as. FULL syncs each commit; NORMAL may lose the last ones.
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+
+
+def secure(connection: sqlite3.Connection) -> None:
+    """Set the pragmas and read them back: some builds of SQLite ignore some.
+
+    Raises:
+        DataError: One did not take.
+    """
+    for name, wanted in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {wanted}")
+        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != wanted:
+            raise DataError(f"pragma {name}: must be {wanted}, was {found}")
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Look for damage.
+
+    Raises:
+        DataError: SQLite found some; the first fault is named.
+    """
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise DataError(f"must be undamaged, quick_check found: {found}")
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the version of the tables.
+
+    Raises:
+        DataError: They were written by a newer release.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise DataError(
+            f"schema: must be at most version {VERSION}, was {found}; "
+            "it was written by a newer release, which must be installed to read it"
+        )
+    return int(found)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date, all in one transaction or not at all.
+
+    Raises:
+        DataError: They are newer than this release, or somebody else's.
+    """
+    found = version(connection)
+    if found == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if found == 0 and tables:
+        connection.execute("ROLLBACK")
+        raise DataError("must be empty or a journal, was another program's database")
+    for statements in MIGRATIONS[found:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")

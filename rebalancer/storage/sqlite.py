@@ -1,0 +1,278 @@
+"""The journal on disk: SQLite with a write-ahead log, one writer, each commit synced.
+
+A write or sync that fails once is never tried again: after a failed fsync
+nobody knows what is on the disk ("Can Applications Recover from fsync
+Failures?", USENIX ATC 2020). The journal is dead from then on and says so.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from rebalancer.errors import DataError, Defect, Unavailable
+from rebalancer.ports import Entry
+from rebalancer.storage import folder, schema
+
+_COLUMNS = "id, sequence, ts, kind, key, payload"
+_PAGE = 1000  # rows a read takes at a time, so that no cursor stays open between them
+_BUSY = 2.0  # s that SQLite waits for a reader's lock
+_EPOCH = "journal.epoch"
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class JournalReader:
+    """Reads a journal, also while a daemon writes it; sees what was flushed.
+
+    Args:
+        connection: Open on the journal, pragmas set.
+        path: For messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
+        """Yield entries in the order in which they were written.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        asked = {name: value for name, value in (("kind", kind), ("key", key)) if value is not None}
+        where = "".join(f" AND {name} = ?" for name in asked)
+        return self._pages(where, tuple(asked.values()))
+
+    def step(self, sequence: int) -> Iterable[Entry]:
+        """Yield the entries of one step, in the order in which they were written."""
+        return self._pages(" AND sequence = ?", (sequence,))
+
+    def latest(self, kind: str, ts: int) -> Entry | None:
+        """Return the last entry of a kind written at or before `ts` (ns), or None."""
+        query = (
+            f"SELECT {_COLUMNS} FROM entries WHERE kind = ? AND ts <= ? ORDER BY id DESC LIMIT 1"
+        )
+        rows = self._rows(query, (kind, ts))
+        return self._entry(rows[0]) if rows else None
+
+    def get_meta(self, key: str) -> str | None:
+        """Return what was put under a name, or None."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def _pages(self, where: str, values: tuple[str | int, ...]) -> Iterator[Entry]:
+        """Yield what matches, up to the entry that was last when the first was asked for."""
+        ((end,),) = self._rows("SELECT coalesce(max(id), 0) FROM entries", ())
+        query = (
+            f"SELECT {_COLUMNS} FROM entries WHERE id > ? AND id <= ?{where} "
+            f"ORDER BY id LIMIT {_PAGE}"
+        )
+        last = 0
+        while rows := self._rows(query, (last, end, *values)):
+            yield from map(self._entry, rows)
+            last = rows[-1][0]
+
+    def _rows(self, query: str, values: tuple[str | int, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as e:
+            raise DataError(f"{self._path}: must be readable: {e}") from e
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        number, sequence, ts, kind, key, payload = row
+        try:
+            told = json.loads(payload)
+        except (json.JSONDecodeError, RecursionError) as e:
+            raise DataError(f"{self._path}: entry {number}: payload must be JSON: {e}") from e
+        return Entry(sequence, ts, kind, key, told)
+
+
+class SqliteJournal(JournalReader):
+    """A `ports.Journal` on disk; made by `open_journal`.
+
+    Args:
+        connection: Open for writing, pragmas set, tables up to date, epoch counted.
+        path: For messages.
+        lock: Descriptor that keeps other writers out; closed with the journal.
+        epoch: Times that this journal was opened for writing, this one included.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int, epoch: int) -> None:
+        super().__init__(connection, path)
+        self.epoch = epoch
+        self._lock = lock
+        self._fault: str | None = None  # why the journal is dead
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry; durable only after `flush`.
+
+        Raises:
+            DataError: The disk refused, now or before; nothing may be traded any more.
+            Defect: The payload is not JSON; nothing was written, the journal lives.
+        """
+        try:
+            payload = _json(entry.payload)
+        except (TypeError, ValueError) as e:
+            must = "payload must be JSON values"
+            raise Defect(f"journal entry {entry.kind} {entry.key}: {must}: {e}") from e
+        values = (entry.sequence, entry.ts, entry.kind, entry.key, payload)
+        self._write(
+            "INSERT INTO entries (sequence, ts, kind, key, payload) VALUES (?, ?, ?, ?, ?)", values
+        )
+
+    def flush(self) -> None:
+        """Return once every entry is on disk.
+
+        Raises:
+            DataError: The disk refused, now or before.
+        """
+        self._alive()
+        if self._connection.in_transaction:
+            self._run("COMMIT")
+
+    def put_meta(self, key: str, value: str | None) -> None:
+        """Keep one value under a name, in place of the one before; None forgets it.
+
+        On disk when this returns, with every entry appended before it.
+
+        Raises:
+            DataError: The disk refused, now or before.
+            Defect: The name is one of the journal's own.
+        """
+        if key == _EPOCH:
+            raise Defect(f"meta key: must not be {_EPOCH}, which only opening may change")
+        if value is None:
+            self._write("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            self._write("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+        self.flush()
+
+    def close(self) -> None:
+        """Flush and let go of the file; a second call does nothing.
+
+        Raises:
+            DataError: The last entries did not reach the disk.
+        """
+        if self._lock < 0:
+            return
+        try:
+            if self._fault is None:
+                self.flush()
+        finally:
+            with suppress(sqlite3.Error):  # a dead journal has said why already
+                self._connection.close()
+            os.close(self._lock)
+            self._lock = -1
+            self._fault = self._fault or "it was closed"
+
+    def _write(self, statement: str, values: tuple[str | int, ...]) -> None:
+        self._alive()
+        if not self._connection.in_transaction:
+            self._run("BEGIN IMMEDIATE")
+        self._run(statement, values)
+
+    def _run(self, statement: str, values: tuple[str | int, ...] = ()) -> None:
+        try:
+            self._connection.execute(statement, values)
+        except sqlite3.Error as e:
+            self._fault = str(e)
+            raise DataError(
+                f"{self._path}: the disk refused: {e}; nothing more is written or traded, "
+                "see to the disk and start again"
+            ) from e
+
+    def _alive(self) -> None:
+        if self._fault is not None:
+            raise DataError(f"{self._path}: the journal is closed for good: {self._fault}")
+
+
+def open_journal(path: Path) -> SqliteJournal:
+    """Open a book's journal for writing; make it and its folder where there is none.
+
+    Args:
+        path: The file, `DIR/journal.sqlite`.
+
+    Returns:
+        The journal, its epoch one higher than last time and already on disk.
+
+    Raises:
+        Unavailable: Another daemon writes it.
+        DataError: It is damaged, newer than this release, or the disk refused.
+        PermissionRefused: The folder or the file is not this user's own.
+    """
+    folder.prepare(path.parent)
+    lock = folder.lock(path.parent)
+    try:
+        folder.make_private(path)
+        connection, epoch = _open(path)
+    except BaseException:
+        os.close(lock)
+        raise
+    return SqliteJournal(connection, path, lock, epoch)
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Return a connection that is fit to write, and the number of this start."""
+    try:
+        connection = _connect(path, "rw")
+        try:
+            schema.secure(connection)
+            schema.check(connection)
+            schema.migrate(connection)
+            return connection, _count_epoch(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, DataError) as e:
+        raise DataError(f"{path}: {e}") from e
+
+
+def open_reader(path: Path) -> JournalReader:
+    """Open a journal for reading, whether or not a daemon writes it.
+
+    Raises:
+        Unavailable: There is no journal yet.
+        DataError: It is no journal, or newer than this release.
+    """
+    if not path.is_file():
+        raise Unavailable(f"{path}: there is no journal; was the book ever started?")
+    try:
+        connection = _connect(path, "ro")
+        try:
+            connection.execute("PRAGMA trusted_schema = 0")
+            if not schema.version(connection):
+                raise DataError("must be a journal, has none of its tables")
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, DataError) as e:
+        raise DataError(f"{path}: {e}") from e
+    return JournalReader(connection, path)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
+
+
+def _count_epoch(connection: sqlite3.Connection) -> int:
+    """Return this start's number, once it is on disk."""
+    connection.execute("BEGIN IMMEDIATE")
+    with closing(
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?, '1') "
+            "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value",
+            (_EPOCH,),
+        )
+    ) as cursor:
+        ((epoch,),) = cursor.fetchall()
+    connection.execute("COMMIT")
+    return int(epoch)

@@ -1,0 +1,8 @@
+"""What the venues say on the wire, translated: payload bytes → typed message → core event.
+
+Pure, and shared by live feeds and recordings, so that both read a message the
+same way. One module a protocol (`binance`) tells *decoded*, *unknown* and
+*refused* messages apart and never raises; `books` keeps an order book from
+decoded messages; `deribit_names` reads a contract out of its name. Only
+`core`, msgspec and the standard library's dates lie below.
+"""

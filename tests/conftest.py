@@ -1,0 +1,36 @@
+"""What every test may ask for: the recorded markets, and a fixed amount of search."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The default finds the same on every machine; `thorough` looks for what it missed.
+# too_slow measures the machine, not the code.
+settings.register_profile(
+    "default",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "thorough",
+    max_examples=5_000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def recordings():
+    """Return the folder of recorded markets; skip where this machine has none."""
+    folder = Path(os.environ.get("REBALANCER_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("recordings absent")
+    return folder

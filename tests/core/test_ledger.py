@@ -1,0 +1,262 @@
+"""Bookings: what each kind of event does to quantities, basis and cash, to the last unit."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core import ledger as books
+from rebalancer.core.events import Delivered, Fill, FundingPaid, PositionReport, Settled
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.ledger import Ledger, Position
+
+D = Decimal
+
+PERP = Instrument("v:PERP", Kind.PERPETUAL, "BTC", "BTC", size=D(10))
+LINEAR = Instrument("v:LINEAR", Kind.PERPETUAL, "BTC", "USDT", size=D("0.1"))
+SPOT = Instrument("v:SPOT", Kind.SPOT, "BTC", "USDT")
+CALL = Instrument("v:CALL", Kind.OPTION, "BTC", "BTC", strike=D(80_000), sign=+1)
+PUT = Instrument("v:PUT", Kind.OPTION, "BTC", "USDT", size=D("0.1"), strike=D(80_000), sign=-1)
+DATED = Instrument("v:DATED", Kind.FUTURE, "BTC", "USDT")
+COINS = Instrument("v:BTC", Kind.CASH, "BTC", "BTC")
+
+
+def book(ledger, instrument, *trades, ours=False):
+    """Book trades of (quantity, price) or (quantity, price, fee)."""
+    for quantity, price, *fee in trades:
+        key = f"t{len(ledger.seen)}"
+        paid = D(fee[0]) if fee else D(0)
+        fill = Fill(
+            1, 1, "v", instrument.id, key, None, D(quantity), D(price), paid, instrument.settle
+        )
+        assert books.book_fill(ledger, fill, instrument, ours=ours)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "trades", "quantity", "basis", "cash"),
+    [
+        # linear: the basis is what the coins cost, profit is cash when it is realised
+        (LINEAR, [("20", "100000")], "20", "200000", "0"),
+        (LINEAR, [("20", "100000"), ("10", "130000")], "30", "330000", "0"),
+        (LINEAR, [("20", "100000"), ("-5", "110000")], "15", "150000", "5000"),
+        (LINEAR, [("20", "100000"), ("-20", "90000")], "0", "0", "-20000"),
+        (LINEAR, [("20", "100000"), ("-30", "110000")], "-10", "-110000", "20000"),
+        (LINEAR, [("-20", "100000"), ("5", "90000")], "-15", "-150000", "5000"),
+        (LINEAR, [("-20", "100000"), ("30", "110000")], "10", "110000", "-20000"),
+        # inverse: the basis is the coins that the USD bought; a rise pays longs
+        (PERP, [("10000", "100000")], "10000", "1", "0"),
+        (PERP, [("10000", "100000"), ("-5000", "125000")], "5000", "0.5", "0.1"),
+        (PERP, [("10000", "100000"), ("-10000", "80000")], "0", "0", "-0.25"),
+        (PERP, [("10000", "100000"), ("-20000", "125000")], "-10000", "-0.8", "0.2"),
+        (PERP, [("-10000", "100000"), ("10000", "80000")], "0", "0", "0.25"),
+        (PERP, [("-10000", "100000"), ("10000", "125000")], "0", "0", "-0.2"),
+        # paid in full: the premium or price leaves the cash at once
+        (SPOT, [("2", "100000")], "2", "200000", "-200000"),
+        (SPOT, [("2", "100000"), ("-1", "110000")], "1", "100000", "-90000"),
+        (CALL, [("5", "0.04")], "5", "0.2", "-0.2"),
+        (CALL, [("-5", "0.04"), ("2", "0.05")], "-3", "-0.12", "0.1"),
+        (PUT, [("-10", "3000")], "-10", "-3000", "3000"),
+        # fees
+        (LINEAR, [("20", "100000", "100")], "20", "200000", "-100"),
+        (PERP, [("10000", "100000", "-0.0001")], "10000", "1", "0.0001"),
+    ],
+)
+def test_fills(instrument, trades, quantity, basis, cash):
+    """A fill moves the position, realises profit on what closes, and pays its fee."""
+    ledger = Ledger()
+    book(ledger, instrument, *trades)
+    held = ledger.position("v", instrument.id)
+
+    assert (D(quantity), D(basis)) == (held.quantity, held.basis)
+    assert D(cash) == ledger.balance("v", instrument.settle)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "trades", "realised"),
+    [
+        (LINEAR, [("20", "100000"), ("-5", "110000")], "5000"),
+        (PERP, [("10000", "100000"), ("-20000", "125000")], "0.2"),
+        (CALL, [("5", "0.04"), ("-5", "0.05")], "0.05"),
+        (PUT, [("-10", "3000"), ("10", "2000")], "1000"),
+        (SPOT, [("2", "100000"), ("-1", "90000")], "-10000"),
+    ],
+)
+def test_realised(instrument, trades, realised):
+    """Profit is counted when it is realised, whatever way the premium went."""
+    ledger = Ledger()
+    book(ledger, instrument, *trades)
+
+    assert D(realised) == ledger.realised[instrument.settle]
+
+
+def test_doubled_fill():
+    """A fill that is told again is booked once."""
+    ledger = Ledger()
+    fill = Fill(1, 1, "v", "v:LINEAR", "t1", None, D(1), D(100_000), D(5), "USDT")
+
+    told = [books.book_fill(ledger, fill, LINEAR, ours=False) for _ in range(3)]
+
+    assert [True, False, False] == told
+    assert D(1) == ledger.position("v", "v:LINEAR").quantity
+    assert D(5) == ledger.fees["USDT"]
+
+
+def test_fee_in_another_currency():
+    """A fee that is taken in coins leaves the coins and not the dollars."""
+    ledger = Ledger()
+    fill = Fill(1, 1, "v", "v:SPOT", "t1", None, D(1), D(100_000), D("0.001"), "BTC")
+    books.book_fill(ledger, fill, SPOT, ours=False)
+
+    assert D("-0.001") == ledger.balance("v", "BTC")
+    assert D(-100_000) == ledger.balance("v", "USDT")
+
+
+@pytest.mark.parametrize(
+    ("ours", "hedge"),
+    [
+        ([True], "3"),
+        ([False], "0"),
+        ([True, False], "3"),
+        ([True, True], "6"),
+    ],
+)
+def test_hedge_part(ours, hedge):
+    """Only what our own orders did counts as hedge."""
+    ledger = Ledger()
+    for own in ours:
+        book(ledger, LINEAR, ("3", "100000"), ours=own)
+
+    assert D(hedge) == ledger.position("v", "v:LINEAR").hedge
+
+
+def test_hedge_against_its_own_instrument():
+    """A hedge that nets a position of the book to nothing is not forgotten."""
+    ledger = Ledger()
+    book(ledger, LINEAR, ("-3", "100000"))
+    book(ledger, LINEAR, ("3", "100000"), ours=True)
+
+    assert Position(D(0), D(0), D(3)) == ledger.position("v", "v:LINEAR")
+
+    book(ledger, LINEAR, ("3", "100000"))
+    book(ledger, LINEAR, ("-3", "100000"), ours=True)
+
+    assert {} == ledger.positions
+
+
+def test_funding():
+    """Funding is cash, once."""
+    ledger = Ledger()
+    paid = FundingPaid(1, 1, "v", "v:PERP", "f1", D("-0.0003"), "BTC")
+
+    assert books.book_funding(ledger, paid)
+    assert not books.book_funding(ledger, paid)
+    assert D("-0.0003") == ledger.balance("v", "BTC") == ledger.funding["BTC"]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "trade", "price", "basis", "cash"),
+    [
+        (LINEAR, ("20", "100000"), "110000", "220000", "20000"),
+        (LINEAR, ("-20", "100000"), "110000", "-220000", "-20000"),
+        (PERP, ("10000", "100000"), "125000", "0.8", "0.2"),
+        (PERP, ("-10000", "100000"), "125000", "-0.8", "-0.2"),
+        (SPOT, ("1", "100000"), "125000", "100000", "-100000"),  # nothing to move
+        (CALL, ("1", "0.04"), "125000", "0.04", "-0.04"),
+    ],
+)
+def test_settlement(instrument, trade, price, basis, cash):
+    """A session's end moves open profit into cash, once, and starts a new basis."""
+    ledger = Ledger()
+    book(ledger, instrument, trade)
+    settled = Settled(1, 1, "v", instrument.id, "s1", D(price))
+
+    assert books.book_settlement(ledger, settled, instrument)
+    assert not books.book_settlement(ledger, settled, instrument)
+    assert D(basis) == ledger.position("v", instrument.id).basis
+    assert D(cash) == ledger.balance("v", instrument.settle)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "trade", "price", "cash", "realised"),
+    [
+        (CALL, ("5", "0.04"), "100000", "0.8", "0.8"),  # 5·(0.2 - 0.04)
+        (CALL, ("-5", "0.04"), "100000", "-0.8", "-0.8"),
+        (CALL, ("5", "0.04"), "70000", "-0.2", "-0.2"),
+        (PUT, ("-10", "3000"), "70000", "-7000", "-7000"),  # 3000 - 10·0.1·10000
+        (PUT, ("-10", "3000"), "90000", "3000", "3000"),
+        (DATED, ("2", "100000"), "90000", "-20000", "-20000"),
+    ],
+)
+def test_delivery(instrument, trade, price, cash, realised):
+    """A dated contract pays what it is worth and is gone, once."""
+    ledger = Ledger()
+    book(ledger, instrument, trade)
+    ended = Delivered(1, 1, "v", instrument.id, "d1", D(price))
+
+    assert books.book_delivery(ledger, ended, instrument)
+    assert not books.book_delivery(ledger, ended, instrument)
+    assert {} == ledger.positions
+    assert D(cash) == ledger.balance("v", instrument.settle)
+    assert D(realised) == ledger.realised[instrument.settle]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "trades", "price", "profit", "entry"),
+    [
+        (LINEAR, [("20", "100000")], "110000", "20000", "100000"),
+        (LINEAR, [("-20", "100000")], "110000", "-20000", "100000"),
+        (PERP, [("10000", "100000")], "125000", "0.2", "100000"),
+        (PERP, [("-10000", "100000")], "80000", "0.25", "100000"),
+        (PERP, [("10000", "100000"), ("10000", "50000")], "100000", "1", "200000/3"),
+        (CALL, [("5", "0.04")], "125000", "0", "0.04"),
+        (SPOT, [], "125000", "0", None),
+    ],
+)
+def test_open_profit_and_entry(instrument, trades, price, profit, entry):
+    """Open profit is in the settle currency; the entry of an inverse contract is harmonic."""
+    ledger = Ledger()
+    book(ledger, instrument, *trades)
+    held = ledger.position("v", instrument.id)
+    told = books.entry_price(instrument, held)
+
+    assert D(profit) == books.open_profit(instrument, held, D(price))
+    if entry is None:
+        assert told is None
+    else:
+        above, _, below = entry.partition("/")
+        assert float(above) / float(below or 1) == pytest.approx(float(told))
+
+
+def test_adopted():
+    """What is adopted replaces what was known, its hedge part too."""
+    ledger = Ledger()
+    book(ledger, LINEAR, ("5", "100000"), ours=True)
+    flat = PositionReport(1, None, "v", "v:LINEAR", D(0))
+    three = PositionReport(1, None, "v", "v:LINEAR", D(-3))
+
+    books.adopt(ledger, flat, LINEAR, D(90_000))
+    assert {} == ledger.positions
+
+    books.adopt(ledger, three, LINEAR, D(90_000), hedge=True)
+    assert Position(D(-3), D("-27000"), D(-3)) == ledger.position("v", "v:LINEAR")
+
+    books.adopt(ledger, flat, LINEAR, D(90_000), hedge=True)
+    assert {} == ledger.positions
+
+
+def test_adopted_cash():
+    """An adopted balance is the balance, whatever was there."""
+    ledger = Ledger()
+    for told in ("7", "5"):
+        books.adopt(ledger, PositionReport(1, None, "v", "v:BTC", D(told)), COINS, D(1))
+
+    assert D(5) == ledger.balance("v", "BTC")
+    assert {} == ledger.positions
+
+
+def test_thirds():
+    """What a division cannot say exactly is lost nowhere: three parts make the whole."""
+    ledger = Ledger()
+    book(ledger, PERP, ("3", "70001"), ("-1", "70001"), ("-1", "70001"), ("-1", "70001"))
+
+    assert D(0) == sum(ledger.cash.values()) + ledger.position("v", "v:PERP").basis
+    assert {} == ledger.positions

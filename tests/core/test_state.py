@@ -1,0 +1,233 @@
+"""What the book knows after each kind of event."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.events import (
+    Delivered,
+    Fill,
+    FundingPaid,
+    Index,
+    Mark,
+    OptionMark,
+    PositionReport,
+    Quote,
+    Settled,
+    Tick,
+)
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.params import Numeraire
+from rebalancer.core.state import State, cash_instrument
+from tests.scenarios.desk import (
+    CALL,
+    COINS,
+    DOLLARS,
+    ETHER,
+    EXPIRY,
+    FUTURE,
+    INSTRUMENTS,
+    LINEAR,
+    PARAMS,
+    PERP,
+    SECOND,
+    SPOT,
+    START,
+    hold,
+    settings,
+)
+
+D = Decimal
+
+NEW = "deribit:BTC-NEW"
+
+
+@pytest.fixture
+def state():
+    return State(INSTRUMENTS, PARAMS, START)
+
+
+def index(seconds=0, venue="deribit", price=100_000):
+    ts = START + seconds * SECOND
+    return Index(ts, ts, venue, "BTC", D(price))
+
+
+def test_time_never_goes_back(state):
+    """The book's time is the latest that any event had."""
+    for seconds in (5, 3, 7, 0):
+        state.apply(Tick(START + seconds * SECOND))
+
+    assert START + 7 * SECOND == state.now
+
+
+@pytest.mark.parametrize(
+    ("event", "taken"),
+    [
+        (Quote(START, START, NEW, D(1), D(1), D(2), D(1)), False),
+        (Mark(START, START, NEW, D(1)), False),
+        (OptionMark(START, START, NEW, D(1), 0.5, 1e5), False),
+        (Mark(START, START, PERP, D(1)), True),
+    ],
+)
+def test_market_of_an_unknown_instrument(state, event, taken):
+    """What no setting describes is not taken down."""
+    assert () == state.apply(event)
+    assert taken == bool(state.markets.advanced)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Fill(START, START, "deribit", NEW, "t", None, D(1), D(1), D(0), "BTC"),
+        FundingPaid(START, START, "deribit", NEW, "f", D(1), "BTC"),
+        Settled(START, START, "deribit", NEW, "s", D(1)),
+        Delivered(START, START, "deribit", NEW, "d", D(1)),
+    ],
+)
+def test_account_of_an_unknown_instrument(state, event):
+    """A booking in what no setting describes halts the book and wakes a person."""
+    [alert] = state.apply(event)
+
+    assert ("reconcile.differed", "error") == (alert.event, alert.severity)
+    assert NEW in alert.text
+    assert TradingState.HALTED is state.mode
+    assert NEW in state.mode_reason
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([], None),
+        ([index(venue="okx")], "okx"),
+        ([index(venue="okx"), index(1, venue="deribit")], "deribit"),  # the youngest
+        ([index(1, venue="okx"), index(venue="deribit")], "okx"),
+        ([index(venue="binanceusdm"), index(4, venue="deribit")], "binanceusdm"),  # hedged there
+        ([index(venue="binanceusdm"), index(6, venue="deribit")], "deribit"),  # but it is old
+    ],
+)
+def test_index(state, told, expected):
+    """The hedge venue's index is the measure while it is young, else the youngest is."""
+    for event in told:
+        state.apply(event)
+    chosen = state.index("BTC")
+
+    assert expected == (None if chosen is None else chosen.venue)
+
+
+def test_index_of_another_coin(state):
+    """An index of what is not hedged here is kept and used for nothing."""
+    state.apply(Index(START, START, "deribit", "DOGE", D(1)))
+
+    assert state.index("BTC") is None
+    assert "deribit" == state.index("DOGE").venue
+
+
+def names(state):
+    return {each.instrument.id: each.quantity for each in state.holdings("BTC")}
+
+
+def test_holdings(state):
+    """Positions and coins belong to their coin; a stable currency to the one that it names."""
+    for name in (SPOT, LINEAR, CALL, COINS, DOLLARS, ETHER):
+        hold(state, name, "2")
+    state.adopt(PositionReport(START, None, "binance", DOLLARS, D(7)), D(1), hedge=False)
+
+    assert {SPOT: 2, LINEAR: 2, CALL: 2, COINS: 2, DOLLARS: 2} == names(state)
+    hold(state, COINS, "0")
+    assert COINS not in names(state)
+
+
+def test_hedged_to_nothing_is_still_held(state):
+    """A position of the book and a hedge against it are both there when they sum to nothing."""
+    hold(state, LINEAR, "-2")
+    fill = Fill(START, START, "binanceusdm", LINEAR, "t", "rb", D(2), D(1), D(0), "USDT")
+    state.apply(fill)
+    assert [DOLLARS] == list(names(state))  # somebody closed it by hand
+
+    hold(state, LINEAR, "2", hedge=True)
+    again = Fill(START, START, "binanceusdm", LINEAR, "t2", None, D(-2), D(1), D(0), "USDT")
+    state.apply(again)
+    assert {LINEAR: 0} == {name: held for name, held in names(state).items() if name == LINEAR}
+
+
+def test_adopted_as_hedge(state):
+    """A starting hedge is known as one; adopting nothing leaves nothing."""
+    hold(state, PERP, "-1000", hedge=True)
+    assert D(-1000) == state.ledger.position("deribit", PERP).hedge
+
+    hold(state, PERP, "0", hedge=True)
+    hold(state, COINS, "1", hedge=True)
+    assert {} == state.ledger.positions
+
+
+def test_latch(state):
+    """A halt that was latched before this start holds, a kill remains a kill."""
+    state.latch("killed yesterday", killed=True)
+    state.activate(TradingState.ACTIVE, "reconciled")
+
+    assert (TradingState.HALTED, "killed yesterday") == (state.mode, state.mode_reason)
+    assert (True, False) == (state.killed, state.sealed)
+
+
+def test_compiled_once(state):
+    """A book is compiled when a booking or a carry changes it, and not for each tick."""
+    hold(state, CALL, "1")
+    hold(state, FUTURE, "10")
+    state.apply(index())
+    state.apply(OptionMark(START, START, CALL, D("0.05"), 0.6, 101_000.0))
+    assert (FUTURE,) == state.book("BTC").missing
+    state.apply(Mark(START, START, FUTURE, D(101_000)))
+    book = state.book("BTC")
+
+    later = START + SECOND
+    state.apply(OptionMark(later, later, CALL, D("0.05"), 0.7, 102_000.0))
+    state.apply(Mark(later, later, PERP, D(100_000)))
+    state.apply(index(1, price=100_500))
+    assert book is state.book("BTC")
+    assert ([0.7], [1.02]) == (list(book.options.vol), list(book.options.carry))
+
+    state.apply(Mark(later, later, FUTURE, D(103_000)))
+    moved = state.book("BTC")
+    assert moved is not book
+    hold(state, SPOT, "1")
+    assert moved is not state.book("BTC")
+
+
+def test_two_accounts_of_one_option(state):
+    """An option that two accounts hold is valued the same on both."""
+    hold(state, CALL, "1")
+    state.adopt(PositionReport(START, None, "bybit", CALL, D(2)), D("0.05"), hedge=False)
+    state.apply(index())
+    for vol in (0.6, 0.8):
+        ts = START + int(vol * 10) * SECOND
+        state.apply(OptionMark(ts, ts, CALL, D("0.05"), vol, 101_000.0))
+        assert [vol, vol] == list(state.book("BTC").options.vol)
+
+
+def test_option_of_a_coin_that_is_not_hedged(state):
+    """Inputs of what is not in any book wait for nobody."""
+    state.apply(index())
+    state.apply(OptionMark(START, START, CALL, D("0.05"), 0.6, 101_000.0))
+    hold(state, CALL, "1")
+
+    assert () == state.book("BTC").missing
+
+
+def test_cash_instrument():
+    """A balance is named by its account and currency; a stable one has no coin."""
+    assert ("deribit:BTC", "BTC") == (
+        cash_instrument("deribit", "BTC").id,
+        cash_instrument("deribit", "BTC").underlying,
+    )
+    assert "" == cash_instrument("deribit", "USDC").underlying
+
+
+def test_expired_option_in_a_coin_book():
+    """After its expiry a coin-settled option is so many coins, and in coins no delta."""
+    state = State(INSTRUMENTS, settings(numeraire=Numeraire.COIN), START)
+    hold(state, CALL, "1")
+    state.apply(index(price=121_000))
+    state.apply(OptionMark(START, START, CALL, D("0.05"), 0.6, 121_000.0))
+    state.apply(Tick(EXPIRY + 1))
+
+    assert () == state.book("BTC").missing

@@ -1,0 +1,86 @@
+"""The vocabulary is closed, explained, and all that the package ever says."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from rebalancer.core.commands import Severity
+from rebalancer.errors import Defect
+from rebalancer.ops import events
+
+PACKAGE = Path(events.__file__).resolve().parents[1]
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def names_in(source):
+    """Yield (line, name) of every event name that a module writes down."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            yield from _said(node)
+
+
+def _said(call):
+    """Yield the names in one call: of a logger, or the making of an alert."""
+    if isinstance(call.func, ast.Attribute):
+        owner = ast.unparse(call.func.value)
+        if call.func.attr in LEVELS and re.search(r"\blog(ger)?$|_log$", owner) and call.args:
+            yield from _literals(call.args[0])
+    elif isinstance(call.func, ast.Name) and call.func.id in ("Alert", "_alert"):
+        yield from _literals(*call.args[1:2], *[k.value for k in call.keywords if k.arg == "event"])
+
+
+def _literals(*nodes):
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str) and "." in part.value:
+                yield part.lineno, part.value
+
+
+@pytest.mark.parametrize("event", events.EVENTS.values(), ids=lambda event: event.name)
+def test_explained(event):
+    """Every name is noun.verb, means something, and says what to do when it wakes a person."""
+    assert re.fullmatch(r"[a-z]+\.[a-z_]+", event.name)
+    assert event.meaning
+    assert event.action
+    assert event.severity is not Severity.ERROR or event.action != "none"
+
+
+def test_enough():
+    """No name stands twice, and there are names for what a desk must see."""
+    assert len(events._ROWS) == len(events.EVENTS)
+    assert len(events.EVENTS) >= 60
+
+
+def test_unknown_name():
+    """A name that is not on the list is a defect."""
+    assert "order.filled" == events.known("order.filled")
+    with pytest.raises(Defect, match=r"order\.fulfilled"):
+        events.known("order.fulfilled")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_package(path):
+    """No module logs or alerts a name that is not on the list."""
+    said = dict(names_in(path.read_text(encoding="utf-8")))
+
+    assert [] == [(line, name) for line, name in said.items() if name not in events.EVENTS]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("log.info('a.b', seq=1)", ["a.b"]),
+        ("self._log.error('a.b')", ["a.b"]),
+        ("log.info('a.b' if x else 'c.d')", ["a.b", "c.d"]),
+        ("Alert(severity, 'a.b', scope, 'see. why')", ["a.b"]),
+        ("Alert(Severity.ERROR, event='a.b', scope='', text='')", ["a.b"]),
+        ("_alert(Severity.INFO, 'a.b', 'x', 'y')", ["a.b"]),
+        ("catalog.info('a.b')", []),
+        ("log.info(name)", []),
+    ],
+)
+def test_search(source, names):
+    """The search finds what is said, and only that."""
+    assert names == [name for _, name in names_in(source)]

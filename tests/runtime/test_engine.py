@@ -1,0 +1,227 @@
+"""The engine: on disk before it leaves, and no disk no trade."""
+
+import hashlib
+import json
+
+import pytest
+
+from rebalancer.core.decision import Action, canonical
+from rebalancer.core.events import Index, Operator, OrderRejected, Tick, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.errors import DataError
+from rebalancer.ports import SECOND
+from rebalancer.storage import codec
+from tests.runtime.stage import VENUE, Stage, market, play
+from tests.scenarios.desk import INSTRUMENTS, LINEAR
+
+
+def operate(stage: Stage, verb: Verb) -> None:
+    """Let an operator speak, and the engine hear it."""
+    stage.engine.take(Operator(stage.clock.now(), verb, "test", "1000", False))
+
+
+async def begin(stage: Stage) -> None:
+    """Tell the market to a reconciled book; the last word makes it hedge."""
+    stage.activate()
+    *quiet, last = market()(stage.clock.now())
+    for event in quiet:
+        stage.engine.take(event)
+    stage.trace.clear()
+    stage.last = last
+
+
+def test_disk_before_venue():
+    """Decision and order are written, then flushed, and only then the venue sees the order."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.engine.take(stage.last)
+        assert "submit" not in stage.trace
+        await stage.settle()
+
+    trace = play(story).trace
+    before = trace[: trace.index("submit")]
+
+    assert ["append decision", "append order", "flush"] == before
+
+
+@pytest.mark.parametrize("broken", ["append", "flush"])
+def test_dead_journal(broken):
+    """A journal that fails lets nothing leave, and its error comes out of the step."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.journal.broken = broken
+        with pytest.raises(DataError, match=broken):
+            stage.engine.take(stage.last)
+        await stage.settle()
+
+    stage = play(story)
+
+    assert [] == stage.venue.submitted
+    assert [True] == stage.dispatch.closed
+
+
+def test_dead_journal_stops_what_waits():
+    """An order that was written before the journal died, and has not left yet, stays here."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.engine.take(stage.last)
+        stage.journal.broken = "append"
+        with pytest.raises(DataError):
+            operate(stage, Verb.PAUSE)
+        await stage.settle()
+        stage.heard = stage.drained()
+
+    stage = play(story)
+
+    assert [] == stage.venue.submitted
+    assert ["OrderRejected"] == [type(event).__name__ for event in stage.heard]
+
+
+@pytest.mark.parametrize("broken", ["append", "flush"])
+def test_dead_journal_stops_the_daemon(broken):
+    """The daemon ends with the journal's error, having sent nothing."""
+
+    async def story(stage):
+        stage.clock.call_at(
+            stage.clock.now() + SECOND // 4, lambda: setattr(stage.journal, "broken", broken)
+        )
+        with pytest.raises(DataError, match=broken):
+            await stage.daemon.run(3600 * SECOND)
+
+    stage = play(story, [(SECOND // 2, market())])
+
+    assert [] == stage.venue.submitted
+    assert stage.dispatch.closed[0]
+    assert stage.feed.stopped
+    assert 1 == stage.journal.closed
+
+
+def test_digest():
+    """The digest covers acts and refusals, in order, and not a single hold."""
+
+    async def story(stage):
+        lines = []
+
+        def observe(event, decisions):
+            lines.extend(canonical(d) for d in decisions if d.action is not Action.HOLD)
+
+        stage.engine.observe(observe)
+        empty = stage.engine.digest
+        stage.activate()
+        operate(stage, Verb.PAUSE)
+        for event in market()(stage.clock.now()):
+            stage.engine.take(event)
+        first = stage.engine.digest
+        assert stage.engine.tally.refusals >= 1
+        stage.engine.take(Tick(stage.clock.now()))  # the same refusal again is a hold
+        assert first == stage.engine.digest != empty
+        operate(stage, Verb.RESUME)
+        assert 1 == stage.engine.tally.hedges
+        stage.lines = lines
+
+    stage = play(story)
+    text = "".join(f"{line}\n" for line in stage.lines)
+
+    assert stage.engine.tally.refusals + 1 == len(stage.lines)
+    assert hashlib.sha256(text.encode()).hexdigest() == stage.engine.digest
+
+
+def test_tally():
+    """Events, hedges, fills and rejects are counted, refusals by reason too."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.engine.take(stage.last)
+        stage.tasks.spawn("engine", stage.engine.run())
+        await stage.settle()
+        stage.inbox.put(OrderRejected(stage.clock.now(), None, "rb9", "x"))
+        await stage.settle()
+
+    tally = play(story).engine.tally
+
+    assert (1, 1, 1) == (tally.hedges, tally.fills, tally.rejects)
+    assert tally.refusals == sum(tally.reasons.values())
+    assert tally.events >= 8
+
+
+def test_journal_is_json():
+    """All that is written can be read back from JSON, to the same record."""
+
+    async def story(stage):
+        stage.tasks.spawn("engine", stage.engine.run())
+        for event in market()(stage.clock.now()):
+            stage.inbox.put(event)
+        await stage.settle()
+        stage.activate()
+        await stage.settle()
+        stage.inbox.put(Operator(stage.clock.now(), Verb.KILL, "x", "1", False))
+        await stage.settle()
+
+    entries = list(play(story).journal.read())
+    kinds = {entry.kind for entry in entries}
+
+    assert {"event", "decision", "order", "latch"} == kinds
+    for entry in entries:
+        payload = json.loads(json.dumps(entry.payload))
+        if entry.kind != "latch":
+            assert payload == codec.encode(codec.decode(payload))
+
+
+def test_latch_is_durable():
+    """A kill is on disk before anything that follows from it leaves; holding writes nothing."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.venue.answer = stage.venue.never
+        stage.engine.take(stage.last)
+        await stage.settle(SECOND)
+        stage.trace.clear()
+        stage.engine.take(Operator(stage.clock.now(), Verb.KILL, "wrong account", "1", False))
+        await stage.settle(SECOND)
+        stage.killed = list(stage.trace)
+        stage.trace.clear()
+        stage.engine.take(Tick(stage.clock.now()))
+
+    stage = play(story)
+    latch = list(stage.journal.read("latch"))[-1].payload
+
+    assert stage.killed.index("append latch") < stage.killed.index("flush")
+    assert stage.killed.index("flush") < stage.killed.index("cancel")
+    assert (TradingState.HALTED, True, "wrong account") == (
+        latch["mode"],
+        latch["killed"],
+        latch["reason"],
+    )
+    assert "append latch" not in stage.trace
+
+
+def test_observer_failure_is_a_failure():
+    """Whatever breaks inside a step shuts the way out at once."""
+
+    async def story(stage):
+        stage.activate()
+
+        def breaks(event, decisions):
+            raise LookupError
+
+        stage.engine.observe(breaks)
+        with pytest.raises(LookupError):
+            stage.engine.take(Tick(stage.clock.now()))
+
+    assert [True] == play(story).dispatch.closed
+
+
+def test_unknown_instrument():
+    """A price of something that nobody described is taken in and changes nothing."""
+
+    async def story(stage):
+        stage.activate()
+        stage.engine.take(Index(stage.clock.now(), None, VENUE, "DOGE", 1))
+
+    stage = play(story)
+
+    assert 0 == stage.engine.tally.hedges
+    assert LINEAR in INSTRUMENTS

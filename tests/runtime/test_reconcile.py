@@ -1,0 +1,214 @@
+"""Reconciliation: a difference must be seen twice, with nothing in between, to count."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.events import Fill, PositionReport, Reconciled
+from rebalancer.core.ledger import Ledger, Position
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
+from rebalancer.runtime.reconcile import Reconciler, differences
+from tests.runtime.stage import VENUE, market, play
+from tests.scenarios.desk import DOLLARS, ETHER, INSTRUMENTS, LINEAR, SPOT
+
+D = Decimal
+
+
+def reports(**rows):
+    """Return what a venue says it holds."""
+    names = {"linear": LINEAR, "dollars": DOLLARS, "ether": ETHER, "odd": f"{VENUE}:ODD"}
+    return [PositionReport(0, 0, VENUE, names[name], D(held)) for name, held in rows.items()]
+
+
+def ledger(linear="0", dollars="0"):
+    """Return a ledger with something in the account, and more in others."""
+    made = Ledger()
+    if D(linear):
+        made.positions[VENUE, LINEAR] = Position(D(linear), D(1))
+    if D(dollars):
+        made.cash[VENUE, "USDT"] = D(dollars)
+    made.positions["binance", SPOT] = Position(D(5), D(1))
+    made.positions["outside", LINEAR] = Position(D(5), D(1))
+    made.cash["outside", "USDT"] = D(5)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("own", "told", "count"),
+    [
+        ({}, {}, 0),
+        ({"linear": "1"}, {"linear": "1"}, 0),
+        ({"linear": "1"}, {"linear": "1.000"}, 0),
+        ({"linear": "1"}, {"linear": "1.00000001"}, 1),  # contracts agree exactly
+        ({"linear": "1"}, {"linear": "-1"}, 1),
+        ({"linear": "1"}, {}, 1),  # a missing row is no flat
+        ({}, {"linear": "1"}, 1),
+        ({}, {"linear": "0"}, 0),
+        ({"dollars": "100"}, {"dollars": "100.00000001"}, 0),  # the tolerance of a balance
+        ({"dollars": "100"}, {"dollars": "100.00000002"}, 1),
+        ({"dollars": "100"}, {}, 1),
+        ({"dollars": "0.00000001"}, {}, 0),
+        ({}, {"dollars": "0"}, 0),
+        ({}, {"odd": "3"}, 1),  # held there, and described nowhere
+        ({}, {"odd": "0"}, 0),
+        ({"linear": "1", "dollars": "5"}, {"ether": "2"}, 3),
+    ],
+)
+def test_differences(own, told, count):
+    """Each holding that does not agree makes one line; other accounts make none."""
+    assert count == len(differences(ledger(**own), VENUE, reports(**told), INSTRUMENTS))
+
+
+def look(story):
+    """Run a story with a reconciler; return what it said."""
+
+    async def wrapped(stage):
+        stage.reconciler = Reconciler(
+            stage.state, {VENUE: stage.venue}, stage.inbox, stage.clock, stage.log
+        )
+        stage.heard = []
+
+        async def once():
+            await stage.reconciler.look()
+            stage.heard.append([e.differences for e in stage.drained() if type(e) is Reconciled])
+
+        stage.look = once
+        await story(stage)
+
+    return play(wrapped)
+
+
+def test_agreement_counts_at_once():
+    """One look that finds nothing is enough."""
+
+    async def story(stage):
+        await stage.look()
+
+    assert [[()]] == look(story).heard
+
+
+def test_difference_needs_two_looks():
+    """The same difference twice is one; every further look repeats it."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        for _ in range(3):
+            await stage.look()
+
+    first, second, third = look(story).heard
+
+    assert [] == first
+    assert second == third
+    assert 1 == len(second[0])
+
+
+@pytest.mark.parametrize("between", ["other", "agreed", "booked"])
+def test_passing_difference(between):
+    """A difference that changed, went away, or saw a booking in between begins anew."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        await stage.look()
+        if between == "other":
+            stage.venue.held[LINEAR] = D(2)
+        elif between == "agreed":
+            stage.venue.held.clear()
+            await stage.look()
+            stage.venue.held[LINEAR] = D(1)
+        else:
+            stage.state.ledger.version += 1
+        await stage.look()
+
+    heard = look(story).heard
+
+    assert [] == heard[0]
+    assert [] == heard[-1]
+
+
+def test_order_in_flight_defers():
+    """While an order is open a look proves nothing."""
+
+    async def story(stage):
+        for event in market()(stage.clock.now()):
+            stage.engine.take(event)
+        stage.venue.answer = stage.venue.never
+        stage.activate()
+        assert stage.state.open_orders()
+        stage.venue.held[LINEAR] = D(1)
+        for _ in range(3):
+            await stage.look()
+
+    assert [[], [], []] == look(story).heard
+
+
+def test_booking_during_a_look_defers():
+    """A report taken while a fill was on its way proves nothing."""
+
+    async def story(stage):
+        told = stage.venue.positions
+
+        async def positions():
+            reports = await told()
+            fill = Fill(
+                *(0, 0, VENUE, LINEAR, "t1", None, D(1), D(100_000), D(0), "USDT"),
+            )
+            stage.engine.take(fill)
+            return reports
+
+        stage.venue.positions = positions
+        stage.venue.held[LINEAR] = D(1)  # as if the report were younger than the ledger
+        await stage.look()
+
+    assert [[]] == look(story).heard
+
+
+def test_unanswered():
+    """A venue that does not answer proves nothing, and is said."""
+
+    async def story(stage):
+        stage.venue.positions_error = Unavailable("down")
+        await stage.look()
+        stage.venue.positions_error = None
+        await stage.look()
+
+    stage = look(story)
+
+    assert [[], [()]] == stage.heard
+    assert ["reconcile.unanswered"] == stage.log.events()
+
+
+def test_looks_do_not_overlap():
+    """A look that an earlier one still waits for is left out, so no difference counts twice."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        told = stage.venue.positions
+
+        async def slow():
+            await stage.clock.sleep(60 * SECOND)
+            return await told()
+
+        stage.venue.positions = slow
+        for _ in range(3):
+            stage.tasks.spawn("look", stage.look())
+        await stage.settle(61 * SECOND)
+
+    stage = look(story)
+
+    assert [] == [each for heard in stage.heard for each in heard]
+    assert 1 == stage.trace.count("positions")
+    assert 2 == stage.log.events().count("reconcile.unanswered")
+
+
+def test_foreign_position_halts():
+    """Something held that no setting describes halts the book; it does not end the daemon."""
+
+    async def story(stage):
+        stage.venue.held[f"{VENUE}:ODD"] = D(1)
+        await stage.daemon.run(100 * SECOND)
+
+    stage = look(story)
+
+    assert "halted" == stage.state.mode
+    assert "ODD" in stage.state.mode_reason

@@ -1,0 +1,172 @@
+"""The status: what a running book tells, in the shape that others rely on."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.events import Verb
+from rebalancer.errors import PermissionRefused
+from rebalancer.ports import SECOND, Entry
+from rebalancer.runtime.status import BookStatus, why
+from rebalancer.storage.memory import MemoryJournal
+from tests.runtime.stage import VENUE, market, play
+from tests.scenarios.desk import LINEAR, SPOT, START
+
+SHAPE = {"book", "mode", "state", "seq", "underlyings", "latches", "feeds"}
+UNDERLYING = {"net_delta", "pending", "aim", "lower", "upper", "state", "outside_seconds"}
+
+
+def tell(story, *, told=True):
+    """Run a story on a hedged book with a status."""
+
+    async def wrapped(stage):
+        stage.status = BookStatus(
+            stage.engine, stage.inbox, stage.clock, stage.journal, "paper", {"seed": 7}
+        )
+        stage.tasks.spawn("engine", stage.engine.run())
+        if told:
+            for event in market()(stage.clock.now()):
+                stage.inbox.put(event)
+            stage.activate()
+            await stage.settle(SECOND)
+            for event in market(100_100)(stage.clock.now()):
+                stage.inbox.put(event)
+            await stage.settle(SECOND)
+        await story(stage)
+
+    return play(wrapped)
+
+
+async def nothing(stage):
+    """Add nothing to the story."""
+
+
+def test_shape():
+    """The stable keys are there, as JSON, with numbers that mean what they say."""
+    told = json.loads(json.dumps(tell(nothing).status.status()))
+    own = told["underlyings"]["BTC"]
+
+    assert set(told) >= SHAPE
+    assert set(own) >= UNDERLYING
+    assert ("desk", "paper", "active", [], 7) == (
+        *(told["book"], told["mode"], told["state"], told["latches"]),
+        told["seed"],
+    )
+    assert own["lower"] - 1e-9 <= own["net_delta"] <= own["upper"] + 1e-9
+    assert {VENUE: 1.0} == told["feeds"]
+    assert told["seq"] > 8
+
+
+def test_before_the_first_price():
+    """Before anything is known the shape is the same and the numbers are null."""
+    told = json.loads(json.dumps(tell(nothing, told=False).status.status()))
+    own = told["underlyings"]["BTC"]
+
+    assert set(told) >= SHAPE
+    assert set(own) >= UNDERLYING
+    assert own["net_delta"] is None
+    assert {} == told["feeds"]
+
+
+def test_positions():
+    """Quantities are strings as the venue counts; deltas add up to the net delta."""
+    stage = tell(nothing)
+    rows = {row["instrument"]: row for row in json.loads(json.dumps(stage.status.positions()))}
+    net = stage.status.status()["underlyings"]["BTC"]["net_delta"]
+
+    assert all(
+        set(row) >= {"instrument", "quantity", "entry", "mark", "delta"} for row in rows.values()
+    )
+    assert ("2", "100000.00000000", "100100") == (
+        *(rows[SPOT]["quantity"], rows[SPOT]["entry"]),
+        rows[SPOT]["mark"],
+    )
+    assert Decimal(-2) <= Decimal(rows[LINEAR]["quantity"]) < Decimal("-1.9")
+    assert net == pytest.approx(sum(row["delta"] for row in rows.values() if row["delta"]))
+
+
+def test_orders():
+    """Each order of this start is listed with its quantity, what was filled, and its state."""
+    (row,) = json.loads(json.dumps(tell(nothing).status.orders()))
+
+    assert set(row) >= {"client_order_id", "instrument", "quantity", "filled", "state"}
+    assert ("filled", row["quantity"]) == (row["state"], row["filled"])
+
+
+def test_latches():
+    """Whatever is latched is named with its reason."""
+
+    async def story(stage):
+        stage.state.halt("BTC", "order unproven")
+        stage.status.operate(Verb.KILL, "wrong account", "1000", False)
+        await stage.settle()
+
+    stage = tell(story)
+
+    assert ["book: wrong account", "BTC: order unproven"] == stage.status.status()["latches"]
+
+
+def test_why():
+    """An order id, its step and a later moment lead to the same decision and what followed."""
+    stage = tell(nothing)
+    (row,) = stage.status.orders()
+    by_id = stage.status.why(row["client_order_id"])
+    decision = by_id["decision"]
+
+    assert by_id == stage.status.why(str(decision["sequence"]))
+    assert by_id == stage.status.why(str(decision["ts"]))
+    assert by_id == stage.status.why(str(decision["ts"] + SECOND))
+    assert row["client_order_id"] == by_id["order"]["client_order_id"]
+    assert ["OrderAccepted", "Fill", "OrderEnded"] == [e["type"] for e in by_id["events"]]
+    assert decision["verdicts"]
+    json.dumps(by_id)
+
+
+@pytest.mark.parametrize("key", ["rb0", "999999", str(START - SECOND), "", "-5", "1.5", "²"])
+def test_why_nothing(key):
+    """A key that leads nowhere is answered with nothing."""
+    assert tell(nothing).status.why(key) is None
+
+
+def test_why_youngest_start():
+    """Steps are counted anew by each start: the youngest is meant, and the first of its step."""
+    journal = MemoryJournal()
+    for start, ts in enumerate((100, 200)):
+        for name in ("BTC", "ETH"):
+            payload = {"underlying": name, "start": start}
+            journal.append(Entry(7, ts, "decision", name, payload))
+
+    assert {"underlying": "BTC", "start": 1} == why(journal, "7")["decision"]
+    assert {"underlying": "ETH", "start": 1} == why(journal, "ETH")["decision"]
+
+
+@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME, Verb.REDUCE])
+def test_halted_takes_no_orders(verb):
+    """A halted book refuses what only arm may undo."""
+
+    async def story(stage):
+        stage.state.latch("test", killed=False)
+        with pytest.raises(PermissionRefused, match="arm it first"):
+            stage.status.operate(verb, "x", "1000", False)
+        stage.status.operate(Verb.KILL, "x", "1000", False)
+        stage.status.operate(Verb.ARM, "x", "1000", False)
+        await stage.settle()
+
+    assert [] == tell(story).status.status()["latches"]
+
+
+def test_operate():
+    """An operator's order takes effect before anything that comes later."""
+
+    async def story(stage):
+        told = stage.status.operate(Verb.PAUSE, "x", "1000", False)
+        for event in market(150_000)(stage.clock.now()):
+            stage.inbox.put(event)
+        await stage.settle()
+        assert {"verb": "pause", "before": "active"} == told
+
+    stage = tell(story)
+
+    assert "paused" == stage.state.mode
+    assert 1 == len(stage.venue.submitted)

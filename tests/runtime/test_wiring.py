@@ -1,0 +1,189 @@
+"""The wiring of a paper book: what it refuses to build, and what belongs where."""
+
+import copy
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.events import Verb
+from rebalancer.errors import ConfigError
+from rebalancer.ports import SECOND, Entry
+from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.settings import resolve
+from rebalancer.storage.memory import MemoryJournal
+from rebalancer.storage.sqlite import open_journal
+from rebalancer.venues.feeds import StepFeed
+from rebalancer.wiring import Surrounding, paper
+from tests.end_to_end import scripted_book as book
+from tests.runtime.stage import Lines
+
+D = Decimal
+
+
+def build(raw, journal=None, entries=None, story=None):
+    """Build the book of a table, run a story on it, return it with its log."""
+    settings = book.settings_of(raw)
+    clock, log = MarketClock(book.START), Lines()
+
+    async def main():
+        around = Surrounding(
+            clock=clock,
+            journal=journal or MemoryJournal(),
+            log=log,
+            feed=lambda model, clock: StepFeed(book.advance, SECOND, model, clock),
+            dress="paper",
+        )
+        running = paper(settings, resolve(settings), entries or {}, around)
+        if story is not None:
+            await story(running, clock)
+        return running, log
+
+    return run_market(clock, main())
+
+
+def changed(**holding):
+    """Return the table with its second holding changed; None takes a key away."""
+    raw = book.table()
+    told = raw["holdings"][1] | holding
+    raw["holdings"][1] = {key: value for key, value in told.items() if value is not None}
+    return raw
+
+
+def run_for(seconds):
+    """Return a story that runs the daemon."""
+
+    async def story(running, clock):
+        await running.daemon.run(seconds * SECOND)
+
+    return story
+
+
+def test_holding_without_a_price():
+    """A holding with neither entry nor price is no book: where it came in nobody knows."""
+    with pytest.raises(ConfigError, match=r"holdings\.1\.entry"):
+        build(changed(entry=None))
+
+
+def test_price_at_the_start_will_do():
+    """The price at the start stands in for an entry; an entry of its own wins."""
+    running, _ = build(changed(entry=None), entries={book.CALL: D("0.02"), book.PERP: D(1)})
+    ledger = running.engine.state.ledger
+
+    assert D("-0.06") == ledger.position(book.VENUE, book.CALL).basis
+    assert (D(-800_000) / D("99123.5")).quantize(D("1e-12")) == (
+        ledger.position(book.VENUE, book.PERP).basis
+    )
+
+
+def test_venue_without_fees():
+    """A venue without fees is refused: paper must not be kinder than live."""
+    raw = book.table()
+    raw["venues"]["binance"] = {"latency_ms": 40}
+
+    with pytest.raises((ConfigError, AssertionError), match="fees"):
+        build(raw)
+
+
+def test_ledger_and_model_begin_alike():
+    """Before anything happens the ledger and the exchange model hold the same."""
+    running, _ = build(book.table())
+    state, exchange = running.engine.state, running.exchanges[book.VENUE]
+
+    assert {"BTC": D(10)} == exchange.balances(book.VENUE)
+    assert D(10) == state.ledger.balance(book.VENUE, "BTC")
+    for held in exchange.positions(book.VENUE):
+        own = state.ledger.position(book.VENUE, held.instrument)
+        assert (held.quantity, held.basis) == (own.quantity, own.basis)
+
+
+def test_outside_holding():
+    """What lies outside counts in the delta, and no venue is asked to have it."""
+    raw = book.table()
+    raw["holdings"].append({"instrument": "binance:BTC", "quantity": 5, "role": "outside"})
+    alone, _ = build(book.table(), story=run_for(100))
+    journal = MemoryJournal()
+    running, _ = build(raw, journal, story=run_for(100))
+    hedges = [
+        float(each.engine.state.ledger.position(book.VENUE, book.PERP).quantity)
+        for each in (alone, running)
+    ]
+
+    assert "active" in [entry.payload["mode"] for entry in journal.read("latch")]
+    assert {} == dict(running.engine.state.halted)
+    assert [book.VENUE] == list(running.exchanges)
+    assert D(5) == running.engine.state.ledger.balance("outside", "BTC")
+    assert [] == book.disagreements(book.Outcome(running, journal))
+    assert 500_000 == pytest.approx(hedges[0] - hedges[1], rel=0.03)  # five coins more are sold
+
+
+def test_hedge_role():
+    """What earlier hedges left counts as hedge, so that coverage is not taken of it twice."""
+    running, _ = build(book.table())
+    ledger = running.engine.state.ledger
+
+    assert D(-800_000) == ledger.position(book.VENUE, book.PERP).hedge
+    assert D(0) == ledger.position(book.VENUE, book.CALL).hedge
+
+
+def test_unenforced_limits_are_said():
+    """A limit that nobody watches yet is named at the start, and not in silence."""
+    _, log = build(book.table())
+
+    assert "limits.not_enforced" in log.events()
+
+
+def kill_after(seconds):
+    """Return a story that kills the book in the middle of a run."""
+
+    async def story(running, clock):
+        clock.call_at(
+            clock.now() + seconds * SECOND,
+            lambda: running.status.operate(Verb.KILL, "wrong account", "1000", False),
+        )
+        await running.daemon.run(2 * seconds * SECOND)
+
+    return story
+
+
+def test_kill_survives_a_restart(tmp_path):
+    """A kill outlives the process: the next start sends nothing until somebody arms it."""
+    path = tmp_path / "journal.sqlite"
+    killed, _ = build(book.table(), open_journal(path), story=kill_after(20))
+    again, _ = build(book.table(), open_journal(path), story=run_for(30))
+
+    assert killed.engine.tally.hedges > 0
+    assert ("halted", True, "wrong account") == (
+        *(again.engine.state.mode, again.engine.state.killed),
+        again.engine.state.mode_reason,
+    )
+    assert 0 == again.engine.tally.hedges
+
+    async def arm(running, clock):
+        running.status.operate(Verb.ARM, "account was right", "1000", False)
+        await running.daemon.run(30 * SECOND)
+
+    armed, _ = build(book.table(), open_journal(path), story=arm)
+    later, _ = build(book.table(), open_journal(path), story=run_for(30))
+
+    assert armed.engine.tally.hedges > 0
+    assert later.engine.tally.hedges > 0
+
+
+def test_underlying_halt_survives_a_restart():
+    """So does the halt of one underlying, whatever the book's own state was."""
+    journal = MemoryJournal()
+    payload = {"mode": "active", "reason": "", "killed": False, "halted": {"BTC": "unproven"}}
+    journal.append(Entry(1, 0, "latch", "rote", payload))
+    running, _ = build(book.table(), journal, story=run_for(30))
+
+    assert {"BTC": "unproven"} == dict(running.engine.state.halted)
+    assert 0 == running.engine.tally.hedges
+
+
+def test_building_changes_nothing():
+    """The table is not touched by the building of its book."""
+    raw = book.table()
+    before = copy.deepcopy(raw)
+    build(raw)
+
+    assert before == raw

@@ -1,0 +1,301 @@
+"""Stories of what a hedge rests on: old, missing, crossed and false prices."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import FeedStatus, Index
+from tests.scenarios.desk import (
+    CALL,
+    FUTURE,
+    LINEAR,
+    PERP,
+    PUT,
+    SECOND,
+    SPOT,
+    build,
+    settings,
+)
+
+D = Decimal
+
+
+def binding(desk):
+    """Return (reason, guard, subject) of the latest decision."""
+    decision = desk.decision
+    told = next((v for v in decision.verdicts if v.reason is decision.reason), None)
+    return (decision.reason, *(("", "") if told is None else (told.guard, told.subject)))
+
+
+@pytest.fixture
+def idle():
+    """Return a desk that would hedge, if only it knew; told nothing but the index."""
+    desk = build(holdings=[(SPOT, "2")], active=False)
+    desk.reconcile()
+    return desk
+
+
+def test_no_index(idle):
+    """Without an index nobody knows the delta."""
+    idle.quote(LINEAR)
+
+    assert (Action.REFUSE, Reason.INDEX_MISSING, None) == (
+        idle.decisions[0].action,
+        idle.decision.reason,
+        idle.decision.price,
+    )
+
+
+def test_no_quote(idle):
+    """Without a quote nothing is traded, and the refusal names the instrument."""
+    idle.index()
+
+    assert (Reason.QUOTE_MISSING, "staleness", LINEAR) == binding(idle)
+    assert [] == idle.orders
+
+
+@pytest.mark.parametrize(
+    ("silent", "seconds", "refusal"),
+    [
+        (LINEAR, 3, None),
+        (LINEAR, 4, (Reason.QUOTE_STALE, "staleness", LINEAR)),
+        ("index", 5, None),
+        ("index", 6, (Reason.INDEX_STALE, "staleness", "deribit:BTC")),
+    ],
+)
+def test_silent_input(silent, seconds, refusal):
+    """An input that says nothing for longer than its limit is refused by name."""
+    desk = build()
+    desk.quiet = {silent}
+    desk.wait(seconds)
+    desk.trade_by_hand(LINEAR, "1")
+
+    if refusal is None:
+        assert [D("-0.950")] == [order.quantity for order in desk.orders]
+    else:
+        assert refusal == binding(desk)
+        assert [] == desk.orders
+
+
+def test_frozen_input():
+    """A feed that repeats an old price under an old time is as good as silent."""
+    desk = build()
+    desk.quiet = {"index"}
+    for _ in range(6):
+        desk.wait(1)
+        desk.take(Index(desk.now, desk.now - 6 * SECOND, "deribit", "BTC", D(100_000)))
+        desk.take(Index(desk.now, None, "deribit", "BTC", D("100000.0")))
+    desk.trade_by_hand(LINEAR, "1")
+
+    assert Reason.INDEX_STALE == desk.decision.reason
+
+
+def test_replayed_past(desk):
+    """A stream that replays the past after its return changes no price."""
+    desk.execute(desk.orders[0])
+    desk.take(Index(desk.now, desk.now - SECOND, "deribit", "BTC", D(50_000)))
+
+    assert 100_000 == desk.decision.price
+
+
+@pytest.mark.parametrize("name", [CALL, PUT])
+def test_option_never_told(name):
+    """A held option that nobody valued makes the delta unknown; in a minute somebody wakes."""
+    desk = build(holdings=[(name, "0.1")])
+    assert Action.HOLD is desk.decisions[0].action  # not reconciled yet
+    assert (Action.REFUSE, Reason.OPTION_MISSING, name) == (
+        desk.decision.action,
+        desk.decision.reason,
+        desk.decision.instrument,
+    )
+    desk.wait(61)
+    assert ([], ["delta.unhedged"]) == (desk.orders, desk.alerts)
+
+    desk.option(name, 0.6)
+    desk.wait(1)
+    assert ["delta.unhedged", "delta.restored"] == desk.alerts
+
+
+def test_option_stale():
+    """An option's vol that is older than half a minute is no ground for a hedge."""
+    desk = build(holdings=[(CALL, "0.1")])
+    desk.option(CALL, 0.6)
+    desk.wait(30)
+    assert Reason.INSIDE_BAND == desk.decision.reason
+
+    desk.wait(1)
+    desk.trade_by_hand(LINEAR, "1")
+    assert (Reason.OPTION_STALE, "staleness", CALL) == binding(desk)
+    desk.option(CALL, 0.6)
+    assert 1 == len(desk.orders)
+
+
+def test_future_without_mark():
+    """A held dated future needs its mark, and the refusal says that it is a mark."""
+    desk = build(holdings=[(FUTURE, "10000")])
+    assert (Reason.MARK_MISSING, FUTURE) == (desk.decision.reason, desk.decision.instrument)
+
+    desk.mark(FUTURE, 101_000)
+    assert 1 == len(desk.orders)
+    desk.execute(desk.orders[0])
+    desk.wait(6)
+    desk.trade_by_hand(LINEAR, "1")
+    assert (Reason.MARK_STALE, "staleness", FUTURE) == binding(desk)
+
+
+def test_hedge_with_a_future():
+    """A dated future has a basis: without its mark no price of its is believed."""
+    params = settings(hedge_buy=(FUTURE,), hedge_sell=(FUTURE,))
+    desk = build(params, [(SPOT, "2")])
+    desk.quote(FUTURE, 100_990, 101_010)
+    assert (Reason.REFERENCE_MISSING, "collar", FUTURE) == binding(desk)
+
+    desk.mark(FUTURE, 101_000)
+    assert [D(-19695)] == [order.quantity for order in desk.orders]  # 1.95·101000 ÷ 10
+
+
+def test_false_print(desk):
+    """A trade far away is a last price: it triggers nothing and changes nothing."""
+    desk.execute(desk.orders[0])
+    before = desk.decision
+    for price in (1, 10_000_000):
+        desk.trade(LINEAR, price)
+        desk.trade(PERP, price)
+
+    assert (before.net_delta, before.price) == (desk.decision.net_delta, desk.decision.price)
+    assert 1 == len(desk.orders)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(100_020, 100_010), (100_010, 100_010)])
+def test_crossed_book(idle, bid, ask):
+    """A crossed or locked book is not traded."""
+    idle.quote(LINEAR, bid, ask)
+    idle.index()
+
+    assert (Reason.QUOTE_CROSSED, "collar", "") == binding(idle)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "reason"),
+    [
+        (99_710, 99_720, None),
+        (99_690, 99_700, Reason.PRICE_OUTSIDE_COLLAR),
+        (100_310, 100_320, Reason.PRICE_OUTSIDE_COLLAR),
+        (80_000, 80_010, Reason.PRICE_OUTSIDE_COLLAR),  # the book gaps, the index stands still
+    ],
+)
+def test_collar(idle, bid, ask, reason):
+    """A book that disagrees with the mark is not traded."""
+    idle.mark(LINEAR)
+    idle.quote(LINEAR, bid, ask)
+    idle.index()
+
+    assert (reason is None) == bool(idle.orders)
+    assert (reason or Reason.OUTSIDE_BAND) == idle.decision.reason
+
+
+def test_reference(idle):
+    """The limit price hangs on the mark while it is young, else on the index."""
+    idle.mark(LINEAR, 100_100)
+    idle.quote(LINEAR)
+    idle.index()
+    [first] = idle.orders
+    idle.quiet = {LINEAR}
+    idle.now += 6 * SECOND
+    idle.quote(LINEAR)
+    idle.index()
+    idle.reject(first)
+    idle.now += SECOND
+    idle.quote(LINEAR)
+    idle.index()
+
+    assert [D("99799.7"), D("99700.0")] == [order.price for order in idle.orders]
+
+
+def test_two_indexes():
+    """The hedge venue's index counts while it is young, then the youngest of the others."""
+    desk = build()  # hedges on binanceusdm
+    desk.index(100_010, venue="binanceusdm")
+    desk.index(100_020, venue="deribit")
+    assert 100_010 == desk.decision.price
+
+    desk.now += 5 * SECOND
+    desk.index(100_030, venue="deribit")
+    desk.index(100_040, venue="okx")
+    assert 100_010 == desk.decision.price
+    desk.now += SECOND
+    desk.index(100_050, venue="deribit")
+    assert 100_050 == desk.decision.price
+    desk.index(100_060, venue="binanceusdm")
+    assert 100_060 == desk.decision.price
+
+
+def test_carry_moves_with_the_index():
+    """An option's forward follows the index until its venue tells another."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6, 101_000)
+    first = desk.decision.net_delta
+    desk.index(110_000)
+    moved = desk.decision.net_delta
+    desk.option(CALL, 0.6, 110_000 * 1.01)
+
+    assert moved == pytest.approx(desk.decision.net_delta)
+    assert moved > first + 0.05
+
+
+def test_repeated_option_mark():
+    """A venue that repeats an old forward does not take back what the index has done since."""
+    desk = build(holdings=[(CALL, "1")])
+    told = desk.now
+    desk.option(CALL, 0.6, 101_000)
+    desk.now += SECOND
+    desk.index(110_000)
+    moved = desk.decision.net_delta
+    desk.now = told  # the same word again, under the same venue time
+    desk.option(CALL, 0.6, 101_000)
+
+    assert moved == desk.decision.net_delta
+
+
+def test_told_before_the_index():
+    """What was told before any index takes effect with the first one."""
+    desk = build(holdings=[(CALL, "0.1"), (FUTURE, "10")], active=False)
+    desk.option(CALL, 0.6, 101_000)
+    desk.option(CALL, 0.7, 101_000)
+    desk.mark(FUTURE, 101_000)
+    desk.mark(LINEAR)
+    desk.reconcile()
+    desk.index()
+
+    assert () == desk.state.book("BTC").missing
+    assert [0.7] == list(desk.state.book("BTC").options.vol)
+
+
+def test_feed(desk):
+    """A feed that is lost and comes back is told; what it means is told by the ages."""
+    desk.take(FeedStatus(desk.now, "deribit", alive=False))
+    assert {"deribit": desk.now} == desk.state.lost_feeds
+    desk.take(FeedStatus(desk.now, "deribit", alive=True))
+
+    assert ["feed.lost", "feed.recovered"] == desk.alerts
+    assert {} == desk.state.lost_feeds
+
+
+def test_refusals_are_told_once_a_minute(idle):
+    """The same refusal again is a hold, until a minute has passed or the reason changes."""
+    idle.index()
+    idle.index()
+    idle.quote(LINEAR, 80_000, 80_010)
+    idle.now += 61 * SECOND
+    idle.quote(LINEAR, 80_000, 80_010)
+    idle.index()
+
+    told = [(d.action, d.reason) for d in idle.decisions if d.price is not None]
+    assert [
+        (Action.REFUSE, Reason.QUOTE_MISSING),
+        (Action.HOLD, Reason.QUOTE_MISSING),
+        (Action.REFUSE, Reason.PRICE_OUTSIDE_COLLAR),
+        (Action.REFUSE, Reason.INDEX_STALE),
+        (Action.REFUSE, Reason.PRICE_OUTSIDE_COLLAR),
+    ] == told

@@ -1,0 +1,170 @@
+"""Stories of the operator: kill, pause, resume, reduce, arm; and of starts and reconciliations."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import Verb
+from rebalancer.core.guards.trading_state import TradingState
+from tests.scenarios.desk import LINEAR, SPOT, build
+
+D = Decimal
+
+
+def test_kill(desk):
+    """A kill withdraws what is ours and lets nothing more pass, until it is armed."""
+    [order] = desk.orders
+    desk.accept(order)
+    desk.operate(Verb.KILL)
+    assert [order.client_order_id] == desk.cancels
+
+    desk.reject(order)  # keeps the order open: a venue that accepted cannot have rejected
+    desk.fill(order, "-1")
+    desk.end(order, "canceled", "-1")
+    desk.wait(5)
+    assert [order] == desk.orders
+    assert Reason.KILLED == desk.decision.reason
+
+    for verb in (Verb.RESUME, Verb.REDUCE, Verb.PAUSE, Verb.RESUME):
+        desk.operate(verb)
+        desk.wait(1)
+    assert [order] == desk.orders
+    assert TradingState.HALTED is desk.state.mode
+
+    desk.operate(Verb.ARM)
+    assert [D("-1.950"), D("-0.950")] == [order.quantity for order in desk.orders]
+    assert TradingState.ACTIVE is desk.state.mode
+
+
+def test_kill_of_an_unknown_order(desk):
+    """Cancels pass for orders of which nobody knows whether they live."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.operate(Verb.KILL)
+
+    assert [order.client_order_id] == desk.cancels
+
+
+def test_kill_of_a_halted_book(desk):
+    """A kill withdraws what is open also where a halt has asked for it before."""
+    [order] = desk.orders
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    assert [order.client_order_id] == desk.cancels
+
+    desk.operate(Verb.KILL)
+    assert [order.client_order_id] * 2 == desk.cancels
+    assert desk.state.killed
+
+
+def test_pause_and_resume(desk):
+    """A pause stops new hedges and nothing else; resume goes on where it stood."""
+    [order] = desk.orders
+    desk.operate(Verb.PAUSE)
+    assert [] == desk.cancels
+
+    desk.execute(order)
+    desk.operate(Verb.RESUME)
+    desk.operate(Verb.PAUSE)
+    desk.trade_by_hand(LINEAR, "-0.95")
+    desk.wait(2)
+    desk.wait(2)
+    assert ([order], Reason.NOT_ACTIVE) == (desk.orders, desk.decision.reason)
+    assert TradingState.PAUSED is desk.state.mode
+
+    desk.operate(Verb.RESUME)
+    assert [D("-1.950"), D("0.850")] == [each.quantity for each in desk.orders]
+
+
+@pytest.mark.parametrize(
+    ("position", "quantity"),
+    [
+        ("1", "-1.000"),  # as far as it closes
+        ("5", "-4.950"),  # only closes
+        ("0", None),
+        ("-1", None),  # would grow a short
+    ],
+)
+def test_reducing(position, quantity):
+    """While reducing, an order passes as far as it both hedges and closes."""
+    spot = {"1": "2", "5": "0", "0": "2", "-1": "3"}[position]
+    desk = build(holdings=[(SPOT, spot), (LINEAR, position)], active=False)
+    desk.reconcile()
+    desk.operate(Verb.REDUCE)
+    desk.market()
+
+    assert ([] if quantity is None else [D(quantity)]) == [each.quantity for each in desk.orders]
+    assert TradingState.REDUCING is desk.state.mode
+    if quantity is None:
+        assert Reason.NOT_ACTIVE == desk.decision.reason
+
+
+def test_start():
+    """Before ledger and venues were compared nothing leaves, whatever the operator asks."""
+    desk = build(holdings=[(SPOT, "2")], active=False)
+    desk.market()
+    assert (Action.HOLD, Reason.NOT_ACTIVE) == (
+        desk.decisions[-1].action,
+        desk.decisions[-1].reason,
+    )
+    for verb in (Verb.RESUME, Verb.PAUSE, Verb.RESUME, Verb.REDUCE, Verb.ARM):
+        desk.operate(verb)
+        desk.wait(1)
+    assert [] == desk.orders
+
+    desk.reconcile()
+    assert (1, TradingState.ACTIVE) == (len(desk.orders), desk.state.mode)
+
+
+def test_start_into_a_pause():
+    """A pause that was asked for during the start outlives it."""
+    desk = build(holdings=[(SPOT, "2")], active=False)
+    desk.operate(Verb.PAUSE)
+    desk.market()
+    desk.reconcile()
+
+    assert ([], TradingState.PAUSED) == (desk.orders, desk.state.mode)
+
+
+def test_difference(desk):
+    """A difference that nobody explained halts the book until it is armed and agrees."""
+    [order] = desk.orders
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    assert (["reconcile.differed"], [order.client_order_id]) == (desk.alerts, desk.cancels)
+    desk.reject(order)
+    desk.reconcile()
+    desk.wait(2)
+    assert ([order], TradingState.HALTED) == (desk.orders, desk.state.mode)
+
+    desk.operate(Verb.ARM)
+    assert TradingState.ACTIVE is desk.state.mode  # it agreed in the meantime
+    assert 2 == len(desk.orders)
+
+
+def test_armed_before_it_agrees(desk):
+    """Arming takes the halt away, but not the need that the books agree."""
+    desk.execute(desk.orders[0])
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    desk.operate(Verb.ARM)
+    assert TradingState.RECONCILING is desk.state.mode
+
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    assert TradingState.HALTED is desk.state.mode
+    desk.operate(Verb.ARM)
+    desk.reconcile()
+    assert TradingState.ACTIVE is desk.state.mode
+
+
+def test_arm_lifts_what_is_halted(desk):
+    """Arming lets a halted underlying hedge again."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(61)
+    desk.reject(order)
+    desk.wait(2)
+    assert ([order], Reason.NOT_ACTIVE) == (desk.orders, desk.decision.reason)
+
+    desk.operate(Verb.ARM)
+    assert 2 == len(desk.orders)
+    assert {} == desk.state.halted

@@ -1,0 +1,276 @@
+"""Stories of what becomes of an order: filled, cut, refused, lost, absent, resurrected."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core import ids
+from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import Ending
+from rebalancer.core.guards.trading_state import TradingState
+from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
+
+D = Decimal
+
+
+def test_one_order_at_a_time(desk):
+    """While an order is in flight nothing else leaves, and its delta is pending."""
+    [order] = desk.orders
+    desk.accept(order)
+    desk.wait(3, 110_000)
+
+    assert [order] == desk.orders
+    assert (Action.HOLD, Reason.ORDER_IN_FLIGHT) == (desk.decision.action, desk.decision.reason)
+    assert -1.95 == pytest.approx(desk.decision.pending)
+
+
+def test_partial_fill(desk):
+    """What an IOC order left open is ordered anew once the venue has closed it."""
+    [first] = desk.orders
+    desk.accept(first)
+    desk.fill(first, "-1.5")
+    assert (Reason.ORDER_IN_FLIGHT, -0.45) == (
+        desk.decision.reason,
+        pytest.approx(desk.decision.pending),
+    )
+
+    desk.end(first, Ending.EXPIRED, "-1.5")
+    assert [D("-1.950"), D("-0.450")] == [order.quantity for order in desk.orders]
+
+
+def test_end_before_its_fills(desk):
+    """An end that tells of more than was seen keeps the order open until the fills come."""
+    [first] = desk.orders
+    desk.end(first, Ending.EXPIRED, "-1.5")
+    desk.wait(2)
+    assert [first] == desk.orders
+    assert -1.5 == pytest.approx(desk.decision.pending)
+
+    desk.fill(first, "-1")
+    assert [first] == desk.orders
+    desk.fill(first, "-0.5")
+    assert [D("-1.950"), D("-0.450")] == [order.quantity for order in desk.orders]
+
+
+def test_rejected(desk):
+    """A rejected order is over; a second later a new decision follows under a new id."""
+    [first] = desk.orders
+    desk.reject(first)
+    assert ([first], Reason.AFTER_REJECTION) == (desk.orders, desk.decision.reason)
+    desk.wait(1)
+    [_, second] = desk.orders
+
+    assert first.quantity == second.quantity
+    assert [1, 2] == [ids.decode(order.client_order_id).sequence for order in desk.orders]
+
+
+def test_unknown_blocks(desk):
+    """An order that may be live blocks its underlying, and its whole size is pending."""
+    [order] = desk.orders
+    desk.lose(order)
+    assert (Action.REFUSE, Reason.OUTCOME_UNKNOWN) == (desk.decision.action, desk.decision.reason)
+
+    desk.wait(3, 120_000)
+    assert [order] == desk.orders
+    assert Reason.OUTCOME_UNKNOWN == desk.decision.reason
+    assert -1.95 == pytest.approx(desk.decision.pending)
+    assert [order.client_order_id] == desk.queries[:1]
+
+
+def test_silence_is_unknown(desk):
+    """Without any answer for five seconds the outcome is unknown, and the venue is asked."""
+    [order] = desk.orders
+    desk.wait(4)
+    assert (Reason.ORDER_IN_FLIGHT, []) == (desk.decision.reason, desk.queries)
+
+    desk.wait(1)
+    assert (Reason.OUTCOME_UNKNOWN, [order.client_order_id]) == (
+        desk.decision.reason,
+        desk.queries,
+    )
+
+
+def test_unknown_found(desk):
+    """An unknown order that a query finds goes on as if nothing had been."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(1)
+    desk.accept(order)
+    assert Reason.ORDER_IN_FLIGHT == desk.decision.reason
+
+    desk.fill(order)
+    desk.end(order, Ending.FILLED, order.quantity)
+    desk.wait(70)
+    assert ([order], []) == (desk.orders, desk.alerts)
+    assert Reason.INSIDE_BAND == desk.decision.reason
+
+
+def test_absent(desk):
+    """Three answers over ten seconds prove absence; then it is decided anew, with a new id."""
+    [first] = desk.orders
+    desk.lose(first)
+    desk.miss(first)
+    desk.wait(5)
+    desk.miss(first)
+    desk.wait(4)
+    desk.miss(first)  # three answers, nine seconds
+    assert [first] == desk.orders
+
+    desk.wait(1)
+    assert [first] == desk.orders  # time alone proves nothing
+    desk.miss(first)
+    [_, second] = desk.orders
+
+    assert "absent" == desk.state.orders[first.client_order_id].state
+    assert first.client_order_id != second.client_order_id
+    assert ([], TradingState.ACTIVE) == (desk.alerts, desk.state.mode_of("BTC"))
+
+
+def test_two_answers_are_no_proof(desk):
+    """Two answers, however far apart, prove nothing."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.miss(order)
+    desk.wait(20)
+    desk.miss(order)
+
+    assert [order] == desk.orders
+
+
+def test_unproven_for_a_minute(desk):
+    """What stays unknown for a minute halts its underlying and wakes a person, once."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(59)
+    assert TradingState.ACTIVE is desk.state.mode_of("BTC")
+
+    desk.wait(1)
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+    assert TradingState.ACTIVE is desk.state.mode
+    assert 1 == desk.alerts.count("order.unproven")
+    assert [order.client_order_id] == desk.cancels
+
+    asked = len(desk.queries)
+    desk.wait(30)
+    assert asked < len(desk.queries)  # the question stays open
+    assert (1, [order]) == (desk.alerts.count("order.unproven"), desk.orders)
+
+
+@pytest.mark.parametrize("story", ["accepted", "part", "ended"])
+def test_never_ends(desk, story):
+    """An IOC order that the venue took but never finished halts in a minute, too."""
+    [order] = desk.orders
+    desk.accept(order)
+    if story == "part":
+        desk.fill(order, "-1")
+    if story == "ended":
+        desk.end(order, Ending.EXPIRED, "-1")
+    desk.wait(59)
+    assert "order.unproven" not in desk.alerts
+    desk.wait(1)
+
+    assert "order.unproven" in desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+
+def test_resurrected(desk):
+    """A late fill of an absent order is booked, and halts its underlying."""
+    [first] = desk.orders
+    desk.lose(first)
+    for _ in range(3):
+        desk.miss(first)
+        desk.wait(5)
+    desk.miss(first)
+    [_, second] = desk.orders
+    desk.execute(second)
+    desk.fill(first)
+    desk.wait(5)
+
+    assert D("-3.900") == desk.state.ledger.position("binanceusdm", LINEAR).quantity
+    assert ["order.resurrected"] == desk.alerts
+    assert "absent" == desk.state.orders[first.client_order_id].state
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+    assert Reason.NOT_ACTIVE == desk.decision.reason
+    assert [first, second] == desk.orders
+
+
+def test_accepted_after_all(desk):
+    """An order that was proved absent and then turns up at the venue halts its underlying."""
+    [first] = desk.orders
+    desk.lose(first)
+    for _ in range(3):
+        desk.miss(first)
+        desk.wait(5)
+    desk.miss(first)
+    desk.accept(first)
+
+    assert ["order.resurrected"] == desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+    assert [desk.orders[1].client_order_id] == desk.cancels  # what is in flight is withdrawn
+
+
+def test_overfilled(desk):
+    """More than was ordered is booked as it is, and looked at."""
+    [order] = desk.orders
+    desk.fill(order, "-3")
+
+    assert D(-3) == desk.state.ledger.position("binanceusdm", LINEAR).quantity
+    assert ["order.overfilled"] == desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+
+def test_doubled_news(desk):
+    """News that is told twice changes nothing twice."""
+    [order] = desk.orders
+    desk.accept(order)
+    outcomes = [desk.fill(order), desk.end(order, Ending.FILLED, order.quantity)]
+    events = desk.outcomes[-2:]
+    assert outcomes == events
+
+    desk.trades = 0
+    desk.fill(order)  # the same trade id
+    desk.accept(order)
+    desk.end(order, Ending.FILLED, order.quantity)
+
+    assert D("-1.950") == desk.state.ledger.position("binanceusdm", LINEAR).quantity
+    assert ([order], []) == (desk.orders, desk.alerts)
+
+
+def test_foreign_fill():
+    """A trade that somebody else made here is booked, told and hedged."""
+    desk = build()
+    desk.trade_by_hand(LINEAR, "-1.95")
+
+    assert ["fill.foreign"] == desk.alerts
+    assert [D("1.900")] == [order.quantity for order in desk.orders]
+
+
+def test_ids_are_never_used_twice(desk):
+    """Each intention has its own id, for ever."""
+    for _ in range(20):
+        desk.reject(desk.orders[-1])
+        desk.wait(61)
+    told = [order.client_order_id for order in desk.orders]
+
+    assert 21 == len(told) == len(set(told))
+
+
+def test_rejections_in_a_row(desk):
+    """Each rejection in a row doubles the wait, up to a minute; an accepted order ends the row."""
+    waits = []
+    for _ in range(9):
+        sent = len(desk.orders)
+        desk.reject(desk.orders[-1])
+        began = desk.now
+        while sent == len(desk.orders):
+            desk.wait(1)
+        waits.append((desk.now - began) // SECOND)
+    assert [1, 2, 4, 8, 16, 32, 60, 60, 60] == waits
+
+    desk.execute(desk.orders[-1])
+    desk.trade_by_hand(SPOT, "3")
+    desk.wait(1)
+    sent = len(desk.orders)
+    desk.reject(desk.orders[-1])
+    desk.wait(1)
+    assert sent + 1 == len(desk.orders)

@@ -1,0 +1,123 @@
+"""Stories of what must not go on in silence: a gap, or a delta that nobody knows."""
+
+import pytest
+
+from rebalancer.core.commands import Severity
+from rebalancer.core.events import OrderAccepted, PositionReport, Verb
+from tests.scenarios.desk import CALL, LINEAR, SPOT, build
+
+
+def test_unhedged_for_a_minute():
+    """A gap that stays wakes a person once, and its end is told once."""
+    desk = build(holdings=[(SPOT, "2")], active=False)
+    desk.operate(Verb.PAUSE)
+    desk.market()
+    desk.reconcile()
+    desk.wait(59)
+    assert [] == desk.alerts
+
+    desk.wait(120)
+    assert ["delta.unhedged"] == desk.alerts
+
+    desk.operate(Verb.RESUME)
+    desk.execute(desk.orders[0])
+    desk.wait(120)
+    assert ["delta.unhedged", "delta.restored"] == desk.alerts
+
+
+def test_a_new_gap_is_a_new_alarm():
+    """Each episode has its own minute and its own alarm."""
+    desk = build()
+    desk.operate(Verb.PAUSE)
+    for _ in range(2):
+        desk.trade_by_hand(LINEAR, "1")
+        desk.wait(61)
+        desk.trade_by_hand(LINEAR, "-1")
+        desk.wait(1)
+
+    told = [name for name in desk.alerts if name.startswith("delta")]
+    assert ["delta.unhedged", "delta.restored"] * 2 == told
+
+
+def test_a_short_gap_is_no_alarm():
+    """A gap that closes within the minute starts the next one's minute anew."""
+    desk = build()
+    desk.operate(Verb.PAUSE)
+    for _ in range(4):
+        desk.trade_by_hand(LINEAR, "1")
+        desk.wait(50)
+        desk.trade_by_hand(LINEAR, "-1")
+        desk.wait(1)
+
+    assert ["fill.foreign"] * 8 == desk.alerts
+
+
+@pytest.mark.parametrize(
+    ("quiet", "alarmed"),
+    [
+        ({"index"}, True),
+        ({LINEAR}, False),  # the hedge's quote: nothing to hedge, nothing unknown
+    ],
+)
+def test_blind_inside_the_band(quiet, alarmed):
+    """A delta that nobody can know is alarming even where the last one known was inside."""
+    desk = build()
+    desk.quiet = quiet
+    desk.wait(5 + 1 + 60)
+    assert (["delta.unhedged"] if alarmed else []) == desk.alerts
+
+    desk.quiet = set()
+    desk.wait(2)
+    assert (["delta.unhedged", "delta.restored"] if alarmed else []) == desk.alerts
+
+
+def test_no_index_at_all():
+    """Without any price a person is woken, too."""
+    desk = build(active=False)
+    desk.reconcile()
+    desk.quiet = {"index"}
+    desk.wait(62)
+
+    assert ["delta.unhedged"] == desk.alerts
+
+
+def test_stale_option():
+    """An option whose vol stopped coming is told after a minute of being too old."""
+    desk = build(holdings=[(CALL, "0.1")])
+    desk.option(CALL, 0.6)
+    desk.wait(30 + 60)
+    assert [] == desk.alerts
+    desk.wait(1)
+
+    assert ["delta.unhedged"] == desk.alerts
+
+
+def test_text_says_where_and_why(desk):
+    """The alarm names the gap, the reason and where to look."""
+    desk.lose(desk.orders[0])
+    desk.wait(61)
+    [told] = [
+        alert
+        for outcome in desk.outcomes
+        for alert in outcome.commands
+        if getattr(alert, "event", "") == "delta.unhedged"
+    ]
+
+    assert (Severity.ERROR, "BTC") == (told.severity, told.scope)
+    assert all(word in told.text for word in ("2.0000", "outcome_unknown", "why"))
+
+
+def test_foreign_order(desk):
+    """News of an order that is not ours is told and changes nothing."""
+    before = dict(desk.state.orders)
+    desk.take(OrderAccepted(desk.now, desk.now, "web_1", "v9"))
+
+    assert (["order.foreign"], before) == (desk.alerts, desk.state.orders)
+
+
+def test_report_is_for_the_reconciler(desk):
+    """A position report by itself books nothing."""
+    version = desk.state.ledger.version
+    desk.take(PositionReport(desk.now, desk.now, "binanceusdm", LINEAR, 7))
+
+    assert version == desk.state.ledger.version

@@ -1,0 +1,64 @@
+"""The catalogue: published contract constants, and nothing guessed."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.instruments import Kind
+from rebalancer.settings import known
+from rebalancer.settings.catalogue import LISTED
+
+
+@pytest.mark.parametrize(
+    ("instrument_id", "kind", "currencies", "steps"),
+    [
+        ("deribit:BTC-PERPETUAL", Kind.PERPETUAL, ("BTC", "BTC"), ("1", "10", "0.5")),
+        ("deribit:ETH-PERPETUAL", Kind.PERPETUAL, ("ETH", "ETH"), ("1", "1", "0.05")),
+        ("deribit:BTC-25SEP26", Kind.FUTURE, ("BTC", "BTC"), ("1", "10", "2.5")),
+        ("deribit:BTC-6FEB26-105000-C", Kind.OPTION, ("BTC", "BTC"), ("1", "0.1", "0.0001")),
+        ("deribit:ETH-27MAR26-3200-P", Kind.OPTION, ("ETH", "ETH"), ("1", "1", "0.0001")),
+        ("binance:BTCUSDT", Kind.SPOT, ("BTC", "USDT"), ("1", "0.00001", "0.01")),
+        ("binanceusdm:ETHUSDT", Kind.PERPETUAL, ("ETH", "USDT"), ("1", "0.001", "0.01")),
+        ("binanceusdm:BTCUSDC", Kind.PERPETUAL, ("BTC", "USDC"), ("1", "0.001", "0.1")),
+        ("binancecoinm:BTCUSD_PERP", Kind.PERPETUAL, ("BTC", "BTC"), ("100", "1", "0.1")),
+        ("okx:ETH", Kind.CASH, ("ETH", "ETH"), ("1", "0.00000001", "0.01")),
+        ("binanceusdm:USDT", Kind.CASH, ("", "USDT"), ("1", "0.00000001", "0.01")),
+    ],
+)
+def test_known(instrument_id, kind, currencies, steps):
+    """The id alone gives underlying, settle currency, size, lot and tick."""
+    found = known(instrument_id)
+
+    assert found is not None
+    assert (instrument_id, kind) == (found.id, found.kind)
+    assert currencies == (found.underlying, found.settle)
+    assert tuple(Decimal(step) for step in steps) == (found.size, found.lot, found.tick)
+
+
+@pytest.mark.parametrize(
+    "instrument_id",
+    [
+        "",
+        "deribit",
+        "deribit:",
+        ":BTC",
+        "deribit:SOL-PERPETUAL",
+        "deribit:BTC-06FEB26-105000-C",  # Deribit writes no leading zero
+        "deribit:BTC-30FEB26-105000-C",
+        "deribit:BTC-6FEV26-105000-C",
+        "deribit:BTC-6FEB26-0-C",
+        "deribit:BTC-6FEB26-105000-X",
+        "binance:BTCEUR",
+        "binanceusdm:PEPEUSDT",
+        "binancecoinm:BTCUSD",
+        "okx:BTC-USDT-SWAP",
+    ],
+)
+def test_unknown(instrument_id):
+    """A name without an entry is unknown, however plausible."""
+    assert known(instrument_id) is None
+
+
+def test_listed():
+    """Every listed id is known by itself."""
+    assert [] == [name for name in LISTED if known(name) is None]

@@ -1,0 +1,364 @@
+# ruff: noqa: E501 -- a case is a line, and the line is what a person reads
+"""Wrong configurations: the exact lines that a person reads."""
+
+import re
+
+import pytest
+
+from rebalancer.errors import ConfigError
+from rebalancer.settings import InvalidSettings, check, load
+
+GOOD = """\
+[book]
+id = "desk"
+mode = "paper"
+[venues.deribit]
+account = "1"
+fees = { maker = 0, taker = 0.0005 }
+[venues.binanceusdm]
+fees = { maker = 0.0002, taker = 0.0005 }
+account = "2"
+[underlyings.BTC]
+numeraire = "usd"
+hedge = ["binanceusdm:BTCUSDT"]
+band = { kind = "fixed", lower = -0.05, upper = 0.05 }
+limits = { order = 1, position = 5, net_delta = 2 }
+[limits]
+leverage = 5
+turnover_per_day = 5e6
+loss_per_day = 5e4
+drawdown = 1e5
+[[holdings]]
+instrument = "deribit:BTC-27FEB26-98000-C"
+quantity = -10
+role = "book"
+[guards.funding]
+cap_per_day = 0.001
+[guards.margin]
+ratio    = { warn = 0.40, widen = 0.50, reduce = 0.60, derisk = 0.70, halt = 0.80 }
+distance = { warn = 0.25, widen = 0.20, reduce = 0.15, derisk = 0.10, halt = 0.07 }
+[[instruments]]
+id = "binanceusdm:OPTION"
+kind = "option"
+underlying = "BTC"
+settle = "USDT"
+lot = 0.1
+tick = 0.1
+expiry = "2024-09-07T08:00Z"
+strike = 61500
+type = "call"
+[replay]
+bars = { "deribit:BTC-PERPETUAL" = "a.parquet" }
+"""
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Return the report on a text."""
+
+    def judge(text, **options):
+        path = tmp_path / "book.toml"
+        path.write_text(text)
+        return check(path, **options)
+
+    return judge
+
+
+def lines(result):
+    """Return the fault lines of a report as they are printed, without the file's name."""
+    printed = str(InvalidSettings("book.toml", result.faults)).splitlines()
+    return [line.strip() for line in printed[1:]]
+
+
+def test_good(report):
+    """The configuration that the cases below break has no fault."""
+    assert [] == lines(report(GOOD))
+
+
+KNOWN_VENUE_KEYS = (
+    "account, credentials, loopback, margin, leverage, fees, tiers, latency_ms, faults, funding"
+)
+DURATION = 'must be a duration such as "30s" (ns, us, ms, s, m, h, d)'
+TIME = "must be a time with its zone, such as 2026-01-30T07:15:00Z"
+FILE = "must be a file below the data folder, such as timeseries/bars.parquet"
+NAME = "must be lower case letters, digits and -, such as btc-desk"
+LOOPBACK = "must be a loopback address, such as http://127.0.0.1:8700"
+DECLARED = GOOD[GOOD.index("[[instruments]]") : GOOD.index("[replay]")]
+VENUE = '[venues.deribit]\naccount = "1"'
+CASES = [
+    # keys
+    (VENUE, '[venues.deribit]\nacount = "1"', "venues.deribit.acount: unknown key; did you mean account?"),
+    (VENUE, "[venues.deribit]\nxyz = 1", f"venues.deribit.xyz: unknown key; known are {KNOWN_VENUE_KEYS}"),
+    ("[guards.funding]", "[guard.funding]", "guard: unknown key; did you mean guards?"),
+    ("order = 1", "order = 1, orders = 2", "underlyings.BTC.limits.orders: unknown key; did you mean order?"),
+    (VENUE, f'{VENUE}\napi_key = "AKIA"', "venues.deribit.api_key: a key never stands in a configuration"),
+    (VENUE, f'{VENUE}\nSecret = "x"', "venues.deribit.Secret: a key never stands in a configuration"),
+    (VENUE, f"{VENUE}\nbot-token = 1", "venues.deribit.bot-token: a key never stands in a configuration"),
+    ('numeraire = "usd"\n', "", "underlyings.BTC.numeraire: must be usd or coin, was missing"),
+    ("drawdown = 1e5\n", "", "limits.drawdown: must be given, was missing"),
+    (", net_delta = 2", "", "underlyings.BTC.limits.net_delta: must be given, was missing"),
+    ('id = "desk"\n', "", "book.id: must be given, was missing"),
+    # types and ranges
+    ('id = "desk"', 'id = "My desk"', f"book.id: {NAME}, was 'My desk'"),
+    ('mode = "paper"', 'mode = "real"', "book.mode: must be paper, testnet or live, was 'real'"),
+    ('numeraire = "usd"', 'numeraire = "eur"', "underlyings.BTC.numeraire: must be usd or coin, was 'eur'"),
+    ("leverage = 5", 'leverage = "abc"', "limits.leverage: must be a number, was 'abc'"),
+    ("leverage = 5", "leverage = true", "limits.leverage: must be a number, was true"),
+    ("leverage = 5", "leverage = nan", "limits.leverage: must be a finite number, was NaN"),
+    ("leverage = 5", "leverage = -inf", "limits.leverage: must be a finite number, was -Infinity"),
+    ("leverage = 5", "leverage = 1e999", "limits.leverage: must be a finite number, was 1E+999"),
+    ("leverage = 5", "leverage = 0", "limits.leverage: must be above 0, was 0"),
+    ("drawdown = 1e5", "drawdown = -1", "limits.drawdown: must be above 0, was -1"),
+    ("drawdown = 1e5", "drawdown = {}", "limits.drawdown: must be a number, was a table"),
+    ("order = 1,", "order = 0.0,", "underlyings.BTC.limits.order: must be above 0, was 0.0"),
+    (VENUE, f"{VENUE}\nlatency_ms = -1", "venues.deribit.latency_ms: must be at least 0, was -1"),
+    (VENUE, f"{VENUE}\nfaults = {{ reject = 2 }}", "venues.deribit.faults.reject: must be from 0 to 1, was 2"),
+    ("maker = 0, taker = 0.0005", "maker = 0, taker = 5", "venues.deribit.fees.taker: must be between -0.1 and 0.1, was 5"),
+    (VENUE, f"{VENUE}\nmargin = 3", "venues.deribit.margin: must be cross or isolated, was 3"),
+    (VENUE, "[venues.deribit]\naccount = 1", "venues.deribit.account: must be text of 1 to 128 characters, was 1"),
+    (VENUE, f"{VENUE}\ntiers = [[1, 0.1]]", "venues.deribit.tiers: must start at a floor of 0, was 1"),
+    (VENUE, f"{VENUE}\ntiers = [[0, 0.1], [5, 0.05]]", "venues.deribit.tiers: must rise from tier to tier, was (0.0, 0.1) before (5.0, 0.05)"),
+    (VENUE, f"{VENUE}\ntiers = [[0, 1]]", "venues.deribit.tiers: must have rates between 0 and 1, was 1"),
+    (VENUE, f'{VENUE}\nloopback = "http://10.0.0.1:80"', f"venues.deribit.loopback: {LOOPBACK}, was 'http://10.0.0.1:80'"),
+    (VENUE, f'{VENUE}\nloopback = "http://127.0.0.1:1@x.com"', f"venues.deribit.loopback: {LOOPBACK}, was 'http://127.0.0.1:1@x.com'"),
+    (VENUE, f'{VENUE}\ncredentials = "/etc/key"', "venues.deribit.credentials: must be the name of a credential, never a key, was '/etc/key'"),
+    ("[limits]", "coverage = 2\n[limits]", "underlyings.BTC.coverage: must be from 0 to 1.5, was 2"),
+    ("upper = 0.05 }", "upper = 0.05, reset = 1.5 }", "underlyings.BTC.band.reset: must be from 0 to 1, was 1.5"),
+    ("upper = 0.05 }", "upper = 0.05, min_interval = 30 }", f"underlyings.BTC.band.min_interval: {DURATION}, was 30"),
+    ("upper = 0.05 }", 'upper = 0.05, min_interval = "0s" }', "underlyings.BTC.band.min_interval: must be above 0 and at most 36500d, was '0s'"),
+    ("upper = 0.05 }", 'upper = 0.05, move_filter = { move = 1 } }', "underlyings.BTC.band.move_filter.window: must be given, was missing"),
+    ("quantity = -10", 'quantity = "1_0"', "holdings.0.quantity: must be a number, was '1_0'"),
+    ("quantity = -10", "quantity = 1e16", "holdings.0.quantity: must be at most 1e15 and have at most 18 decimals, was 1E+16"),
+    ('role = "book"', 'role = "spare"', "holdings.0.role: must be book, hedge or outside, was 'spare'"),
+    ('"2024-09-07T08:00Z"', '"2024-09-07"', f"instruments.0.expiry: {TIME}, was '2024-09-07'"),
+    ('"2024-09-07T08:00Z"', "2024-09-07T08:00:00", f"instruments.0.expiry: {TIME}, was 2024-09-07T08:00:00"),
+    ('"a.parquet"', '"../a.parquet"', f"replay.bars.\"deribit:BTC-PERPETUAL\": {FILE}, was '../a.parquet'"),
+    # tables
+    ("[guards.funding]\ncap_per_day = 0.001", "[guards]\nfunding = 3", "guards.funding: must be a table, was 3"),
+    ('[replay]\nbars = { "deribit:BTC-PERPETUAL" = "a.parquet" }', "[replay]\nbars = []", "replay.bars: must be a table, was an empty list"),
+    ('hedge = ["binanceusdm:BTCUSDT"]', "hedge = []", "underlyings.BTC.hedge: must name at least one, was an empty list"),
+    ('hedge = ["binanceusdm:BTCUSDT"]', 'hedge = "x"', "underlyings.BTC.hedge: must be a list of instruments, or a table of two: buy and sell, was 'x'"),
+    ('hedge = ["binanceusdm:BTCUSDT"]', "hedge = [1]", "underlyings.BTC.hedge: must be a list of texts, was 1 in it"),
+    ('["binanceusdm:BTCUSDT"]', '{ buy = ["binanceusdm:BTCUSDT"] }', "underlyings.BTC.hedge.sell: must be given, was missing"),
+    ('kind = "fixed", lower = -0.05, upper = 0.05', 'kind = "whalley_wilmott", risk_aversion = 1e-6', "underlyings.BTC.band.kind: must be fixed or percent (whalley_wilmott is not in this release yet), was 'whalley_wilmott'"),
+    ('kind = "fixed"', 'kind = "wide"', "underlyings.BTC.band.kind: must be fixed or percent, was 'wide'"),
+    # one key against another
+    ("fees = { maker = 0, taker = 0.0005 }\n", "", "venues.deribit.fees: must name maker and taker: paper without fees would be kinder than any venue, was missing"),
+    ('quantity = -10', 'quantity = -10\nentry = 0', "holdings.0.entry: must be above 0, was 0"),
+    ('"deribit:BTC-27FEB26-98000-C"', '"deribit:BTC"\nentry = 5', "holdings.0.entry: must be absent for cash, was 5"),
+    ('underlying = "BTC"', 'underlying = ""', "instruments.0.underlying: must be given, except for a stable currency, was empty"),
+    ("[replay]", f'{DECLARED}[replay]', "instruments.1.id: must be declared only once, was 'binanceusdm:OPTION' twice"),
+    ("[replay]", '[replay]\nindex = { BTC = "x:y" }', "replay.index.BTC: must be a known instrument, was 'x:y'"),
+    ("[replay]", '[orders]\nabsent_answers = 0\n[replay]', "orders.absent_answers: must be at least 1, was 0"),
+    ("[replay]", '[market]\nseed = 1.5\n[replay]', "market.seed: must be a whole number of at least 0, was 1.5"),
+    ("[replay]", '[market]\nstart = 1969-12-31T00:00:00Z\n[replay]', "market.start: must not lie before 1970, was 1969-12-31T00:00:00+00:00"),
+    ("[replay]", '[replay]\nchains = ["a", "a"]', "replay.chains: must name each only once, was 'a' twice"),
+    ("[replay]", '[replay]\nchains = "a"', "replay.chains: must be a list of texts, was 'a'"),
+    ("[replay]\n", '[[replay]]\n', "replay: must be a table, was a list"),
+    (VENUE, f"{VENUE}\ntiers = 3", "venues.deribit.tiers: must be a list of [notional floor, maintenance rate], was 3"),
+    (VENUE, f"{VENUE}\ntiers = [3]", "venues.deribit.tiers: must be a list of [notional floor, maintenance rate], was 3 in it"),
+    ("quantity = -10", "quantity = nan", "holdings.0.quantity: must be a finite number, was NaN"),
+    ("drawdown = 1e5", f"drawdown = 1{'0' * 400}", "limits.drawdown: must be a finite number, was a number beyond 1e15"),
+    ("lower = -0.05", "lower = 0.01", "underlyings.BTC.band.lower: must be at most 0: it is relative to the aim, was 0.01"),
+    ("upper = 0.05", "upper = -0.01", "underlyings.BTC.band.upper: must be at least 0: it is relative to the aim, was -0.01"),
+    ("lower = -0.05, upper = 0.05", "lower = 0, upper = 0", "underlyings.BTC.band.upper: must be above lower (0), was 0"),
+    ('"fixed", lower = -0.05, upper = 0.05', '"percent", lower = -5, upper = 5', "underlyings.BTC.band: must have fractions of gross from -1 to 1 for kind percent, was -5 to 5"),
+    ("lower = -0.05, upper = 0.05", "lower = 0, upper = 0.0005", "underlyings.BTC.band: must be at least one lot (0.001 BTC on binanceusdm:BTCUSDT), was 0.0005"),
+    ("order = 1,", "order = 0.0001,", "underlyings.BTC.limits.order: must be at least one lot (0.001 BTC on binanceusdm:BTCUSDT), was 0.0001"),
+    ("upper = 0.05 }", 'upper = 0.05, min_interval = "1h", max_interval = "1m" }', "underlyings.BTC.band.max_interval: must be longer than min_interval, was not longer"),
+    ('["binanceusdm:BTCUSDT"]', '["binanceusdm:BTCUSD"]', "underlyings.BTC.hedge: must be a known instrument (did you mean binanceusdm:BTCUSDT?), was 'binanceusdm:BTCUSD'"),
+    ('["binanceusdm:BTCUSDT"]', '["binanceusdm:ETHUSDT"]', "underlyings.BTC.hedge: must be about BTC, was binanceusdm:ETHUSDT, about ETH"),
+    ('["binanceusdm:BTCUSDT"]', '["deribit:BTC-27FEB26-98000-C"]', "underlyings.BTC.hedge: must be a spot pair, a perpetual or a future, was deribit:BTC-27FEB26-98000-C, an option"),
+    ('["binanceusdm:BTCUSDT"]', '["binance:BTCUSDT"]', "underlyings.BTC.hedge: must be on a venue of the configuration; [venues.binance] is missing, was binance:BTCUSDT"),
+    ("[underlyings.BTC]", "[underlyings.btc]", "underlyings.btc: must be named by its coin in capitals, such as BTC, was 'btc'"),
+    ("[underlyings.BTC]", '[venues."Der ibit"]\nfees = { maker = 0, taker = 0 }\n[underlyings.BTC]', "venues.\"Der ibit\": must be named by its ccxt id, such as deribit, was 'Der ibit'"),
+    ("quantity = -10", "quantity = -10.05", "holdings.0.quantity: must be a multiple of the lot of deribit:BTC-27FEB26-98000-C (0.1), was -10.05"),
+    ("quantity = -10", "quantity = 0", "holdings.0.quantity: must not be 0, was 0"),
+    ('"deribit:BTC-27FEB26-98000-C"', '"deribit:BTC-30FEB26-98000-C"', "holdings.0.instrument: must be a known instrument, was 'deribit:BTC-30FEB26-98000-C'"),
+    ('role = "book"', 'role = "book"\nunderlying = "ETH"', "holdings.0.underlying: must be BTC, which deribit:BTC-27FEB26-98000-C is about, was 'ETH'"),
+    ("reduce = 0.60", "reduce = 0.75", "guards.margin.ratio.reduce: must be below derisk (0.7), was 0.75"),
+    ("reduce = 0.15", "reduce = 0.05", "guards.margin.distance.reduce: must be above derisk (0.1), was 0.05"),
+    ("strike = 61500\n", "", "instruments.0.strike: must be given for an option, was missing"),
+    ('kind = "option"', 'kind = "future"', "instruments.0.strike: must be absent for a future, was given"),
+    ('"deribit:BTC-PERPETUAL" =', '"deribit:BTC-PERP" =', "replay.bars.\"deribit:BTC-PERP\": must be a known instrument (did you mean deribit:BTC-PERPETUAL?), was 'deribit:BTC-PERP'"),
+    ("[replay]", "[replay]\nvols = { \"deribit:BTC-PERPETUAL\" = 0.6 }", "replay.vols.\"deribit:BTC-PERPETUAL\": must be an option, was deribit:BTC-PERPETUAL, a perpetual"),
+    ("[replay]", '[replay]\nindex = { SOL = "binanceusdm:SOLUSDT" }', "replay.index.SOL: must be one of [underlyings], was 'SOL'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "line"), CASES)
+def test_fault(report, old, new, line):
+    """What is wrong is told by where it stands, what must hold and what was found."""
+    assert old in GOOD
+
+    assert line in lines(report(GOOD.replace(old, new, 1)))
+
+
+def test_one_fault_one_line(report):
+    """A single wrong value, in an example that is otherwise good, makes a single line."""
+    many = {
+        line: lines(report(GOOD.replace(old, new, 1)))
+        for old, new, line in CASES
+        if not re.search(r"known are|guard:|underlyings.btc|venues.xyz|future, was given", line)
+    }
+
+    assert {} == {line: found for line, found in many.items() if len(found) != 1}
+
+
+def test_all_faults_at_once(report):
+    """Faults of every kind stand in one report, in the order of the file's keys."""
+    text = GOOD.replace("reduce = 0.60", "reduce = 0.75").replace("lower = -0.05", "lower = nan")
+    text = text.replace('account = "2"', 'acount = "2"').replace(
+        "quantity = -10", "quantity = 0.01"
+    )
+    text = text.replace('["binanceusdm:BTCUSDT"]', '["deribit:BTC-PERP"]')
+
+    places = [fault.path for fault in report(text).faults]
+
+    assert [
+        "venues.binanceusdm.acount",
+        "underlyings.BTC.hedge",
+        "underlyings.BTC.band.lower",
+        "holdings.0.quantity",
+        "guards.margin.ratio.reduce",
+    ] == places
+
+
+def test_nothing_rests_on_a_stand_in(report):
+    """A wrong value is told once: no comparison with what stands in for it is reported."""
+    text = GOOD.replace("lower = -0.05, upper = 0.05", 'lower = "x", upper = 0')
+
+    assert ["underlyings.BTC.band.lower: must be a number, was 'x'"] == lines(report(text))
+
+
+def test_missing_table(report):
+    """A missing table is told with the keys that it must have."""
+    start, end = GOOD.index("[limits]"), GOOD.index("[[holdings]]")
+
+    assert [
+        "limits: must be given, with leverage, turnover_per_day, loss_per_day, drawdown, was missing"
+    ] == lines(report(GOOD[:start] + GOOD[end:]))
+
+
+def test_report_look(tmp_path):
+    """The report names the file, counts the faults and gives each a line."""
+    path = tmp_path / "live.toml"
+    path.write_text(GOOD.replace('account = "1"', 'acount = "1"').replace("drawdown = 1e5", ""))
+
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    assert 78 == caught.value.exit_code
+    assert (
+        f"{path}: 2 faults\n"
+        "  venues.deribit.acount: unknown key; did you mean account?\n"
+        "  limits.drawdown: must be given, was missing"
+    ) == str(caught.value)
+
+
+def test_huge_exponent(report):
+    """An exponent beyond any decimal is not finite, and no traceback."""
+    text = GOOD.replace("drawdown = 1e5", "drawdown = -1e99999999999999999999")
+
+    assert ["limits.drawdown: must be a finite number, was -Infinity"] == lines(report(text))
+
+
+def test_unknown_value_is_not_shown(report):
+    """The value under an unknown name is never repeated: it may be a secret misspelt."""
+    result = report(GOOD.replace(VENUE, '[venues.deribit]\napi_kye = "AKIA123"'))
+
+    assert "AKIA123" not in str(result.as_json())
+
+
+def test_live(report):
+    """Live demands the account's pin and a credential, and takes only holdings from outside."""
+    text = GOOD.replace('"paper"', '"live"').replace('account = "1"', 'credentials = "a"')
+
+    assert [
+        "venues.deribit.account: must pin the uid in mode live, was missing",
+        "venues.binanceusdm.credentials: must name a credential in mode live, was missing",
+        "holdings.0.role: must be outside in mode live: the venues tell the rest, was 'book'",
+    ] == lines(report(text))
+
+
+@pytest.mark.parametrize(
+    ("holding", "line"),
+    [
+        ("", "must name the underlying of this cash, as BTC counts in coins, was missing"),
+        ('underlying = "ETH"', "must be one of [underlyings], was 'ETH'"),
+        ('underlying = "BTC"', None),
+    ],
+)
+def test_cash_under_coin(report, holding, line):
+    """In a book that counts in coins, stable cash names the underlying that it belongs to."""
+    cash = f'[[holdings]]\ninstrument = "binanceusdm:USDT"\nquantity = 5.5\n{holding}\n'
+    text = GOOD.replace('numeraire = "usd"', 'numeraire = "coin"') + cash
+
+    assert ([] if line is None else [f"holdings.1.underlying: {line}"]) == lines(report(text))
+
+
+def test_shared_cash_under_coin(report):
+    """Two coin books may not settle in one stable balance that nobody gave to either."""
+    start, end = GOOD.index("[underlyings.BTC]"), GOOD.index("[limits]")
+    coin = GOOD.replace('numeraire = "usd"', 'numeraire = "coin"')
+    eth = coin[start : end + 1].replace("BTC", "ETH").rstrip("[")
+    text = coin + eth
+    named = '[[holdings]]\ninstrument = "binanceusdm:USDT"\nquantity = 0\nunderlying = "BTC"\n'
+
+    assert [
+        "underlyings.ETH.hedge: must settle in cash that a holding gives to one underlying, was binanceusdm:USDT, shared with BTC"
+    ] == lines(report(text))
+    assert [] == lines(report(text + named))
+
+
+@pytest.mark.parametrize(
+    ("prices", "lines_expected"),
+    [
+        (None, []),
+        (
+            {"BTC": 50_000.0},
+            [
+                "underlyings.BTC.band: must be at least one lot (0.0002 BTC on deribit:BTC-PERPETUAL), was 0.0001"
+            ],
+        ),
+    ],
+)
+def test_inverse_lot(report, prices, lines_expected):
+    """A lot in USD is compared where a price is given; else a note says that it was not."""
+    text = GOOD.replace("binanceusdm:BTCUSDT", "deribit:BTC-PERPETUAL", 1)
+    text = text.replace("lower = -0.05, upper = 0.05", "lower = 0, upper = 0.0001")
+
+    result = report(text, reference_prices=prices)
+
+    assert lines_expected == lines(result)
+    assert (prices is None) == bool(result.notes)
+
+
+def test_given_instruments(report):
+    """Where the mode names its instruments, no other one is known but the file's own."""
+    result = report(GOOD, instruments={})
+
+    assert ["underlyings.BTC.hedge", "holdings.0.instrument", 'replay.bars."deribit:BTC-PERPETUAL"'] == [
+        fault.path for fault in result.faults
+    ]  # fmt: skip
+
+
+def test_notes_on_a_holding(report):
+    """A holding without an account, or about a coin without a table, is no fault, but it is said."""
+    text = GOOD + '[[holdings]]\ninstrument = "okx:ETH"\nquantity = 3\n'
+
+    assert (
+        "holdings.1.instrument: okx:ETH is on no venue of the configuration; it is counted as told here and never reconciled",
+        "holdings.1.instrument: okx:ETH is not hedged; there is no [underlyings.ETH]",
+    ) == report(text).notes
+
+
+def test_nothing_to_trade(report):
+    """A book needs a venue and an underlying."""
+    start, end = GOOD.index("[venues.deribit]"), GOOD.index("[limits]")
+    rest = GOOD.index("[[holdings]]")
+
+    assert [
+        "venues: must name at least one venue, was an empty table",
+        "underlyings: must name at least one underlying, was an empty table",
+    ] == lines(report(GOOD[:start] + "[venues]\n[underlyings]\n" + GOOD[end:rest]))
