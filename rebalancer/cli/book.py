@@ -1,7 +1,6 @@
 """`demo` and `run`: a book in paper dress, in the seeded world, watched or left alone."""
 
 import asyncio
-import json
 import signal
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rebalancer.cli.output import default_folder, shown, table
+from rebalancer.cli.output import default_folder, emit_json, opened, shown, table
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
 from rebalancer.errors import ConfigError, Fault, UsageError
@@ -65,12 +64,13 @@ def demo(
     settings = load(config or _own_demo())
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
+        sink = stack.enter_context(opened(json_file))
         number = settings.market.seed if seed is None else seed
         wish = Wish(settings, folder, "demo", number, speed, parse_duration(length))
         running = _run(wish)
         outcome = _outcome(running)
-        if json_file is not None:
-            _write(json_file, outcome)
+        if sink is not None:
+            emit_json(outcome, sink)
         if json_file is None or str(json_file) != "-":
             _summary(running, outcome)
 
@@ -113,6 +113,7 @@ def _run(wish: Wish) -> Running:
     watched = wish.dress == "demo" and sys.stdout.isatty()
     with ExitStack() as stack:
         journal = open_journal(wish.folder / "journal.sqlite")
+        stack.callback(journal.close)  # a second time does no harm
         stream = sys.stderr
         if watched:  # lines and a live view do not mix
             stream = stack.enter_context((wish.folder / "log.jsonl").open("w"))
@@ -171,14 +172,6 @@ def _outcome(running: Running) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, told: Mapping[str, Any]) -> None:
-    text = json.dumps(told, indent=2, default=str) + "\n"
-    if str(path) == "-":
-        sys.stdout.write(text)
-    else:
-        path.write_text(text)
-
-
 def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     """Print how the book stands and what happened; the last line is for programs."""
     status = outcome["status"]
@@ -191,6 +184,8 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     tally, counters = running.engine.tally, status["counters"]
     typer.echo("")
     typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  unknown {tally.unknowns}")
+    if counters["pnl"] is not None:
+        typer.echo(f"profit    {counters['pnl']:+,.2f} USD since everything was first priced")
     for name in ("fees", "funding", "realised"):
         told = "  ".join(f"{shown(float(v))} {k}" for k, v in counters[name].items())
         typer.echo(f"{name:9} {told or '-'}")

@@ -3,9 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +17,27 @@ WHOLE = 1e6  # from it on the cents of a number are noise
 STATE_HOME = Path("~/.local/state/rebalancer")
 
 
-def emit_json(told: Any) -> None:
-    """Print JSON to standard output, one document."""
-    sys.stdout.write(json.dumps(told, indent=2, default=str) + "\n")
+@contextmanager
+def opened(path: Path | None) -> Iterator[TextIO | None]:
+    """Open a file that a command was asked to write, before its work begins; - is standard output.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    if path is None or str(path) == "-":
+        yield None if path is None else sys.stdout
+        return
+    try:
+        file = path.open("w", newline="")
+    except OSError as error:
+        raise UsageError(f"{path}: must be a file that can be written: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def emit_json(told: Any, file: TextIO | None = None) -> None:
+    """Write one JSON document, to standard output unless a file is named."""
+    (file or sys.stdout).write(json.dumps(told, indent=2, default=str) + "\n")
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:

@@ -1,17 +1,16 @@
 """`replay`: recorded markets through the daemon, with a progress bar and a summary."""
 
-import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rebalancer.cli.output import shown
+from rebalancer.cli.output import emit_json, opened, shown
 from rebalancer.cli.times import nanoseconds, utc
 from rebalancer.errors import UsageError
 from rebalancer.ops.log import configure
@@ -64,25 +63,17 @@ def replay(
     if not folder.is_dir():
         raise UsageError(f"FOLDER: must be a folder, was {folder}")
     settings = load(config)
-    with _opened(steps_file) as steps, _bar() as told:
-        summary = play(Request(settings, folder, window, _log, steps, told))
-    if json_file is not None:
-        _write(json_file, summary.result)
+    with opened(steps_file) as steps, opened(json_file) as sink:
+        with _bar() as told:
+            summary = play(Request(settings, folder, window, _log, steps, told))
+        if sink is not None:
+            emit_json(summary.result, sink)
     if json_file is None or str(json_file) != "-":
         _show(summary, str(config))
 
 
 def _log(clock: Clock) -> Log:
     return configure(sys.stderr, clock, level="error")
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[TextIO | None]:
-    if path is None:
-        yield None
-        return
-    with path.open("w", newline="") as file:
-        yield file
 
 
 @contextmanager
@@ -104,14 +95,6 @@ def _bar() -> Iterator[Any]:
             progress.update(task, completed=now - start, total=total, now=utc(now))
 
         yield told
-
-
-def _write(path: Path, told: Mapping[str, Any]) -> None:
-    text = json.dumps(told, indent=2) + "\n"
-    if str(path) == "-":
-        sys.stdout.write(text)
-    else:
-        path.write_text(text)
 
 
 def _show(summary: Summary, config: str) -> None:

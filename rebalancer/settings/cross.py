@@ -240,8 +240,14 @@ def stable_cash(listing: Listing, underlying: Underlying) -> tuple[str, ...]:
 
 
 def _holdings(context: Context) -> Iterator[Finding]:
+    first: dict[tuple[str, bool], int] = {}  # an instrument may lie inside and outside
     for index, holding in enumerate(context.settings.holdings):
         place: Place = ("holdings", index)
+        key = (holding.instrument, holding.role is Role.OUTSIDE)
+        if key in first:
+            must = f"must be named once; add it to holdings.{first[key]}"
+            yield Finding((*place, "instrument"), must, shown(holding.instrument))
+        first.setdefault(key, index)
         if context.settings.book.mode is Mode.LIVE and holding.role is not Role.OUTSIDE:
             must = "must be outside in mode live: the venues tell the rest"
             yield Finding((*place, "role"), must, shown(holding.role), "", (("book", "mode"),))

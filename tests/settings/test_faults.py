@@ -181,6 +181,7 @@ CASES = [
     ("strike = 61500\n", "", "instruments.0.strike: must be given for an option, was missing"),
     ('kind = "option"', 'kind = "future"', "instruments.0.strike: must be absent for a future, was given"),
     ('"deribit:BTC-PERPETUAL" =', '"deribit:BTC-PERP" =', "replay.bars.\"deribit:BTC-PERP\": must be a known instrument (did you mean deribit:BTC-PERPETUAL?), was 'deribit:BTC-PERP'"),
+    ("[guards.funding]", '[[holdings]]\ninstrument = "deribit:BTC-27FEB26-98000-C"\nquantity = -1\n[guards.funding]', "holdings.1.instrument: must be named once; add it to holdings.0, was 'deribit:BTC-27FEB26-98000-C'"),
     ("[replay]", "[replay]\nvols = { \"deribit:BTC-PERPETUAL\" = 0.6 }", "replay.vols.\"deribit:BTC-PERPETUAL\": must be an option, was deribit:BTC-PERPETUAL, a perpetual"),
     ("[replay]", '[replay]\nindex = { SOL = "binanceusdm:SOLUSDT" }', "replay.index.SOL: must be one of [underlyings], was 'SOL'"),
 ]  # fmt: skip

@@ -214,7 +214,11 @@ def test_not_enforced(settings):
     start, end = DESIGN.index("[guards.funding]"), DESIGN.index("[replay]")
 
     assert (
-        "underlyings.BTC.limits.net_delta",
+        "venues.deribit.margin",
+        "venues.deribit.leverage",
+        "venues.deribit.tiers",
+        "venues.deribit.faults.reject",
+        "venues.deribit.faults.lost_ack",
         "limits.leverage",
         "limits.turnover_per_day",
         "limits.loss_per_day",
