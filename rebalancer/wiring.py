@@ -48,7 +48,8 @@ from rebalancer.venues.paper import (
 )
 
 MILLISECOND = 1_000_000  # ns
-OPTION_FEE = FeeSchedule(Decimal("0.0003"), Decimal("0.0003"), Decimal("0.125"))  # Deribit's
+PREMIUM_CAP = Decimal("0.125")  # most of an option's premium that a fee may take
+DERIBIT_OPTIONS = FeeSchedule(Decimal("0.0003"), Decimal("0.0003"), PREMIUM_CAP)
 
 HOUR = 3_600 * SECOND
 
@@ -201,14 +202,15 @@ def _entries(
     faults = []
     for place, holding in enumerate(settings.holdings):
         name = holding.instrument
-        price = holding.entry or entries.get(name)
+        price = entries.get(name) if holding.entry is None else holding.entry
         if instruments[name].kind is Kind.CASH:
             prices[name] = Decimal(1)
         elif price is None:
             must = f"must have an entry, or a price at the start ({name})"
             faults.append(Fault(f"holdings.{place}.entry", must, "neither"))
         else:
-            prices[name] = price
+            # An option far out of the money is marked at nothing; its entry is for show.
+            prices[name] = price or instruments[name].tick
     if faults:
         raise ConfigError(settings.book.id, faults)
     return prices
@@ -243,7 +245,9 @@ def _exchange(
             for each in positions
         ),
     )
-    return Exchange(listed, {**kinds, Kind.OPTION: OPTION_FEE}, (account,))
+    own = FeeSchedule(schedule.maker, schedule.taker, PREMIUM_CAP)
+    kinds[Kind.OPTION] = DERIBIT_OPTIONS if venue == "deribit" else own
+    return Exchange(listed, kinds, (account,))
 
 
 def _inside(settings: Settings) -> Sequence[Holding]:
@@ -261,7 +265,7 @@ def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: in
 
 
 def _restore_latch(state: State, journal: Journal) -> bool:
-    """Bring back a halt that was latched before this start; False where there was none."""
+    """Bring back what was latched or asked before this start; False where there was nothing."""
     last = None
     for entry in journal.read("latch"):
         last = entry
@@ -269,7 +273,9 @@ def _restore_latch(state: State, journal: Journal) -> bool:
         return False
     for underlying, reason in last.payload["halted"].items():
         state.halt(underlying, reason)
+    state.standing.asked = TradingState(last.payload.get("asked", TradingState.ACTIVE))
+    state.standing.sealed = last.payload.get("sealed", False)
     halted = last.payload["mode"] == TradingState.HALTED
     if halted:
         state.latch(last.payload["reason"], killed=last.payload["killed"])
-    return halted or bool(state.halted)
+    return halted or bool(state.halted) or state.standing.asked is not TradingState.ACTIVE

@@ -1,13 +1,15 @@
 """The `rebalancer` command: gathers the groups and turns errors into exit codes."""
 
+import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
 from rebalancer import __version__
 from rebalancer.cli import book, checking, pricing, replaying, running
-from rebalancer.errors import RebalancerError
+from rebalancer.errors import Defect, RebalancerError, Unavailable
 
 USAGE = 64
 USAGE_OF_TYPER = 2
@@ -45,11 +47,18 @@ def main() -> None:
     """Run the command line; leaves the process with the code of the outcome."""
     try:
         app()
+        sys.stdout.flush()
     except SystemExit as left:
         sys.exit(USAGE if left.code == USAGE_OF_TYPER else left.code)
     except RebalancerError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe left; nothing to tell it
+    except BrokenPipeError:  # the reader of a pipe left; nothing to tell it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror}\n")
+        sys.exit(Unavailable.exit_code)
+    except Exception:  # noqa: BLE001 - a bug: say all that is known, and say that it is one
+        traceback.print_exc()
+        sys.exit(Defect.exit_code)

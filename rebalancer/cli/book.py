@@ -1,6 +1,7 @@
 """`demo` and `run`: a book in paper dress, in the seeded world, watched or left alone."""
 
 import asyncio
+import math
 import signal
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market
 from rebalancer.settings import Settings, load, resolve
 from rebalancer.settings.models import Mode
-from rebalancer.storage.sqlite import open_journal
+from rebalancer.storage.sqlite import SqliteJournal, open_journal
 from rebalancer.wiring import Running, Surrounding, paper, seeded
 
 FRAME = SECOND // 10  # real ns between two drawings of the live view
@@ -46,7 +47,7 @@ def demo(
         Path | None, typer.Argument(help="TOML file; the demo's own when left out.")
     ] = None,
     length: Annotated[str, typer.Option("--for", help="Market time, e.g. 10m or 1h.")] = "1h",
-    seed: Annotated[int | None, typer.Option(help="Of the world; [market].seed.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the world; [market].seed.")] = None,
     speed: Annotated[
         float, typer.Option(min=0, help="Market seconds a second; 0: as fast as it goes.")
     ] = 60.0,
@@ -61,6 +62,8 @@ def demo(
 
     Example: rebalancer demo --for 1h --seed 7 --speed 0
     """
+    if not math.isfinite(speed):
+        raise UsageError(f"--speed: must be a number, 0 for as fast as it goes, was {speed}")
     settings = load(config or _own_demo())
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
@@ -90,6 +93,9 @@ def run(
     if settings.book.mode is not Mode.PAPER:
         must = "must be paper: orders do not reach real venues in this release"
         raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
+    if "market" not in settings.model_fields_set:
+        must = "must be given: this release has no live feeds, books run in the seeded world"
+        raise ConfigError(str(config), [Fault("market", must, "missing")])
     folder = state or default_folder(settings.book.id)
     wanted = None if length is None else parse_duration(length)
     _run(Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted))
@@ -114,6 +120,7 @@ def _run(wish: Wish) -> Running:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / "journal.sqlite")
         stack.callback(journal.close)  # a second time does no harm
+        _same_book(journal, wish)
         stream = sys.stderr
         if watched:  # lines and a live view do not mix
             stream = stack.enter_context((wish.folder / "log.jsonl").open("w"))
@@ -126,16 +133,27 @@ def _run(wish: Wish) -> Running:
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
                 _watch(running, view)
+            log.info("demo.started", seed=wish.seed, market="seeded world")
             await _serve(running, wish, log)
             return running
 
         return run_market(clock, main())
 
 
+def _same_book(journal: SqliteJournal, wish: Wish) -> None:
+    """Keep one folder for one book: another one's journal would explain the wrong decisions."""
+    book, known = wish.settings.book.id, journal.get_meta("book")
+    if known is None:
+        journal.put_meta("book", book)
+    elif known != book:
+        must = f"must be {known}, whose journal {wish.folder} holds; name another --state"
+        raise ConfigError(str(wish.folder), [Fault("book.id", must, book)])
+
+
 async def _serve(running: Running, wish: Wish, log: Any) -> None:
     """Run the daemon with its control socket open and its signals heard."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, running.stop.ask)
     control = ControlServer(wish.folder / "control.sock", running.status, log)
     await control.start()

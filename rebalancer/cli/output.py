@@ -31,8 +31,12 @@ def opened(path: Path | None) -> Iterator[TextIO | None]:
         file = path.open("w", newline="")
     except OSError as error:
         raise UsageError(f"{path}: must be a file that can be written: {error.strerror}") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    finally:
+        if path.is_file() and not path.stat().st_size:
+            path.unlink()  # nothing came of it
 
 
 def emit_json(told: Any, file: TextIO | None = None) -> None:

@@ -64,6 +64,8 @@ def greeks(
     """
     if (vol is None) == (price is None):
         raise UsageError("greeks: must be given exactly one of --vol and --price")
+    if not 0 <= days < math.inf:
+        raise UsageError(f"--days: must be 0 or more, was {days:g}")
     sign, years = (1 if side is Side.CALL else -1), days / DAYS
     if vol is not None and vol > HIGHEST:
         raise UsageError(f"--vol: must be a fraction per year such as 0.6, was {vol:g}")

@@ -60,6 +60,8 @@ def replay(
     )
     if window.start is not None and window.end is not None and window.start >= window.end:
         raise UsageError(f"--to: must be later than --from ({start}), was {end}")
+    if steps_file is not None and steps_file == json_file:
+        raise UsageError(f"--steps: must be another file than --json, was {steps_file}")
     if not folder.is_dir():
         raise UsageError(f"FOLDER: must be a folder, was {folder}")
     settings = load(config)

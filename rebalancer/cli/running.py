@@ -81,7 +81,8 @@ def why(
     if as_json:
         emit_json(told)
         return
-    _show_decision(told["decision"])
+    for decision in (told["decision"], *told["others"]):
+        _show_decision(decision)
     if told["order"] is not None:
         typer.echo(f"sent      {_line(told['order'])}")
     for event in told["events"]:
@@ -108,7 +109,7 @@ def _line(record: dict[str, Any]) -> str:
 
 def _operate(verb: str, state: Path | None, reason: str, **args: bool) -> None:
     told = _client(state).call(verb, reason=reason, **args)
-    typer.echo(f"{verb}: was {told['before']}, taken down")
+    typer.echo(f"{verb}: asked for; until then the book was {told['before']}")
 
 
 def pause(

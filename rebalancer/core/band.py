@@ -87,13 +87,16 @@ def due(params: BandParams, band: Band, net: float, pulse: Pulse) -> Due | None:
     return None
 
 
-def held_back(params: BandParams, pulse: Pulse, net: float, net_limit: float) -> Reason | None:
+def held_back(params: BandParams, pulse: Pulse, gap: float, net_limit: float) -> Reason | None:
     """Return why a due hedge should wait, or None.
 
-    Beyond `net_limit` (coins, on |net|) nothing waits: patience must not leave
-    a book naked.
+    Args:
+        params: Shortest interval and filter.
+        pulse: What happened since the last hedge.
+        gap: Net delta less the aim, coins.
+        net_limit: Beyond it nothing waits: patience must not leave a book naked. Coins.
     """
-    if abs(net) > net_limit:
+    if abs(gap) > net_limit:
         return None
     waited = pulse.since_hedge
     if params.min_interval is not None and waited is not None and waited < params.min_interval:

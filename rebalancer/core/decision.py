@@ -25,7 +25,6 @@ class Reason(StrEnum):
     AFTER_REJECTION = "after_rejection"  # waits longer after each one in a row
     MIN_INTERVAL = "min_interval"
     MOVE_FILTERED = "move_filtered"
-    NO_POSITION = "no_position"
     # orders
     OUTSIDE_BAND = "outside_band"
     MAX_INTERVAL = "max_interval"
@@ -45,9 +44,12 @@ class Reason(StrEnum):
     OPTION_STALE = "option_stale"
     REFERENCE_MISSING = "reference_missing"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
+    INDEX_IMPLAUSIBLE = "index_implausible"
+    INDEX_JUMPED = "index_jumped"
     ORDER_TOO_LARGE = "order_too_large"
     POSITION_TOO_LARGE = "position_too_large"
     NO_HEDGE_INSTRUMENT = "no_hedge_instrument"
+    HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 
 
 @dataclass(frozen=True, slots=True)

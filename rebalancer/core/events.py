@@ -102,6 +102,7 @@ class OrderRejected:
     ts_venue: int | None
     client_order_id: str
     reason: str
+    sent: bool = True  # False: it never left, by our own last check
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,42 +7,49 @@ plain Black-76 delta because their premium has left (or entered) the cash, and
 inverse contracts by the coins that their USD bought. The venue's own
 {equity, N(d1) - p, N/S} sums to the same; mixing the two counts twice.
 
-`compile_book` nets the holdings of one underlying into arrays once; after that
-a tick costs one vectorised pass, whatever the number of holdings.
+`lines` nets the holdings of one underlying into arrays; here a price is put to
+them.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
-import numpy.typing as npt
 
 from rebalancer.core import pricing
-from rebalancer.core.instruments import STABLE, Instrument, Kind
-from rebalancer.core.params import Numeraire, UnderlyingParams
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.lines import (
+    Book,
+    Floats,
+    Holding,
+    LinearLines,
+    OptionInput,
+    OptionLines,
+    Size,
+    compile_book,
+    in_scope,
+)
+from rebalancer.core.params import Numeraire
 
-Floats = npt.NDArray[np.float64]
+__all__ = [
+    "Book",
+    "Exposure",
+    "Greeks",
+    "Holding",
+    "LinearLines",
+    "OptionInput",
+    "OptionLines",
+    "Size",
+    "by_holding",
+    "compile_book",
+    "delta_per_contract",
+    "greeks",
+    "in_scope",
+    "measure",
+    "value",
+]
+
 YEAR = 365 * 86_400 * 1_000_000_000  # ns
 AVERAGING = 30 * 60 * 1_000_000_000  # ns before expiry over which a settlement price is taken
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One holding as the exposure sees it: floats, because from here on a model guesses."""
-
-    instrument: Instrument
-    quantity: float  # contracts, signed; cash and spot: currency or coins
-    basis: float  # settle currency, see ledger
-    hedge: float  # part of the quantity that hedging put there, contracts
-
-
-@dataclass(frozen=True, slots=True)
-class OptionInput:
-    """What the market says of a held option."""
-
-    vol: float  # per year
-    carry: float  # forward ÷ index when it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,171 +81,6 @@ class Greeks:
     theta: float  # USD per year
     collateral: float  # delta that comes from cash balances, coins
     value: float  # USD, open profit included
-
-
-@dataclass(frozen=True, slots=True)
-class OptionLines:
-    """Held options of one underlying, one array a column, shape (n,)."""
-
-    ids: tuple[str, ...]
-    coins: Floats  # contracts x size, signed
-    strike: Floats  # USD per coin
-    expiry: npt.NDArray[np.int64]  # ns
-    sign: npt.NDArray[np.int8]  # +1 call, -1 put
-    inverse: npt.NDArray[np.bool_]
-    vol: Floats
-    carry: Floats
-    hedge: Floats  # coins that hedging put there, signed
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Delta that positions would have if they were traded now."""
-
-    coins: float = 0.0  # of spot pairs and linear contracts, times mark ÷ index
-    face: float = 0.0  # of inverse contracts, USD, times index ÷ mark
-
-    def delta(self, price: float) -> float:
-        """Return the delta at an index price, coins."""
-        return self.coins + self.face / price
-
-
-@dataclass(frozen=True, slots=True)
-class LinearLines:
-    """Everything without curvature: V = slope·S + constant, one line each, shape (m,).
-
-    The dollar delta is the slope; the coin delta V' - V/S is -constant ÷ S.
-    """
-
-    ids: tuple[str, ...]
-    slope: Floats  # dV/dS, coins
-    constant: Floats  # USD
-    cash: npt.NDArray[np.bool_]
-    hedge: Size  # what hedging put there
-    own: Size  # all other positions, signed
-    own_gross: Size  # the same, absolute
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """The holdings of one underlying, ready for a price."""
-
-    underlying: str
-    numeraire: Numeraire
-    options: OptionLines
-    linear: LinearLines
-    missing: tuple[str, ...]  # held instruments whose market inputs nobody told
-
-
-def in_scope(params: UnderlyingParams, instrument: Instrument) -> bool:
-    """Whether a holding counts towards the underlying's delta by its scope patterns."""
-    included = any(fnmatchcase(instrument.id, pattern) for pattern in params.include)
-    return included and not any(fnmatchcase(instrument.id, pattern) for pattern in params.exclude)
-
-
-def _line(holding: Holding, carry: float) -> tuple[float, float]:
-    """Return (dV/dS, V - S·dV/dS) of a holding without curvature.
-
-    Linear contracts: V = q·size·carry·S - basis. Inverse ones:
-    V = S·basis - N/carry, the USD face being worth N/carry coins times S.
-    """
-    instrument = holding.instrument
-    coins = holding.quantity * float(instrument.size)
-    match instrument.kind:
-        case Kind.CASH if instrument.settle in STABLE:
-            return 0.0, holding.quantity
-        case Kind.CASH:
-            return holding.quantity, 0.0
-        case Kind.SPOT:
-            return coins, 0.0
-        case _ if instrument.inverse:
-            return holding.basis, -coins / carry
-        case _:
-            return coins * carry, -holding.basis
-
-
-_Straight = tuple[Holding, float, float, float]  # holding, carry, slope, constant
-
-
-def compile_book(
-    params: UnderlyingParams,
-    holdings: Iterable[Holding],
-    options: Mapping[str, OptionInput],
-    carries: Mapping[str, float],
-) -> Book:
-    """Net the holdings of one underlying into arrays.
-
-    Args:
-        params: The underlying's numeraire and scope.
-        holdings: What is held, of this underlying only; one line an account.
-        options: Vol and carry by option id; an option without is `missing`.
-        carries: Mark ÷ index by id of a dated future; a missing one likewise.
-    """
-    missing: list[str] = []
-    curved: list[tuple[Holding, OptionInput]] = []
-    straight: list[_Straight] = []
-    for holding in holdings:
-        instrument = holding.instrument
-        if not in_scope(params, instrument):
-            continue
-        if instrument.kind is Kind.OPTION:
-            told = options.get(instrument.id)
-            if told is None:
-                missing.append(instrument.id)
-            else:
-                curved.append((holding, told))
-            continue
-        carry = carries.get(instrument.id) if instrument.kind is Kind.FUTURE else 1.0
-        if carry is None:
-            missing.append(instrument.id)
-        else:
-            straight.append((holding, carry, *_line(holding, carry)))
-    return Book(
-        underlying=params.name,
-        numeraire=params.numeraire,
-        options=_option_lines(curved),
-        linear=_linear_lines(straight, params.numeraire),
-        missing=tuple(missing),
-    )
-
-
-def _option_lines(curved: list[tuple[Holding, OptionInput]]) -> OptionLines:
-    held = [holding for holding, _ in curved]
-    return OptionLines(
-        ids=tuple(line.instrument.id for line in held),
-        coins=np.array([line.quantity * float(line.instrument.size) for line in held]),
-        strike=np.array([float(line.instrument.strike or 0) for line in held]),
-        expiry=np.array([line.instrument.expiry or 0 for line in held], dtype=np.int64),
-        sign=np.array([line.instrument.sign for line in held], dtype=np.int8),
-        inverse=np.array([line.instrument.inverse for line in held], dtype=np.bool_),
-        vol=np.array([told.vol for _, told in curved], dtype=np.float64),
-        carry=np.array([told.carry for _, told in curved], dtype=np.float64),
-        hedge=np.array([line.hedge * float(line.instrument.size) for line in held]),
-    )
-
-
-def _size(instrument: Instrument, contracts: float, carry: float) -> Size:
-    coins = contracts * float(instrument.size)
-    return Size(face=coins / carry) if instrument.inverse else Size(coins=coins * carry)
-
-
-def _linear_lines(straight: list[_Straight], numeraire: Numeraire) -> LinearLines:
-    hedge = [_size(line.instrument, line.hedge, carry) for line, carry, _, _ in straight]
-    own = [
-        _size(line.instrument, line.quantity - line.hedge, carry)
-        for line, carry, _, _ in straight
-        if line.instrument.margined
-        or (line.instrument.kind is Kind.SPOT and numeraire is Numeraire.USD)
-    ]
-    return LinearLines(
-        ids=tuple(line.instrument.id for line, *_ in straight),
-        slope=np.array([slope for _, _, slope, _ in straight], dtype=np.float64),
-        constant=np.array([constant for _, _, _, constant in straight], dtype=np.float64),
-        cash=np.array([line.instrument.kind is Kind.CASH for line, *_ in straight], dtype=bool),
-        hedge=Size(sum(size.coins for size in hedge), sum(size.face for size in hedge)),
-        own=Size(sum(size.coins for size in own), sum(size.face for size in own)),
-        own_gross=Size(sum(abs(size.coins) for size in own), sum(abs(size.face) for size in own)),
-    )
 
 
 def _aged(lines: OptionLines, price: float, ts: int) -> tuple[Floats, Floats]:
@@ -288,10 +130,46 @@ def _deltas(book: Book, price: float, ts: int) -> tuple[Floats, Floats]:
     Both in the book's numeraire.
     """
     curved = _option_slope(book.options, price, ts)
+    settled = _settled(book.linear, price, ts)
     if book.numeraire is Numeraire.COIN:
         worth = _option_worth(book.options, price, ts)
-        return curved - worth / price, -book.linear.constant / price
-    return curved, book.linear.slope
+        return curved - worth / price, -book.linear.constant / price - settled
+    return curved, book.linear.slope - settled
+
+
+def _settled(lines: LinearLines, price: float, ts: int) -> Floats | float:
+    """Return the part of each line's delta that its settlement average has fixed, coins.
+
+    A dated future ends on the same mean as an option: in its last half hour
+    only the open share of its forward moves.
+    """
+    ends = _ending(lines, ts)
+    if not ends:
+        return 0.0
+    fixed = np.zeros(len(lines.ids))
+    for row, gone, size, _ in ends:
+        fixed[row] = gone * size.delta(price)
+    return fixed
+
+
+def _ending(lines: LinearLines, ts: int) -> list[tuple[int, float, Size, Size]]:
+    """Return (line, share that is fixed, all of it, hedge of it) of what is being averaged."""
+    return [
+        (row, 1.0 - max((expiry - ts) / AVERAGING, 0.0), size, hedge)
+        for row, expiry, size, hedge in lines.ends
+        if expiry - ts < AVERAGING
+    ]
+
+
+def _positions(lines: LinearLines, price: float, ts: int) -> tuple[float, float, float]:
+    """Return the deltas of positions: what hedging put there, all others, the same absolute."""
+    hedge, own = lines.hedge.delta(price), lines.own.delta(price)
+    gross = lines.own_gross.delta(price)
+    for _, gone, size, put_there in _ending(lines, ts):
+        other = size.delta(price) - put_there.delta(price)
+        hedge, own = hedge - gone * put_there.delta(price), own - gone * other
+        gross -= gone * abs(other)
+    return hedge, own, gross
 
 
 def measure(book: Book, price: float, ts: int) -> Exposure:
@@ -304,13 +182,14 @@ def measure(book: Book, price: float, ts: int) -> Exposure:
     """
     unit, straight = _deltas(book, price, ts)
     options, linear = book.options, book.linear
-    flat, put_there = float(straight.sum()), linear.hedge.delta(price)
-    collateral = flat - put_there - linear.own.delta(price)
+    flat = float(straight.sum())
+    put_there, own, own_gross = _positions(linear, price, ts)
+    collateral = flat - put_there - own
     own_options = unit * (options.coins - options.hedge)
     return Exposure(
         net=float((unit * options.coins).sum()) + flat,
         hedge=float((unit * options.hedge).sum()) + put_there,
-        gross=float(np.abs(own_options).sum()) + linear.own_gross.delta(price) + abs(collateral),
+        gross=float(np.abs(own_options).sum()) + own_gross + abs(collateral),
         price=price,
     )
 

@@ -10,10 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from rebalancer.core import allocation, ids, orders, quotes, sizing, watch
 from rebalancer.core import band as bands
-from rebalancer.core import ids, orders, quotes, sizing, watch
 from rebalancer.core.band import Band, Pulse
-from rebalancer.core.commands import Cancel, Command, Purpose, Submit, TimeInForce
+from rebalancer.core.commands import (
+    Alert,
+    Cancel,
+    Command,
+    Purpose,
+    Severity,
+    Submit,
+    TimeInForce,
+)
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
 from rebalancer.core.events import (
     Event,
@@ -23,10 +31,18 @@ from rebalancer.core.events import (
     Quote,
     Reconciled,
     Tick,
+    Trade,
     Verb,
 )
-from rebalancer.core.exposure import Exposure, delta_per_contract, measure
-from rebalancer.core.guards import collar, order_size, position_size, staleness, trading_state
+from rebalancer.core.exposure import Exposure, delta_per_contract, in_scope, measure
+from rebalancer.core.guards import (
+    collar,
+    order_size,
+    plausibility,
+    position_size,
+    staleness,
+    trading_state,
+)
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
@@ -75,6 +91,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     free = [name for name in params.underlyings if not _halted(state, name)]
     commands: list[Command] = list(state.apply(event))
     if isinstance(event, Tick):
+        commands += _end_outside(state)
         commands += watch.chase(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
     commands += _withdrawn(state, params.underlyings if killed else free)
@@ -85,6 +102,13 @@ def step(state: State, event: Event, params: Params) -> Outcome:
         commands += more
         commands += watch.unhedged(state, params, decision, told=isinstance(event, Tick))
     return Outcome(tuple(decisions), tuple(commands))
+
+
+def _end_outside(state: State) -> Iterable[Alert]:
+    for ended in watch.ended_outside(state):
+        yield from state.apply(ended)
+        text = f"{ended.instrument} expired outside; booked at the index {ended.price}"
+        yield Alert(Severity.WARNING, "position.delivered", ended.instrument, text)
 
 
 def _halted(state: State, underlying: str) -> bool:
@@ -105,6 +129,8 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
     if isinstance(event, Tick | Operator | Reconciled):
         yield from params.underlyings
         return
+    if isinstance(event, Trade):
+        return  # a last price decides nothing
     if isinstance(event, Index):
         name: str | None = event.underlying
     elif hasattr(event, "instrument"):
@@ -156,13 +182,16 @@ def _propose_hedge(state: State, params: Params, view: _View) -> tuple[Decision,
         return _plain(state, view, Action.HOLD, Reason.INSIDE_BAND), ()
     if state.now < state.memory[own.name].barred_until:
         return _plain(state, view, Action.HOLD, Reason.AFTER_REJECTION), ()
-    waits = bands.held_back(own.band, pulse, net, own.limits.net_delta)
+    waits = bands.held_back(own.band, pulse, net - view.band.aim, own.limits.net_delta)
     if waits is not None:
         return _plain(state, view, Action.HOLD, waits), ()
-    instrument = _choose(state, own, buys=due.goal > net)
+    instrument = allocation.choose(state, own, buys=due.goal > net)
     if instrument is None:
         decision = _plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)
         return _told_once(state, decision), ()
+    if not in_scope(own, instrument):  # its fills would change nothing: an endless hedge
+        decision = _plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
+        return _told_once(state, replace(decision, instrument=instrument.id)), ()
     quote = state.markets.quotes.get(instrument.id)
     reference = _reference(state, params, instrument, view.price)
     per_contract = delta_per_contract(instrument, reference or view.price, view.price)
@@ -191,6 +220,7 @@ def _propose_hedge(state: State, params: Params, view: _View) -> tuple[Decision,
         ),
         staleness.judge(intent, _inputs(state, params, view, instrument)),
         collar.judge(intent, quote, reference, width),
+        plausibility.judge(intent, quote, _told(state, params, view)),
         order_size.judge(intent, own.limits.order),
         position_size.judge(intent, own.limits.position),
     )
@@ -229,7 +259,7 @@ def _conclude(
     if not passes:
         return _told_once(state, decision), ()
     submit = _submit(state, params, intent, allowed.copy_sign(intent.quantity))
-    state.intend(submit, intent.delta_per_contract, view.price)
+    state.intend(submit, intent.delta_per_contract)
     state.memory[intent.underlying].refused = None
     return replace(decision, client_order_id=submit.client_order_id), (submit,)
 
@@ -252,20 +282,6 @@ def _submit(state: State, params: Params, intent: HedgeIntent, quantity: Decimal
     )
 
 
-def _choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | None:
-    """Return the first hedge instrument of that side with a live quote, else the first.
-
-    None where the settings name none for that side.
-    """
-    listed = own.hedge_buy if buys else own.hedge_sell
-    limit = state.params.staleness.quote
-    for name in listed:
-        age = quotes.age(state.markets, Quote, name, state.now)
-        if age is not None and age <= limit:
-            return state.instruments[name]
-    return state.instruments[listed[0]] if listed else None
-
-
 def _reference(state: State, params: Params, instrument: Instrument, index: float) -> float | None:
     """Return the price that the book must agree with: a young mark, else the index.
 
@@ -276,6 +292,13 @@ def _reference(state: State, params: Params, instrument: Instrument, index: floa
     if mark is not None and age is not None and age <= params.staleness.mark:
         return float(mark.price)
     return None if instrument.kind is Kind.FUTURE else index
+
+
+def _told(state: State, params: Params, view: _View) -> plausibility.Told:
+    memory, collar_ = state.memory[view.params.name], params.collar
+    jumped = memory.suspect is not None
+    width, jump = collar_.index_width, collar_.jump
+    return plausibility.Told(view.price, memory.settled, jumped, width, jump)
 
 
 def _inputs(
@@ -299,8 +322,8 @@ def _pulse(state: State, view: _View) -> Pulse:
     since = None if memory.hedged_at is None else state.now - memory.hedged_at
     moved = None
     if params.move_filter is not None:
-        past = [price for _, price in memory.prices] or [view.price]
-        moved = max(abs(view.price / price - 1.0) for price in past)
+        far = (memory.highs[0][1], memory.lows[0][1]) if memory.highs else (view.price,)
+        moved = max(abs(view.price / price - 1.0) for price in far)
     return Pulse(since_start, since, view.price, memory.hedge_price, moved)
 
 

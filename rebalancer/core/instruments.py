@@ -57,3 +57,9 @@ class Instrument:
     def margined(self) -> bool:
         """Whether only profit and loss changes hands (perpetuals and futures)."""
         return self.kind in (Kind.PERPETUAL, Kind.FUTURE)
+
+
+def cash_instrument(account: str, currency: str) -> Instrument:
+    """Return the record of a cash balance, e.g. `deribit:BTC` or `binanceusdm:USDT`."""
+    underlying = "" if currency in STABLE else currency
+    return Instrument(f"{account}:{currency}", Kind.CASH, underlying, currency)

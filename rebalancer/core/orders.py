@@ -224,6 +224,17 @@ def unproven(order: Order, ts: int, params: OrderParams) -> bool:
     return ts - since >= params.unknown_halt
 
 
+def looked_up(order: Order, reason: str) -> Order:
+    """Return an order as an operator ends it, who looked it up at the venue.
+
+    What it filled beyond the fills that are known has to show in a reconciliation.
+    """
+    evidence = f"operator: {reason}"
+    if order.state is S.UNKNOWN:
+        return advance(order, T.PROVED_ABSENT, evidence)
+    return advance(replace(order, reported=order.filled), T.ENDED_CANCELED, evidence)
+
+
 def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
     """Whether the venue should be asked: unknown, or silent for longer than the timeout."""
     silent = order.open and ts - order.sent_at >= params.timeout

@@ -65,7 +65,7 @@ class StalenessParams:
 
     quote: int  # top of book of the hedge instrument
     index: int
-    mark: int  # of held perpetuals, futures and spot pairs
+    mark: int  # of held dated futures, and of the hedge instrument as reference
     option: int  # vol and forward of held options
 
 
@@ -75,6 +75,8 @@ class CollarParams:
 
     width: float  # fraction of the reference price, > 0
     protect_factor: float = 3.0  # wider for protect orders
+    index_width: float = 0.05  # most that book and index may lie apart, fraction
+    jump: float = 0.10  # most that the index may move by one word that no second confirms, fraction
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,22 +29,34 @@ class Markets:
     refused: int = 0  # inputs not taken down
 
 
+LEAST, MOST = 1e-12, 1e12  # a price or size beyond is a fault of whoever sent it
+VOL_MOST = 10.0  # per year; above it somebody sent per cent
+SKEW = 5_000_000_000  # ns that two honest clocks may differ by
+
+
+def _finite(number: Decimal | float) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+
+
 def _sound(number: Decimal | float | None) -> bool:
-    return number is None or (math.isfinite(number) and number > 0)
+    return number is None or (_finite(number) and LEAST <= float(number) <= MOST)
 
 
 def believable(event: MarketEvent) -> bool:
     """Whether every number of a market event can be true at all.
 
     An empty side of a quote is None and may be; zero, negative, NaN and
-    infinite prices, sizes, vols and forwards may not. A rate may have any sign.
+    infinite prices, sizes, vols and forwards may not, nor a vol above 1,000 %.
+    A rate may have any sign. Nothing can have happened later than now.
     """
+    if event.ts_venue is not None and event.ts_venue > event.ts_local + SKEW:
+        return False
     match event:
         case Quote():
             return all(map(_sound, (event.bid, event.bid_size, event.ask, event.ask_size)))
         case OptionMark():
-            price_known = math.isfinite(event.price) and event.price >= 0
-            return price_known and _sound(event.vol) and _sound(event.forward)
+            priced = event.price == 0 or _sound(event.price)
+            return priced and _sound(event.vol) and event.vol <= VOL_MOST and _sound(event.forward)
         case FundingRate():
             return math.isfinite(event.rate) and event.interval > 0
         case _:
@@ -107,10 +119,16 @@ def _put(markets: Markets, shelf: dict[Key, Word], key: Key, event: Word) -> boo
     else:
         moved = changed
     if moved:
-        markets.advanced[_slot(event)] = event.ts_local
+        markets.advanced[_slot(event)] = _since(event)
     if moved or changed:
         shelf[key] = event
     return moved or changed
+
+
+def _since(event: MarketEvent) -> int:
+    """Return since when a word is true: when it arrived, unless the venue says much earlier."""
+    late = event.ts_venue is not None and event.ts_local - event.ts_venue > SKEW
+    return event.ts_venue if late and event.ts_venue is not None else event.ts_local
 
 
 def age(markets: Markets, kind: type, subject: str, ts: int) -> int | None:

@@ -7,7 +7,7 @@ lands inside, the gap is held and not chased.
 
 import math
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
 
 from rebalancer.core.band import Band
 from rebalancer.core.instruments import Instrument
@@ -103,7 +103,8 @@ def parts(
 
 
 def _upwards(amount: float) -> Decimal:
-    return Decimal(amount).quantize(Decimal("1e-8"), rounding=ROUND_CEILING)
+    wide = Context(prec=60)  # a float's integer part may have more digits than the default
+    return Decimal(amount).quantize(Decimal("1e-8"), rounding=ROUND_CEILING, context=wide)
 
 
 def worst_price(instrument: Instrument, reference: float, width: float, buys: bool) -> Decimal:

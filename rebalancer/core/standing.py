@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState, stricter
 
+_ASKS = {
+    Verb.PAUSE: TradingState.PAUSED,
+    Verb.REDUCE: TradingState.REDUCING,
+    Verb.RESUME: TradingState.ACTIVE,
+}
 _ASKED = (TradingState.PAUSED, TradingState.REDUCING)
 
 
@@ -51,9 +56,14 @@ def move(standing: Standing, mode: TradingState, reason: str) -> None:
 
 def differed(standing: Standing, reason: str) -> None:
     """Halt until an operator arms; then only a reconciliation that agrees reactivates."""
+    doubted(standing)
+    move(standing, TradingState.HALTED, reason)
+
+
+def doubted(standing: Standing) -> None:
+    """Let nothing pass until a reconciliation agrees."""
     if standing.phase is TradingState.ACTIVE:
         standing.phase = TradingState.RECONCILING
-    move(standing, TradingState.HALTED, reason)
 
 
 def agreed(standing: Standing) -> None:
@@ -71,17 +81,11 @@ def operate(standing: Standing, event: Operator) -> None:
             standing.latched = standing.killed = True
             standing.reason = event.reason
         case Verb.ARM:
-            standing.latched = standing.killed = standing.sealed = False
-            standing.asked = TradingState.ACTIVE
+            standing.latched = standing.killed = False
             standing.halted.clear()
             standing.reason = event.reason
-        case Verb.PAUSE:
-            move(standing, TradingState.PAUSED, event.reason)
-            standing.sealed = event.everything
-        case Verb.REDUCE:
-            move(standing, TradingState.REDUCING, event.reason)
-            standing.sealed = False
-        case Verb.RESUME:
-            standing.sealed = False
+        case Verb.PAUSE | Verb.REDUCE | Verb.RESUME:
+            standing.asked = _ASKS[event.verb]
+            standing.sealed = event.everything and event.verb is Verb.PAUSE
             if not standing.latched:
-                standing.asked, standing.reason = TradingState.ACTIVE, event.reason
+                standing.reason = event.reason

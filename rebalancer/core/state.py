@@ -5,16 +5,15 @@ written: an order that it is about to send, a question that it asked, a halt.
 `Memory` is the hedger's own notebook.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core import ledger as books
+from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
 from rebalancer.core import quotes, standing, valuation
 from rebalancer.core.commands import Alert, Severity, Submit
-from rebalancer.core.decision import Reason
 from rebalancer.core.events import (
     Delivered,
     Event,
@@ -39,9 +38,10 @@ from rebalancer.core.events import (
     Trade,
     Verb,
 )
-from rebalancer.core.exposure import Book, Holding
+from rebalancer.core.exposure import Book, Holding, in_scope
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
+from rebalancer.core.memory import Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.standing import Standing
@@ -50,25 +50,7 @@ MARKET = (Quote, Mark, Index, OptionMark, FundingRate, Trade)
 ACCOUNT = (Fill, FundingPaid, Settled, Delivered)
 ORDER = (OrderAccepted, OrderRejected, OrderUnknown, OrderEnded, OrderNotFound)
 
-FIRST_WAIT = 1_000_000_000  # ns after a rejection …
-LONGEST_WAIT = 60_000_000_000  # … doubled by each further one in a row, up to this
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is remembered of one underlying from decision to decision."""
-
-    started_at: int  # ns
-    hedged_at: int | None = None  # ns of the last order
-    hedge_price: float | None = None  # index then, at first at the start; USD per coin
-    outside_since: int | None = None  # ns; None: inside the band
-    blind_since: int | None = None  # ns; None: every input of the delta is known and young
-    alerted: bool = False  # this episode outside or blind has woken a person
-    rejections: int = 0  # in a row
-    barred_until: int = 0  # ns: no new order before, after a rejection
-    refused: tuple[Reason, str] | None = None  # last refusal that was told
-    refused_at: int = 0  # ns
-    prices: deque[tuple[int, float]] = field(default_factory=deque)  # window of the move filter
+OUTSIDE = "outside"  # account of what is held where no venue of ours sees it
 
 
 class State:  # long: whatever may be known is written through this one door
@@ -88,6 +70,7 @@ class State:  # long: whatever may be known is written through this one door
         self.order_sequence = 0  # intents made
         self.markets = quotes.Markets()
         self.ledger = books.Ledger()
+        self.aside: dict[tuple[str, str], Decimal] = {}  # cash that came from out of scope
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
         self.standing = Standing()
@@ -172,7 +155,8 @@ class State:  # long: whatever may be known is written through this one door
                     float(position.basis),
                     float(position.hedge),
                 )
-        for (account, currency), balance in self.ledger.cash.items():
+        for (account, currency), total in self.ledger.cash.items():
+            balance = total - self.aside.get((account, currency), Decimal(0))
             if balance and self._belongs(account, currency) == underlying:
                 yield Holding(cash_instrument(account, currency), float(balance), 0.0, 0.0)
 
@@ -191,17 +175,9 @@ class State:  # long: whatever may be known is written through this one door
             return ()
         if isinstance(event, ORDER):
             return self._order(event)
-        if isinstance(event, ACCOUNT) and event.instrument not in self.instruments:
-            return self._undescribed(event.instrument)
+        if isinstance(event, ACCOUNT):
+            return self._account(event)
         match event:
-            case Fill():
-                return self._fill(event)
-            case FundingPaid():
-                books.book_funding(self.ledger, event)
-            case Settled():
-                books.book_settlement(self.ledger, event, self.instruments[event.instrument])
-            case Delivered():
-                books.book_delivery(self.ledger, event, self.instruments[event.instrument])
             case Operator():
                 self._operate(event)
             case FeedStatus():
@@ -211,6 +187,43 @@ class State:  # long: whatever may be known is written through this one door
             case PositionReport() | Tick():
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()
+
+    def _account(self, event: Fill | FundingPaid | Settled | Delivered) -> tuple[Alert, ...]:
+        instrument = self.instruments.get(event.instrument)
+        if instrument is None:
+            return self._undescribed(event.instrument)
+        before = dict(self.ledger.cash)
+        alerts = self._book(event, instrument)
+        self._set_aside(instrument, before)
+        return alerts
+
+    def _book(
+        self, event: Fill | FundingPaid | Settled | Delivered, instrument: Instrument
+    ) -> tuple[Alert, ...]:
+        match event:
+            case Fill():
+                return self._fill(event, instrument)
+            case FundingPaid():
+                books.book_funding(self.ledger, event)
+            case Settled():
+                books.book_settlement(self.ledger, event, instrument)
+            case Delivered():
+                books.book_delivery(self.ledger, event, instrument)
+        return ()
+
+    def _set_aside(self, instrument: Instrument, before: Mapping[tuple[str, str], Decimal]) -> None:
+        """Keep what something out of scope earned or cost out of scope too.
+
+        Else a directional position that was left out would come back as coins
+        at its first settlement, and be hedged away after all.
+        """
+        own = self.params.underlyings.get(instrument.underlying)
+        if own is None or in_scope(own, instrument):
+            return
+        for key, balance in self.ledger.cash.items():
+            moved = balance - before.get(key, Decimal(0))
+            if moved:
+                self.aside[key] = self.aside.get(key, Decimal(0)) + moved
 
     def adopt(self, report: PositionReport, price: Decimal, *, hedge: bool) -> None:
         """Take a starting position as the truth.
@@ -222,13 +235,11 @@ class State:  # long: whatever may be known is written through this one door
         """
         books.adopt(self.ledger, report, self.instruments[report.instrument], price, hedge=hedge)
 
-    def intend(self, submit: Submit, delta_per_contract: float, price: float) -> None:
+    def intend(self, submit: Submit, delta_per_contract: float) -> None:
         """Write down an order that is about to be journaled and sent."""
         self.order_sequence += 1
         state = lives.OrderState.SENDING
         self._keep(Order(submit, state, submit.decided_at, delta_per_contract))
-        memory = self.memory[submit.underlying]
-        memory.hedged_at, memory.hedge_price = submit.decided_at, price
 
     def asked(self, order: Order) -> None:
         """Write down that the venue is being asked after an order."""
@@ -263,83 +274,83 @@ class State:  # long: whatever may be known is written through this one door
 
     def _market(self, event: Quote | Mark | Index | OptionMark | FundingRate | Trade) -> None:
         known = isinstance(event, Index) or event.instrument in self.instruments
+        if isinstance(event, OptionMark | Mark) and known and not self._near_index(event):
+            self.markets.refused += 1
+            return
         if not known or not quotes.take_down(self.markets, event):
             return
         match event:
             case OptionMark() | Mark():
                 instrument = self.instruments[event.instrument]
-                index = self.index(instrument.underlying)
-                valuation.take(self._valuation, event, instrument, index)
+                believed = self.believed(instrument.underlying)
+                valuation.take(self._valuation, event, instrument, believed)
             case Index():
                 self._index(event)
             case _:
                 pass
 
-    def _index(self, event: Index) -> None:
-        valuation.take_index(self._valuation, event, self.instruments)
-        if self.index(event.underlying) is event:
-            self._remember(event)
+    def _near_index(self, event: OptionMark | Mark) -> bool:
+        """Whether what an option or a future is valued by can be true beside the index."""
+        instrument = self.instruments[event.instrument]
+        index = self.believed(instrument.underlying)
+        return index is None or valuation.possible(event, instrument, index)
 
-    def _remember(self, event: Index) -> None:
-        params = self.params.underlyings.get(event.underlying)
-        if params is None:
-            return
-        memory = self.memory[event.underlying]
-        if memory.hedge_price is None:
-            memory.hedge_price = float(event.price)
-        if params.band.move_window is None:
-            return
-        prices = memory.prices
-        prices.append((event.ts_local, float(event.price)))
-        while prices and prices[0][0] < event.ts_local - params.band.move_window:
-            prices.popleft()
+    def believed(self, underlying: str) -> Index | None:
+        """Return the index, unless it jumped and nothing has confirmed it yet."""
+        memory = self.memory.get(underlying)
+        doubted = memory is not None and memory.suspect is not None
+        return None if doubted else self.index(underlying)
+
+    def _index(self, event: Index) -> None:
+        own = self.params.underlyings.get(event.underlying)
+        if own is not None and self.index(event.underlying) is event:
+            told, price = self.memory[own.name], float(event.price)
+            memories.weigh(told, price, self.params.collar.jump)
+            memories.saw(told, event.ts_local, price, own.band.move_window)
+        believed = self.believed(event.underlying)
+        if believed is not None:
+            valuation.take_index(self._valuation, believed, self.instruments)
 
     def _order(
         self, event: OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
     ) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id)
         if order is None:
-            return (_alert(Severity.ERROR, "order.foreign", event.client_order_id, "not ours"),)
+            return (Alert(Severity.ERROR, "order.foreign", event.client_order_id, "not ours"),)
         back = lives.resurrects(order, event)
         after = lives.note(order, event)
         if lives.proved_absent(after, self.params.orders):
             proof = f"{after.not_found} answers not found"
             after = lives.advance(after, lives.Stimulus.PROVED_ABSENT, proof)
         self._keep(after)
-        if after.state is not order.state:
-            self._count_rejections(after)
+        if after.state is not order.state and getattr(event, "sent", True):
+            told = after.filled if after.reported is None else after.reported
+            if after.state in lives.TERMINAL and not told:
+                memories.failed(self.memory[after.submit.underlying], self.now)
         return self._resurrected(after, "was known to the venue") if back else ()
-
-    def _count_rejections(self, order: Order) -> None:
-        """Wait twice as long after each rejection in a row; what is accepted ends the row."""
-        memory = self.memory[order.submit.underlying]
-        if order.state is not lives.OrderState.REJECTED:
-            memory.rejections = 0
-            return
-        wait = min(FIRST_WAIT << min(memory.rejections, 10), LONGEST_WAIT)
-        memory.rejections += 1
-        memory.barred_until = self.now + wait
 
     def _resurrected(self, order: Order, how: str) -> tuple[Alert, ...]:
         underlying = order.submit.underlying
         text = f"{order.submit.client_order_id} {how} after it was {order.state}"
         self.halt(underlying, text)
-        return (_alert(Severity.ERROR, "order.resurrected", underlying, text),)
+        return (Alert(Severity.ERROR, "order.resurrected", underlying, text),)
 
     def _undescribed(self, instrument: str) -> tuple[Alert, ...]:
         """Halt the book: something is held whose size and sign nobody knows."""
         text = f"{instrument} was booked to an account, and no setting describes it"
         standing.differed(self.standing, text)
-        return (_alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
+        return (Alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
 
-    def _fill(self, event: Fill) -> tuple[Alert, ...]:
-        instrument = self.instruments[event.instrument]
+    def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
         if not books.book_fill(self.ledger, event, instrument, ours=order is not None):
             return ()
         if order is None:
             text = f"fill {event.trade_id} on {event.instrument} belongs to no order of ours"
-            return (_alert(Severity.WARNING, "fill.foreign", instrument.underlying, text),)
+            return (Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text),)
+        index = self.index(order.submit.underlying)
+        price = None if index is None else float(index.price)
+        memories.hedged(self.memory[order.submit.underlying], self.now, price)
         self._keep(lives.filled(order, event))
         if lives.resurrects(order, event):
             return self._resurrected(order, "filled")
@@ -347,21 +358,26 @@ class State:  # long: whatever may be known is written through this one door
             told = order.submit
             text = f"{told.client_order_id} filled more than its {told.quantity}"
             self.halt(told.underlying, text)
-            return (_alert(Severity.ERROR, "order.overfilled", told.underlying, text),)
+            return (Alert(Severity.ERROR, "order.overfilled", told.underlying, text),)
         return ()
 
     def _operate(self, event: Operator) -> None:
         standing.operate(self.standing, event)
         if event.verb is Verb.ARM:
+            for order in self.open_orders():
+                stuck = lives.unproven(order, self.now, self.params.orders)
+                if stuck or order.state is lives.OrderState.UNKNOWN:
+                    self._keep(lives.looked_up(order, event.reason))
+                    standing.doubted(self.standing)
             for memory in self.memory.values():
-                memory.rejections = memory.barred_until = 0
+                memory.failures = memory.barred_until = 0
 
     def _feed(self, event: FeedStatus) -> tuple[Alert, ...]:
         if event.alive:
             self.lost_feeds.pop(event.venue, None)
-            return (_alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)
+            return (Alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)
         self.lost_feeds[event.venue] = event.ts_local
-        return (_alert(Severity.WARNING, "feed.lost", event.venue, "stream is gone"),)
+        return (Alert(Severity.WARNING, "feed.lost", event.venue, "stream is gone"),)
 
     def _reconciled(self, event: Reconciled) -> tuple[Alert, ...]:
         if not event.differences:
@@ -369,14 +385,4 @@ class State:  # long: whatever may be known is written through this one door
             return ()
         text = "; ".join(event.differences)
         standing.differed(self.standing, f"reconciliation: {text}")
-        return (_alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
-
-
-def cash_instrument(account: str, currency: str) -> Instrument:
-    """Return the record of a cash balance, e.g. `deribit:BTC` or `binanceusdm:USDT`."""
-    underlying = "" if currency in STABLE else currency
-    return Instrument(f"{account}:{currency}", Kind.CASH, underlying, currency)
-
-
-def _alert(severity: Severity, event: str, scope: str, text: str) -> Alert:
-    return Alert(severity, event, scope, text)
+        return (Alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)

@@ -13,6 +13,8 @@ from rebalancer.core.exposure import Book, Holding, OptionInput, compile_book
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
+NEAREST, FARTHEST = 0.5, 2.0  # forward ÷ index: beyond, one of the two is false
+
 
 @dataclass(slots=True)
 class _Compiled:
@@ -29,6 +31,14 @@ class Valuation:
     carries: dict[str, float] = field(default_factory=dict)  # mark ÷ index of dated futures
     waiting: dict[str, dict[str, OptionMark | Mark]] = field(default_factory=dict)
     compiled: dict[str, _Compiled] = field(default_factory=dict)
+
+
+def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
+    """Whether a forward can be one at all: within half and twice the index."""
+    if isinstance(event, Mark) and instrument.kind is not Kind.FUTURE:
+        return True
+    forward = event.forward if isinstance(event, OptionMark) else float(event.price)
+    return NEAREST <= forward / float(index.price) <= FARTHEST
 
 
 def take(
@@ -77,7 +87,8 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
 def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
     """Let what was told before the first index take effect."""
     for name, waited in valuation.waiting.pop(event.underlying, {}).items():
-        take(valuation, waited, instruments[name], event)
+        if possible(waited, instruments[name], event):
+            take(valuation, waited, instruments[name], event)
 
 
 def book(

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from rebalancer.core import orders, quotes
 from rebalancer.core.band import Band
 from rebalancer.core.commands import Alert, Query, Severity
-from rebalancer.core.decision import Decision, Reason
-from rebalancer.core.events import Index, Mark, OptionMark
+from rebalancer.core.decision import Action, Decision, Reason
+from rebalancer.core.events import Delivered, Index, Mark, OptionMark
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
-from rebalancer.core.state import State
+from rebalancer.core.state import OUTSIDE, State
 
 _SECOND = 1_000_000_000
 
@@ -70,14 +71,22 @@ def unhedged(state: State, params: Params, decision: Decision, *, told: bool) ->
         blind = tuple(i.subject for i in inputs if i.age is None or i.age > i.limit)
         memory.blind_since = (memory.blind_since or now) if blind else None
     since = min(filter(None, (memory.outside_since, memory.blind_since)), default=None)
-    if since is None and memory.alerted:
-        memory.alerted = False
+    if since is None and memory.alerts:
+        memory.alerts, memory.alerted_at = 0, None
         text = "inside the band again, every input known"
         yield Alert(Severity.INFO, "delta.restored", decision.underlying, text)
-    if since is not None and not memory.alerted and now - since >= params.unhedged_alert:
-        memory.alerted = True
+    acting = decision.action is Action.ORDER  # what is being mended just now wakes nobody yet
+    if since is not None and not acting and now >= _due(memory, since, params.unhedged_alert):
+        memory.alerts, memory.alerted_at = memory.alerts + 1, now
         text = _gap(decision, now - since, blind)
         yield Alert(Severity.ERROR, "delta.unhedged", decision.underlying, text)
+
+
+def _due(memory: Memory, since: int, patience: int) -> int:
+    """Return when a person is woken: after `patience`, then ever more rarely, at last daily."""
+    if memory.alerted_at is None:
+        return since + patience
+    return memory.alerted_at + min(patience << min(2 * memory.alerts, 20), 24 * 3600 * _SECOND)
 
 
 def _gap(decision: Decision, lasting: int, blind: tuple[str, ...]) -> str:
@@ -106,3 +115,16 @@ def chase(state: State, params: Params) -> Iterable[Query | Alert]:
             text = f"{told.client_order_id} unproven for {waited} s; find it at the venue, then arm"
             state.halt(told.underlying, text)
             yield Alert(Severity.ERROR, "order.unproven", told.underlying, text)
+
+
+def ended_outside(state: State) -> Iterable[Delivered]:
+    """Yield the end of what expired outside our venues, where nobody delivers it to us.
+
+    At the index: the settlement price of another place is not told here.
+    """
+    for account, name in list(state.ledger.positions):
+        instrument = state.instruments[name]
+        index = state.believed(instrument.underlying)
+        over = instrument.expiry is not None and instrument.expiry <= state.now
+        if account == OUTSIDE and over and index is not None:
+            yield Delivered(state.now, None, account, name, str(instrument.expiry), index.price)

@@ -77,12 +77,14 @@ class WorldStep:
 
 def market_events(step: WorldStep) -> tuple[MarketEvent, ...]:
     """Return what a feed shows of a step, in order: nothing of a silent instrument."""
+    # The index moves the delta, so the books of the same moment come before it; a forward
+    # is told against the index of its moment, so option marks come after.
     events: tuple[MarketEvent, ...] = (
-        *step.indexes,
         *step.marks,
+        *step.quotes,
+        *step.indexes,
         *step.option_marks,
         *step.funding_rates,
-        *step.quotes,
         *step.trades,
     )
     if not step.silent:

@@ -134,8 +134,11 @@ def open_market(
         raise ConfigError(settings.book.id, faults)
     source = _Source(folder, replay, instruments, tuple(held), settings)
     tallies: dict[str, streams.Tally] = {}
+    indexes = _indexes(source).values()
+    bars_by_rank = sorted(replay.bars.items(), key=lambda each: each[0] in indexes)
+    read = {name: bars.read(source.path(file)) for name, file in bars_by_rank}
     series: list[Iterable[Timed]] = [
-        *(_bar_items(source, name, file) for name, file in replay.bars.items()),
+        *(_bar_items(source, name, each) for name, each in read.items()),
         *(_funding_items(source, name, file) for name, file in replay.funding.items()),
     ]
     options = [each.id for each in held if each.kind is Kind.OPTION]
@@ -152,7 +155,8 @@ def open_market(
     items = _with_calendar(source, _again(first, playing))
     tick = SECOND if replay.streams else MINUTE
     sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
-    return RecordedMarket(items, first[0], _named(source), tallies, sampled, tick)
+    told = (*_named(source), *_holes(read, Window(first[0], window.end)))
+    return RecordedMarket(items, first[0], told, tallies, sampled, tick)
 
 
 def _again(first: Timed, rest: Iterator[Timed]) -> Iterator[Timed]:
@@ -175,6 +179,16 @@ def _named(source: _Source) -> tuple[str, ...]:
     if any(each.expiry is not None for each in source.held):
         lines.append("settlement prices: the index when a contract expires")
     return tuple(lines)
+
+
+def _holes(read: Mapping[str, bars.Bars], window: Window) -> Iterator[str]:
+    """Yield one line for each series that has holes inside the window; nothing is filled in."""
+    for name, series in read.items():
+        start, end = window.start or 0, window.end or int(series.ts[-1])
+        inside = [hole for hole in series.holes if hole.start < end and hole.end > start]
+        if inside:
+            hours = sum(hole.end - hole.start for hole in inside) / 3.6e12
+            yield f"holes in {name}: {len(inside)}, {hours:g} hours without a price"
 
 
 def _indexes(source: _Source) -> dict[str, str]:
@@ -212,21 +226,22 @@ def _on_tick(instrument: Instrument, price: Decimal, rounding: str) -> Decimal:
 # --- series -------------------------------------------------------------------
 
 
-def _bar_items(source: _Source, name: str, file: str) -> Iterator[Timed]:
-    """Yield what a venue would show at each close: index, mark, depth and quote."""
+def _bar_items(source: _Source, name: str, series: bars.Bars) -> Iterator[Timed]:
+    """Yield what a venue would show at each close: mark, depth and quote, then the index."""
     instrument = source.instruments[name]
     half = Decimal(repr(source.replay.spread_bp)) / Decimal(20_000)
     size = source.replay.depth or ENDLESS
-    for ts, bar in bars.known(bars.read(source.path(file))):
+    for ts, bar in bars.known(series):
         bid = _on_tick(instrument, bar.close * (1 - half), ROUND_FLOOR)
         ask = max(
             _on_tick(instrument, bar.close * (1 + half), ROUND_CEILING), bid + instrument.tick
         )
-        for item in _index_items(source, instrument, ts, bar.close):
-            yield ts, item
         yield ts, Mark(ts, ts, name, bar.close)
         yield ts, Depth(name, ((bid, size),), ((ask, size),))
         yield ts, Quote(ts, ts, name, bid, size, ask, size)
+        # Last: it moves the delta, and an order has to know the book of the same moment.
+        for item in _index_items(source, instrument, ts, bar.close):
+            yield ts, item
 
 
 def _funding_items(source: _Source, name: str, file: str) -> Iterator[Timed]:

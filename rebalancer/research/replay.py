@@ -196,6 +196,7 @@ def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict
         "fees": sums.fees,
         "funding": sums.funding,
         "turnover": sums.turnover,
+        "orders": engine.tally.orders,
         "hedges": engine.tally.hedges,
         "refusals": engine.tally.refusals,
         "max_abs_net_delta": recorder.extremes.max_abs_net_delta,

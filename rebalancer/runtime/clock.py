@@ -38,12 +38,23 @@ async def _until(clock: Clock, ts: int) -> None:
         timer.cancel()
 
 
+async def breathe() -> None:
+    """Let everything else that is ready run once; takes no time."""
+    await asyncio.sleep(0)
+
+
 class WallClock:
-    """Real time. Ages and deadlines run on the monotonic clock, so jumps do not move them."""
+    """Real time: the wall's at the start, and from there the monotonic clock's.
+
+    A wall clock that is set, forwards or back, moves neither an age nor a deadline.
+    """
+
+    def __init__(self) -> None:
+        self._ahead = time.time_ns() - time.monotonic_ns()
 
     def now(self) -> int:
         """Return ns since 1970 UTC."""
-        return time.time_ns()
+        return self._ahead + time.monotonic_ns()
 
     def monotonic(self) -> int:
         """Return ns that never jump."""

@@ -86,7 +86,9 @@ class Dispatch:
         barred = self._barred(order)
         if barred is not None:
             reason = f"not sent: {barred}"
-            self.inbox.put(OrderRejected(self.clock.now(), None, order.client_order_id, reason))
+            self.inbox.put(
+                OrderRejected(self.clock.now(), None, order.client_order_id, reason, sent=False)
+            )
             return
         deadline = self.clock.call_at(self.clock.now() + self.params.orders.timeout, give_up)
         answer: OrderEvent

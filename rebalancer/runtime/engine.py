@@ -31,6 +31,7 @@ from rebalancer.core.events import (
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
 from rebalancer.ports import Entry, Journal, Log
+from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
 
@@ -58,7 +59,8 @@ class Tally:
     """What the engine counted since it started."""
 
     events: int = 0
-    hedges: int = 0  # orders decided
+    orders: int = 0  # decided
+    hedges: int = 0  # of them those that were filled, in part at least
     refusals: int = 0
     reasons: dict[str, int] = field(default_factory=dict)  # refusals by reason
     fills: int = 0
@@ -96,6 +98,7 @@ class Engine:
         self._around = around
         self._digest = hashlib.sha256()
         self._observers: list[Observe] = []
+        self._sent = False  # whether the step just taken wants something sent
         self._latched = self._latch()
 
     @property
@@ -113,6 +116,9 @@ class Engine:
             await self._inbox.wait()
             for event in self._inbox.drain():
                 self.take(event)
+                if self._sent:  # an order leaves before a burst of events is worked off
+                    self._sent = False
+                    await breathe()
 
     def take(self, event: Event) -> None:
         """Take one event: step, write down, flush, send.
@@ -142,6 +148,7 @@ class Engine:
         self._keep_latch()
         if leaving:
             self._around.journal.flush()
+            self._sent = True
         for command in outcome.commands:
             self._around.dispatch.carry_out(command)
         for observer in self._observers:
@@ -160,7 +167,7 @@ class Engine:
             "reason": decision.reason,
         }
         if decision.action is Action.ORDER:
-            self.tally.hedges += 1
+            self.tally.orders += 1
             self._around.log.info(
                 "hedge.submitted",
                 **facts,
@@ -183,6 +190,9 @@ class Engine:
         match event:
             case Fill():
                 self.tally.fills += 1
+                order = self.state.orders.get(event.client_order_id or "")
+                if order is not None and order.filled == event.quantity:  # its first
+                    self.tally.hedges += 1
                 log.info(
                     "order.filled",
                     instrument=event.instrument,
@@ -219,7 +229,8 @@ class Engine:
 
     def _latch(self) -> tuple[object, ...]:
         state = self.state
-        return (state.mode, state.killed, tuple(state.halted.items()))
+        asked = (state.standing.asked, state.sealed)
+        return (state.mode, state.killed, *asked, tuple(state.halted.items()))
 
     def _keep_latch(self) -> None:
         """Write the trading state down, durably, when it changed."""
@@ -232,6 +243,8 @@ class Engine:
             "mode": state.mode,
             "reason": state.mode_reason,
             "killed": state.killed,
+            "asked": state.standing.asked,
+            "sealed": state.sealed,
             "halted": dict(state.halted),
         }
         entry = Entry(state.sequence, state.now, "latch", self.params.book, payload)

@@ -10,47 +10,39 @@ from decimal import Decimal
 from rebalancer.core.events import PositionReport, Reconciled
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
-from rebalancer.core.state import State, cash_instrument
+from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
 from rebalancer.ports import Clock, Log, Venue
 from rebalancer.runtime.inbox import Inbox
 
+PATIENCE = 20  # looks without proof until somebody is told
 TOLERANCE = Decimal("1e-8")  # of a cash balance, its currency; quantities must agree exactly
 
 
 def differences(
     ledger: Ledger, account: str, told: Sequence[PositionReport], known: Mapping[str, Instrument]
-) -> tuple[str, ...]:
-    """Return one line for each holding of an account on which ledger and venue disagree.
+) -> dict[str, Decimal]:
+    """Return venue less ledger for each holding of an account on which they disagree, by id.
 
-    A missing row is no report of nothing held: what the ledger holds and the
-    venue leaves out is a difference, and so is what the venue holds and no
-    setting describes.
+    A missing row is no report of nothing held, but what the ledger holds and
+    the venue leaves out is a difference.
     """
-    lines = []
-    named = {report.instrument for report in told}
+    gaps: dict[str, Decimal] = {}
     for report in told:
-        instrument = known.get(report.instrument)
-        if instrument is None:
-            if report.quantity:
-                lines.append(f"{report.instrument}: venue {report.quantity}, no setting names it")
-            continue
-        if instrument.kind is Kind.CASH:
-            own = ledger.balance(account, instrument.settle)
-            agrees = abs(own - report.quantity) <= TOLERANCE
-        else:
-            own = ledger.position(account, report.instrument).quantity
-            agrees = own == report.quantity
-        if not agrees:
-            lines.append(f"{report.instrument}: venue {report.quantity}, ledger {own}")
+        name, instrument = report.instrument, known.get(report.instrument)
+        cash = instrument is None or instrument.kind is Kind.CASH  # None: no setting names it
+        held = ledger.position(account, name).quantity
+        own = ledger.balance(account, name.partition(":")[2]) if cash else held
+        if abs(report.quantity - own) > (TOLERANCE if cash else 0):
+            gaps[name] = report.quantity - own
+    named = {report.instrument for report in told}
     for (holder, name), position in ledger.positions.items():
         if holder == account and position.quantity and name not in named:
-            lines.append(f"{name}: venue names none, ledger {position.quantity}")
+            gaps[name] = -position.quantity
     for (holder, currency), balance in ledger.cash.items():
-        name = cash_instrument(account, currency).id
-        if holder == account and abs(balance) > TOLERANCE and name not in named:
-            lines.append(f"{name}: venue names none, ledger {balance}")
-    return tuple(lines)
+        if holder == account and abs(balance) > TOLERANCE and f"{account}:{currency}" not in named:
+            gaps[f"{account}:{currency}"] = -balance
+    return gaps
 
 
 class Reconciler:
@@ -73,7 +65,8 @@ class Reconciler:
         self._clock = clock
         self._log = log
         self._looking = False
-        self._last: tuple[tuple[str, ...], int] | None = None  # lines, version of the ledger
+        self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
+        self._missed = 0  # looks in a row that proved nothing
 
     async def look(self) -> None:
         """Compare once; says nothing while an order is open or a venue does not answer.
@@ -92,17 +85,23 @@ class Reconciler:
 
     async def _compare(self) -> None:
         version = self._state.ledger.version
-        found: list[str] = []
+        found: dict[str, Decimal] = {}
         for account, venue in self._venues.items():
             try:
                 told = await venue.positions()
             except Unavailable as error:
                 self._log.warning("reconcile.unanswered", account=account, error=str(error))
                 return
-            found += differences(self._state.ledger, account, told, self._state.instruments)
+            found |= differences(self._state.ledger, account, told, self._state.instruments)
         if self._state.open_orders() or self._state.ledger.version != version:
+            self._missed += 1
+            if self._missed % PATIENCE == 0:
+                missed = f"{self._missed} looks in a row fell into open orders or bookings"
+                self._log.warning("reconcile.unanswered", error=missed)
             return
-        seen = (tuple(found), version)
-        if not found or seen == self._last:
-            self._inbox.put(Reconciled(self._clock.now(), tuple(found)))
-        self._last = seen
+        self._missed = 0
+        lasting = {name: gap for name, gap in found.items() if self._last.get(name) == gap}
+        if lasting or not found:
+            lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
+            self._inbox.put(Reconciled(self._clock.now(), tuple(lines)))
+        self._last = found

@@ -8,11 +8,11 @@ from rebalancer.core import exposure as exposures
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import Index, Operator, Quote, Verb
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import STABLE
+from rebalancer.core.instruments import STABLE, cash_instrument
 from rebalancer.core.ledger import entry_price, open_profit
-from rebalancer.core.state import cash_instrument
+from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
-from rebalancer.ports import SECOND, Clock, Journal
+from rebalancer.ports import SECOND, Clock, Entry, Journal
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 
@@ -47,6 +47,7 @@ class BookStatus:
         self._started = clock.now()
         self._first_prices: dict[str, float] = {}
         self._first_worth: float | None = None
+        engine.observe(self._begin)
 
     def status(self) -> Mapping[str, Any]:
         """Return the book's state, and per underlying net delta against its band."""
@@ -137,21 +138,15 @@ class BookStatus:
             "realised": {name: str(amount) for name, amount in ledger.realised.items()},
         }
 
-    def _profit(self) -> float | None:
-        """Return the change of the book's worth in USD since everything was first priced."""
-        state = self._engine.state
-        total = 0.0
-        for name in self._engine.params.underlyings:
-            index, book = state.index(name), state.book(name)
-            if index is None or book.missing:
-                return None
-            total += exposures.value(book, float(index.price), state.now)
-        for (account, currency), balance in state.ledger.cash.items():
-            if currency in STABLE and f"{account}:{currency}" not in state.params.cash_underlying:
-                total += float(balance)
+    def _begin(self, *_step: object) -> None:
+        """Take the first step at which everything has a price as the beginning."""
         if self._first_worth is None:
-            self._first_worth = total
-        return total - self._first_worth
+            self._first_worth = _worth(self._engine.state)
+
+    def _profit(self) -> float | None:
+        """Return the change of the worth of what is in scope, USD, since it was first priced."""
+        now = _worth(self._engine.state)
+        return None if now is None or self._first_worth is None else now - self._first_worth
 
     def positions(self) -> Sequence[Mapping[str, Any]]:
         """Return what is held, with entry, mark and delta; cash last."""
@@ -206,11 +201,25 @@ class BookStatus:
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
         """Pass an operator's order on; it takes effect before anything that comes later."""
         halted = self._engine.state.mode is TradingState.HALTED
-        if halted and verb in (Verb.PAUSE, Verb.RESUME, Verb.REDUCE):
+        if halted and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._engine.state.mode_reason}); arm it first"
             raise PermissionRefused(must)
         self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything))
         return {"verb": str(verb), "before": str(self._engine.state.mode)}
+
+
+def _worth(state: State) -> float | None:
+    """Return what everything in scope is worth, USD; None while a price is missing."""
+    total = 0.0
+    for name in state.params.underlyings:
+        index, book = state.index(name), state.book(name)
+        if index is None or book.missing:
+            return None
+        total += exposures.value(book, float(index.price), state.now)
+    for (account, currency), balance in state.ledger.cash.items():
+        if currency in STABLE and f"{account}:{currency}" not in state.params.cash_underlying:
+            total += float(balance)
+    return total
 
 
 def _brief(decision: Decision) -> dict[str, Any]:
@@ -238,22 +247,23 @@ def why(journal: Journal, key: str) -> Mapping[str, Any] | None:
             the book: the youngest start is meant.
 
     Returns:
-        `{"decision": …, "order": …, "events": […]}`, or None when nothing fits.
+        `{"decision": …, "others": […], "order": …, "events": […]}`, or None
+        when nothing fits.
     """
-    found = None
+    found: list[Entry] = []
     number = int(key) if key.isdecimal() else None
     for entry in journal.read("decision"):
         by_time = number is not None and number >= 10**15 and entry.ts <= number
-        fits = by_time or key == entry.key or number == entry.sequence
-        same_step = found is not None and not by_time and entry.ts == found.ts
-        if fits and not same_step:
-            found = entry
-    if found is None:
+        if by_time or key == entry.key or number == entry.sequence:
+            same = found and (found[0].ts, found[0].sequence) == (entry.ts, entry.sequence)
+            found = [*found, entry] if same else [entry]
+    if not found:
         return None
-    order_id = found.payload.get("client_order_id")
+    order_id = found[0].payload.get("client_order_id")
     told = list(journal.read(key=order_id)) if order_id else []
     return {
-        "decision": dict(found.payload),
+        "decision": dict(found[0].payload),
+        "others": [dict(entry.payload) for entry in found[1:]],  # other underlyings, same step
         "order": next((dict(entry.payload) for entry in told if entry.kind == "order"), None),
         "events": [dict(entry.payload) for entry in told if entry.kind == "event"],
     }

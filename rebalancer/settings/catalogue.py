@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.core.instruments import STABLE, Instrument, Kind, cash_instrument
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE")
 DELIVERY_HOUR = 8  # UTC, of every dated Deribit contract
@@ -81,7 +81,7 @@ def known(instrument_id: str) -> Instrument | None:
     if not colon or not venue or not name:
         return None
     if name in STABLE or name in COINS:
-        return cash(venue, name)
+        return cash_instrument(venue, name)
     match venue:
         case "deribit":
             return _deribit(name)
@@ -94,12 +94,6 @@ def known(instrument_id: str) -> Instrument | None:
             return _make(name, Kind.PERPETUAL, (venue, coin, coin), _BINANCE_INVERSE.get(name))
         case _:
             return None
-
-
-def cash(venue: str, currency: str) -> Instrument:
-    """Return the balance of a currency on a venue; a stable one belongs to no underlying."""
-    underlying = "" if currency in STABLE else currency
-    return Instrument(f"{venue}:{currency}", Kind.CASH, underlying, currency)
 
 
 def _make(

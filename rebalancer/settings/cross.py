@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
+from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings.faults import HINTS, MISSING, Finding, Place
-from rebalancer.settings.listing import Listing
+from rebalancer.settings.listing import Listing, hedge_ids, stable_cash
 from rebalancer.settings.models import (
     Holding,
     Ladder,
@@ -122,7 +123,7 @@ def _edges(place: Place, underlying: Underlying) -> Iterator[Finding]:
 
 def _intervals(place: Place, underlying: Underlying) -> Iterator[Finding]:
     least, most = underlying.band.min_interval, underlying.band.max_interval
-    if least is not None and most is not None and most <= least:
+    if most is not None and most <= least:
         other = (*place, "band", "min_interval")
         must, was = "must be longer than min_interval", "not longer"
         yield Finding((*place, "band", "max_interval"), must, was, "", (other,))
@@ -130,6 +131,7 @@ def _intervals(place: Place, underlying: Underlying) -> Iterator[Finding]:
 
 def _hedges(context: Context) -> Iterator[Finding]:
     for name, underlying in context.settings.underlyings.items():
+        yield from _patterns(context, name, underlying)
         place: Place = ("underlyings", name, "hedge")
         for index, instrument_id in enumerate(hedge_ids(underlying)):
             instrument = context.listing.find(instrument_id)
@@ -142,9 +144,13 @@ def _hedges(context: Context) -> Iterator[Finding]:
             yield from _lots(context, name, underlying, instrument)
 
 
-def hedge_ids(underlying: Underlying) -> tuple[str, ...]:
-    """Return the instruments of both sides, each once, in their order."""
-    return tuple(dict.fromkeys((*underlying.hedge.buy, *underlying.hedge.sell)))
+def _patterns(context: Context, name: str, own: Underlying) -> Iterator[Finding]:
+    """Yield patterns that are whole names and name nothing: a slip of the pen unhedges a book."""
+    for key in ("include", "exclude"):
+        for index, pattern in enumerate(getattr(own, key)):
+            if not set(pattern) & set("*?[") and context.listing.find(pattern) is None:
+                place: Place = ("underlyings", name, key, index)
+                yield Finding(place, _must_be_known(context, pattern, index), shown(pattern))
 
 
 def _must_be_known(context: Context, instrument_id: str, index: int) -> str:
@@ -163,6 +169,12 @@ def _hedge(
     if instrument.underlying != underlying:
         must = f"must be about {underlying}"
         yield Finding(place, must, f"{instrument.id}, about {instrument.underlying or 'no coin'}")
+    own = context.settings.underlyings[underlying]
+    if not in_scope(own, instrument):
+        must = (
+            "must be in scope: an include or exclude pattern leaves it out, and its fills with it"
+        )
+        yield Finding(place, must, instrument.id)
     if instrument.venue not in context.settings.venues:
         must = f"must be on a venue of the configuration; [venues.{instrument.venue}] is missing"
         venues = (("venues", instrument.venue),)
@@ -211,7 +223,9 @@ def _shared_cash(context: Context) -> Iterator[Finding]:
         if underlying.numeraire is not Numeraire.COIN:
             continue
         place: Place = ("underlyings", name)
-        for account in stable_cash(context.listing, underlying):
+        found = (context.listing.find(holding.instrument) for holding in context.settings.holdings)
+        held = [each for each in found if each is not None and each.underlying == name]
+        for account in stable_cash(context.listing, underlying, held):
             owner = owners.setdefault(account, name)
             if owner != name and account not in given:
                 must = "must settle in cash that a holding gives to one underlying"
@@ -227,13 +241,6 @@ def _shared_cash(context: Context) -> Iterator[Finding]:
                     "",
                     (("holdings",), *needs),
                 )
-
-
-def stable_cash(listing: Listing, underlying: Underlying) -> tuple[str, ...]:
-    """Return the stable balances that the hedges of an underlying settle in, each once."""
-    found = (listing.find(instrument_id) for instrument_id in hedge_ids(underlying))
-    accounts = [f"{each.venue}:{each.settle}" for each in found if each and each.settle in STABLE]
-    return tuple(dict.fromkeys(accounts))
 
 
 # --- holdings ---------------------------------------------------------------

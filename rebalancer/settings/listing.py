@@ -4,13 +4,13 @@ Its own `[[instruments]]` come first, then those of the mode: the demo's world,
 what a venue told, or else the catalogue.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import STABLE, Instrument, Kind, cash_instrument
 from rebalancer.settings import catalogue
 from rebalancer.settings.faults import near
-from rebalancer.settings.models import DeclaredInstrument, Settings
+from rebalancer.settings.models import DeclaredInstrument, Settings, Underlying
 
 _SIGNS = {"call": 1, "put": -1, None: 0}
 
@@ -80,7 +80,7 @@ def resolve(
             found[name] = instrument
     for instrument in tuple(found.values()):
         account = f"{instrument.venue}:{instrument.settle}"
-        own = known.find(account) or catalogue.cash(instrument.venue, instrument.settle)
+        own = known.find(account) or cash_instrument(instrument.venue, instrument.settle)
         found.setdefault(account, own)
     return found
 
@@ -94,3 +94,24 @@ def _named(settings: Settings) -> Iterator[str]:
         replay = settings.replay
         yield from (*replay.bars, *replay.funding, *replay.streams, *replay.vols)
         yield from replay.index.values()
+
+
+def hedge_ids(underlying: Underlying) -> tuple[str, ...]:
+    """Return the instruments of both sides, each once, in their order."""
+    return tuple(dict.fromkeys((*underlying.hedge.buy, *underlying.hedge.sell)))
+
+
+def stable_cash(
+    listing: Listing, underlying: Underlying, held: Iterable[Instrument] = ()
+) -> tuple[str, ...]:
+    """Return the stable balances that an underlying settles in, each once.
+
+    Args:
+        listing: Where hedges are looked up.
+        underlying: Its hedges settle somewhere.
+        held: What the book holds of the underlying settles somewhere too.
+    """
+    hedges = (listing.find(instrument_id) for instrument_id in hedge_ids(underlying))
+    found = (each for each in (*hedges, *held) if each and each.kind is not Kind.CASH)
+    accounts = [f"{each.venue}:{each.settle}" for each in found if each.settle in STABLE]
+    return tuple(dict.fromkeys(accounts))

@@ -145,7 +145,7 @@ class Band(Table):
     lower: Number = Field(examples=[-1])
     upper: Number = Field(examples=[1])
     reset: Share = 0.0  # 0: edge, 1: aim
-    min_interval: Duration | None = None
+    min_interval: Duration = 5 * SECOND  # between two hedges, while within limits.net_delta
     max_interval: Duration | None = None
     move_trigger: Positive | None = None  # fraction of price
     move_filter: MoveFilter | None = None
@@ -247,6 +247,14 @@ class Collar(Table):
         0.003
     )
     protect_factor: AtLeastOne = 3.0
+    index_width: Annotated[  # most that index and book may lie apart
+        float,
+        values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5),  # noqa: PLR2004
+    ] = 0.05
+    jump: Annotated[  # most that one word may move the index until a second confirms it
+        float,
+        values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5),  # noqa: PLR2004
+    ] = 0.10
 
 
 class FundingGuard(Table):

@@ -13,8 +13,7 @@ from rebalancer.core.params import (
     UnderlyingLimits,
     UnderlyingParams,
 )
-from rebalancer.settings.cross import stable_cash
-from rebalancer.settings.listing import Listing, listing
+from rebalancer.settings.listing import Listing, listing, stable_cash
 from rebalancer.settings.models import Band, Settings, Underlying
 
 
@@ -40,7 +39,7 @@ def to_params(
             mark=staleness.mark,
             option=staleness.option,
         ),
-        collar=CollarParams(width=collar.width, protect_factor=collar.protect_factor),
+        collar=CollarParams(collar.width, collar.protect_factor, collar.index_width, collar.jump),
         orders=OrderParams(
             timeout=orders.timeout,
             max_decision_age=orders.max_decision_age,
@@ -84,11 +83,16 @@ def _band(band: Band) -> BandParams:
     )
 
 
+def _held(settings: Settings, known: Listing, underlying: str) -> list[Instrument]:
+    found = (known.find(holding.instrument) for holding in settings.holdings)
+    return [each for each in found if each is not None and each.underlying == underlying]
+
+
 def _cash_underlying(settings: Settings, known: Listing) -> dict[str, str]:
     """Return which underlying a balance belongs to, where that is not its own coin.
 
-    What a holding says comes first. The cash that the hedges of a coin book
-    settle in belongs to it without being named: a live book names no holdings
+    What a holding says comes first. The cash that hedges and holdings of a coin
+    book settle in belongs to it without being named: a live book names no holdings
     of its own, and profit must not land where no underlying counts it.
     """
     found = {}
@@ -98,6 +102,6 @@ def _cash_underlying(settings: Settings, known: Listing) -> dict[str, str]:
             found[holding.instrument] = holding.underlying
     for name, underlying in settings.underlyings.items():
         if underlying.numeraire is Numeraire.COIN:
-            for account in stable_cash(known, underlying):
+            for account in stable_cash(known, underlying, _held(settings, known, name)):
                 found.setdefault(account, name)
     return found

@@ -101,7 +101,7 @@ def test_due_inside(settings, pulse, reason):
 
 
 @pytest.mark.parametrize(
-    ("settings", "pulse", "net", "reason"),
+    ("settings", "pulse", "gap", "reason"),
     [
         ({}, {}, 1.0, None),
         ({"min_interval": 10}, {}, 1.0, None),  # nothing to be patient after
@@ -116,8 +116,8 @@ def test_due_inside(settings, pulse, reason):
         ({"move_filter": 0.01}, {"moved": None}, 1.0, None),
     ],
 )
-def test_held_back(settings, pulse, net, reason):
+def test_held_back(settings, pulse, gap, reason):
     """A shortest interval or a small move holds a hedge back, but not beyond the limit."""
-    told = bands.held_back(replace(BAND, **settings), replace(STILL, **pulse), net, net_limit=2.0)
+    told = bands.held_back(replace(BAND, **settings), replace(STILL, **pulse), gap, net_limit=2.0)
 
     assert reason == told

@@ -7,8 +7,8 @@ import pytest
 
 from rebalancer.core import exposure, pricing
 from rebalancer.core.exposure import YEAR, Holding, OptionInput
+from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.params import Numeraire
-from rebalancer.core.state import cash_instrument
 from tests.scenarios.desk import (
     BTC,
     CALL,
@@ -226,6 +226,39 @@ def test_between_expiry_and_delivery(name, price, usd, coin):
     assert [usd, coin] == pytest.approx(told)
 
 
+@pytest.mark.parametrize("numeraire", list(Numeraire))
+@pytest.mark.parametrize(
+    ("minutes", "share"), [(31, 1.0), (30, 1.0), (15, 0.5), (3, 0.1), (0, 0.0), (-5, 0.0)]
+)
+@pytest.mark.parametrize("name", [LINEAR_FUTURE, FUTURE])
+def test_settlement_window_of_a_future(name, minutes, share, numeraire):
+    """In its last half hour only the open share of a dated future's average moves."""
+    size = 2_000.0 if name == FUTURE else 2.0
+    coins = 20_000 / F if name == FUTURE else 2 * CARRY
+    basis = coins if name == FUTURE else 2 * F
+    book = compiled((name, size, basis, 0.0), (SPOT, 1.0, 0.0, 0.0), numeraire=numeraire)
+    spot = exposure.measure(compiled((SPOT, 1.0, 0.0, 0.0), numeraire=numeraire), S, 0).net
+    told = exposure.measure(book, S, EXPIRY - minutes * 60 * 10**9)
+
+    assert share * coins == pytest.approx(told.net - spot)
+    assert share * coins == pytest.approx(
+        exposure.by_holding(book, S, EXPIRY - minutes * 60 * 10**9)[name]
+    )
+
+
+@pytest.mark.parametrize(("minutes", "share"), [(15, 0.5), (0, 0.0)])
+def test_hedge_and_gross_in_the_settlement_window(minutes, share):
+    """A dated hedge that hardly moves any more does not make the book look larger."""
+    told = exposure.measure(
+        compiled((SPOT, 3.0, 0.0, 0.0), (LINEAR_FUTURE, -2.0, -2 * F, -2.0)),
+        S,
+        EXPIRY - minutes * 60 * 10**9,
+    )
+
+    assert (3 - share * 2 * CARRY, -share * 2 * CARRY) == pytest.approx((told.net, told.hedge))
+    assert (3.0, 3.0) == pytest.approx((told.unhedged, told.gross))
+
+
 @pytest.mark.parametrize(
     ("name", "price", "expected"),
     [
@@ -241,13 +274,13 @@ def test_delta_per_contract(name, price, expected):
     assert expected == pytest.approx(exposure.delta_per_contract(INSTRUMENTS[name], price, S))
 
 
-def test_contract_and_book_agree():
-    """What sizing expects of a contract is what the book says once it is held."""
+def test_contract_held():
+    """A contract that was traded now is so many coins in either numeraire, and no profit."""
     for name, price in ((PERP, S), (FUTURE, F), (LINEAR, S), (LINEAR_FUTURE, F)):
         instrument = INSTRUMENTS[name]
         size = float(instrument.size)
         basis = size / price if instrument.inverse else size * price
         for numeraire in Numeraire:
             book = compiled((name, 1.0, basis, 0.0), numeraire=numeraire)
-            expected = exposure.delta_per_contract(instrument, price, S)
+            expected = size / price if instrument.inverse else size * price / S
             assert np.isclose(expected, exposure.measure(book, S, NOW).net, rtol=1e-12)

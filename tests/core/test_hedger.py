@@ -57,7 +57,7 @@ BOTH = replace(
         (Mark(START, START, LINEAR, D(100_000)), ["BTC"]),
         (Mark(START, START, ETHER, D(3_500)), ["ETH"]),
         (Mark(START, START, "deribit:NEW", D(1)), []),
-        (Trade(START, START, LINEAR, D(1), D(1)), ["BTC"]),
+        (Trade(START, START, LINEAR, D(1), D(1)), []),  # a last price decides nothing
         (Quote(START, START, ETHER, None, None, None, None), ["ETH"]),
         (FundingPaid(START, START, "binanceusdm", LINEAR, "f", D(1), "USDT"), ["BTC"]),
         (Settled(START, START, "binanceusdm", ETHER, "s", D(3_500)), ["ETH"]),
@@ -130,6 +130,7 @@ def test_all_guards_report():
     assert (Action.REFUSE, Reason.NOT_ACTIVE, D(0)) == (told.action, told.reason, told.allowed)
     assert [
         (0.0, Reason.NOT_ACTIVE),
+        (2.95, None),
         (2.95, None),
         (2.95, None),
         (1.0, Reason.ORDER_TOO_LARGE),

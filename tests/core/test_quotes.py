@@ -10,6 +10,7 @@ from rebalancer.core.quotes import Markets
 
 D = Decimal
 
+SECOND = 1_000_000_000
 NAN, INFINITY = float("nan"), float("inf")
 
 
@@ -52,6 +53,25 @@ def funding(rate=0.0001, interval=8):
         (option(price="0"), True),  # worthless is a price
         (option(price="-0.1"), False),
         (option(vol=0.0), False),
+        (option(vol=10.0), True),
+        (option(vol=10.5), False),  # per cent
+        (option(vol=60.0), False),
+        (option(price="1e13"), False),
+        (option(forward=1e13), False),
+        (option(vol=1e-13), False),
+        (mark(1, 1, "1e12"), True),
+        (mark(1, 1, "1.1e12"), False),  # nothing costs that much
+        (mark(1, 1, "1e-12"), True),
+        (mark(1, 1, "9e-13"), False),
+        (mark(1, 1, "1e400"), False),  # beyond any float
+        (mark(1, 1, "1e-400"), False),
+        (mark(1, 1, "sNaN"), False),
+        (quote(size="1e13"), False),
+        (quote(ts=0, ts_venue=5 * SECOND), True),
+        (quote(ts=0, ts_venue=5 * SECOND + 1), False),  # told before it happened
+        (mark(0, 6 * SECOND), False),
+        (Index(0, 6 * SECOND, "v", "BTC", D(5)), False),
+        (Trade(0, 6 * SECOND, "v:X", D(5), D(1)), False),
         (option(vol=NAN), False),
         (option(vol=INFINITY), False),
         (option(forward=NAN), False),
@@ -112,6 +132,27 @@ def test_age(second, price, age, taken):
     assert taken == quotes.take_down(markets, second)
     assert D(price) == markets.marks["v:X"].price
     assert age == quotes.age(markets, Mark, "v:X", 20)
+
+
+@pytest.mark.parametrize(
+    ("late", "age"),
+    [(0, 10), (1, 10), (5, 10), (6, 16), (60, 70)],  # seconds on the way, age ten seconds later
+)
+def test_late_word(late, age):
+    """A word that was long on the way is as old as the venue says."""
+    markets, now = Markets(), 1_000 * SECOND
+    quotes.take_down(markets, mark(now, now - late * SECOND))
+
+    assert age * SECOND == quotes.age(markets, Mark, "v:X", now + 10 * SECOND)
+
+
+def test_late_word_after_a_young_one():
+    """A feed that falls behind makes its input old, even as its words go on."""
+    markets, now = Markets(), 1_000 * SECOND
+    quotes.take_down(markets, mark(now, now))
+    quotes.take_down(markets, mark(now + 20 * SECOND, now + 5 * SECOND))
+
+    assert 15 * SECOND == quotes.age(markets, Mark, "v:X", now + 20 * SECOND)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,13 @@ def told(*news):
         ([Verb.REDUCE, T.RECONCILING], T.RECONCILING, "moved"),
         (["agreed", Verb.KILL], T.HALTED, "asked"),
         (["agreed", Verb.KILL, Verb.RESUME], T.HALTED, "asked"),
-        (["agreed", Verb.KILL, Verb.PAUSE, Verb.ARM], T.ACTIVE, "asked"),
-        (["agreed", Verb.PAUSE, Verb.KILL, Verb.ARM], T.ACTIVE, "asked"),
+        (["agreed", Verb.KILL, Verb.ARM], T.ACTIVE, "asked"),
+        (["agreed", Verb.KILL, Verb.PAUSE], T.HALTED, "asked"),
+        (["agreed", Verb.KILL, Verb.PAUSE, Verb.ARM], T.PAUSED, "asked"),  # heard while halted
+        (["agreed", Verb.PAUSE, Verb.KILL, Verb.ARM], T.PAUSED, "asked"),  # arm lifts no pause
+        (["agreed", Verb.PAUSE, Verb.KILL, Verb.ARM, Verb.RESUME], T.ACTIVE, "asked"),
+        (["agreed", Verb.REDUCE, Verb.KILL, Verb.ARM], T.REDUCING, "asked"),
+        (["agreed", "one lot", Verb.PAUSE], T.HALTED, "one lot"),
         ([Verb.KILL, Verb.ARM], T.STARTING, "asked"),
         ([Verb.KILL, "agreed"], T.HALTED, "asked"),
         (["agreed", T.HALTED, T.ACTIVE], T.HALTED, "moved"),
@@ -73,11 +78,13 @@ def test_mode(news, mode, reason):
         ([(Verb.PAUSE, True), (Verb.PAUSE, False)], False, False),
         ([(Verb.PAUSE, True), (Verb.RESUME, False)], False, False),
         ([(Verb.PAUSE, True), (Verb.REDUCE, False)], False, False),
-        ([(Verb.PAUSE, True), (Verb.ARM, False)], False, False),
+        ([(Verb.PAUSE, True), (Verb.ARM, False)], False, True),
+        ([(Verb.PAUSE, True), (Verb.ARM, False), (Verb.RESUME, False)], False, False),
         ([(Verb.KILL, False)], True, False),
         ([(Verb.KILL, False), (Verb.PAUSE, True)], True, True),
         ([(Verb.KILL, False), (Verb.RESUME, False)], True, False),
         ([(Verb.KILL, False), (Verb.ARM, False)], False, False),
+        ([(Verb.KILL, False), (Verb.PAUSE, True), (Verb.ARM, False)], False, True),
     ],
 )
 def test_kill_and_seal(verbs, killed, sealed):
@@ -87,6 +94,23 @@ def test_kill_and_seal(verbs, killed, sealed):
         standing.operate(book, Operator(1, verb, "asked", "1000", everything))
 
     assert (killed, sealed) == (book.killed, book.sealed)
+
+
+@pytest.mark.parametrize(
+    ("news", "mode"),
+    [
+        (["agreed"], T.RECONCILING),
+        ([], T.STARTING),  # nothing passes as it is
+        (["agreed", T.STANDBY], T.STANDBY),
+        (["agreed", Verb.KILL], T.HALTED),
+    ],
+)
+def test_doubted(news, mode):
+    """A doubt lets nothing pass until a reconciliation agrees, and lifts nothing."""
+    book = told(*news)
+    standing.doubted(book)
+
+    assert mode is book.mode
 
 
 def test_halted_underlying():

@@ -17,8 +17,9 @@ from rebalancer.core.events import (
     Tick,
 )
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.params import Numeraire
-from rebalancer.core.state import State, cash_instrument
+from rebalancer.core.state import State
 from tests.scenarios.desk import (
     CALL,
     COINS,

@@ -71,6 +71,8 @@ def test_ages_and_limits():
         ([(0, OUTSIDE), (59, OUTSIDE)], []),
         ([(0, OUTSIDE), (60, OUTSIDE)], ["delta.unhedged"]),
         ([(0, OUTSIDE), (60, OUTSIDE), (200, OUTSIDE)], ["delta.unhedged"]),
+        ([(0, OUTSIDE), (60, OUTSIDE), (299, OUTSIDE)], ["delta.unhedged"]),
+        ([(0, OUTSIDE), (60, OUTSIDE), (300, OUTSIDE)], ["delta.unhedged"] * 2),
         ([(0, OUTSIDE), (60, OUTSIDE), (61, INSIDE)], ["delta.unhedged", "delta.restored"]),
         ([(0, OUTSIDE), (30, INSIDE), (60, OUTSIDE), (89, OUTSIDE)], []),
         ([(0, SMALL), (200, SMALL)], []),  # a hold, not an alarm
@@ -79,13 +81,45 @@ def test_ages_and_limits():
     ],
 )
 def test_unhedged(decisions, alerts):
-    """A gap, or an unknown one, that lasts a minute is told once, and its end once."""
+    """A gap, or an unknown one, that lasts a minute is told, ever more rarely, and its end once."""
     state, found = State(INSTRUMENTS, PARAMS, START), []
     for seconds, decision in decisions:
         state.apply(Tick(START + seconds * SECOND))
         found += watch.unhedged(state, PARAMS, decision, told=False)
 
     assert alerts == [alert.event for alert in found]
+
+
+def test_told_again():
+    """While a gap lasts it is told after a minute, four, sixteen … at last once a day."""
+    state, found = State(INSTRUMENTS, PARAMS, START), []
+    for minute in range(10 * 24 * 60):
+        state.apply(Tick(START + minute * 60 * SECOND))
+        if list(watch.unhedged(state, PARAMS, OUTSIDE, told=False)):
+            found.append(minute)
+    pauses = [later - earlier for earlier, later in zip([0, *found], found, strict=False)]
+
+    assert [1, 4, 16, 64, 256, 1_024, 1_440, 1_440] == pauses[:8]
+    assert {1_440} == set(pauses[6:])
+
+
+def test_a_new_episode_begins_anew():
+    """After the end of one episode the next is told after a minute again."""
+    state, found = State(INSTRUMENTS, PARAMS, START), []
+    for second in range(600):
+        state.apply(Tick(START + second * SECOND))
+        inside = second in (400, 470)
+        for alert in watch.unhedged(state, PARAMS, INSIDE if inside else OUTSIDE, told=False):
+            found.append((second, alert.event))
+
+    assert [
+        (60, "delta.unhedged"),
+        (300, "delta.unhedged"),
+        (400, "delta.restored"),
+        (461, "delta.unhedged"),
+        (470, "delta.restored"),
+        (531, "delta.unhedged"),
+    ] == found
 
 
 @pytest.mark.parametrize(("seconds", "alerts"), [(59, []), (60, ["delta.unhedged"])])

@@ -29,7 +29,7 @@ def test_it_does_something(first):
     types = {entry.payload.get("type") for entry in first.journal.read("event")}
 
     assert {"Fill", "Settled", "Delivered", "FundingPaid", "OrderEnded", "Reconciled"} <= types
-    assert first.running.engine.tally.hedges >= 10
+    assert first.running.engine.tally.orders >= 10
     assert [] == first.running.engine.state.open_orders()
     assert [] == first.running.status.status()["latches"]
 

@@ -113,6 +113,7 @@ def test_strangle(strangle):
     assert 0 == strangle.code
     assert 0.94 <= told["hedge_effectiveness"] < 1
     assert abs(told["accounting_residual"]) < 1
+    assert told["orders"] == told["hedges"]  # no order hangs on the prices of an older bar
 
 
 def test_strangle_attribution(strangle):

@@ -12,9 +12,8 @@ import pytest
 from rebalancer.core import exposure, sizing
 from rebalancer.core.band import Band
 from rebalancer.core.exposure import YEAR, Holding, OptionInput
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import Instrument, Kind, cash_instrument
 from rebalancer.core.params import Numeraire
-from rebalancer.core.state import cash_instrument
 from tests.scenarios.desk import BTC
 
 D = Decimal

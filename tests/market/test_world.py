@@ -286,6 +286,16 @@ def test_prints(morning, listed):
     assert 16 == len(names)
 
 
+def test_order_within_a_moment(morning):
+    """Books come before the index that moves the delta, option marks after the one they rest on."""
+    kinds = [type(event).__name__ for step in morning[:50] for event in market_events(step)]
+    ranks = {"Mark": 0, "Quote": 1, "Index": 2, "OptionMark": 3, "FundingRate": 4, "Trade": 5}
+    for step in morning[:50]:
+        told = [ranks[type(event).__name__] for event in market_events(step)]
+        assert sorted(told) == told
+    assert set(ranks) == set(kinds)
+
+
 def test_fine_steps():
     """Steps of 100 ms work: quotes in each, options still once in four seconds."""
     steps = run(world(), 41, SECOND // 10)

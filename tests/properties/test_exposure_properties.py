@@ -74,15 +74,18 @@ def black(forward, strike, years, vol, sign):
 def worth(deals, cash, market, years):
     """Return W(S): USD value of coins, dollars and every trade as if it stood alone.
 
-    In an option's last half hour its forward is the mean of what was and what
-    is to come: only the part that is to come moves with the price.
+    In the last half hour of what is dated its forward is the mean of what was and
+    what is to come: only the part that is to come moves with the price.
     """
     coming = min(years * 365 * 48, 1)
 
     def of(deal, spot):
         told = INSTRUMENTS[deal.instrument]
         size, price = mp.mpf(str(deal.quantity * told.size)), mp.mpf(str(deal.price))
-        forward = spot * market.carry.get(deal.instrument, 1)
+        carry = market.carry.get(deal.instrument, 1)
+        forward = carry * spot
+        if told.expiry is not None:
+            forward = carry * (market.price + coming * (spot - market.price))
         fee = mp.mpf(str(deal.fee)) * (spot if told.settle == "BTC" else 1)
         if deal.instrument in LINEARS:
             return size * (forward - price) - fee
@@ -90,8 +93,6 @@ def worth(deals, cash, market, years):
             return spot * size * (1 / price - 1 / forward) - fee
         if deal.instrument == SPOT:
             return size * (spot - price) - fee
-        carry = market.carry[deal.instrument]
-        forward = carry * (market.price + coming * (spot - market.price))
         vol = mp.mpf(market.vol[deal.instrument])
         value = black(forward, mp.mpf(str(told.strike)), years, vol, told.sign)
         if told.settle == "BTC":
@@ -177,7 +178,12 @@ EVERY_KIND = (*LINEARS, *INVERSES, SPOT, *OPTIONS)
 
 
 @settings(max_examples=80)
-@given(deals(EVERY_KIND), cash, markets(), st.integers(1, 27 * 86_400))
+@given(
+    deals(EVERY_KIND),
+    cash,
+    markets(),
+    st.integers(1, 3_600) | st.integers(1, 27 * 86_400),
+)
 def test_delta_is_the_slope_of_value(traded, held, market, seconds):
     """In dollars dW/dS, in coins S·d(W/S)/dS, of the whole book, whatever is in it."""
     ts = EXPIRY - seconds * SECOND
@@ -240,8 +246,9 @@ def test_hedge_part(traded, held, market, numeraire):
     for each in straight:
         instrument = INSTRUMENTS[each.instrument]
         price = market.price * market.carry.get(each.instrument, 1.0)
-        per = exposure.delta_per_contract(instrument, price, market.price)
-        expected += float(each.quantity) * per if each.ours else 0.0
+        size = float(each.quantity * instrument.size)
+        coins = size / price if instrument.inverse else size * price / market.price
+        expected += coins if each.ours else 0.0
     state = told(straight, held, market, numeraire, ts=ts)
 
     assert expected == pytest.approx(

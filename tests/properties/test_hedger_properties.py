@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import settings as amount
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -11,17 +12,18 @@ from rebalancer.core import ids
 from rebalancer.core.band import SLACK
 from rebalancer.core.commands import Submit
 from rebalancer.core.decision import Action
-from rebalancer.core.events import Ending, Verb
-from rebalancer.core.exposure import delta_per_contract
+from rebalancer.core.events import Ending, FundingPaid, Index, Tick, Verb
 from rebalancer.core.params import BandKind, Numeraire
 from tests.scenarios.desk import (
     BAND,
     CALL,
     COINS,
     DOLLARS,
+    FUTURE,
     INSTRUMENTS,
     LIMITS,
     LINEAR,
+    LINEAR_FUTURE,
     PERP,
     SECOND,
     SETTLEMENT,
@@ -32,7 +34,8 @@ from tests.scenarios.desk import (
 
 D = Decimal
 
-HEDGES = st.sampled_from([(LINEAR,), (PERP,), (PERP, LINEAR)])
+HEDGES = st.sampled_from([(LINEAR,), (PERP,), (PERP, LINEAR), (LINEAR_FUTURE, LINEAR)])
+EXCLUDED = FUTURE  # settles in coins, on the account of the coins that are hedged
 SECONDS = st.sampled_from([0, 1, 1, 2, 4, 6, 30])
 
 
@@ -60,8 +63,11 @@ class Market(RuleBasedStateMachine):
             coverage=coverage,
             hedge_buy=buy,
             hedge_sell=sell,
+            exclude=(EXCLUDED,),
         )
-        self.desk = build(params, [(COINS, "1"), (DOLLARS, "50000"), (CALL, "-2"), (SPOT, "0.5")])
+        held = [(COINS, "1"), (DOLLARS, "50000"), (CALL, "-2"), (SPOT, "0.5")]
+        held += [(LINEAR_FUTURE, "0.3"), (EXCLUDED, "30000")]
+        self.desk = build(params, held)
         self.step, self.desk.take = self.desk.take, self.take
         self.settled = 0
 
@@ -69,6 +75,8 @@ class Market(RuleBasedStateMachine):
     def market(self, seconds, move):
         self.desk.now += seconds * SECOND
         self.desk.option(CALL, 0.6, self.desk.price * 1.01)
+        self.desk.mark(LINEAR_FUTURE, round(self.desk.price * 1.02, 1))
+        self.desk.quote(LINEAR_FUTURE, self.desk.price * 1.0199, self.desk.price * 1.0201)
         self.desk.market(round(self.desk.price * (1 + move / 10_000), 1))
 
     @rule(seconds=SECONDS)
@@ -83,6 +91,39 @@ class Market(RuleBasedStateMachine):
     def odd_quote(self, wide, name):
         price = self.desk.price
         self.desk.quote(name, price * (1 + wide / 10_000), price * (1 + wide / 20_000))
+
+    @rule(factor=st.sampled_from([0.01, 0.5, 0.94, 0.97, 1.03, 1.06, 2.0, 100.0]))
+    def false_index(self, factor):
+        price = D(str(round(self.desk.price * factor, 1)))
+        self.desk.take(Index(self.desk.now, self.desk.now, "deribit", "BTC", price))
+
+    @rule(word=st.sampled_from([(60.0, 1.0), (10.1, 1.0), (0.6, 1e-3), (0.6, 300.0)]))
+    def false_option_word(self, word):
+        vol, factor = word
+        before = dict(self.desk.state.markets.options)
+        self.desk.option(CALL, vol, self.desk.price * factor)
+        assert before == self.desk.state.markets.options or 1.0 != factor
+
+    @rule(how=st.sampled_from(["settle", "fund", "trade"]), lots=st.integers(-9, 9).filter(bool))
+    def excluded(self, how, lots):
+        """Whatever happens to what is out of scope changes no number of any decision."""
+        desk = self.desk
+        before = desk.take(Tick(desk.now)).decisions[0]
+        sent = len(desk.orders)
+        self.settled += 1
+        if how == "settle":
+            desk.settle(EXCLUDED, f"s{self.settled}")
+        elif how == "trade":
+            desk.trade_by_hand(EXCLUDED, str(lots * 1_000))
+        else:
+            paid = D(lots) / 10
+            key = f"f{self.settled}"
+            desk.take(FundingPaid(desk.now, desk.now, "deribit", EXCLUDED, key, paid, "BTC"))
+        after = desk.decision
+
+        assert sent == len(desk.orders)
+        for part in ("net_delta", "aim", "lower", "upper", "price"):
+            assert getattr(before, part) == pytest.approx(getattr(after, part), abs=1e-9)
 
     @rule(quantity=st.integers(-20, 20).filter(bool), name=st.sampled_from([SPOT, LINEAR]))
     def by_hand(self, quantity, name):
@@ -139,9 +180,15 @@ class Market(RuleBasedStateMachine):
     def check(self, order, decision):
         """One order: no guard refused it, and it brings the delta nearer to its goal."""
         instrument = INSTRUMENTS[order.instrument]
-        mark = float(self.desk.state.markets.marks[order.instrument].price)
-        after, net = decision.net_delta, decision.net_delta
-        after += float(order.quantity) * delta_per_contract(instrument, mark, decision.price)
+        state = self.desk.state
+        told, quote = state.markets.marks[order.instrument], state.markets.quotes[order.instrument]
+        young = state.now - told.ts_local <= 5 * SECOND
+        mark = float(told.price) if young else decision.price
+        size, net = float(order.quantity * instrument.size), decision.net_delta
+        dated = instrument.expiry is not None
+        after = net + (
+            size / mark if instrument.inverse else size * (mark / decision.price if dated else 1)
+        )
         edge = decision.lower if net < decision.lower else decision.upper
         goal = edge + self.desk.params.underlyings["BTC"].band.reset * (decision.aim - edge)
 
@@ -157,6 +204,8 @@ class Market(RuleBasedStateMachine):
         else:
             assert after <= decision.upper + SLACK
         assert abs(order.price / D(repr(mark)) - 1) <= D("0.003")
+        assert abs(float(quote.bid + quote.ask) / 2 / decision.price - 1) <= 0.05
+        assert EXCLUDED != order.instrument
 
     @invariant()
     def one_at_a_time(self):

@@ -62,7 +62,7 @@ NOT_FOUND = OrderNotFound(START, None, "rb1")
 def played(events):
     """Return a state that sent one order and then heard the events."""
     state = State(INSTRUMENTS, PARAMS, START)
-    state.intend(intention(), 1.0, 100_000.0)
+    state.intend(intention(), 1.0)
     alerts = [alert for event in events for alert in state.apply(event)]
     return state, alerts
 

@@ -125,9 +125,10 @@ def test_the_right_way(name, numeraire, coins, index, carry):
     net = exposure.measure(exposure.compile_book(own, [free], {}, carries), index, 0).net
     band = Band(0.0, -0.05, 0.05)
     assume(not band.contains(net))
-    per = exposure.delta_per_contract(instrument, price, index)
+    face = float(instrument.size)
+    per = face / price if instrument.inverse else face * price / index
     count = float(sizing.contracts(instrument, per, net, 0.0, band))
-    size = count * float(instrument.size)
+    size = count * face
     basis = size / price if instrument.inverse else size * price
     dollars = -basis if name == SPOT else 0.0
     held = [

@@ -110,17 +110,20 @@ def around_expiry(folder, **more):
 
 
 def test_known_at_the_close(tmp_path):
-    """A bar is index, mark, depth and quote one bar after it opened, a spread apart on ticks."""
+    """A bar is mark, depth and quote one bar after it opened, a spread apart on ticks.
+
+    The index comes last: it moves the delta, and an order has to meet the book of its moment.
+    """
     market = around_expiry(tmp_path)
     items = [item for ts, item in market.items if ts == EXPIRY - 2 * HOUR]
 
     ts, price = EXPIRY - 2 * HOUR, Decimal("97000.0")
     bid, ask, size = Decimal("96995.0"), Decimal("97005.0"), Decimal(10**9)
     assert [
-        Index(ts, ts, "deribit", "BTC", price),
         Mark(ts, ts, PERPETUAL, price),
         Depth(PERPETUAL, ((bid, size),), ((ask, size),)),
         Quote(ts, ts, PERPETUAL, bid, size, ask, size),
+        Index(ts, ts, "deribit", "BTC", price),
     ] == items
 
 

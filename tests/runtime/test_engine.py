@@ -119,7 +119,7 @@ def test_digest():
         stage.engine.take(Tick(stage.clock.now()))  # the same refusal again is a hold
         assert first == stage.engine.digest != empty
         operate(stage, Verb.RESUME)
-        assert 1 == stage.engine.tally.hedges
+        assert 1 == stage.engine.tally.orders
         stage.lines = lines
 
     stage = play(story)

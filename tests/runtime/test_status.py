@@ -141,7 +141,7 @@ def test_why_youngest_start():
     assert {"underlying": "ETH", "start": 1} == why(journal, "ETH")["decision"]
 
 
-@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME, Verb.REDUCE])
+@pytest.mark.parametrize("verb", [Verb.RESUME, Verb.REDUCE])
 def test_halted_takes_no_orders(verb):
     """A halted book refuses what only arm may undo."""
 

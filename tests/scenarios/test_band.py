@@ -7,6 +7,7 @@ import pytest
 
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import Ending
 from rebalancer.core.params import BandKind
 from tests.scenarios.desk import (
     BAND,
@@ -134,6 +135,67 @@ def test_shortest_interval():
     assert [D("-1.000"), D("-0.950")] == [order.quantity for order in desk.orders]
 
 
+@pytest.mark.parametrize("how", ["rejected", "nothing filled"])
+def test_interval_counts_from_a_fill(how):
+    """An order that came to nothing is no hedge: patience is for what took effect."""
+    desk = build(settings(replace(BAND, min_interval=10 * MINUTE)), [(SPOT, "2")])
+    if how == "rejected":
+        desk.reject(desk.orders[0])
+    else:
+        desk.end(desk.orders[0], Ending.EXPIRED, "0")
+    desk.wait(1)
+    assert 2 == len(desk.orders)
+
+    desk.wait(3)
+    desk.fill(desk.orders[1], "-1")
+    desk.end(desk.orders[1], Ending.EXPIRED, "-1")
+    desk.wait(599)
+    assert (2, Reason.MIN_INTERVAL) == (len(desk.orders), desk.decision.reason)
+    desk.wait(1)
+    assert 3 == len(desk.orders)
+
+
+def test_longest_interval_counts_from_a_fill():
+    """A hedge that the venue refuses stays due; it does not count as done."""
+    desk = build(settings(replace(BAND, max_interval=MINUTE)), [(SPOT, "0.04")])
+    desk.wait(60)
+    desk.reject(desk.orders[0])
+    desk.wait(1)
+
+    assert [D("-0.040")] * 2 == [order.quantity for order in desk.orders]
+
+
+def test_price_move_counts_from_a_fill():
+    """A move that made a hedge due makes it due until one is filled, and then starts there."""
+    desk = build(settings(replace(BAND, move_trigger=0.01)), [(SPOT, "0.04")])
+    desk.wait(1, 101_000)
+    desk.reject(desk.orders[0])
+    desk.wait(1)
+    assert 2 == len(desk.orders)
+
+    desk.wait(1, 101_500)
+    desk.execute(desk.orders[1])
+    desk.trade_by_hand(SPOT, "0.04")
+    desk.wait(1, 102_500)  # 1.5 % from the first price, less than one from the fill
+    assert 2 == len(desk.orders)
+    desk.wait(1, 102_520)
+    assert 3 == len(desk.orders)
+
+
+@pytest.mark.parametrize(("coverage", "sent"), [(0.5, 1), (1.0, 2)])
+def test_patience_is_for_the_gap(coverage, sent):
+    """What is left open on purpose does not make a hedge urgent; only the gap to the aim does."""
+    band = replace(BAND, min_interval=10 * MINUTE)
+    desk = build(settings(band, coverage=coverage), [(SPOT, "10")])
+    desk.execute(desk.orders[0])
+    desk.trade_by_hand(SPOT, "3")  # half covered: 6.5 is aimed at, 8.05 there; else 0 and 3.05
+
+    assert sent == len(desk.orders)
+    if sent == 1:
+        assert Reason.MIN_INTERVAL == desk.decision.reason
+        assert (6.5, 8.05) == pytest.approx((desk.decision.aim, desk.decision.net_delta))
+
+
 def test_no_patience_beyond_the_limit():
     """What lies beyond the limit of net delta is hedged at once."""
     limits = replace(LIMITS, order=1.0)
@@ -197,6 +259,19 @@ def test_price_move_filter_forgets():
         desk.wait(1, price)
 
     assert [] == desk.orders
+
+
+def test_price_move_filter_sees_every_extreme():
+    """A spike and its return within the window are a move, seen from either end."""
+    band = replace(BAND, move_filter=0.005, move_window=10 * SECOND)
+    desk = build(settings(band), [(SPOT, "1")])
+    for price in (100_300, 100_000, 99_790, 99_790, 99_790):
+        desk.wait(1, price)
+        if desk.orders:
+            break
+
+    assert 99_790 == desk.price  # 51 bp below the high of two seconds before
+    assert [D("-0.950")] == [order.quantity for order in desk.orders]
 
 
 def test_price_move_filter_with_two_indexes():

@@ -5,8 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.decision import Reason
-from rebalancer.core.events import Delivered, FundingPaid
+from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import (
+    Delivered,
+    Fill,
+    FundingPaid,
+    PositionReport,
+    Quote,
+    Settled,
+    Tick,
+)
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import BandKind, Numeraire
 from tests.scenarios.desk import (
@@ -15,12 +23,17 @@ from tests.scenarios.desk import (
     COINS,
     DOLLARS,
     EXPIRY,
+    FUTURE,
     LIMITS,
     LINEAR,
+    LINEAR_FUTURE,
+    MINUTE,
     PARAMS,
     PERP,
+    SECOND,
     SETTLEMENT,
     SPOT,
+    START,
     build,
     settings,
 )
@@ -81,6 +94,114 @@ def test_excluded_position():
     assert ["-4.960"] == quantities(included)
 
 
+@pytest.mark.parametrize("scope", [{"exclude": (LINEAR,)}, {"include": ("deribit:*", SPOT)}])
+def test_hedge_out_of_scope(scope):
+    """A hedge whose fills would count for nothing is refused, and not repeated without end."""
+    desk = build(settings(**scope), [(SPOT, "2")])
+    desk.wait(5)
+    refused = [each for each in desk.decisions if each.action is Action.REFUSE]
+
+    assert ([], Reason.HEDGE_OUT_OF_SCOPE) == (desk.orders, desk.decision.reason)
+    assert [LINEAR] == [each.instrument for each in refused]
+
+
+BOOKINGS = {
+    "settled": Settled(START, START, "deribit", PERP, "s1", D(125_000)),
+    "closed": Fill(
+        START, START, "deribit", PERP, "t1", None, D(-50_000), D(125_000), D("0.001"), "BTC"
+    ),
+    "funding": FundingPaid(START, START, "deribit", PERP, "f1", D("0.5"), "BTC"),
+    "delivered": Delivered(START, START, "deribit", PERP, "d1", D(125_000)),
+}
+
+
+@pytest.mark.parametrize("booking", BOOKINGS)
+@pytest.mark.parametrize("numeraire", list(Numeraire))
+def test_cash_of_an_excluded_position(booking, numeraire):
+    """What a position out of scope earned does not come back as coins to be hedged."""
+    params = settings(exclude=(PERP,), numeraire=numeraire)
+    desk = build(params, [(COINS, "0.03"), (PERP, "50000")])
+    before = desk.decision
+    outcome = desk.take(BOOKINGS[booking])
+    desk.wait(2)
+
+    assert D("0.03") != desk.state.ledger.balance("deribit", "BTC")
+    assert "BTC" == outcome.decisions[0].underlying
+    assert ([], before.net_delta) == (desk.orders, desk.decision.net_delta)
+
+
+def test_cash_of_an_included_position():
+    """Coins that come and go for other reasons are in scope beside what is set aside."""
+    desk = build(settings(exclude=(PERP,)), [(COINS, "0.03"), (PERP, "50000"), (FUTURE, "10")])
+    desk.mark(FUTURE)
+    desk.take(BOOKINGS["settled"])
+    net = desk.decision.net_delta
+    desk.take(FundingPaid(START, START, "deribit", FUTURE, "f2", D("0.01"), "BTC"))
+
+    assert net + 0.01 == pytest.approx(desk.decision.net_delta)
+
+
+def outside(params, quantity="1", name=CALL):
+    """Return a desk, a second before the expiry of what it holds where no venue of ours sees it."""
+    desk = build(params, [(COINS, "0.01")], active=False)
+    report = PositionReport(START, None, "outside", name, D(quantity))
+    desk.state.adopt(report, D("0.05"), hedge=False)
+    desk.now = EXPIRY - SECOND
+    desk.reconcile()
+    desk.option(name, 0.6)
+    return desk
+
+
+def test_expired_outside():
+    """What expires where nobody delivers it to us is booked at the index, once, and told."""
+    desk = outside(settings())
+    desk.market(121_000)
+    desk.option(CALL, 0.6)
+    for order in desk.orders:
+        desk.execute(order)
+    assert "position.delivered" not in desk.alerts
+    sent = len(desk.orders)
+    desk.wait(5)
+
+    assert ["position.delivered"] == desk.alerts
+    assert {} == {key: held for key, held in desk.state.ledger.positions.items() if CALL in key}
+    assert 1 - D(110) / D(121) == pytest.approx(desk.state.ledger.balance("outside", "BTC"))
+    assert sent == len(desk.orders)  # the coins are what its delta had run into
+
+
+def test_expired_outside_without_an_index():
+    """Without an index nothing is booked; with the first one it is."""
+    desk = outside(settings())
+    desk.quiet = {"index"}
+    desk.wait(3)
+    assert [] == desk.alerts
+
+    desk.quiet = set()
+    desk.market(121_000)
+    desk.wait(1)
+    assert ["position.delivered"] == desk.alerts
+
+
+def test_excluded_and_expired_outside():
+    """What was out of scope stays so when it expires outside."""
+    desk = outside(settings(exclude=(CALL,)))
+    desk.market(121_000)
+    desk.wait(3)
+
+    assert (["position.delivered"], []) == (desk.alerts, desk.orders)
+
+
+def test_venue_delivers_its_own():
+    """What expires on a venue of ours is the venue's to deliver."""
+    desk = build(holdings=[(CALL, "1")], active=False)
+    desk.now = EXPIRY + SECOND
+    desk.market(121_000)
+    desk.take(Tick(desk.now))
+
+    assert [] == desk.alerts
+    assert D(1) == desk.state.ledger.position("deribit", CALL).quantity
+
+
 def test_half_coverage():
     """Half of what is there without hedging is left, however often it is asked."""
     desk = build(settings(coverage=0.5), [(SPOT, "10")])
@@ -134,6 +255,92 @@ def test_second_choice():
     desk.trade_by_hand(SPOT, "1")
 
     assert [(LINEAR, D("-0.950"))] == [(o.instrument, o.quantity) for o in desk.orders]
+
+
+def test_second_choice_without_a_quote():
+    """An instrument that was never quoted, or not on any side, is passed over."""
+    desk = build(settings(hedge_sell=(FUTURE, PERP, LINEAR)))
+    desk.now += SECOND
+    for name in (LINEAR, PERP):
+        desk.quote(name)
+    desk.take(Quote(desk.now, desk.now + 1, PERP, None, None, None, None))
+    desk.index()
+    desk.trade_by_hand(SPOT, "1")
+
+    assert [LINEAR] == [order.instrument for order in desk.orders]
+
+
+def test_first_choice_where_none_can_be_traded():
+    """Where none has a young quote the first one is named in the refusal."""
+    desk = build(settings(hedge_sell=(PERP, LINEAR)))
+    desk.quiet = {PERP, LINEAR}
+    desk.wait(4)
+    desk.trade_by_hand(SPOT, "1")
+
+    assert ([], PERP, Reason.QUOTE_STALE) == (
+        desk.orders,
+        desk.decision.instrument,
+        desk.decision.reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "hedged"),
+    [
+        ("-2", PERP),  # no room left to grow a short
+        ("-3", PERP),  # beyond it already
+        ("-1.5", LINEAR),
+        ("2", LINEAR),  # a long that a sale closes
+    ],
+)
+def test_second_choice_without_room(position, hedged):
+    """An instrument whose position may not grow is passed over for the next one."""
+    limits = replace(LIMITS, position=2.0)
+    params = settings(limits=limits, hedge_sell=(LINEAR, PERP))
+    desk = build(params, [(LINEAR, position), (SPOT, str(D(1) - D(position)))])
+    first = desk.orders[0]
+
+    assert hedged == first.instrument
+    assert first.quantity < 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "orders"),
+    [(PERP, LINEAR, ["-15000", "-1.450"]), (LINEAR, PERP, ["-1.499", "-14510"])],
+)
+def test_room_of_less_than_a_lot(first, second, orders):
+    """An instrument that is full but for a fraction of a lot is full."""
+    limits = replace(LIMITS, position=1.4999 if first == LINEAR else 1.5)
+    desk = build(settings(limits=limits, hedge_sell=(first, second)), [(SPOT, "3")])
+    desk.execute(desk.orders[0])
+    desk.wait(1, 100_003)
+
+    assert [first, second] == [order.instrument for order in desk.orders]
+    assert orders[0] == quantities(desk)[0]
+
+
+def test_turns_after_failures():
+    """After every third failure in a row the next instrument is tried; a fill begins anew."""
+    desk = build(settings(hedge_sell=(LINEAR, PERP)), [(SPOT, "2")])
+    for _ in range(9):
+        desk.reject(desk.orders[-1])
+        desk.wait(61)
+    told = [order.instrument for order in desk.orders]
+    assert [*[LINEAR] * 3, *[PERP] * 3, *[LINEAR] * 3, PERP] == told
+
+    desk.execute(desk.orders[-1])
+    desk.trade_by_hand(SPOT, "1")
+    assert LINEAR == desk.orders[-1].instrument
+
+
+def test_only_one_to_turn_to():
+    """An instrument that stands alone is tried again and again."""
+    desk = build(holdings=[(SPOT, "2")])
+    for _ in range(4):
+        desk.reject(desk.orders[-1])
+        desk.wait(61)
+
+    assert [LINEAR] * 5 == [order.instrument for order in desk.orders]
 
 
 INVERSE = {"hedge_buy": (PERP,), "hedge_sell": (PERP,)}
@@ -247,6 +454,39 @@ def test_settlement_window(before, quantity):
     desk.option(CALL, 0.6)
 
     assert [quantity] == quantities(desk)
+
+
+@pytest.mark.parametrize(
+    ("before", "quantity"),
+    [(31, "-1.950"), (30, "-1.950"), (15, "-0.950"), (3, "-0.150"), (0, None)],
+)
+def test_settlement_window_of_a_future(before, quantity):
+    """In its last half hour a dated future is hedged for its open share only."""
+    desk = build(holdings=[(LINEAR_FUTURE, "2")], active=False)
+    desk.now = EXPIRY - before * MINUTE
+    desk.mark(LINEAR_FUTURE)
+    desk.reconcile()
+    desk.market()
+
+    assert ([] if quantity is None else [quantity]) == quantities(desk)
+
+
+@pytest.mark.parametrize("seconds", [600, 60, -5])
+def test_hedge_with_a_future_that_ends(seconds):
+    """A future whose average is being taken hardly moves, and is not piled up against a gap."""
+    params = settings(hedge_buy=(LINEAR_FUTURE,), hedge_sell=(LINEAR_FUTURE,))
+    desk = build(params, [(SPOT, "2")], active=False)
+    desk.now = EXPIRY - seconds * SECOND
+    desk.reconcile()
+    for _ in range(8):
+        desk.mark(LINEAR_FUTURE)
+        desk.quote(LINEAR_FUTURE)
+        desk.market()
+        if desk.state.open_orders():
+            desk.execute(desk.orders[-1])
+        desk.now += SECOND
+
+    assert abs(desk.state.ledger.position("binanceusdm", LINEAR_FUTURE).quantity) <= 2
 
 
 def test_undescribed_instrument(desk):

@@ -58,7 +58,16 @@ def stale_quote():
 def gap():
     """A book that gaps while its mark stands still."""
     desk = build()
-    desk.quote(LINEAR, 80_000, 80_010)
+    desk.quote(LINEAR, 97_000, 97_010)
+    desk.trade_by_hand(SPOT, "1")
+    return desk
+
+
+def false_index():
+    """An index that jumps while book and mark stand still."""
+    desk = build()
+    desk.index(120_000)
+    desk.price = 100_000
     desk.trade_by_hand(SPOT, "1")
     return desk
 
@@ -89,6 +98,7 @@ STORIES = (
     stale_quote,
     gap,
     crossed,
+    false_index,
     unit_slip,
     large_position,
 )
@@ -96,6 +106,7 @@ GUARDS = {
     "trading_state": {"paused", "reducing", "killed"},
     "staleness": {"stale_index", "stale_quote"},
     "collar": {"gap", "crossed"},
+    "plausibility": {"false_index"},
     "order_size": {"unit_slip"},
     "position_size": {"large_position"},
 }

@@ -6,10 +6,12 @@ import pytest
 
 from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import FeedStatus, Index
+from rebalancer.core.params import Numeraire
 from tests.scenarios.desk import (
     CALL,
     FUTURE,
     LINEAR,
+    LINEAR_FUTURE,
     PERP,
     PUT,
     SECOND,
@@ -160,11 +162,151 @@ def test_false_print(desk):
     desk.execute(desk.orders[0])
     before = desk.decision
     for price in (1, 10_000_000):
-        desk.trade(LINEAR, price)
-        desk.trade(PERP, price)
+        for name in (LINEAR, PERP):
+            assert () == desk.trade(name, price).decisions
 
     assert (before.net_delta, before.price) == (desk.decision.net_delta, desk.decision.price)
     assert 1 == len(desk.orders)
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity"),
+    [(95_300, "-1.950"), (105_200, "-1.950"), (95_100, None), (105_400, None), (109_000, None)],
+)
+def test_false_index(price, quantity):
+    """An index that its own market contradicts makes no order, whatever delta it makes."""
+    desk = build(holdings=[(SPOT, "0.01")])
+    desk.price = price
+    desk.index()
+    desk.price = 100_000
+    desk.mark(LINEAR)
+    desk.quote(LINEAR)
+    desk.trade_by_hand(SPOT, "1.99")
+
+    assert ([] if quantity is None else [D(quantity)]) == [each.quantity for each in desk.orders]
+    if quantity is None:
+        assert (Reason.INDEX_IMPLAUSIBLE, "plausibility", LINEAR) == binding(desk)
+        desk.index()
+        assert [D("-1.950")] == [each.quantity for each in desk.orders]
+
+
+def test_false_index_of_an_inverse_book():
+    """A false index changes the delta of an inverse position, and nothing leaves for it."""
+    params = settings(numeraire=Numeraire.COIN, hedge_buy=(PERP,), hedge_sell=(PERP,))
+    desk = build(params, [(PERP, "400")])
+    assert ([], Reason.INSIDE_BAND) == (desk.orders, desk.decision.reason)
+    for price, reason in (
+        (10_000, Reason.INDEX_JUMPED),
+        (1_000, Reason.INDEX_JUMPED),
+        (1_000, Reason.INDEX_IMPLAUSIBLE),  # believed, but for the book
+        (100_000, Reason.INSIDE_BAND),
+    ):
+        desk.now += SECOND // 2
+        desk.index(price)
+        assert ([], reason) == (desk.orders, desk.decision.reason)
+
+
+@pytest.mark.parametrize(("second", "sent"), [(121_000, 1), (100_000, 0), (150_000, 0)])
+def test_jump(second, sent):
+    """A jump that the book goes along with is hedged when a second word confirms it."""
+    desk = build(holdings=[(CALL, "1"), (LINEAR, "-0.27")])
+    desk.option(CALL, 0.6)
+    assert ([], Reason.INSIDE_BAND) == (desk.orders, desk.decision.reason)
+    desk.now += SECOND
+    desk.market(120_000)
+    assert ([], Reason.INDEX_JUMPED) == (desk.orders, desk.decision.reason)
+
+    desk.now += SECOND
+    desk.market(second)
+    assert sent == len(desk.orders)
+
+
+@pytest.mark.parametrize(
+    ("vol", "factor", "taken"),
+    [
+        (0.7, 1.0, True),
+        (10.0, 1.0, True),
+        (70.0, 1.0, False),  # per cent
+        (0.7, 0.5, True),
+        (0.7, 2.0, True),
+        (0.7, 0.49, False),  # no forward lies there
+        (0.7, 2.01, False),
+        (0.7, 1e-5, False),
+    ],
+)
+def test_false_option_word(vol, factor, taken):
+    """A vol in per cent, or a forward far from the index, is not taken down but counted."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6)
+    desk.now += SECOND
+    desk.option(CALL, vol, factor * 100_000)
+    options = desk.state.book("BTC").options
+
+    assert ([vol], [factor]) == (list(options.vol), list(options.carry)) or not taken
+    assert ([0.6], [1.0]) == (list(options.vol), list(options.carry)) or taken
+    assert (0 if taken else 1) == desk.state.markets.refused
+    told = desk.state.markets.advanced["OptionMark", CALL]
+    assert (0 if taken else SECOND) == desk.now - told
+
+
+def test_false_option_word_before_the_index():
+    """A forward that no index is near is not taken down, whichever was told first."""
+    desk = build(holdings=[(CALL, "1")], active=False)
+    desk.option(CALL, 0.6, 1e9)
+    desk.reconcile()
+    desk.market()
+
+    assert (CALL,) == desk.state.book("BTC").missing
+
+
+def test_false_index_leaves_nothing_behind():
+    """What options are valued by does not rest on an index that nobody believes any more."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6, 101_000)
+    desk.execute(desk.orders[0])
+    desk.now += SECOND
+    desk.index(150_000)
+    desk.option(CALL, 0.6, 101_000)
+    desk.market(100_000)
+
+    assert 1 == len(desk.orders)
+
+
+def test_false_mark_of_a_held_future():
+    """A mark that is ten times the index makes no delta, and no order."""
+    desk = build(holdings=[(LINEAR_FUTURE, "0.04")])
+    desk.mark(LINEAR_FUTURE, 1_000_000)
+
+    assert [] == desk.orders
+
+
+def test_late_feed():
+    """A feed that is seconds behind is as old as what it tells, however often it tells."""
+    desk = build()
+    desk.quiet = {"index"}
+    for _ in range(8):
+        desk.wait(1)
+        desk.take(Index(desk.now, desk.now - 5 * SECOND, "deribit", "BTC", D(100_000)))
+    desk.trade_by_hand(LINEAR, "1")
+    assert 1 == len(desk.orders)  # five seconds may be the clocks
+
+    desk.execute(desk.orders[0])
+    for _ in range(8):
+        desk.wait(1)
+        desk.take(Index(desk.now, desk.now - 6 * SECOND + 1, "deribit", "BTC", D(100_000)))
+    desk.trade_by_hand(LINEAR, "1")
+    assert (1, Reason.INDEX_STALE) == (len(desk.orders), desk.decision.reason)
+
+
+def test_word_from_the_future(desk):
+    """What a venue dates later than now is not taken down: nothing could ever follow it."""
+    desk.execute(desk.orders[0])
+    desk.take(Index(desk.now, desk.now + 6 * SECOND, "deribit", "BTC", D(101_000)))
+    assert (100_000, 1) == (desk.decision.price, desk.state.markets.refused)
+
+    desk.now += SECOND
+    desk.index(101_000)
+    assert 101_000 == desk.decision.price
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(100_020, 100_010), (100_010, 100_010)])

@@ -26,7 +26,7 @@ def test_kill(desk):
     assert [order] == desk.orders
     assert Reason.KILLED == desk.decision.reason
 
-    for verb in (Verb.RESUME, Verb.REDUCE, Verb.PAUSE, Verb.RESUME):
+    for verb in (Verb.REDUCE, Verb.RESUME):
         desk.operate(verb)
         desk.wait(1)
     assert [order] == desk.orders
@@ -108,7 +108,7 @@ def test_start():
         desk.decisions[-1].action,
         desk.decisions[-1].reason,
     )
-    for verb in (Verb.RESUME, Verb.PAUSE, Verb.RESUME, Verb.REDUCE, Verb.ARM):
+    for verb in (Verb.RESUME, Verb.REDUCE, Verb.PAUSE, Verb.ARM, Verb.RESUME):
         desk.operate(verb)
         desk.wait(1)
     assert [] == desk.orders
@@ -168,3 +168,104 @@ def test_arm_lifts_what_is_halted(desk):
     desk.operate(Verb.ARM)
     assert 2 == len(desk.orders)
     assert {} == desk.state.halted
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("first", ["pause", "halt"])
+def test_arm_lifts_no_pause(desk, everything, first):
+    """A pause, before a halt or during it, holds until somebody resumes."""
+    desk.execute(desk.orders[0])
+    if first == "pause":
+        desk.operate(Verb.PAUSE, everything=everything)
+    desk.operate(Verb.KILL)
+    if first == "halt":
+        desk.operate(Verb.PAUSE, everything=everything)
+    assert TradingState.HALTED is desk.state.mode
+    desk.operate(Verb.ARM)
+    desk.trade_by_hand(SPOT, "1")
+    assert (TradingState.PAUSED, everything, False) == (
+        desk.state.mode,
+        desk.state.sealed,
+        desk.state.killed,
+    )
+    assert (1, Reason.NOT_ACTIVE) == (len(desk.orders), desk.decision.reason)
+
+    desk.operate(Verb.RESUME)
+    assert (2, TradingState.ACTIVE, False) == (
+        len(desk.orders),
+        desk.state.mode,
+        desk.state.sealed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "mode"),
+    [(Verb.RESUME, TradingState.ACTIVE), (Verb.REDUCE, TradingState.REDUCING)],
+)
+def test_last_word_while_halted(calm, verb, mode):
+    """Of what is asked while halted the last word holds once it is armed."""
+    for each in (Verb.KILL, Verb.PAUSE, verb, Verb.ARM):
+        calm.operate(each)
+
+    assert mode is calm.state.mode
+
+
+def test_arm_ends_unknown_orders(desk):
+    """Who arms has looked the lost order up; nothing leaves until the books agree."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(61)
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+    desk.operate(Verb.ARM)
+    told = desk.state.orders[order.client_order_id]
+    assert ("absent", "operator: test", False) == (told.state, told.evidence, told.open)
+    assert TradingState.RECONCILING is desk.state.mode
+    desk.wait(5)
+    assert [order] == desk.orders
+
+    desk.reconcile()
+    assert (2, TradingState.ACTIVE) == (len(desk.orders), desk.state.mode)
+
+
+def test_armed_though_it_was_filled(desk):
+    """An order that was declared absent and was not shows as a difference, and halts."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.operate(Verb.ARM)
+    desk.reconcile("binanceusdm:BTC/USDT:USDT: venue -1.95, ledger 0")
+    assert TradingState.HALTED is desk.state.mode
+
+    desk.operate(Verb.ARM)
+    desk.fill(order)
+    assert ["reconcile.differed", "order.resurrected"] == desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+
+def test_arm_spares_what_is_known(desk):
+    """An order that the venue holds is not ended by arming, and needs no new comparison."""
+    [order] = desk.orders
+    desk.accept(order)
+    desk.operate(Verb.ARM)
+
+    assert ("acked", TradingState.ACTIVE) == (
+        desk.state.orders[order.client_order_id].state,
+        desk.state.mode,
+    )
+
+
+@pytest.mark.parametrize("story", ["accepted", "part", "ended"])
+def test_arm_after_an_order_that_never_ended(desk, story):
+    """What halted its underlying because it never ended does not halt it again at once."""
+    [order] = desk.orders
+    desk.accept(order)
+    if story == "part":
+        desk.fill(order, "-1")
+    if story == "ended":
+        desk.end(order, "expired", "-1")
+    desk.wait(61)
+    desk.operate(Verb.ARM)
+    desk.reconcile()
+    desk.wait(2)
+
+    assert TradingState.ACTIVE is desk.state.mode_of("BTC")

@@ -6,7 +6,7 @@ import pytest
 
 from rebalancer.core import ids
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending
+from rebalancer.core.events import Ending, OrderRejected, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
 
@@ -119,6 +119,8 @@ def test_absent(desk):
     desk.wait(1)
     assert [first] == desk.orders  # time alone proves nothing
     desk.miss(first)
+    assert ([first], Reason.AFTER_REJECTION) == (desk.orders, desk.decision.reason)
+    desk.wait(1)
     [_, second] = desk.orders
 
     assert "absent" == desk.state.orders[first.client_order_id].state
@@ -256,7 +258,7 @@ def test_ids_are_never_used_twice(desk):
 
 
 def test_rejections_in_a_row(desk):
-    """Each rejection in a row doubles the wait, up to a minute; an accepted order ends the row."""
+    """Each rejection in a row doubles the wait, up to a minute; a fill ends the row."""
     waits = []
     for _ in range(9):
         sent = len(desk.orders)
@@ -274,3 +276,94 @@ def test_rejections_in_a_row(desk):
     desk.reject(desk.orders[-1])
     desk.wait(1)
     assert sent + 1 == len(desk.orders)
+
+
+@pytest.mark.parametrize("news", ["rejected", "expired", "canceled", "absent"])
+def test_nothing_came_of_it(desk, news):
+    """An order that came to nothing, however it ended, doubles the wait."""
+    waits = []
+    for _ in range(4):
+        sent = len(desk.orders)
+        order = desk.orders[-1]
+        if news == "rejected":
+            desk.reject(order)
+        elif news == "absent":
+            desk.lose(order)
+            for _ in range(3):
+                desk.now += 5 * SECOND
+                desk.market()
+                desk.miss(order)
+        else:
+            desk.accept(order)
+            desk.end(order, Ending(news), "0")
+        began = desk.now
+        assert Reason.AFTER_REJECTION == desk.decision.reason
+        while sent == len(desk.orders):
+            desk.wait(1)
+        waits.append((desk.now - began) // SECOND)
+
+    assert [1, 2, 4, 8] == waits
+    assert 4 == desk.state.memory["BTC"].failures
+
+
+def test_part_of_it_is_no_failure(desk):
+    """An order that was cut short after some fill is followed at once."""
+    desk.reject(desk.orders[0])
+    desk.wait(1)
+    second = desk.orders[1]
+    desk.accept(second)
+    desk.fill(second, "-0.5")
+    assert 0 == desk.state.memory["BTC"].failures
+    desk.end(second, Ending.EXPIRED, "-0.5")
+
+    assert D("-1.450") == desk.orders[2].quantity
+
+
+def test_end_before_its_fills_is_no_failure(desk):
+    """What the venue says was filled counts before the fills have come."""
+    desk.end(desk.orders[0], Ending.EXPIRED, "-0.5")
+    assert 0 == desk.state.memory["BTC"].failures
+    desk.fill(desk.orders[0], "-0.5")
+
+    assert D("-1.450") == desk.orders[1].quantity
+
+
+def test_accepted_ends_no_row(desk):
+    """A venue that takes orders and fills none is not asked every second."""
+    for _ in range(3):
+        desk.accept(desk.orders[-1])
+        desk.end(desk.orders[-1], Ending.EXPIRED, "0")
+        desk.wait(61)
+    desk.accept(desk.orders[-1])
+
+    assert 3 == desk.state.memory["BTC"].failures
+
+
+def test_not_sent(desk):
+    """An order that our own last check held back says nothing of the venue."""
+    [first] = desk.orders
+    told = OrderRejected(desk.now, None, first.client_order_id, "decision is old", sent=False)
+    desk.take(told)
+
+    assert 2 == len(desk.orders)
+    assert (0, "rejected") == (
+        desk.state.memory["BTC"].failures,
+        desk.state.orders[first.client_order_id].state,
+    )
+
+
+def test_arm_ends_the_row(desk):
+    """Arming lets the next order go at once, and the row begin anew."""
+    for _ in range(6):
+        desk.reject(desk.orders[-1])
+        desk.wait(61)
+    desk.reject(desk.orders[-1])
+    sent = len(desk.orders)
+    desk.wait(2)
+    assert (sent, Reason.AFTER_REJECTION) == (len(desk.orders), desk.decision.reason)
+
+    desk.operate(Verb.ARM)
+    assert sent + 1 == len(desk.orders)
+    desk.reject(desk.orders[-1])
+    desk.wait(1)
+    assert sent + 2 == len(desk.orders)

@@ -121,3 +121,20 @@ def test_report_is_for_the_reconciler(desk):
     desk.take(PositionReport(desk.now, desk.now, "binanceusdm", LINEAR, 7))
 
     assert version == desk.state.ledger.version
+
+
+def test_a_lasting_gap_is_told_again():
+    """A gap that nobody closes is told after one minute, five and twenty-one, and its end once."""
+    desk = build()
+    desk.operate(Verb.PAUSE)
+    desk.trade_by_hand(LINEAR, "1")
+    told = []
+    for second in range(1, 22 * 60):
+        before = desk.alerts.count("delta.unhedged")
+        desk.wait(1)
+        if before < desk.alerts.count("delta.unhedged"):
+            told.append(second)
+    assert [60, 300, 1_260] == told
+
+    desk.trade_by_hand(LINEAR, "-1")
+    assert "delta.restored" == desk.alerts[-1]

@@ -85,6 +85,7 @@ NAME = "must be lower case letters, digits and -, such as btc-desk"
 LOOPBACK = "must be a loopback address, such as http://127.0.0.1:8700"
 DECLARED = GOOD[GOOD.index("[[instruments]]") : GOOD.index("[replay]")]
 VENUE = '[venues.deribit]\naccount = "1"'
+IN_SCOPE = "must be in scope: an include or exclude pattern leaves it out, and its fills with it"
 CASES = [
     # keys
     (VENUE, '[venues.deribit]\nacount = "1"', "venues.deribit.acount: unknown key; did you mean account?"),
@@ -170,6 +171,12 @@ CASES = [
     ('["binanceusdm:BTCUSDT"]', '["binanceusdm:ETHUSDT"]', "underlyings.BTC.hedge: must be about BTC, was binanceusdm:ETHUSDT, about ETH"),
     ('["binanceusdm:BTCUSDT"]', '["deribit:BTC-27FEB26-98000-C"]', "underlyings.BTC.hedge: must be a spot pair, a perpetual or a future, was deribit:BTC-27FEB26-98000-C, an option"),
     ('["binanceusdm:BTCUSDT"]', '["binance:BTCUSDT"]', "underlyings.BTC.hedge: must be on a venue of the configuration; [venues.binance] is missing, was binance:BTCUSDT"),
+    ("[limits]", 'exclude = ["binanceusdm:*"]\n[limits]', f"underlyings.BTC.hedge: {IN_SCOPE}, was binanceusdm:BTCUSDT"),
+    ("[limits]", 'include = ["deribit:*"]\n[limits]', f"underlyings.BTC.hedge: {IN_SCOPE}, was binanceusdm:BTCUSDT"),
+    ('hedge = ["binanceusdm:BTCUSDT"]', 'hedge = { buy = ["deribit:BTC-PERPETUAL"], sell = ["binanceusdm:BTCUSDT"] }\nexclude = ["deribit:*"]', f"underlyings.BTC.hedge: {IN_SCOPE}, was deribit:BTC-PERPETUAL"),
+    ("[guards.funding]", "[guards.collar]\nindex_width = 0\n[guards.funding]", "guards.collar.index_width: must be above 0 and at most 0.5, was 0"),
+    ("[guards.funding]", "[guards.collar]\nindex_width = 0.6\n[guards.funding]", "guards.collar.index_width: must be above 0 and at most 0.5, was 0.6"),
+    ("[guards.funding]", "[guards.collar]\njump = 0\n[guards.funding]", "guards.collar.jump: must be above 0 and at most 0.5, was 0"),
     ("[underlyings.BTC]", "[underlyings.btc]", "underlyings.btc: must be named by its coin in capitals, such as BTC, was 'btc'"),
     ("[underlyings.BTC]", '[venues."Der ibit"]\nfees = { maker = 0, taker = 0 }\n[underlyings.BTC]', "venues.\"Der ibit\": must be named by its ccxt id, such as deribit, was 'Der ibit'"),
     ("quantity = -10", "quantity = -10.05", "holdings.0.quantity: must be a multiple of the lot of deribit:BTC-27FEB26-98000-C (0.1), was -10.05"),
@@ -310,6 +317,23 @@ def test_shared_cash_under_coin(report):
         "underlyings.ETH.hedge: must settle in cash that a holding gives to one underlying, was binanceusdm:USDT, shared with BTC"
     ] == lines(report(text))
     assert [] == lines(report(text + named))
+
+
+def test_cash_of_a_holding_is_shared(report):
+    """Cash that one coin book hedges in and another one's holding settles in needs an owner."""
+    start, end = GOOD.index("[underlyings.BTC]"), GOOD.index("[limits]")
+    coin = GOOD.replace('numeraire = "usd"', 'numeraire = "coin"')
+    eth = coin[start : end + 1].replace("BTC", "ETH").rstrip("[")
+    eth = eth.replace("binanceusdm:ETHUSDT", "deribit:ETH-PERPETUAL").replace(
+        "order = 1, position = 5", "order = 10, position = 50"
+    )
+    held = '[[holdings]]\ninstrument = "binanceusdm:ETHUSDT"\nquantity = 1\n'
+    named = '[[holdings]]\ninstrument = "binanceusdm:USDT"\nquantity = 0\nunderlying = "BTC"\n'
+
+    assert [] == lines(report(coin + eth))
+    [line] = lines(report(coin + eth + held))
+    assert "was binanceusdm:USDT, shared with BTC" in line
+    assert [] == lines(report(coin + eth + held + named))
 
 
 @pytest.mark.parametrize(

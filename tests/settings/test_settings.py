@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, BandParams, Numeraire
+from rebalancer.core.params import BandKind, BandParams, CollarParams, Numeraire
 from rebalancer.settings import check, fingerprint, load, not_enforced, resolve, to_params
 from rebalancer.settings.cross import continuous_funding
 from rebalancer.settings.models import Role
@@ -115,7 +115,15 @@ def test_defaults(settings):
         age // SECOND
         for age in (staleness.quote, staleness.index, staleness.mark, staleness.option)
     )
-    assert (0.003, 3.0) == (found.guards.collar.width, found.guards.collar.protect_factor)
+    collar = found.guards.collar
+    assert (0.003, 3.0, 0.05, 0.1) == (
+        collar.width,
+        collar.protect_factor,
+        collar.index_width,
+        collar.jump,
+    )
+    assert CollarParams(0.003, 3.0, 0.05, 0.1) == to_params(found, epoch=1).collar
+    assert 5 * SECOND == found.underlyings["BTC"].band.min_interval
     assert (5 * SECOND, SECOND // 2) == (orders.timeout, orders.max_decision_age)
     assert (10 * SECOND, 3, 60 * SECOND) == (
         orders.absent_after,
@@ -181,6 +189,23 @@ def test_cash_belongs_to_its_coin_book(settings):
     assert {"bybit:USDC": "BTC", "binanceusdm:USDT": "BTC"} == to_params(
         settings(text), epoch=1
     ).cash_underlying
+
+
+@pytest.mark.parametrize(
+    ("numeraire", "held", "expected"),
+    [
+        ("coin", "binanceusdm:BTCUSDT", {"binanceusdm:USDT": "BTC"}),
+        ("coin", "binanceusdm:ETHUSDT", {}),  # of another coin
+        ("coin", "deribit:BTC-PERPETUAL", {}),  # settles in coins
+        ("usd", "binanceusdm:BTCUSDT", {}),  # in dollars a dollar has no delta
+    ],
+)
+def test_cash_of_a_holding(settings, numeraire, held, expected):
+    """The cash that a coin book's holding settles in is the book's own, too."""
+    text = DESIGN.replace('numeraire = "usd"', f'numeraire = "{numeraire}"')
+    text += f'[venues.binanceusdm]\n{FEES}[[holdings]]\ninstrument = "{held}"\nquantity = 10\n'
+
+    assert expected == to_params(settings(text), epoch=1).cash_underlying
 
 
 @pytest.mark.parametrize("text", ["quantity = 0.1", 'quantity = "0.1"', "quantity = 0.10"])

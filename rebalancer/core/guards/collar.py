@@ -40,4 +40,4 @@ def judge(
     away = float(touch) / reference - 1.0
     if abs(away) > width:
         return Verdict(NAME, none, Reason.PRICE_OUTSIDE_COLLAR, away, width, intent.instrument)
-    return Verdict(NAME, whole)
+    return Verdict(NAME, whole, None, away, width, intent.instrument)

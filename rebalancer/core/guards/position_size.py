@@ -13,7 +13,7 @@ def judge(intent: HedgeIntent, limit: float) -> Verdict:
     after = abs(intent.position + intent.quantity)
     coins = float(after) * abs(intent.delta_per_contract)
     if coins <= limit or intent.closing == whole:
-        return Verdict(NAME, whole)
+        return Verdict(NAME, whole, None, coins, limit)
     most = Decimal(repr(limit / abs(intent.delta_per_contract)))
     stays = abs(intent.position) if not intent.closing else Decimal(0)
     allowed = intent.closing + max(most - stays, Decimal(0))

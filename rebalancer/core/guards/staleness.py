@@ -31,6 +31,7 @@ def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
     """
     whole = abs(intent.quantity)
     protects = intent.purpose is Purpose.PROTECT and intent.closing == whole
+    oldest: InputAge | None = None  # measured against its limit
     for told in inputs:
         if protects and told.for_delta:
             continue
@@ -39,4 +40,13 @@ def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
         if told.age > told.limit:
             age, limit = told.age / _SECOND, told.limit / _SECOND
             return Verdict(NAME, Decimal(0), told.stale, age, limit, told.subject)
-    return Verdict(NAME, whole)
+        if oldest is None or _used(told) > _used(oldest):
+            oldest = told
+    if oldest is None or oldest.age is None:
+        return Verdict(NAME, whole)
+    age, limit = oldest.age / _SECOND, oldest.limit / _SECOND
+    return Verdict(NAME, whole, None, age, limit, oldest.subject)
+
+
+def _used(told: InputAge) -> float:
+    return (told.age or 0) / told.limit

@@ -56,7 +56,7 @@ def judge(intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: boo
     if killed:
         return Verdict(NAME, Decimal(0), Reason.KILLED, subject=state)
     if state is TradingState.ACTIVE:
-        return Verdict(NAME, whole)
+        return Verdict(NAME, whole, subject=state)
     if intent.purpose is Purpose.PROTECT and not sealed:
         return _capped(intent.closing, whole, state)
     if state is TradingState.REDUCING:

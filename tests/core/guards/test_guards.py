@@ -8,7 +8,14 @@ import pytest
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.events import Quote
-from rebalancer.core.guards import collar, order_size, position_size, staleness, trading_state
+from rebalancer.core.guards import (
+    collar,
+    order_size,
+    plausibility,
+    position_size,
+    staleness,
+    trading_state,
+)
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.guards.trading_state import TradingState, stricter
 
@@ -99,7 +106,8 @@ def age(seconds, limit=3, *, for_delta=True, subject="v:X"):
     ("order", "inputs", "reason", "measured"),
     [
         (HEDGE, [], None, None),
-        (HEDGE, [age(0), age(3)], None, None),
+        (HEDGE, [age(0), age(3)], None, 3.0),  # the nearest to its limit is told
+        (HEDGE, [age(9, limit=30), age(2)], None, 2.0),
         (HEDGE, [age(0), age(3.5)], Reason.MARK_STALE, 3.5),
         (HEDGE, [age(None), age(9)], Reason.MARK_MISSING, None),  # the first is named
         (PROTECT, [age(None), age(9)], None, None),  # needs no greeks
@@ -113,7 +121,7 @@ def test_staleness(order, inputs, reason, measured):
 
     assert (reason, measured) == (told.reason, told.measured)
     assert D(0 if reason else 5) == told.allows
-    assert ("v:X" if reason else "") == told.subject
+    assert ("v:X" if reason or measured is not None else "") == told.subject
 
 
 def quote(bid, ask):
@@ -196,3 +204,52 @@ def test_position_size(order, limit, allows):
 
     assert float(allows) == pytest.approx(float(told.allows))
     assert (told.allows < abs(order.quantity)) == (told.reason is Reason.POSITION_TOO_LARGE)
+
+
+def trusted(index, settled=None, *, jumped=False):
+    """Return an index that may lie 5 % from the book and 10 % from its last word."""
+    return plausibility.Told(index, settled, jumped, width=0.05, jump=0.1)
+
+
+@pytest.mark.parametrize(
+    ("order", "book", "index", "measured"),
+    [
+        (SELL, quote(99, 101), 100.0, None),
+        (SELL, quote(103, "106.9"), 100.0, None),
+        (SELL, quote("94.1", 96), 100.0, None),
+        (SELL, quote(105, 107), 100.0, 0.06),
+        (BUY, quote(93, 95), 100.0, -0.06),
+        (BUY, quote(93, None), 100.0, -0.07),  # the side that there is
+        (BUY, quote(None, 107), 100.0, 0.07),
+        (BUY, quote(80, 120), 100.0, None),  # the middle counts, the width is the collar's
+        (BUY, quote(None, None), 1.0, None),  # no book: the collar's to refuse
+        (BUY, None, 1.0, None),
+        (PROTECT, quote(50, 60), 100.0, None),  # rests on no index
+    ],
+)
+def test_plausibility(order, book, index, measured):
+    """Where index and book contradict one another nobody knows which is true: no hedge."""
+    told = plausibility.judge(order, book, trusted(index))
+    reason = None if measured is None else Reason.INDEX_IMPLAUSIBLE
+
+    assert (reason, D(5 if measured is None else 0)) == (told.reason, told.allows)
+    assert measured is None or measured == pytest.approx(told.measured)
+
+
+@pytest.mark.parametrize(
+    ("order", "jumped", "settled", "reason"),
+    [
+        (SELL, True, 80.0, Reason.INDEX_JUMPED),
+        (SELL, True, 130.0, Reason.INDEX_JUMPED),
+        (SELL, False, 80.0, None),  # confirmed since
+        (SELL, True, None, None),  # the first word of all
+        (PROTECT, True, 80.0, None),
+    ],
+)
+def test_jump(order, jumped, settled, reason):
+    """A jump that no second word confirmed makes no hedge, even where the book went with it."""
+    told = plausibility.judge(order, quote(99, 101), trusted(100.0, settled, jumped=jumped))
+
+    assert (reason, D(0 if reason else 5)) == (told.reason, told.allows)
+    if reason:
+        assert 100 / settled - 1 == pytest.approx(told.measured)

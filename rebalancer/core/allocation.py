@@ -1,0 +1,44 @@
+"""Allocation: which hedge instrument an order goes to."""
+
+from rebalancer.core import quotes
+from rebalancer.core.events import Quote
+from rebalancer.core.exposure import AVERAGING, delta_per_contract
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.params import UnderlyingParams
+from rebalancer.core.state import State
+
+TURN = 3  # failures in a row until another hedge instrument is tried
+
+
+def choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | None:
+    """Return the best hedge instrument of that side that can be traded, else the first.
+
+    One that has no young quote, or no room left under the position limit, is
+    passed over. After every third failure in a row it is the next one's turn.
+    A dated future whose settlement average has begun hedges less with each
+    second, so it is none. None where nothing is left for that side.
+    """
+    named = own.hedge_buy if buys else own.hedge_sell
+    listed = [name for name in named if not _ending(state, name)]
+    usable = [name for name in listed if _usable(state, own, name, buys=buys)] or [*listed[:1]]
+    turn = state.memory[own.name].failures // TURN
+    return state.instruments[usable[turn % len(usable)]] if usable else None
+
+
+def _ending(state: State, name: str) -> bool:
+    expiry = state.instruments[name].expiry
+    return expiry is not None and expiry - state.now < AVERAGING
+
+
+def _usable(state: State, own: UnderlyingParams, name: str, *, buys: bool) -> bool:
+    instrument, quote = state.instruments[name], state.markets.quotes.get(name)
+    age = quotes.age(state.markets, Quote, name, state.now)
+    if age is None or age > state.params.staleness.quote or quote is None:
+        return False
+    held = state.ledger.position(instrument.venue, name).quantity
+    price = quote.ask or quote.bid
+    if price is None or (held > 0) != buys or not held:
+        return price is not None
+    least = abs(float(held)) + float(instrument.minimum)
+    coins = least * delta_per_contract(instrument, float(price), float(price))
+    return coins <= own.limits.position

@@ -1,0 +1,78 @@
+"""Memory: what is remembered of one underlying from decision to decision."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from rebalancer.core.decision import Reason
+
+FIRST_WAIT = 1_000_000_000  # ns after an order that came to nothing …
+LONGEST_WAIT = 60_000_000_000  # … doubled by each further one in a row, up to this
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one underlying from decision to decision."""
+
+    started_at: int  # ns
+    hedged_at: int | None = None  # ns of the last order
+    hedge_price: float | None = None  # index then, at first at the start; USD per coin
+    outside_since: int | None = None  # ns; None: inside the band
+    blind_since: int | None = None  # ns; None: every input of the delta is known and young
+    alerted_at: int | None = None  # ns: when this episode outside or blind last woke a person
+    alerts: int = 0  # told in this episode
+    failures: int = 0  # orders in a row that were rejected or filled nothing
+    barred_until: int = 0  # ns: no new order before, after a failure
+    refused: tuple[Reason, str] | None = None  # last refusal that was told
+    refused_at: int = 0  # ns
+    settled: float | None = None  # last index that was believed, USD per coin
+    suspect: float | None = None  # one that lies a jump away and that no second word confirmed
+    highs: deque[tuple[int, float]] = field(default_factory=deque)  # of the filter, falling
+    lows: deque[tuple[int, float]] = field(default_factory=deque)  # rising
+
+
+def hedged(memory: Memory, ts: int, price: float | None) -> None:
+    """Note that a hedge took effect: intervals and price moves are counted from here.
+
+    Args:
+        memory: Is written.
+        ts: ns.
+        price: Index, USD per coin; None: nobody told one.
+    """
+    memory.hedged_at, memory.failures, memory.barred_until = ts, 0, 0
+    if price is not None:
+        memory.hedge_price = price
+
+
+def failed(memory: Memory, ts: int) -> None:
+    """Note an order that came to nothing; the wait doubles with each in a row."""
+    memory.barred_until = ts + min(FIRST_WAIT << min(memory.failures, 10), LONGEST_WAIT)
+    memory.failures += 1
+
+
+def weigh(memory: Memory, price: float, jump: float) -> None:
+    """Note whether an index can be believed: a jump needs a second word that confirms it.
+
+    Args:
+        memory: Is written.
+        price: USD per coin.
+        jump: Most that it may move from one word to the next, fraction.
+    """
+    near = (memory.settled, memory.suspect)
+    if memory.settled is None or any(p is not None and abs(price / p - 1) <= jump for p in near):
+        memory.settled, memory.suspect = price, None
+    else:
+        memory.suspect = price
+
+
+def saw(memory: Memory, ts: int, price: float, window: int | None) -> None:
+    """Note an index price; with a window (ns) also what was highest and lowest in it."""
+    if memory.hedge_price is None:
+        memory.hedge_price = price
+    if window is None:
+        return
+    for kept, beaten in ((memory.highs, price.__ge__), (memory.lows, price.__le__)):
+        while kept and beaten(kept[-1][1]):
+            kept.pop()
+        kept.append((ts, price))
+        while kept[0][0] < ts - window:
+            kept.popleft()
