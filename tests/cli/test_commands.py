@@ -60,6 +60,23 @@ def test_help_has_an_example_for_every_command():
     [
         ("demo", "--for", "soon"),
         ("demo", "--speed", "-1"),
+        ("demo", "--speed", "inf"),
+        ("demo", "--seed", "-1"),
+        ("demo", "--for", "5s", "--json", "/no-such-folder/x.json"),
+        ("replay", "config", "--config", "config/replay-spot.toml", "--steps", "x", "--json", "x"),
+        (
+            "greeks",
+            "--forward",
+            "1",
+            "--strike",
+            "1",
+            "--days",
+            "-1",
+            "--type",
+            "put",
+            "--vol",
+            "1",
+        ),
         ("nothing",),
         ("replay", "no-such-folder", "--config", "config/replay-spot.toml"),
         ("greeks", "--forward", "1", "--strike", "1", "--days", "1", "--type", "call"),
@@ -130,6 +147,34 @@ def test_live_is_refused(tmp_path):
     """A book that is not on paper does not start: no venue is reached in this release."""
     path = ROOT / "config" / "live.example.toml"
     assert "book.mode" in ask("run", str(path), "--state", str(tmp_path / "s"), code=78).stderr
+
+
+def test_no_live_market(tmp_path):
+    """A service has no live feeds in this release, so a book has to name the seeded world."""
+    told = ask("run", "config/replay-spot.toml", "--state", str(tmp_path / "s"), code=78).stderr
+    assert "market: must be given" in told
+
+
+def test_one_folder_one_book(tmp_path):
+    """The folder of one book refuses another: its journal would explain the wrong decisions."""
+    state = str(tmp_path / "state")
+    ask("demo", "--for", "2s", "--speed", "0", "--state", state)
+    told = ask("run", "config/paper.toml", "--for", "1s", "--state", state, code=78).stderr
+    assert "demo-desk" in told
+
+
+def test_full_disk():
+    """Output that cannot be written is said in one line."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [*COMMAND, "check", "config/demo.toml"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (75, 1) == (ran.returncode, len(ran.stderr.splitlines()))
 
 
 @pytest.mark.parametrize("verb", ["status", "positions", "orders", "pause"])
