@@ -6,6 +6,7 @@ delta hedge in this file.
 """
 
 import csv
+import datetime as dt
 import json
 import os
 import subprocess
@@ -271,6 +272,53 @@ def test_spot(recordings, tmp_path, capsys, start, end, effectiveness):
 
 
 # --- a recorded order book, message by message --------------------------------------------------
+
+
+def with_close(folder, recordings, factor):
+    """Lay out the strangle's recordings with one close of the perpetual times `factor`."""
+    folder.mkdir()
+    (folder / "options").symlink_to(recordings / "options")
+    (folder / "timeseries").symlink_to(recordings / "timeseries")
+    source = recordings / "timeseries" / "binance_perp_BTCUSDT_15m.parquet"
+    table = pq.read_table(source).to_pylist()
+    lines = ["ts,open,high,low,close,volume"]
+    for row in table:
+        if not dt.datetime(2026, 1, 27, tzinfo=dt.UTC) <= row["ts"] < FALSE + dt.timedelta(days=2):
+            continue
+        close = round(row["close"] * (factor if row["ts"] == FALSE else 1), 1)
+        high, low = max(row["high"], close), min(row["low"], close)
+        told = (int(row["ts"].timestamp() * 1000), row["open"], high, low, close, row["volume"])
+        lines.append(",".join(map(str, told)))
+    (folder / "bars.csv").write_text("\n".join(lines) + "\n")
+    config = (ROOT / "config" / "replay-strangle.toml").read_text()
+    path = folder / "false.toml"
+    path.write_text(config.replace("timeseries/binance_perp_BTCUSDT_15m.parquet", "bars.csv"))
+    return path
+
+
+FALSE = dt.datetime(2026, 1, 29, 12, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("factor", [10, 0.5])
+def test_false_print(recordings, tmp_path, factor):
+    """A bar that closed where the market never was is refused by name and not traded on."""
+    runs = []
+    for name, times in (("good", 1), ("bad", factor)):
+        config = with_close(tmp_path / name, recordings, times)
+        out = tmp_path / f"out-{name}"
+        out.mkdir()
+        runs.append(
+            replay(out, config.parent, config, "--from", "2026-01-28", "--to", "2026-01-31")
+        )
+    good, bad = runs
+
+    fills = [[row for row in rows(run) if row["reason"] == "fill"] for run in runs]
+    assert fills[0]
+    assert [row["price"] for row in fills[0]][:5] == [row["price"] for row in fills[1]][:5]
+    assert good.summary["hedge_effectiveness"] == pytest.approx(
+        bad.summary["hedge_effectiveness"], abs=0.01
+    )
+    assert bad.summary["refusals"] > good.summary["refusals"]
 
 
 @pytest.fixture(scope="session")
