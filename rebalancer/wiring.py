@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.events import PositionReport
+from rebalancer.core.events import Event, PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
@@ -22,7 +22,7 @@ from rebalancer.market.params import WorldParams, standard_params
 from rebalancer.market.records import WorldStep, market_events
 from rebalancer.market.world import World
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import SECOND, Clock, Feed, Journal, Log
+from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -46,6 +46,7 @@ from rebalancer.venues.paper import (
     SessionEnd,
     Witness,
 )
+from rebalancer.venues.unreliable import FaultRates, Unreliable
 
 MILLISECOND = 1_000_000  # ns
 PREMIUM_CAP = Decimal("0.125")  # most of an option's premium that a fee may take
@@ -68,6 +69,7 @@ class Surrounding:
     witness: Witness | None = None
     tick: int = SECOND  # ns between two looks at the clock
     extra: Mapping[str, Any] = field(default_factory=dict)  # what else the status tells
+    randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,16 @@ def paper(
 
 def _venue(
     settings: Settings, exchange: Exchange, around: Surrounding, inbox: Inbox, name: str
-) -> PaperVenue:
+) -> Venue:
     latency = int(settings.venues[name].latency_ms * MILLISECOND)
-    return PaperVenue(name, exchange, around.clock, latency, inbox.put, around.witness)
+
+    def open_venue(deliver: Callable[[Event], None]) -> Venue:
+        return PaperVenue(name, exchange, around.clock, latency, deliver, around.witness)
+
+    told = settings.venues[name].faults
+    rates = FaultRates(told.reject, told.lost_ack)
+    chance = around.randomness.generator(f"{name}.faults")
+    return Unreliable(open_venue, rates, chance, around.clock, inbox.put)
 
 
 def seeded(

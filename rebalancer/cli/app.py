@@ -45,20 +45,34 @@ def top(
 
 def main() -> None:
     """Run the command line; leaves the process with the code of the outcome."""
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _lost(error)
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
     try:
         app()
-        sys.stdout.flush()
     except SystemExit as left:
-        sys.exit(USAGE if left.code == USAGE_OF_TYPER else left.code)
+        return USAGE if left.code == USAGE_OF_TYPER else left.code
     except RebalancerError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of a pipe left; nothing to tell it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return error.exit_code
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror}\n")
-        sys.exit(Unavailable.exit_code)
+        return _lost(error)
     except Exception:  # noqa: BLE001 - a bug: say all that is known, and say that it is one
         traceback.print_exc()
-        sys.exit(Defect.exit_code)
+        return Defect.exit_code
+    return 0
+
+
+def _lost(error: OSError) -> int:
+    """Return the code for output that nobody takes, and let the rest of it go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # the reader of a pipe left; nothing to tell it
+        return 0
+    sys.stderr.write(f"{error.filename or 'output'}: {error.strerror}\n")
+    return Unavailable.exit_code

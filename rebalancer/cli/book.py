@@ -22,6 +22,7 @@ from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market
+from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import Settings, load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage.sqlite import SqliteJournal, open_journal
@@ -129,7 +130,15 @@ def _run(wish: Wish) -> Running:
 
         async def main() -> Running:
             extra = {"seed": wish.seed, "speed": wish.speed, "duration": wish.duration}
-            around = Surrounding(clock, journal, log, feed, wish.dress, extra=extra)
+            around = Surrounding(
+                clock,
+                journal,
+                log,
+                feed,
+                wish.dress,
+                extra=extra,
+                randomness=SeededRandomness(wish.seed),
+            )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
                 _watch(running, view)
@@ -201,7 +210,8 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     table(status["positions"], ("instrument", "quantity", "entry", "mark", "delta"), "positions")
     tally, counters = running.engine.tally, status["counters"]
     typer.echo("")
-    typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  unknown {tally.unknowns}")
+    unknown = f"unknown {tally.unknowns} of which {tally.resolved} resolved"
+    typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  {unknown}")
     if counters["pnl"] is not None:
         typer.echo(f"profit    {counters['pnl']:+,.2f} USD since everything was first priced")
     for name in ("fees", "funding", "realised"):

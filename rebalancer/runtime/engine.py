@@ -28,6 +28,7 @@ from rebalancer.core.events import (
     Reconciled,
     Settled,
 )
+from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
 from rebalancer.ports import Entry, Journal, Log
@@ -66,6 +67,7 @@ class Tally:
     fills: int = 0
     rejects: int = 0
     unknowns: int = 0
+    resolved: int = 0  # of them those that the venue proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,10 @@ class Engine:
 
     def _take(self, event: Event) -> None:
         self.tally.events += 1
+        unknown = self._unknown(event)
         outcome = hedger.step(self.state, event, self.params)
+        if unknown is not None and not self._unknown(event):
+            self._say_resolved(unknown)
         if isinstance(event, JOURNALED):
             self._write("event", _key(event), event)
             self._say_event(event)
@@ -153,6 +158,19 @@ class Engine:
             self._around.dispatch.carry_out(command)
         for observer in self._observers:
             observer(event, outcome.decisions)
+
+    def _unknown(self, event: Event) -> str | None:
+        """Return the client order id of an event if its order's outcome is unknown."""
+        name = getattr(event, "client_order_id", None)
+        order = self.state.orders.get(name or "")
+        return name if order is not None and order.state is OrderState.UNKNOWN else None
+
+    def _say_resolved(self, name: str) -> None:
+        order = self.state.orders[name]
+        self.tally.resolved += 1
+        self._around.log.info(
+            "order.resolved", client_order_id=name, state=order.state, evidence=order.evidence
+        )
 
     def _note(self, decision: Decision) -> None:
         self._digest.update(canonical(decision).encode() + b"\n")

@@ -20,7 +20,6 @@ NOT_ENFORCED = (
     "guards.funding.*",
     "guards.margin.*",
     "limits.*",
-    "venues.*.faults.*",
     "venues.*.leverage",
     "venues.*.margin",
     "venues.*.tiers",

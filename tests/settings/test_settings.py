@@ -242,8 +242,6 @@ def test_not_enforced(settings):
         "venues.deribit.margin",
         "venues.deribit.leverage",
         "venues.deribit.tiers",
-        "venues.deribit.faults.reject",
-        "venues.deribit.faults.lost_ack",
         "limits.leverage",
         "limits.turnover_per_day",
         "limits.loss_per_day",
