@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rebalancer.core.events import Index, OptionMark
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import DataError
 from rebalancer.recordings import table
 from rebalancer.recordings.bars import decimal
 from rebalancer.recordings.faults import Faults
 from rebalancer.recordings.table import Floats, Source, Times
-from rebalancer.wire import deribit_names
+from rebalancer.settings import known
 
-VENUE = deribit_names.VENUE
+VENUE = "deribit"
 
 _NUMBERS = ("mark_price", "mark_iv", "underlying_price", "index_price")
 
@@ -99,8 +99,8 @@ def listed(sources: Sequence[str | Path]) -> dict[str, Instrument]:
         for batch in table.parquet_batches(where, ("instrument_name",)):
             _coded(where, batch, names)
         for name in names:
-            option = deribit_names.option(name)
-            if option is None:
+            option = known(f"{VENUE}:{name}")
+            if option is None or option.kind is not Kind.OPTION:
                 must = "instrument_name must be an inverse BTC or ETH option"
                 raise DataError(f"{where.path}: {must}, was {name}")
             found[option.id] = option

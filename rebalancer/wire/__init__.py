@@ -3,6 +3,5 @@
 Pure, and shared by live feeds and recordings, so that both read a message the
 same way. One module a protocol (`binance`) tells *decoded*, *unknown* and
 *refused* messages apart and never raises; `books` keeps an order book from
-decoded messages; `deribit_names` reads a contract out of its name. Only
-`core`, msgspec and the standard library's dates lie below.
+decoded messages. Only `core` and msgspec lie below.
 """

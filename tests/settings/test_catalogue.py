@@ -36,6 +36,23 @@ def test_known(instrument_id, kind, currencies, steps):
 
 
 @pytest.mark.parametrize(
+    ("name", "strike", "sign", "expiry"),
+    [
+        ("BTC-27FEB26-98000-C", 98000, +1, 1772179200),
+        ("BTC-6FEB26-60000-P", 60000, -1, 1770364800),
+        ("ETH-25DEC26-10000-C", 10000, +1, 1798185600),
+    ],
+)
+def test_option_names(name, strike, sign, expiry):
+    """Strike, expiry at 08:00 UTC and side are read from the name; the contract is inverse."""
+    option = known(f"deribit:{name}")
+
+    assert (strike, sign, expiry * 1_000_000_000) == (option.strike, option.sign, option.expiry)
+    assert option.inverse
+    assert option.lot == option.minimum
+
+
+@pytest.mark.parametrize(
     "instrument_id",
     [
         "",
