@@ -258,7 +258,7 @@ def test_broken_stream(clock):
     log = configure(out, clock)
     out.close()
 
-    log.error("daemon.failed", text="nobody hears")
+    assert log.error("daemon.failed", text="nobody hears") is None
 
 
 def test_narrow_encoding(clock):

@@ -157,8 +157,8 @@ rubbish = st.none() | st.text(max_size=5) | st.floats() | st.integers()
 @example({"net_delta": 0.0, "lower": -float("inf"), "upper": 0.0, "aim": 0.0})
 @example({"price": 10**400, "change": "nan"})
 def test_rubbish(told):
-    """No value of an underlying breaks the view."""
-    screen({"underlyings": {"BTC": told}}, 80, 24)
+    """No value of an underlying breaks the view, nor hides which underlying it is."""
+    assert any("BTC" in line for line in screen({"underlyings": {"BTC": told}}, 80, 24))
 
 
 @pytest.mark.parametrize(
