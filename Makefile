@@ -30,10 +30,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer with its venv module must be on PATH" \
 		"(Debian: apt-get install python3 python3-venv)" >&2; exit 69; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
-		-r requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps \
+		-r requirements-dev.lock # whole already: resolving anew trips over extras of newer releases
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
 		--no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	touch $@
 
 demo: install
