@@ -31,8 +31,11 @@ Each module imports only from those below it.
 **Matching.** An order meets the book that is displayed when it arrives and eats
 of it until the next book replaces it. Accounts trade with that book and not
 with one another. What rests fills as a maker at its own price, when the
-opposite side is quoted at or through that price, when a print goes through it,
-or when prints at it have eaten the size that was displayed ahead.
+opposite side is quoted through that price, when a print goes through it, or
+when prints at it have eaten the size that was displayed ahead. Where no prints
+are told, an opposite quote at the price is the only sign there is, and fills.
+A cancel ahead shortens no queue: nobody can see where in it that order stood,
+and paper must be harder than live.
 
 **Money.** Perpetuals and futures move only profit; options and spot pairs are
 paid in full, a spot holding being a position in its pair. A margined position

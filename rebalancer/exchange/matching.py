@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from rebalancer.errors import DataError
 from rebalancer.exchange.admission import rejection, room
-from rebalancer.exchange.book import crosses, size_ahead, walk
+from rebalancer.exchange.book import crosses, opposite, size_ahead, walk
 from rebalancer.exchange.clearing import book_fill
 from rebalancer.exchange.exact import ZERO, floor_to, positive
 from rebalancer.exchange.orders import Order, TimeInForce
@@ -122,30 +122,46 @@ def _by_priority(state: State, instrument: str) -> list[tuple[Working, Decimal]]
 
 
 def meet_book(state: State, instrument: str) -> tuple[Record, ...]:
-    """Fill what rests at or beyond the opposite side of a new book, and look at the queues.
+    """Fill what rests beyond the opposite side of a new book, and look at unknown queues.
 
-    An ask at our bid proves that nobody is left ahead of us there: our order
-    takes of it, as a maker, at its own price. What is displayed at our price
-    now is all that can still be ahead.
+    An ask below our bid proves that nobody is left ahead of us there: our
+    order takes of it, as a maker, at its own price. An ask at our bid proves
+    it too, but where prints are told they must show it: the seller's print is
+    on its way. What is displayed at our price when an order first comes into
+    sight is all that can be ahead of it.
     """
     if state.ended(state.instruments[instrument]):
         return ()
     records: list[OrderRecord] = []
-    lot = state.instruments[instrument].lot
     for each, price in _by_priority(state, instrument):
         working = each
-        if crosses(state.books[instrument], working.order.quantity, price):
-            wanted = room(state, working.order, working.remaining)
-            levels, state.books[instrument] = walk(state.books[instrument], wanted, price, lot)
-            size = sum((size for _, size in levels), ZERO)
-            if size:
-                working = _fill(state, working, size.copy_sign(wanted), price, records, maker=True)
-        displayed = size_ahead(state.books[instrument], working.order.quantity, price)
-        if displayed is not None:
-            ahead = displayed if working.ahead is None else min(working.ahead, displayed)
+        if _passed_by(state, working, price):
+            working = _serve(state, working, price, records)
+        if working.ahead is None:
+            ahead = size_ahead(state.books[instrument], working.order.quantity, price)
             working = replace(working, ahead=ahead)
         records.extend(_conclude(state, working))
     return tuple(records)
+
+
+def _passed_by(state: State, working: Working, price: Decimal) -> bool:
+    """Whether the displayed book shows that the market has come past a resting order."""
+    instrument, quantity = working.order.instrument, working.order.quantity
+    if instrument not in state.printed:
+        return crosses(state.books[instrument], quantity, price)
+    side = opposite(state.books[instrument], quantity)
+    return bool(side) and (side[0][0] < price if quantity > 0 else side[0][0] > price)
+
+
+def _serve(state: State, working: Working, price: Decimal, records: list[OrderRecord]) -> Working:
+    """Fill a resting order, at its own price, with what the book offers it."""
+    instrument, wanted = working.order.instrument, room(state, working.order, working.remaining)
+    lot = state.instruments[instrument].lot
+    levels, state.books[instrument] = walk(state.books[instrument], wanted, price, lot)
+    size = sum((size for _, size in levels), ZERO)
+    if not size:
+        return working
+    return _fill(state, working, size.copy_sign(wanted), price, records, maker=True)
 
 
 def meet_trade(
@@ -164,6 +180,7 @@ def meet_trade(
     """
     if not positive(price) or not positive(abs(quantity)):
         raise DataError(f"{instrument} print: must trade something, was {quantity} at {price}")
+    state.printed.add(instrument)
     if state.ended(state.instruments[instrument]):
         return ()
     left, lot = abs(quantity), state.instruments[instrument].lot

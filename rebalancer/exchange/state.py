@@ -51,6 +51,7 @@ class State:
     books: dict[str, Book] = field(default_factory=dict)
     marks: dict[str, Decimal] = field(default_factory=dict)
     indexes: dict[str, Decimal] = field(default_factory=dict)  # underlying → USD per coin
+    printed: set[str] = field(default_factory=set)  # instruments whose prints are told
     delivered: dict[str, int] = field(default_factory=dict)  # instrument → ns
     # funding
     terms: dict[str, FundingTerms] = field(default_factory=dict)

@@ -105,43 +105,39 @@ def test_queue_beyond_the_displayed_book_is_unknown():
     assert [(D(1), D(97))] == fills(trade(exchange, "97", "-5", ts=4))
 
 
-@pytest.mark.parametrize(
-    ("bids", "ahead"),
-    [
-        (["2@99"], "2"),  # others canceled
-        (["9@99"], "5"),  # others joined behind
-        (["1@98"], "0"),  # the level is gone
-        (["7@100"], "5"),  # ours is not in sight: as before
-        ([], "5"),
-    ],
-)
-def test_new_book_shortens_the_queue(bids, ahead):
-    """What is displayed at our price is all that can still be ahead of us."""
+@pytest.mark.parametrize("bids", [["2@99"], ["9@99"], ["1@98"], ["7@100"], []])
+def test_cancels_ahead_are_not_credited(bids):
+    """A queue shrinks by prints alone, whatever is displayed at our price later."""
     exchange = resting()
 
     exchange.set_book(2, LINEAR.id, levels(*bids), levels("5@101"))
 
-    assert D(ahead) == exchange.open_orders("a")[0].ahead
+    assert D(5) == exchange.open_orders("a")[0].ahead
+    assert [] == fills(trade(exchange, "99", "-5", ts=3))
+    assert [(D(1), D(99))] == fills(trade(exchange, "99", "-1", ts=4))
 
 
 @pytest.mark.parametrize(
-    ("asks", "filled"),
+    ("asks", "silent", "printing"),
     [
-        (["1@99"], "1"),
-        (["1@98.5", "9@99"], "2"),
-        (["9@99.1"], "0"),
-        (["0.0005@99"], "0"),
-        ([], "0"),
+        (["1@99"], "1", "0"),  # at our price: the seller's print must come, where prints are told
+        (["1@98.5", "9@99"], "2", "2"),  # through it: no print can be needed
+        (["9@99.1"], "0", "0"),
+        (["0.0005@98"], "0", "0"),
+        ([], "0", "0"),
     ],
 )
-def test_opposite_quote_at_our_price_fills(asks, filled):
-    """An ask at or below our bid fills it, by no more than is offered, at our price."""
-    exchange = resting()
+def test_opposite_quote_fills(asks, silent, printing):
+    """An ask beyond our bid fills it, by no more than is offered, at our price."""
+    for expected, prints in ((silent, ()), (printing, ("105",))):
+        exchange = resting()
+        for price in prints:
+            trade(exchange, price, "1")
 
-    records = exchange.set_book(2, LINEAR.id, (), levels(*asks))
+        records = exchange.set_book(2, LINEAR.id, (), levels(*asks))
 
-    assert D(filled) == sum(size for size, _ in fills(records))
-    assert all(price == 99 for _, price in fills(records))
+        assert D(expected) == sum(size for size, _ in fills(records))
+        assert all(price == 99 for _, price in fills(records))
 
 
 def test_remainder_of_a_taker_rests():
