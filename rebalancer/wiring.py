@@ -16,8 +16,8 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.exchange.exchange import Exchange, OpeningAccount, OpeningPosition
-from rebalancer.exchange.fees import FeeSchedule
+from rebalancer.exchange.exchange import Exchange
+from rebalancer.exchange.records import Record
 from rebalancer.market.params import WorldParams, standard_params
 from rebalancer.market.records import WorldStep, market_events
 from rebalancer.market.world import World
@@ -33,25 +33,29 @@ from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, not_enforced, to_params
 from rebalancer.settings.models import Holding, Role
+from rebalancer.settings.models import Venue as VenueSettings
 from rebalancer.storage import codec
 from rebalancer.venues.feeds import StepFeed
+from rebalancer.venues.mischance import Mischance, Mishap
+from rebalancer.venues.modelled import open_exchange
 from rebalancer.venues.paper import (
     Delivery,
     Depth,
     FundingAccrual,
     FundingStamp,
+    Latency,
     MarketItem,
     PaperMarket,
     PaperVenue,
     SessionEnd,
     Witness,
+    holdings,
 )
-from rebalancer.venues.unreliable import FaultRates, Unreliable
+from rebalancer.venues.past import Past
+from rebalancer.venues.streams import Stream
+from rebalancer.venues.unreliable import Unreliable
 
 MILLISECOND = 1_000_000  # ns
-PREMIUM_CAP = Decimal("0.125")  # most of an option's premium that a fee may take
-DERIBIT_OPTIONS = FeeSchedule(Decimal("0.0003"), Decimal("0.0003"), PREMIUM_CAP)
-
 HOUR = 3_600 * SECOND
 
 FeedOf = Callable[[PaperMarket, Clock], Feed]
@@ -106,22 +110,21 @@ def paper(
     params = to_params(settings, around.journal.epoch, instruments)
     state = State(instruments, params, clock.now())
     prices = _entries(settings, instruments, entries)
-    exchanges = {name: _exchange(settings, instruments, prices, name) for name in settings.venues}
-    for holding in settings.holdings:
-        _adopt(state, holding, prices, clock.now())
-    if _restore_latch(state, around.journal):
-        log.error(
-            "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
-        )
+    exchanges = {
+        name: open_exchange(settings, instruments, prices, name) for name in settings.venues
+    }
+    _begin(state, settings, prices, around)
     inbox, stop = Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
-    venues = {
-        name: _venue(settings, exchanges[name], around, inbox, name) for name in settings.venues
-    }
+    played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
+    witness = _witness(around.witness, played)
+    venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
     alerts = LogAlertSink(log, clock)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, alerts, log, [False])
     engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
-    feed = around.feed(PaperMarket(exchanges, log, around.witness), clock)
+    streams = {name: each.stream for name, each in played.items() if each.stream is not None}
+    heard = {name: venue.hear for name, venue in venues.items()}
+    feed = around.feed(PaperMarket(exchanges, log, witness, streams, heard), clock)
     parts = Parts(
         engine=engine,
         inbox=inbox,
@@ -138,22 +141,65 @@ def paper(
     unenforced = not_enforced(settings)
     if unenforced:
         log.warning("limits.not_enforced", keys=list(unenforced), meaning="not enforced yet")
-    status = BookStatus(engine, inbox, clock, around.journal, around.dress, around.extra)
+    faults = {name: each.mischance.struck for name, each in played.items()}
+    extra = {**around.extra, "faults": faults}  # counted on while the book runs
+    status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox)
 
 
-def _venue(
-    settings: Settings, exchange: Exchange, around: Surrounding, inbox: Inbox, name: str
-) -> Venue:
-    latency = int(settings.venues[name].latency_ms * MILLISECOND)
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A venue that the model plays, and what goes wrong in front of it."""
 
+    account: str
+    exchange: Exchange
+    latency: Latency
+    mischance: Mischance
+    past: Past | None  # None: snapshots do not lag
+    stream: Stream | None  # None: market data do not freeze
+
+
+def _play(settings: Settings, exchange: Exchange, around: Surrounding, name: str) -> _Played:
+    told, clock = settings.venues[name], around.clock
+    rates = {Mishap(kind): rate for kind, rate in told.faults.model_dump().items()}
+    mischance = Mischance(rates, lambda kind: around.randomness.generator(f"{name}.faults.{kind}"))
+    lags, freezes = mischance.can(Mishap.POSITION_LAG), mischance.can(Mishap.STALE_STREAM)
+    return _Played(
+        account=name,
+        exchange=exchange,
+        latency=_latency(told),
+        mischance=mischance,
+        past=Past(lambda: holdings(exchange, name), clock.now()) if lags else None,
+        stream=Stream(mischance, clock) if freezes else None,
+    )
+
+
+def _latency(told: VenueSettings) -> Latency:
+    back = told.latency_ms if told.report_ms is None else told.report_ms
+    ways = (int(each * MILLISECOND) for each in (told.latency_ms, back, told.match_ms))
+    return Latency(*ways)
+
+
+def _witness(first: Witness | None, played: Mapping[str, _Played]) -> Witness:
+    """Return what hears of each booking: whoever asked to, and the past of its account."""
+
+    def heard(record: Record) -> None:
+        if first is not None:
+            first(record)
+        venue = played.get(record.account)
+        if venue is not None and venue.past is not None:
+            venue.past.note(record.ts)
+
+    return heard
+
+
+def _venue(played: _Played, around: Surrounding, witness: Witness, inbox: Inbox) -> Unreliable:
     def open_venue(deliver: Callable[[Event], None]) -> Venue:
-        return PaperVenue(name, exchange, around.clock, latency, deliver, around.witness)
+        return PaperVenue(
+            played.account, played.exchange, around.clock, played.latency, deliver, witness
+        )
 
-    told = settings.venues[name].faults
-    rates = FaultRates(told.reject, told.lost_ack)
-    chance = around.randomness.generator(f"{name}.faults")
-    return Unreliable(open_venue, rates, chance, around.clock, inbox.put)
+    return Unreliable(open_venue, played.mischance, around.clock, inbox.put, played.past)
 
 
 def seeded(
@@ -225,43 +271,16 @@ def _entries(
     return prices
 
 
-def _exchange(
-    settings: Settings,
-    instruments: Mapping[str, Instrument],
-    prices: Mapping[str, Decimal],
-    venue: str,
-) -> Exchange:
-    """Return the model of one venue with the book's account in it."""
-    fees = settings.venues[venue].fees
-    if fees is None:
-        must = "must name maker and taker: paper without fees would be kinder than any venue"
-        raise ConfigError(settings.book.id, [Fault(f"venues.{venue}.fees", must, "missing")])
-    listed = [each for each in instruments.values() if each.venue == venue]
-    schedule = FeeSchedule(Decimal(str(fees.maker)), Decimal(str(fees.taker)))
-    kinds: dict[str, FeeSchedule] = {
-        Kind.SPOT: schedule,
-        Kind.PERPETUAL: schedule,
-        Kind.FUTURE: schedule,
-    }
-    held = [each for each in _inside(settings) if instruments[each.instrument].venue == venue]
-    cash = [each for each in held if instruments[each.instrument].kind is Kind.CASH]
-    positions = [each for each in held if instruments[each.instrument].kind is not Kind.CASH]
-    account = OpeningAccount(
-        venue,
-        {instruments[each.instrument].settle: each.quantity for each in cash},
-        tuple(
-            OpeningPosition(each.instrument, each.quantity, prices[each.instrument])
-            for each in positions
-        ),
-    )
-    own = FeeSchedule(schedule.maker, schedule.taker, PREMIUM_CAP)
-    kinds[Kind.OPTION] = DERIBIT_OPTIONS if venue == "deribit" else own
-    return Exchange(listed, kinds, (account,))
-
-
-def _inside(settings: Settings) -> Sequence[Holding]:
-    """Return the holdings that lie in an account of ours."""
-    return [each for each in settings.holdings if each.role is not Role.OUTSIDE]
+def _begin(
+    state: State, settings: Settings, prices: Mapping[str, Decimal], around: Surrounding
+) -> None:
+    """Let a state begin with the holdings, and with what was latched before this start."""
+    for holding in settings.holdings:
+        _adopt(state, holding, prices, around.clock.now())
+    if _restore_latch(state, around.journal):
+        around.log.error(
+            "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
+        )
 
 
 def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: int) -> None:

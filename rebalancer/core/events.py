@@ -147,9 +147,16 @@ class OrderNotFound:
     client_order_id: str
 
 
+class Forced(StrEnum):
+    """Why a venue trades for an account that asked for nothing."""
+
+    LIQUIDATION = "liquidation"  # our margin did not suffice
+    DELEVERAGING = "deleveraging"  # somebody else's did not, and we were on the other side
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution on an account of ours, by our order or a foreign one."""
+    """One execution on an account of ours, by our order, a foreign one, or by force."""
 
     ts_local: int
     ts_venue: int | None
@@ -161,6 +168,7 @@ class Fill:
     price: Decimal  # quote currency; options: settle currency per coin
     fee: Decimal  # > 0 paid, < 0 received
     fee_currency: str
+    forced: Forced | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,20 @@ class Delivered:
     instrument: str
     delivery_id: str
     price: Decimal  # settlement price of the underlying, USD per coin
+    fee: Decimal = Decimal(0)  # settle currency, >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class CashMoved:
+    """Cash of an account moved without a trade: a deposit, a transfer, interest, a rebate."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    cash_id: str  # unique per account
+    kind: str  # as the venue names it
+    amount: Decimal  # + received
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +283,6 @@ class Operator:
 
 MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade
 OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
-AccountEvent = OrderEvent | Fill | FundingPaid | Settled | Delivered | PositionReport
+AccountEvent = OrderEvent | Fill | FundingPaid | Settled | Delivered | CashMoved | PositionReport
 DaemonEvent = Tick | FeedStatus | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

@@ -7,12 +7,22 @@ bought. A basis adds up exactly where an average price would round, and it is
 the very number that the delta needs (an inverse position's dollar delta *is*
 its basis). Amounts that a division makes are rounded to 1e-12 and whatever is
 released from a basis is what leaves it, so nothing is lost between the two.
+
+A fill that is told after a settlement that came after it at the venue has its
+profit up to that settlement's price in cash there, and so it has here.
 """
 
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, localcontext
 
-from rebalancer.core.events import Delivered, Fill, FundingPaid, PositionReport, Settled
+from rebalancer.core.events import (
+    CashMoved,
+    Delivered,
+    Fill,
+    FundingPaid,
+    PositionReport,
+    Settled,
+)
 from rebalancer.core.instruments import Instrument, Kind
 
 QUANTUM = Decimal("1e-12")  # finest amount of any currency that a division may leave
@@ -39,6 +49,7 @@ class Ledger:
     fees: dict[str, Decimal] = field(default_factory=dict)  # currency → paid, + is a cost
     funding: dict[str, Decimal] = field(default_factory=dict)  # currency → received
     seen: set[tuple[str, str, str, str]] = field(default_factory=set)  # bookings already made
+    settled: dict[tuple[str, str], Settled] = field(default_factory=dict)  # the last of each
     version: int = 0  # grows with each booking
 
     def position(self, account: str, instrument: str) -> Position:
@@ -149,17 +160,19 @@ def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool)
     """
     if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):
         return False
+    price, moved = _as_settled(ledger, fill, instrument)
     before = ledger.position(fill.account, fill.instrument)
     turned = before.quantity * fill.quantity < 0
     closing = min(abs(fill.quantity), abs(before.quantity)) if turned else _ZERO
     closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
     released = _release(before, closed) if closing else _ZERO
-    proceeds = worth(instrument, closed, fill.price)
-    traded = worth(instrument, fill.quantity, fill.price)
+    proceeds = worth(instrument, closed, price)
+    traded = worth(instrument, fill.quantity, price)
     with localcontext(_EXACT):
         profit = proceeds - released
         if instrument.inverse and instrument.margined:
             profit = -profit
+        profit += moved
         after = Position(
             quantity=before.quantity + fill.quantity,
             # What opened is the trade without what closed: rounding the two by
@@ -178,12 +191,34 @@ def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool)
     return True
 
 
+def _as_settled(ledger: Ledger, fill: Fill, instrument: Instrument) -> tuple[Decimal, Decimal]:
+    """Return the price that a fill enters the basis at, and its profit that is cash already.
+
+    Its own price and nothing, unless it comes from before the last settlement.
+    """
+    last = ledger.settled.get((fill.account, fill.instrument))
+    if last is None or last.ts_venue is None or fill.ts_venue is None:
+        return fill.price, _ZERO
+    if fill.ts_venue >= last.ts_venue:
+        return fill.price, _ZERO
+    alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
+    return last.price, open_profit(instrument, alone, last.price)
+
+
 def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
     """Book a funding payment; False when it was booked before."""
     if not _first_time(ledger, "funding", paid.account, paid.instrument, paid.payment_id):
         return False
     credit(ledger, paid.account, paid.currency, paid.amount)
     _add(ledger.funding, paid.currency, paid.amount)
+    return True
+
+
+def book_cash(ledger: Ledger, moved: CashMoved) -> bool:
+    """Book cash that moved without a trade; False when it was booked before."""
+    if not _first_time(ledger, "cash", moved.account, moved.currency, moved.cash_id):
+        return False
+    credit(ledger, moved.account, moved.currency, moved.amount)
     return True
 
 
@@ -197,6 +232,7 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return False
     if not instrument.margined:
         return True  # what is paid in full has no open profit to move
+    ledger.settled[settled.account, settled.instrument] = settled
     before = ledger.position(settled.account, settled.instrument)
     profit = open_profit(instrument, before, settled.price)
     after = replace(before, basis=worth(instrument, before.quantity, settled.price))
@@ -229,8 +265,9 @@ def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> b
     else:
         value = profit = open_profit(instrument, before, ended.price)
     ledger.positions.pop((ended.account, ended.instrument), None)
-    credit(ledger, ended.account, instrument.settle, value)
+    credit(ledger, ended.account, instrument.settle, value - ended.fee)
     _add(ledger.realised, instrument.settle, profit)
+    _add(ledger.fees, instrument.settle, ended.fee)
     return True
 
 

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from rebalancer.core import foreign, quotes, standing, valuation
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
-from rebalancer.core import quotes, standing, valuation
 from rebalancer.core.commands import Alert, Severity, Submit
 from rebalancer.core.events import (
+    CashMoved,
     Delivered,
     Event,
     FeedStatus,
     Fill,
+    Forced,
     FundingPaid,
     FundingRate,
     Index,
@@ -184,6 +186,8 @@ class State:  # long: whatever may be known is written through this one door
                 return self._feed(event)
             case Reconciled():
                 return self._reconciled(event)
+            case CashMoved():
+                books.book_cash(self.ledger, event)
             case PositionReport() | Tick():
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()
@@ -343,11 +347,14 @@ class State:  # long: whatever may be known is written through this one door
 
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
-        if not books.book_fill(self.ledger, event, instrument, ours=order is not None):
+        held = self.ledger.position(event.account, event.instrument)
+        ours = order is not None or foreign.unwinds_hedge(held, event)
+        if not books.book_fill(self.ledger, event, instrument, ours=ours):
             return ()
         if order is None:
-            text = f"fill {event.trade_id} on {event.instrument} belongs to no order of ours"
-            return (Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text),)
+            if event.forced is Forced.LIQUIDATION:
+                self.halt(instrument.underlying, f"{event.account} was liquidated")
+            return (foreign.alert(event, instrument),)
         index = self.index(order.submit.underlying)
         price = None if index is None else float(index.price)
         memories.hedged(self.memory[order.submit.underlying], self.now, price)

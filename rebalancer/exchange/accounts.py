@@ -12,6 +12,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.exchange.contracts import cost, profit
 from rebalancer.exchange.exact import ZERO, quotient
 from rebalancer.exchange.records import Filled
+from rebalancer.exchange.terms import AccountTerms, MarginMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class Account:
     cash: dict[str, Decimal] = field(default_factory=dict)  # currency → amount
     holdings: dict[str, Holding] = field(default_factory=dict)  # instrument, never empty
     fills: list[Filled] = field(default_factory=list)
+    terms: AccountTerms | None = None  # how it is margined; None: nobody asks whether it can pay
+    locked: dict[str, Decimal] = field(default_factory=dict)  # isolated position → its part of cash
+    volumes: dict[int, Decimal] = field(default_factory=dict)  # UTC day → USD traded
 
     def holding(self, instrument: str) -> Holding:
         """Return what is held; an empty holding where nothing is."""
@@ -41,6 +45,11 @@ class Account:
         else:
             self.holdings.pop(instrument, None)
 
+    def isolates(self, instrument: Instrument) -> bool:
+        """Whether a position has margin of its own here."""
+        isolated = self.terms is not None and self.terms.mode is MarginMode.ISOLATED
+        return isolated and instrument.margined
+
 
 @dataclass(slots=True)
 class House:
@@ -49,6 +58,8 @@ class House:
     account: Account = field(default_factory=Account)  # the opposite of all others together
     fees: dict[str, Decimal] = field(default_factory=dict)  # currency → collected
     funding: dict[str, Decimal] = field(default_factory=dict)  # currency → collected
+    interest: dict[str, Decimal] = field(default_factory=dict)  # currency → collected, < 0 paid
+    insurance: Account = field(default_factory=Account)  # the fund: it may hold what it took over
     brought: dict[str, Decimal] = field(default_factory=dict)  # currency → openings and deposits
 
 

@@ -1,14 +1,21 @@
-"""Why an order is rejected, or how much of it a reduce-only flag leaves."""
+"""Why an order is rejected, or how much of it a reduce-only flag leaves.
+
+Checks go from the order by itself to the market to the account, and the first
+that fails is the reason.
+"""
 
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.exchange.book import crosses
+from rebalancer.exchange import fees
+from rebalancer.exchange.affordability import shortage
+from rebalancer.exchange.book import crosses, reaches
 from rebalancer.exchange.exact import ZERO, floor_to, positive
 from rebalancer.exchange.fees import needs_index
 from rebalancer.exchange.orders import Order, TimeInForce
 from rebalancer.exchange.records import RejectReason
 from rebalancer.exchange.state import State
+from rebalancer.exchange.terms import TradingRules
 
 
 def rejection(state: State, order: Order) -> RejectReason | None:
@@ -18,21 +25,40 @@ def rejection(state: State, order: Order) -> RejectReason | None:
         return RejectReason.UNKNOWN_INSTRUMENT
     if state.ended(instrument):
         return RejectReason.EXPIRED_INSTRUMENT
-    if state.unique_client_ids and (order.account, order.client_order_id) in state.history:
+    used = (order.account, order.client_order_id) in state.history
+    if state.venue.unique_client_ids and used:
         return RejectReason.DUPLICATE_CLIENT_ID
-    return _misshapen(instrument, order) or _misplaced(state, instrument, order)
+    return unfit(state, instrument, order) or shortage(state, order)
 
 
-def _misshapen(instrument: Instrument, order: Order) -> RejectReason | None:
+def unfit(state: State, instrument: Instrument, order: Order) -> RejectReason | None:
+    """Return why an order does not fit its contract or the market; None when it does."""
+    rules = state.venue.rules_of(instrument)
+    return (
+        _misshapen(instrument, rules, order)
+        or _misplaced(state, instrument, order)
+        or _out_of_bounds(state, instrument, rules, order)
+    )
+
+
+def _misshapen(instrument: Instrument, rules: TradingRules, order: Order) -> RejectReason | None:
     size = abs(order.quantity)
     if not size.is_finite() or size % instrument.lot:
         return RejectReason.BAD_LOT
     if not size or size < instrument.minimum:
         return RejectReason.BELOW_MINIMUM
+    if rules.maximum is not None and size > rules.maximum:
+        return RejectReason.ABOVE_MAXIMUM
     price = order.price
-    if price is not None and (not positive(price) or price % instrument.tick):
+    if price is not None and (not positive(price) or price % tick_at(instrument, rules, price)):
         return RejectReason.BAD_TICK
     return None
+
+
+def tick_at(instrument: Instrument, rules: TradingRules, price: Decimal) -> Decimal:
+    """Return the step of a price where it lies: some venues step coarser higher up."""
+    above = [tick for floor, tick in rules.tick_steps if price > floor]
+    return above[-1] if above else instrument.tick
 
 
 def _misplaced(state: State, instrument: Instrument, order: Order) -> RejectReason | None:
@@ -48,6 +74,35 @@ def _misplaced(state: State, instrument: Instrument, order: Order) -> RejectReas
     if order.time_in_force is TimeInForce.POST_ONLY and taking:
         return RejectReason.POST_ONLY_WOULD_CROSS
     return None
+
+
+def _out_of_bounds(
+    state: State, instrument: Instrument, rules: TradingRules, order: Order
+) -> RejectReason | None:
+    """Return what the mark says against an order; a reduction may be as small as a lot."""
+    edge, mark = band_edge(state, order), state.marks.get(instrument.id)
+    if (rules.price_band is not None or rules.minimum_notional) and mark is None:
+        return RejectReason.NO_MARK
+    if order.price is not None and not reaches(order.quantity, edge, order.price):
+        return RejectReason.OUTSIDE_PRICE_BAND
+    price = order.price if order.price is not None else mark
+    held = state.accounts[order.account].holding(instrument.id).quantity
+    reducing = held * order.quantity < 0 and abs(order.quantity) <= abs(held)
+    if price is not None and not reducing:
+        index = state.indexes.get(instrument.underlying)
+        worth = fees.usd_traded(instrument, order.quantity, price, index)
+        if worth < rules.minimum_notional:
+            return RejectReason.BELOW_NOTIONAL
+    return None
+
+
+def band_edge(state: State, order: Order) -> Decimal | None:
+    """Return the worst price at which an order may trade at this venue; None: any."""
+    instrument = state.instruments[order.instrument]
+    band, mark = state.venue.rules_of(instrument).price_band, state.marks.get(order.instrument)
+    if band is None or mark is None:
+        return None
+    return mark * (1 + band if order.quantity > 0 else 1 - band)
 
 
 def room(state: State, order: Order, quantity: Decimal) -> Decimal:

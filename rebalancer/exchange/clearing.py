@@ -3,13 +3,14 @@
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.errors import DataError
+from rebalancer.errors import DataError, Defect
+from rebalancer.exchange import fees
 from rebalancer.exchange.accounts import Account, Holding, add, trade
 from rebalancer.exchange.contracts import profit, terminal_worth
-from rebalancer.exchange.exact import ZERO, positive
-from rebalancer.exchange.fees import charge
+from rebalancer.exchange.exact import ZERO, positive, quotient
 from rebalancer.exchange.funding import integrate
-from rebalancer.exchange.records import ContractDelivered, Deposited, Filled, SessionSettled
+from rebalancer.exchange.records import ContractDelivered, Filled, SessionSettled
+from rebalancer.exchange.requirements import at_leverage
 from rebalancer.exchange.state import State, Working
 
 
@@ -27,15 +28,13 @@ def book_fill(
     """
     order = working.order
     instrument, account = state.instruments[order.instrument], state.accounts[order.account]
-    integrate(state, instrument)
-    paid = _exchange_contracts(state, account, instrument, quantity, price)
-    if not instrument.margined:
-        add(account.cash, instrument.settle, -paid)
-        add(state.house.account.cash, instrument.settle, paid)
+    exchange_contracts(state, account, state.house.account, instrument, quantity, price)
     index = state.indexes.get(instrument.underlying)
-    fee = charge(state.fees[instrument.id], instrument, quantity, price, index, maker)
+    schedule = fees.at_volume(state.fees[instrument.id], account.volumes, state.now)
+    fee = fees.charge(schedule, instrument, quantity, price, index, maker)
     add(account.cash, instrument.settle, -fee)
     add(state.house.fees, instrument.settle, fee)
+    fees.count(account.volumes, state.now, fees.usd_traded(instrument, quantity, price, index))
     filled = Filled(
         ts=state.now,
         account=order.account,
@@ -50,6 +49,7 @@ def book_fill(
         maker=maker,
     )
     account.fills.append(filled)
+    state.unsound = True
     return filled
 
 
@@ -66,16 +66,34 @@ def open_position(
     if instrument.kind is Kind.CASH or not quantity.is_finite() or not positive(entry):
         was = f"{quantity} {instrument.id} at {entry}"
         raise DataError(f"{name}: must open with contracts at a price, was {was}")
-    _exchange_contracts(state, state.accounts[name], instrument, quantity, entry)
+    worth = _book_side(state.accounts[name], instrument, quantity, price=entry)
+    _book_side(state.house.account, instrument, -quantity, entry, -worth)
 
 
-def _exchange_contracts(
-    state: State, account: Account, instrument: Instrument, quantity: Decimal, price: Decimal
-) -> Decimal:
-    """Move contracts from the house to an account and return their worth."""
-    worth = _book_side(account, instrument, quantity, price, None)
-    _book_side(state.house.account, instrument, -quantity, price, -worth)
-    return worth
+def exchange_contracts(  # long: two sides of a trade, and what was traded
+    state: State,
+    account: Account,
+    other: Account,
+    instrument: Instrument,
+    quantity: Decimal,
+    price: Decimal,
+) -> None:
+    """Move contracts from another account to this one, and pay for what is paid in full.
+
+    Args:
+        state: Is written: continuous funding until now is owed first.
+        account: Gets `quantity`.
+        other: Gives it.
+        instrument: What is traded.
+        quantity: Contracts, signed.
+        price: Quote currency.
+    """
+    integrate(state, instrument)
+    worth = _book_side(account, instrument, quantity, price)
+    _book_side(other, instrument, -quantity, price, -worth)
+    if not instrument.margined:
+        add(account.cash, instrument.settle, -worth)
+        add(other.cash, instrument.settle, worth)
 
 
 def _book_side(
@@ -83,7 +101,7 @@ def _book_side(
     instrument: Instrument,
     quantity: Decimal,
     price: Decimal,
-    worth: Decimal | None,
+    worth: Decimal | None = None,
 ) -> Decimal:
     """Book one side of a trade, let margined profit into cash, return the trade's worth."""
     before = account.holding(instrument.id)
@@ -91,7 +109,27 @@ def _book_side(
     account.keep(instrument.id, after)
     if instrument.margined:
         add(account.cash, instrument.settle, gain)
+    if account.isolates(instrument):
+        _lock(account, instrument, before.quantity, price)
     return worth
+
+
+def _lock(account: Account, instrument: Instrument, before: Decimal, price: Decimal) -> None:
+    """Lock cash for what an isolated position grew by; free it as the position shrinks."""
+    after, name = account.holding(instrument.id).quantity, instrument.id
+    if account.terms is None or account.terms.leverage is None:
+        raise Defect(f"{name}: an isolated position without leverage")
+    locked = ZERO if before * after <= 0 else account.locked.get(name, ZERO)
+    kept = abs(before) if locked else ZERO
+    if abs(after) > kept:
+        grown = abs(after) - kept
+        locked += at_leverage(instrument, grown, price, account.terms.leverage)
+    elif after:
+        locked = quotient(locked * abs(after), kept)
+    if after:
+        account.locked[name] = locked
+    else:
+        account.locked.pop(name, None)
 
 
 def settle(state: State, instrument: Instrument, price: Decimal) -> tuple[SessionSettled, ...]:
@@ -104,8 +142,14 @@ def settle(state: State, instrument: Instrument, price: Decimal) -> tuple[Sessio
     """
     if not instrument.margined:
         raise DataError(f"{instrument.id}: must be a perpetual or future, was {instrument.kind}")
+    key = ("settlement", instrument.id, f"{state.now} {price}")
+    if key in state.booked:  # told twice
+        return ()
+    state.booked.add(key)
     settled = []
     for name, amount in _close_out(state, instrument, price, keep=True):
+        if state.accounts[name].isolates(instrument):
+            add(state.accounts[name].locked, instrument.id, amount)
         record_id = state.next_id()
         settled.append(
             SessionSettled(
@@ -129,14 +173,29 @@ def deliver(state: State, instrument: Instrument, price: Decimal) -> tuple[Contr
     if instrument.expiry is not None and state.now < instrument.expiry:
         raise DataError(f"{instrument.id}: must expire at {instrument.expiry}, was {state.now}")
     delivered = []
+    quantities = {
+        name: each.holding(instrument.id).quantity for name, each in state.accounts.items()
+    }
     for name, amount in _close_out(state, instrument, price, keep=False):
-        record_id = state.next_id()
+        account = state.accounts[name]
+        account.locked.pop(instrument.id, None)
+        fee = fees.of_delivery(state.fees[instrument.id], instrument, quantities[name], price)
+        add(account.cash, instrument.settle, -fee)
+        add(state.house.fees, instrument.settle, fee)
         delivered.append(
             ContractDelivered(
-                state.now, name, instrument.id, record_id, price, amount, instrument.settle
+                ts=state.now,
+                account=name,
+                instrument=instrument.id,
+                delivery_id=state.next_id(),
+                price=price,
+                amount=amount,
+                currency=instrument.settle,
+                fee=fee,
             )
         )
     state.delivered[instrument.id] = state.now
+    state.unsound = True
     return tuple(delivered)
 
 
@@ -152,12 +211,14 @@ def _close_out(
         raise DataError(f"{instrument.id} settlement price: must be positive, was {price}")
     amounts = []
     others = ZERO
-    for name, account in state.accounts.items():
+    for name, account in state.holders():
         holding = account.holding(instrument.id)
         if holding.quantity:
             now = terminal_worth(instrument, holding.quantity, price)
-            amounts.append((name, _realise(account, instrument, now, keep=keep)))
+            amount = _realise(account, instrument, now, keep=keep)
             others += now
+            if account is not state.house.insurance:
+                amounts.append((name, amount))
     _realise(state.house.account, instrument, -others, keep=keep)
     return amounts
 
@@ -169,16 +230,3 @@ def _realise(account: Account, instrument: Instrument, now: Decimal, *, keep: bo
     account.keep(instrument.id, Holding(holding.quantity, now) if keep else Holding())
     add(account.cash, instrument.settle, amount)
     return amount
-
-
-def deposit(state: State, name: str, currency: str, amount: Decimal) -> Deposited:
-    """Bring cash in, or with a negative amount take it out.
-
-    Raises:
-        DataError: The account is unknown, or the amount is no number.
-    """
-    if not amount.is_finite():
-        raise DataError(f"{name} {currency} deposit: must be a number, was {amount}")
-    add(state.account(name).cash, currency, amount)
-    add(state.house.brought, currency, amount)
-    return Deposited(state.now, name, state.next_id(), amount, currency)

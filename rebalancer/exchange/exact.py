@@ -7,6 +7,7 @@ not finite, so it happens in `quotient` only, to a stated quantum.
 
 from collections.abc import Callable
 from decimal import (
+    ROUND_CEILING,
     ROUND_HALF_EVEN,
     Context,
     Decimal,
@@ -50,6 +51,17 @@ def quotient(numerator: Decimal, denominator: Decimal, quantum: Decimal = QUANTU
     Decimal('0.333333333333')
     """
     return _WIDE.quantize(_WIDE.divide(numerator, denominator), quantum)
+
+
+def ceiling(amount: float) -> Decimal:
+    """Return what a model guessed as an amount of money, rounded up to a multiple of 1e-12.
+
+    >>> ceiling(0.1 + 0.2)
+    Decimal('0.300000000001')
+    """
+    with localcontext(_WIDE) as context:
+        context.rounding = ROUND_CEILING
+        return Decimal(repr(amount)).quantize(QUANTUM)
 
 
 def floor_to(amount: Decimal, step: Decimal) -> Decimal:

@@ -6,13 +6,25 @@ https://support.deribit.com/hc/en-us/articles/25944746248989-Fees
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import DataError
-from rebalancer.exchange.contracts import exposure
+from rebalancer.exchange.contracts import exposure, payoff, reciprocal
 from rebalancer.exchange.exact import QUANTUM, quotient
+
+DAY = 86_400_000_000_000  # ns
+MONTH = 30  # days
+
+
+@dataclass(frozen=True, slots=True)
+class FeeTier:
+    """Rates from a volume on."""
+
+    volume: Decimal  # USD traded in the 30 UTC days before today
+    maker: Decimal
+    taker: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +33,51 @@ class FeeSchedule:
 
     maker: Decimal  # fraction of notional; options: of the underlying, coin per coin
     taker: Decimal
-    premium_cap: Decimal | None = None  # most of an option's premium, fraction
+    premium_cap: Decimal | None = None  # most of an option's premium, or payoff, fraction
+    delivery: Decimal = Decimal(0)  # rate when a dated contract ends
+    tiers: tuple[FeeTier, ...] = ()  # better rates by volume, rising
+
+    def __post_init__(self) -> None:
+        """Refuse tiers that do not rise."""
+        volumes = [each.volume for each in self.tiers]
+        if volumes != sorted(set(volumes)):
+            raise DataError(f"fee tiers: volumes must rise, were {volumes}")
+
+
+def at_volume(schedule: FeeSchedule, volumes: Mapping[int, Decimal], now: int) -> FeeSchedule:
+    """Return the schedule with the rates of the tier that past volume earned.
+
+    Args:
+        schedule: With or without tiers.
+        volumes: USD traded by UTC day.
+        now: ns; a tier holds for a whole UTC day.
+    """
+    if not schedule.tiers:
+        return schedule
+    today = now // DAY
+    traded = sum((usd for day, usd in volumes.items() if today - MONTH <= day < today), Decimal(0))
+    reached = [each for each in schedule.tiers if each.volume <= traded]
+    return (
+        replace(schedule, maker=reached[-1].maker, taker=reached[-1].taker) if reached else schedule
+    )
+
+
+def count(volumes: dict[int, Decimal], now: int, usd: Decimal) -> None:
+    """Add what was traded to the volume of the day, and forget days that count no more."""
+    today = now // DAY
+    volumes[today] = volumes.get(today, Decimal(0)) + usd
+    for day in [day for day in volumes if day < today - MONTH]:
+        del volumes[day]
+
+
+def usd_traded(
+    instrument: Instrument, quantity: Decimal, price: Decimal, index: Decimal | None
+) -> Decimal:
+    """Return the notional of a fill, USD; of an option its underlying, 0 without an index."""
+    size = abs(quantity) * instrument.size
+    if instrument.kind is Kind.OPTION:
+        return size * (index or Decimal(0))
+    return size if reciprocal(instrument) else size * price
 
 
 def schedule_of(fees: Mapping[str, FeeSchedule], instrument: Instrument) -> FeeSchedule:
@@ -73,4 +129,22 @@ def charge(
         fee *= index
     if schedule.premium_cap is not None:
         fee = min(fee, numerator * schedule.premium_cap)
+    return quotient(fee, Decimal(1), QUANTUM)
+
+
+def of_delivery(
+    schedule: FeeSchedule, instrument: Instrument, quantity: Decimal, price: Decimal
+) -> Decimal:
+    """Return what the end of a dated contract costs, settle currency, to 1e-12, >= 0.
+
+    A future pays on its notional. An option pays per coin of underlying, never
+    more than `premium_cap` of what it pays out, so nothing when it ends worthless.
+    """
+    size = abs(quantity) * instrument.size
+    if instrument.kind is not Kind.OPTION:
+        numerator, denominator = exposure(instrument, abs(quantity), price)
+        return quotient(numerator * schedule.delivery, denominator)
+    fee = size * schedule.delivery * (Decimal(1) if instrument.inverse else price)
+    if schedule.premium_cap is not None:
+        fee = min(fee, abs(quantity) * payoff(instrument, price) * schedule.premium_cap)
     return quotient(fee, Decimal(1), QUANTUM)

@@ -9,11 +9,12 @@ Source:
     https://support.deribit.com/hc/en-us/articles/31424939178397-Funding-Specifications
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import DataError
-from rebalancer.exchange.accounts import add
+from rebalancer.exchange.accounts import Account, add
 from rebalancer.exchange.contracts import exposure
 from rebalancer.exchange.exact import FINE, QUANTUM, ZERO, quotient
 from rebalancer.exchange.records import FundingBooked
@@ -21,7 +22,7 @@ from rebalancer.exchange.state import FundingTerms, State
 
 
 def set_terms(state: State, instrument: Instrument, terms: FundingTerms) -> None:
-    """Let a rate hold from now on; what flowed at the old one stays owed.
+    """Let a rate hold from now on, within the venue's cap; what flowed before stays owed.
 
     Raises:
         DataError: Not a perpetual, or an interval that is not positive.
@@ -32,6 +33,9 @@ def set_terms(state: State, instrument: Instrument, terms: FundingTerms) -> None
         was = f"{terms.rate} per {terms.interval} ns"
         raise DataError(f"{instrument.id} funding: must be a number per positive time, was {was}")
     integrate(state, instrument)
+    cap = state.venue.funding_cap_of(instrument)
+    if cap is not None:
+        terms = replace(terms, rate=max(-cap, min(cap, terms.rate)))
     state.terms[instrument.id] = terms
     if terms.next_ts is None:
         state.accrued_until[instrument.id] = state.now
@@ -53,7 +57,7 @@ def integrate(state: State, instrument: Instrument) -> None:
     if mark is None:
         return
     terms = state.terms[instrument.id]
-    for name, account in state.accounts.items():
+    for name, account in state.holders():
         quantity = account.holding(instrument.id).quantity
         if quantity:
             key = name, instrument.id
@@ -66,37 +70,55 @@ def integrate(state: State, instrument: Instrument) -> None:
 def accrue(state: State, instrument: Instrument) -> tuple[FundingBooked, ...]:
     """Book the continuous funding that is owed, and carry what is finer than 1e-12."""
     integrate(state, instrument)
-    booked = []
-    for name in state.accounts:
+    booked: list[FundingBooked] = []
+    for name, account in state.holders():
         owed = state.owed.get((name, instrument.id), ZERO)
         amount = quotient(owed, Decimal(1), QUANTUM)
         if amount:
             state.owed[name, instrument.id] = owed - amount
-            booked.append(_book(state, name, instrument, amount))
+            booked.extend(_book(state, name, account, instrument, amount))
     return tuple(booked)
 
 
 def apply_stamp(state: State, instrument: Instrument) -> tuple[FundingBooked, ...]:
-    """Charge one interval's funding to everybody who holds now.
+    """Charge one interval's funding to everybody who holds now; once, however often it is told.
+
+    The next stamp is due one interval later.
 
     Raises:
-        DataError: No rate by stamp is known, or no mark.
+        DataError: No rate by stamp is known, or no mark, or it is not due yet.
     """
     terms, mark = state.terms.get(instrument.id), state.marks.get(instrument.id)
+    if state.stamped.get(instrument.id) == state.now:
+        return ()
     if terms is None or terms.next_ts is None or mark is None:
         raise DataError(f"{instrument.id} funding: must have a mark and a rate by stamp, was not")
-    booked = []
-    for name, account in state.accounts.items():
+    if state.now < terms.next_ts:
+        was = f"{state.now}"
+        raise DataError(f"{instrument.id} funding: must be due, at {terms.next_ts}, was {was}")
+    state.stamped[instrument.id] = state.now
+    state.terms[instrument.id] = replace(terms, next_ts=terms.next_ts + terms.interval)
+    booked: list[FundingBooked] = []
+    for name, account in state.holders():
         quantity = account.holding(instrument.id).quantity
         if quantity:
             numerator, denominator = exposure(instrument, -quantity, mark)
             amount = quotient(numerator * terms.rate, denominator)
-            booked.append(_book(state, name, instrument, amount))
+            booked.extend(_book(state, name, account, instrument, amount))
     return tuple(booked)
 
 
-def _book(state: State, name: str, instrument: Instrument, amount: Decimal) -> FundingBooked:
+def _book(
+    state: State, name: str, account: Account, instrument: Instrument, amount: Decimal
+) -> tuple[FundingBooked, ...]:
+    """Move funding into cash, and into the margin of an isolated position; report an account's."""
     currency = instrument.settle
-    add(state.accounts[name].cash, currency, amount)
+    add(account.cash, currency, amount)
     add(state.house.funding, currency, -amount)
-    return FundingBooked(state.now, name, instrument.id, state.next_id(), amount, currency)
+    state.unsound = True
+    if instrument.id in account.locked:
+        add(account.locked, instrument.id, amount)
+    if account is state.house.insurance:
+        return ()
+    booked = FundingBooked(state.now, name, instrument.id, state.next_id(), amount, currency)
+    return (booked,)

@@ -1,11 +1,13 @@
 """The life of an order: it takes from the displayed book, rests, fills, ends."""
 
-from dataclasses import replace
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.errors import DataError
-from rebalancer.exchange.admission import rejection, room
-from rebalancer.exchange.book import crosses, opposite, size_ahead, walk
+from rebalancer.exchange import self_trade
+from rebalancer.exchange.admission import band_edge, rejection, room
+from rebalancer.exchange.book import Book, Level, crosses, opposite, size_ahead, walk
 from rebalancer.exchange.clearing import book_fill
 from rebalancer.exchange.exact import ZERO, floor_to, positive
 from rebalancer.exchange.orders import Order, TimeInForce
@@ -19,14 +21,15 @@ from rebalancer.exchange.records import (
     Rejected,
 )
 from rebalancer.exchange.state import State, Working
+from rebalancer.exchange.terms import SelfTrade
 
 
 def submit(state: State, order: Order) -> tuple[Record, ...]:
     """Let an order meet the book that is displayed now.
 
     Returns:
-        Rejected alone; or Accepted, one Filled a level, and Ended unless the
-        rest rests.
+        Rejected alone; or Accepted, Ended of its own account's orders that it
+        would have traded with, one Filled a level, and Ended unless the rest rests.
 
     Raises:
         DataError: The account is unknown.
@@ -42,24 +45,67 @@ def submit(state: State, order: Order) -> tuple[Record, ...]:
     accepted = Accepted(
         state.now, order.account, order.instrument, order.client_order_id, working.order_id
     )
-    _remember(state, accepted)
-    working, fills = _take(state, working)
-    return (accepted, *fills, *_conclude(state, working))
+    remember(state, accepted)
+    return (accepted, *enter(state, working))
 
 
-def _take(state: State, working: Working) -> tuple[Working, list[OrderRecord]]:
-    """Fill what the displayed book offers within the order's limit."""
+def enter(state: State, working: Working) -> tuple[OrderRecord, ...]:
+    """Let an accepted order take what it may, and then rest or end."""
+    taken = _take(state, working)
+    if taken.stopped and taken.working.remaining:
+        return (*taken.records, end(state, taken.working, Ending.CANCELED))
+    return (*taken.records, *_conclude(state, taken.working))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What came of an order's first meeting with the book."""
+
+    working: Working
+    records: tuple[OrderRecord, ...] = ()
+    stopped: bool = False  # whether it was about to trade with its own account
+
+
+def _take(state: State, working: Working) -> _Taken:
+    """Fill what the displayed book offers within the limits of order and venue."""
     order = working.order
     book, lot = state.books[order.instrument], state.instruments[order.instrument].lot
-    levels, rest = walk(book, room(state, order, order.quantity), order.price, lot)
-    offered = sum((size for _, size in levels), ZERO)
-    if order.time_in_force is TimeInForce.FOK and offered < abs(order.quantity):
-        return working, []
+    limit, stopped = _limit(state, order), False
+    wanted = room(state, order, working.remaining)
+    levels, rest = walk(book, wanted, limit, lot)
+    own = self_trade.met(state, order, levels, abs(wanted) - _size(levels), limit)
+    if own and state.venue.self_trade is SelfTrade.CANCEL_INCOMING:
+        stopped, own = True, []
+        nearest, _ = self_trade.opposite_own(state, order)[0]
+        book = _before(book, order.quantity, nearest)
+        levels, _ = walk(book, wanted, limit, lot)
+        _, rest = walk(state.books[order.instrument], _size(levels).copy_sign(wanted), limit, lot)
+    if order.time_in_force is TimeInForce.FOK and _size(levels) < abs(order.quantity):
+        return _Taken(working)
+    records: list[OrderRecord] = [end(state, each, Ending.CANCELED) for each in own]
     state.books[order.instrument] = rest
-    fills: list[OrderRecord] = []
     for price, size in levels:
-        working = _fill(state, working, size.copy_sign(order.quantity), price, fills)
-    return working, fills
+        working = _fill(state, working, size.copy_sign(order.quantity), price, records)
+    return _Taken(working, tuple(records), stopped)
+
+
+def _size(levels: Iterable[Level]) -> Decimal:
+    return sum((size for _, size in levels), ZERO)
+
+
+def _limit(state: State, order: Order) -> Decimal | None:
+    """Return the worst price at which an order may trade: its own, or the venue's band."""
+    edge = band_edge(state, order)
+    if edge is None or order.price is None:
+        return edge if order.price is None else order.price
+    return min(edge, order.price) if order.quantity > 0 else max(edge, order.price)
+
+
+def _before(book: Book, quantity: Decimal, price: Decimal) -> Book:
+    """Return the book without what an order meets at or beyond a price."""
+    if quantity > 0:
+        return Book(book.bids, tuple(each for each in book.asks if each[0] < price))
+    return Book(tuple(each for each in book.bids if each[0] > price), book.asks)
 
 
 def _fill(
@@ -72,7 +118,7 @@ def _fill(
 ) -> Working:
     """Fill part of an order, append the record, return the order after it."""
     filled = book_fill(state, working, quantity, price, maker=maker)
-    _remember(state, filled)
+    remember(state, filled)
     records.append(filled)
     return replace(working, filled=working.filled + quantity)
 
@@ -81,11 +127,11 @@ def _conclude(state: State, working: Working) -> tuple[OrderRecord, ...]:
     """Let an order rest or end, whichever is due after a chance to fill."""
     order = working.order
     if not working.remaining:
-        return (_end(state, working, Ending.FILLED),)
+        return (end(state, working, Ending.FILLED),)
     if order.price is None or not order.rests:
-        return (_end(state, working, Ending.EXPIRED),)
+        return (end(state, working, Ending.EXPIRED),)
     if not room(state, order, working.remaining):  # reduce-only, and nothing is left to reduce
-        return (_end(state, working, Ending.CANCELED),)
+        return (end(state, working, Ending.CANCELED),)
     resting = state.working.setdefault(order.instrument, {})
     if working.order_id not in resting:
         ahead = size_ahead(state.books[order.instrument], order.quantity, order.price)
@@ -94,7 +140,8 @@ def _conclude(state: State, working: Working) -> tuple[OrderRecord, ...]:
     return ()
 
 
-def _end(state: State, working: Working, how: Ending) -> Ended:
+def end(state: State, working: Working, how: Ending) -> Ended:
+    """Take an order off the book and return the record of it."""
     order = working.order
     state.working.get(order.instrument, {}).pop(working.order_id, None)
     ended = Ended(
@@ -106,11 +153,12 @@ def _end(state: State, working: Working, how: Ending) -> Ended:
         how=how,
         filled=working.filled,
     )
-    _remember(state, ended)
+    remember(state, ended)
     return ended
 
 
-def _remember(state: State, record: OrderRecord) -> None:
+def remember(state: State, record: OrderRecord) -> None:
+    """Keep what was reported of an order, for queries."""
     state.history.setdefault((record.account, record.client_order_id), []).append(record)
 
 
@@ -158,7 +206,7 @@ def _serve(state: State, working: Working, price: Decimal, records: list[OrderRe
     instrument, wanted = working.order.instrument, room(state, working.order, working.remaining)
     lot = state.instruments[instrument].lot
     levels, state.books[instrument] = walk(state.books[instrument], wanted, price, lot)
-    size = sum((size for _, size in levels), ZERO)
+    size = _size(levels)
     if not size:
         return working
     return _fill(state, working, size.copy_sign(wanted), price, records, maker=True)
@@ -202,22 +250,14 @@ def _past_queue(
 ) -> tuple[Decimal, Working]:
     """Return how much of a print gets to a resting order, and the order with its queue shorter."""
     buys = working.order.quantity > 0
+    if (quantity > 0) == buys:  # the taker was on our side: nobody came to us
+        return ZERO, working
     if price < limit if buys else price > limit:  # through: whoever was ahead is done
         return left, replace(working, ahead=ZERO)
-    if price != limit or (quantity > 0) == buys or working.ahead is None:
+    if price != limit or working.ahead is None:
         return ZERO, working
     eaten = min(working.ahead, left)
     return left - eaten, replace(working, ahead=working.ahead - eaten)
-
-
-def open_orders(state: State, account: str, client_order_id: str | None = None) -> list[Working]:
-    """Return the resting orders of an account, all or those with one client order id."""
-    return [
-        each
-        for resting in state.working.values()
-        for each in resting.values()
-        if each.order.account == account and client_order_id in (None, each.order.client_order_id)
-    ]
 
 
 def cancel(state: State, account: str, client_order_id: str) -> tuple[Record, ...]:
@@ -227,13 +267,19 @@ def cancel(state: State, account: str, client_order_id: str) -> tuple[Record, ..
         DataError: The account is unknown.
     """
     state.account(account)
-    found = open_orders(state, account, client_order_id)
+    found = state.open_orders(account, client_order_id)
     if not found:
         return (CancelRefused(state.now, account, client_order_id),)
-    return tuple(_end(state, working, Ending.CANCELED) for working in found)
+    return tuple(end(state, working, Ending.CANCELED) for working in found)
+
+
+def cancel_open(state: State, account: str, instruments: Container[str]) -> list[OrderRecord]:
+    """End every open order of an account on some instruments."""
+    found = [each for each in state.open_orders(account) if each.order.instrument in instruments]
+    return [end(state, each, Ending.CANCELED) for each in found]
 
 
 def expire(state: State, instrument: str) -> tuple[Record, ...]:
     """End every order on a contract that is no more."""
     resting = list(state.working.get(instrument, {}).values())
-    return tuple(_end(state, working, Ending.EXPIRED) for working in resting)
+    return tuple(end(state, working, Ending.EXPIRED) for working in resting)

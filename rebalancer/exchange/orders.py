@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from rebalancer.exchange.records import CashKind
+
 
 class TimeInForce(StrEnum):
     """How long an order may live."""
@@ -36,3 +38,15 @@ class Order:
             TimeInForce.GTC,
             TimeInForce.POST_ONLY,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CashRequest:
+    """Cash that shall move, into the account at + and out of it at -."""
+
+    account: str
+    kind: CashKind
+    currency: str
+    amount: Decimal
+    other: str | None = None  # account on the other side of a transfer
+    key: str = ""  # what was asked under the same key before is not done again; "": no key

@@ -10,8 +10,11 @@ from rebalancer.exchange.accounts import Account, House
 from rebalancer.exchange.book import Book
 from rebalancer.exchange.exact import ZERO
 from rebalancer.exchange.fees import FeeSchedule
+from rebalancer.exchange.fixing import Trail
+from rebalancer.exchange.grid import OptionModel
 from rebalancer.exchange.orders import Order
-from rebalancer.exchange.records import OrderRecord
+from rebalancer.exchange.records import OrderRecord, Record
+from rebalancer.exchange.terms import VenueTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,31 @@ class State:
 
     instruments: Mapping[str, Instrument]
     fees: Mapping[str, FeeSchedule]  # by instrument
-    unique_client_ids: bool
+    venue: VenueTerms
     accounts: dict[str, Account] = field(default_factory=dict)
     house: House = field(default_factory=House)
     # market
     books: dict[str, Book] = field(default_factory=dict)
+    shown: dict[str, tuple[int, Book]] = field(default_factory=dict)  # as told last, and when
     marks: dict[str, Decimal] = field(default_factory=dict)
+    models: dict[str, OptionModel] = field(default_factory=dict)  # option → what its mark rests on
     indexes: dict[str, Decimal] = field(default_factory=dict)  # underlying → USD per coin
+    trails: dict[str, Trail] = field(default_factory=dict)  # underlying → indexes of the last hour
     printed: set[str] = field(default_factory=set)  # instruments whose prints are told
     delivered: dict[str, int] = field(default_factory=dict)  # instrument → ns
     # funding
     terms: dict[str, FundingTerms] = field(default_factory=dict)
     accrued_until: dict[str, int] = field(default_factory=dict)  # continuous instrument → ns
+    stamped: dict[str, int] = field(default_factory=dict)  # instrument → ns of its last stamp
     owed: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, instrument
     # orders
     working: dict[str, dict[str, Working]] = field(default_factory=dict)  # instrument, order id
     history: dict[tuple[str, str], list[OrderRecord]] = field(default_factory=dict)
+    # what was booked once and for all: kind, subject, key
+    booked: set[tuple[str, str, str]] = field(default_factory=set)
+    # risk
+    unsound: bool = False  # whether something moved since accounts were last judged
+    unsaid: list[Record] = field(default_factory=list)  # booked, and not returned to anybody yet
     # time
     now: int = 0  # ns
     sequence: int = 0  # of ids
@@ -98,6 +110,20 @@ class State:
         if name not in self.accounts:
             raise DataError(f"{name}: must be an account of this exchange, was unknown")
         return self.accounts[name]
+
+    def open_orders(self, account: str, client_order_id: str | None = None) -> list[Working]:
+        """Return the resting orders of an account, all or those with one client order id."""
+        return [
+            each
+            for resting in self.working.values()
+            for each in resting.values()
+            if each.order.account == account
+            and client_order_id in (None, each.order.client_order_id)
+        ]
+
+    def holders(self) -> list[tuple[str, Account]]:
+        """Return everybody who may hold contracts against the house: accounts, then the fund."""
+        return [*self.accounts.items(), ("", self.house.insurance)]
 
     def ended(self, instrument: Instrument) -> bool:
         """Whether a contract is past its expiry or was delivered."""

@@ -53,13 +53,14 @@ def equity(state: State, account: Account, currency: str) -> Decimal | None:
 def imbalance(state: State, currency: str) -> Decimal:
     """Return what all parties together own beyond what was brought in: always 0.
 
-    Cash of the accounts and the house, fees, funding, and the bases of open
-    margined positions (profit that is on its way into cash); whatever is paid
+    Cash of the accounts, the fund and the house, fees, funding, interest, and
+    the bases of open margined positions (profit that is on its way into cash); whatever is paid
     in full is held against the house and cancels.
     """
     house = state.house
-    total = house.fees.get(currency, ZERO) + house.funding.get(currency, ZERO)
-    for account in (*state.accounts.values(), house.account):
+    collected = (house.fees, house.funding, house.interest)
+    total = sum((each.get(currency, ZERO) for each in collected), ZERO)
+    for account in (*state.accounts.values(), house.insurance, house.account):
         total += account.cash.get(currency, ZERO)
         total += sum((_pledged(state, currency, *item) for item in account.holdings.items()), ZERO)
     return total - house.brought.get(currency, ZERO)

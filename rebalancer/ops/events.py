@@ -111,9 +111,16 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     (
         "position.liquidated",
         _ERROR,
-        "a venue closed a position by force",
-        "add margin; see positions",
+        "a venue closed a position of ours for lack of margin; the underlying halts",
+        "see positions and margin, add collateral, then arm",
     ),
+    (
+        "position.deleveraged",
+        _WARNING,
+        "a venue cut a position of ours to close a bankrupt one",
+        "see positions; hedge elsewhere if it goes on",
+    ),
+    ("cash.moved", _INFO, "cash of an account moved without a trade", _NONE),
     (
         "margin.warned",
         _WARNING,

@@ -248,7 +248,7 @@ def _funding_items(source: _Source, name: str, file: str) -> Iterator[Timed]:
     """Yield each settlement: what is charged, and the last known rate for the next."""
     for ts, rate in funding.rates(funding.read(source.path(file)), name):
         yield ts, rate
-        yield ts, FundingStamp(name)
+        yield ts, FundingStamp(name, rate.rate)  # the one told is what was settled now
 
 
 def _chain_items(source: _Source, options: Sequence[str]) -> Iterator[Timed]:

@@ -13,7 +13,16 @@ from rebalancer.core.band import Band
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import Event, Index, Mark, OptionMark
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.exchange.records import ContractDelivered, Filled, FundingBooked, Record
+from rebalancer.exchange.records import (
+    AutoDeleveraged,
+    CashMoved,
+    ContractDelivered,
+    Filled,
+    FundingBooked,
+    Liquidated,
+    LiquidationCalled,
+    Record,
+)
 from rebalancer.research import worth as books
 from rebalancer.research.steps import Steps
 from rebalancer.research.trail import Trail
@@ -21,6 +30,7 @@ from rebalancer.research.worth import Worth
 from rebalancer.venues.feeds import Timed
 
 SECOND = 1_000_000_000  # ns
+MOVES = (Filled, Liquidated, AutoDeleveraged, FundingBooked, ContractDelivered, CashMoved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,8 @@ class Extremes:
 
     max_abs_net_delta: float = 0.0  # coins, the largest of any underlying
     seconds_outside_band: float = 0.0  # all underlyings together
+    liquidations: int = 0  # times that an account was called
+    max_margin_ratio: float = 0.0  # maintenance ÷ balance of any pool at a sample; 1 is liquidation
     since: dict[str, int] = field(default_factory=dict)  # underlying → outside since, ns
 
 
@@ -76,6 +88,7 @@ class Recorder:
         self._begun: _Stand | None = None
         self._latest: _Stand | None = None
         self._model: Callable[[], float] | None = None
+        self._ratio: Callable[[], float] = lambda: 0.0
         self._instruments = instruments
         self._sampled = sampled
         self._steps = steps
@@ -139,26 +152,15 @@ class Recorder:
             self._trail.end(record)
         books.book(self.worth, record, self._instruments)
         self._note(record)
-        if self._steps is None:
-            return
-        match record:
-            case Filled():
-                facts: dict[str, object] = {
-                    "quantity": record.quantity,
-                    "price": record.price,
-                    "fee": record.fee,
-                }
-                self._write(record.ts, "fill", record.instrument, facts)
-            case FundingBooked():
-                self._write(record.ts, "funding", record.instrument, {"funding": record.amount})
-            case ContractDelivered():
-                self._write(record.ts, "delivered", record.instrument, {"price": record.price})
-            case _:
-                return
+        row = _row(record)
+        if row is not None:
+            self._write(record.ts, *row)
 
     def _note(self, record: Record) -> None:
-        if isinstance(record, Filled | FundingBooked | ContractDelivered):
+        if isinstance(record, MOVES):
             self._unmeasured = True
+        if isinstance(record, LiquidationCalled):
+            self.extremes.liquidations += 1
         if isinstance(record, ContractDelivered) and not _optioned(self.worth):
             self._due = True
 
@@ -186,6 +188,7 @@ class Recorder:
             "collateral": now.sums.collateral - then.sums.collateral,
             "funding": now.sums.funding - then.sums.funding,
             "fees": then.sums.fees - now.sums.fees,
+            "cash": now.sums.cash - then.sums.cash,
         }
 
     def change(self) -> float | None:
@@ -194,9 +197,11 @@ class Recorder:
             return None
         return self._latest.worth - self._begun.worth
 
-    def compare_with(self, model: Callable[[], float]) -> None:
-        """Hold worth against the exchange models' own books (USD) at each sample."""
-        self._model = model
+    def compare_with(
+        self, model: Callable[[], float], ratio: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Look at the exchange models at each sample: their own books (USD), their margin ratio."""
+        self._model, self._ratio = model, ratio
 
     # --- writing --------------------------------------------------------------
 
@@ -227,6 +232,7 @@ class Recorder:
         if self._model is not None:
             apart = self._model() - worth
             self.residual = max(self.residual, apart, key=abs)
+        self.extremes.max_margin_ratio = max(self.extremes.max_margin_ratio, self._ratio())
         self.samples.ts.append(ts)
         self.samples.hedged.append(worth)
         self.samples.unhedged.append(bare)
@@ -249,6 +255,23 @@ class Recorder:
         known = self._instruments.get(instrument)
         underlying = {} if known is None else {"underlying": known.underlying}
         self._steps.write(ts, reason, {**underlying, "instrument": instrument, **facts})
+
+
+def _row(record: Record) -> tuple[str, str, dict[str, object]] | None:
+    """Return reason, instrument and facts of a record's row; None where it moves no money."""
+    match record:
+        case Filled() | Liquidated() | AutoDeleveraged():
+            fee = 0 if isinstance(record, AutoDeleveraged) else record.fee
+            facts: dict[str, object] = {"quantity": record.quantity, "price": record.price}
+            return "fill", record.instrument, {**facts, "fee": fee}
+        case FundingBooked():
+            return "funding", record.instrument, {"funding": record.amount}
+        case ContractDelivered():
+            return "delivered", record.instrument, {"price": record.price, "fee": record.fee}
+        case CashMoved():
+            return "cash", f"{record.account}:{record.currency}", {"quantity": record.amount}
+        case _:
+            return None
 
 
 def _stretch(seen: Extremes, decision: Decision) -> None:

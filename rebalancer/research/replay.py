@@ -1,6 +1,7 @@
 """One replay: a configuration and a folder of recordings become a run and its summary."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -118,7 +119,8 @@ def _run(
         running = paper(request.settings, instruments, entries, around)
         running.engine.observe(recorder.observe)
         recorder.compare_with(
-            lambda: model_equity(running.exchanges, recorder.worth, instruments, outside)
+            lambda: model_equity(running.exchanges, recorder.worth, instruments, outside),
+            lambda: margin_ratio(running.exchanges),
         )
         await running.daemon.run()
         recorder.close(clock.now())
@@ -150,6 +152,18 @@ def _first_prices(
         if len(found) == len(wanted):
             break
     return found, itertools.chain(seen, items)
+
+
+def margin_ratio(exchanges: Mapping[str, Exchange]) -> float:
+    """Return the highest margin ratio of any pool: maintenance ÷ balance, inf with none left."""
+    highest = 0.0
+    for venue, exchange in exchanges.items():
+        for standing in exchange.standings(venue).values():
+            if standing is not None and standing.maintenance:
+                left = float(standing.balance)
+                ratio = float(standing.maintenance) / left if left > 0 else math.inf
+                highest = max(highest, ratio)
+    return highest
 
 
 def model_equity(
@@ -201,7 +215,7 @@ def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict
         "refusals": engine.tally.refusals,
         "max_abs_net_delta": recorder.extremes.max_abs_net_delta,
         "seconds_outside_band": recorder.extremes.seconds_outside_band,
-        "liquidations": None,
-        "max_margin_ratio": None,
+        "liquidations": recorder.extremes.liquidations,
+        "max_margin_ratio": recorder.extremes.max_margin_ratio,
         "digest": engine.digest,
     }

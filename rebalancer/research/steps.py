@@ -8,9 +8,10 @@
 |---|---|---|---|---|
 | open | held at the start | contracts; a cash balance | entry; 1 for cash | |
 | open_hedge | the same, role hedge: no part of the unhedged book | contracts | entry | |
-| fill | traded | contracts, + buys | of the fill | fee in settle currency |
+| fill | traded, or forced | contracts, + buys | of the fill | fee in settle currency |
 | funding | perpetual | | | received, settle currency |
-| delivered | ended contract | | settlement price, USD | |
+| delivered | ended contract | | settlement price, USD | fee in settle currency |
+| cash | VENUE:CURRENCY that moved without a trade | + received | | |
 | mark | held | | USD per coin; an option's is coin mark x forward | |
 | index | the coin's name | | USD per coin | |
 | sample | | | | |

@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rebalancer.core.instruments import STABLE, Instrument, Kind
-from rebalancer.exchange.records import ContractDelivered, Filled, FundingBooked, Record
+from rebalancer.exchange.records import (
+    AutoDeleveraged,
+    CashMoved,
+    ContractDelivered,
+    Filled,
+    FundingBooked,
+    Liquidated,
+    Record,
+)
+
+Traded = Filled | Liquidated | AutoDeleveraged
 
 
 @dataclass(slots=True)
@@ -36,6 +46,7 @@ class Sums:
     collateral: float = 0.0  # coins held as cash, times how their price moved
     payoffs: float = 0.0  # options that ended
     closed: float = 0.0  # open profit of futures that ended
+    cash: float = 0.0  # that moved without a trade
 
 
 @dataclass(slots=True)
@@ -112,26 +123,34 @@ def _receive(worth: Worth, currency: str, amount: float) -> None:
 def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) -> None:
     """Follow one record; what moves no money is passed over."""
     match record:
-        case Filled():
+        case Filled() | Liquidated() | AutoDeleveraged():
             _book_fill(worth, record, instruments[record.instrument])
         case FundingBooked():
             _receive(worth, record.currency, float(record.amount))
             worth.sums.funding += _dollars(worth, record.currency, float(record.amount))
+        case CashMoved():
+            _receive(worth, record.currency, float(record.amount))
+            worth.sums.cash += _dollars(worth, record.currency, float(record.amount))
         case ContractDelivered():
             _book_delivery(worth, record)
         case _:
             pass
 
 
-def _book_fill(worth: Worth, fill: Filled, instrument: Instrument) -> None:
+def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     line = worth.lines.setdefault(instrument.id, Line(instrument, 0.0, 0.0, 0.0, 0.0))
-    quantity, price, fee = float(fill.quantity), float(fill.price), float(fill.fee)
+    quantity, price, fee = float(fill.quantity), float(fill.price), fee_of(fill)
     spent = turned_over(instrument, quantity, price)
     line.quantity += quantity
     line.spent += spent
-    _receive(worth, fill.fee_currency, -fee)
-    worth.sums.fees += _dollars(worth, fill.fee_currency, fee)
+    _receive(worth, instrument.settle, -fee)
+    worth.sums.fees += _dollars(worth, instrument.settle, fee)
     worth.sums.turnover += abs(_dollars(worth, instrument.settle, spent))
+
+
+def fee_of(fill: Traded) -> float:
+    """Return what an execution cost, settle currency; who is deleveraged pays nothing."""
+    return 0.0 if isinstance(fill, AutoDeleveraged) else float(fill.fee)
 
 
 def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:
@@ -147,7 +166,9 @@ def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:
         now = turned_over(instrument, line.quantity, price)
         paid = line.spent - now if instrument.inverse else now - line.spent
         worth.sums.closed += _dollars(worth, instrument.settle, paid)
-    _receive(worth, instrument.settle, paid)
+    fee = float(ended.fee)
+    _receive(worth, instrument.settle, paid - fee)
+    worth.sums.fees += _dollars(worth, instrument.settle, fee)
     line.quantity, line.own, line.spent, line.own_spent = 0.0, 0.0, 0.0, 0.0
     line.ended = True
 

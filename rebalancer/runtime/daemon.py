@@ -85,6 +85,7 @@ class Daemon:
         reconciler = Reconciler(
             parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log
         )
+        parts.engine.observe(reconciler.notice)
 
         def look() -> None:
             parts.tasks.spawn("reconcile", reconciler.look())

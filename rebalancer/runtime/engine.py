@@ -15,6 +15,7 @@ from rebalancer.core import hedger
 from rebalancer.core.commands import Cancel, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
+    CashMoved,
     Delivered,
     Event,
     Fill,
@@ -30,7 +31,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
-from rebalancer.core.state import State
+from rebalancer.core.state import ACCOUNT, State
 from rebalancer.ports import Entry, Journal, Log
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
@@ -46,6 +47,7 @@ JOURNALED = (
     FundingPaid,
     Settled,
     Delivered,
+    CashMoved,
     Operator,
     Reconciled,
 )
@@ -136,13 +138,14 @@ class Engine:
 
     def _take(self, event: Event) -> None:
         self.tally.events += 1
-        unknown = self._unknown(event)
+        unknown, version = self._unknown(event), self.state.ledger.version
         outcome = hedger.step(self.state, event, self.params)
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED):
             self._write("event", _key(event), event)
-            self._say_event(event)
+            if not isinstance(event, (*ACCOUNT, CashMoved)) or version != self.state.ledger.version:
+                self._say_event(event)  # what is told again, by a query or late, counts once
         for decision in outcome.decisions:
             self.standing[decision.underlying] = decision
             if decision.action is not Action.HOLD:
@@ -235,6 +238,14 @@ class Engine:
                 log.info("position.settled", instrument=event.instrument, price=event.price)
             case Delivered():
                 log.info("position.delivered", instrument=event.instrument, price=event.price)
+            case CashMoved():
+                log.info(
+                    "cash.moved",
+                    account=event.account,
+                    kind=event.kind,
+                    amount=event.amount,
+                    currency=event.currency,
+                )
             case Operator():
                 log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
             case _:

@@ -1,21 +1,27 @@
 """Reconciling: what the venues say is held against what the ledger says.
 
 A difference counts only when two looks in a row find it and nothing moved in
-between: a report taken while a fill was on its way proves nothing.
+between: a report taken while a fill was on its way proves nothing. Nor does
+one that shows the account as the ledger had it a moment ago: a venue's report
+may lag behind its fills, and two that lag behind fills of one size would
+agree on a difference that there never was.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from rebalancer.core.events import PositionReport, Reconciled
+from rebalancer.core.decision import Decision
+from rebalancer.core.events import Event, PositionReport, Reconciled
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
-from rebalancer.ports import Clock, Log, Venue
+from rebalancer.ports import SECOND, Clock, Log, Venue
 from rebalancer.runtime.inbox import Inbox
 
 PATIENCE = 20  # looks without proof until somebody is told
+BEHIND = 10 * SECOND  # ns that a report may be behind the fills that the venue told
 TOLERANCE = Decimal("1e-8")  # of a cash balance, its currency; quantities must agree exactly
 
 
@@ -67,6 +73,19 @@ class Reconciler:
         self._looking = False
         self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
         self._missed = 0  # looks in a row that proved nothing
+        self._now = _copy(state.ledger)
+        self._before: deque[tuple[int, Ledger]] = deque()  # the ledger, and until when it stood so
+
+    def notice(self, _event: Event, _decisions: Sequence[Decision]) -> None:
+        """Remember for a while how the ledger stood, if the step just taken changed it."""
+        if self._state.ledger.version != self._now.version:
+            self._before.append((self._clock.now(), self._now))
+            self._now = _copy(self._state.ledger)
+            self._forget()
+
+    def _forget(self) -> None:
+        while self._before and self._before[0][0] < self._clock.now() - BEHIND:
+            self._before.popleft()
 
     async def look(self) -> None:
         """Compare once; says nothing while an order is open or a venue does not answer.
@@ -84,7 +103,8 @@ class Reconciler:
             self._looking = False
 
     async def _compare(self) -> None:
-        version = self._state.ledger.version
+        self._forget()
+        version, agreed = self._state.ledger.version, True
         found: dict[str, Decimal] = {}
         for account, venue in self._venues.items():
             try:
@@ -92,16 +112,39 @@ class Reconciler:
             except Unavailable as error:
                 self._log.warning("reconcile.unanswered", account=account, error=str(error))
                 return
-            found |= differences(self._state.ledger, account, told, self._state.instruments)
+            gaps = differences(self._state.ledger, account, told, self._state.instruments)
+            agreed = agreed and not gaps
+            found |= self._unexplained(gaps, account, told)
         if self._state.open_orders() or self._state.ledger.version != version:
-            self._missed += 1
-            if self._missed % PATIENCE == 0:
-                missed = f"{self._missed} looks in a row fell into open orders or bookings"
-                self._log.warning("reconcile.unanswered", error=missed)
+            self._miss()
+            return
+        lasting = {name: gap for name, gap in found.items() if self._last.get(name) == gap}
+        self._last = found
+        if not found and not agreed:
+            self._miss()
             return
         self._missed = 0
-        lasting = {name: gap for name, gap in found.items() if self._last.get(name) == gap}
-        if lasting or not found:
+        if lasting or agreed:
             lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
             self._inbox.put(Reconciled(self._clock.now(), tuple(lines)))
-        self._last = found
+
+    def _unexplained(
+        self, gaps: Mapping[str, Decimal], account: str, told: Sequence[PositionReport]
+    ) -> dict[str, Decimal]:
+        """Return the differences of which the ledger knew nothing a moment ago either."""
+        left = dict(gaps)
+        for _, ledger in self._before if left else ():
+            then = differences(ledger, account, told, self._state.instruments)
+            left = {name: gap for name, gap in left.items() if name in then}
+        return left
+
+    def _miss(self) -> None:
+        self._missed += 1
+        if self._missed % PATIENCE == 0:
+            missed = f"{self._missed} looks in a row fell into open orders or bookings"
+            self._log.warning("reconcile.unanswered", error=missed)
+
+
+def _copy(ledger: Ledger) -> Ledger:
+    """Return what a ledger holds as it stands."""
+    return Ledger(dict(ledger.positions), dict(ledger.cash), version=ledger.version)

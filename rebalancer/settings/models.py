@@ -23,6 +23,7 @@ from rebalancer.settings.values import (
     Duration,
     Exact,
     Fee,
+    FeeTiers,
     File,
     FilledNames,
     InstrumentId,
@@ -41,6 +42,7 @@ from rebalancer.settings.values import (
     text,
 )
 
+MARGINS = ("cross", "isolated", "portfolio")
 MILLISECOND = 1_000_000  # ns
 SECOND = 1_000 * MILLISECOND
 LATER_BANDS = ("whalley_wilmott", "zakamouline", "inventory")  # not in this release
@@ -82,13 +84,18 @@ class Fees(Table):
 
     maker: Fee = Field(examples=[0])
     taker: Fee = Field(examples=[0])
+    tiers: FeeTiers = ()  # (USD traded in 30 days, maker, taker): rates from a volume on
 
 
 class Faults(Table):
-    """How often a modelled venue misbehaves, as a fraction of orders."""
+    """How often a modelled venue misbehaves: a share of orders, unless a comment says of what."""
 
     reject: Share = 0.0
     lost_ack: Share = 0.0  # the order lives, its answer is lost
+    slow: Share = 0.0  # the order trades at once, its answer is 1 to 8 s late
+    late_fill: Share = 0.0  # the fills come 0.2 to 3 s after the order's ending
+    stale_stream: Share = 0.0  # chance per minute that market data freeze for 1 to 10 s
+    position_lag: Share = 0.0  # of position snapshots: 0.5 to 5 s old, and said to be new
 
 
 class Venue(Table):
@@ -109,11 +116,15 @@ class Venue(Table):
         ]
         | None
     ) = None
-    margin: Annotated[Literal["cross", "isolated"], choice(("cross", "isolated"))] = "cross"
+    margin: Annotated[Literal["cross", "isolated", "portfolio"], choice(MARGINS)] = "cross"
+    collateral: dict[str, Share] | None = None  # currency → share that counts, all together;
+    #   None: each currency stands for what settles in it
     leverage: Positive | None = None
     fees: Fees | None = None
     tiers: Tiers | None = None  # (notional floor, maintenance rate)
-    latency_ms: NotNegative = 50.0
+    latency_ms: NotNegative = 50.0  # to the venue; and back, where report_ms is not said
+    match_ms: NotNegative = 0.0  # an order's wait at the venue's door
+    report_ms: NotNegative | None = None
     faults: Faults = Faults()
     funding: Annotated[Literal["continuous", "stamps"], choice(("continuous", "stamps"))] | None = (
         None  # None: as the venue does it

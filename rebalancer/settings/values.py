@@ -257,6 +257,25 @@ def as_tiers(value: object) -> tuple[tuple[float, float], ...]:
     return tuple(tiers)
 
 
+def as_fee_tiers(value: object) -> tuple[tuple[float, float, float], ...]:
+    """Return fee tiers as (USD volume, maker, taker) triples, or raise; volumes must rise."""
+    must = "must be a list of [USD traded in 30 days, maker, taker]"
+    if not isinstance(value, list | tuple):
+        raise wrong(must, shown(value))
+    tiers = []
+    for row in value:
+        if not isinstance(row, list | tuple) or len(row) != 3:
+            raise wrong(must, f"{shown(row)} in it")
+        volume, maker, taker = (as_float(each) for each in row)
+        if volume <= 0 or max(abs(maker), abs(taker)) >= 0.1:  # noqa: PLR2004
+            raise wrong(f"{must}: volume above 0, fees below 0.1", f"{[volume, maker, taker]}")
+        tiers.append((volume, maker, taker))
+    for before, after in pairwise(tiers):
+        if after[0] <= before[0]:
+            raise wrong("must rise from tier to tier", f"{before} before {after}")
+    return tuple(tiers)
+
+
 Number = Annotated[float, number()]
 Positive = Annotated[float, number("above 0", lambda x: x > 0)]
 NotNegative = Annotated[float, number("at least 0", lambda x: x >= 0)]
@@ -273,6 +292,7 @@ Duration = Annotated[int, BeforeValidator(as_duration)]  # ns
 Time = Annotated[int, BeforeValidator(as_time)]  # ns since 1970 UTC
 Names = Annotated[tuple[str, ...], BeforeValidator(as_names)]
 FilledNames = Annotated[tuple[str, ...], BeforeValidator(as_filled_names)]
+FeeTiers = Annotated[tuple[tuple[float, float, float], ...], BeforeValidator(as_fee_tiers)]
 Tiers = Annotated[tuple[tuple[float, float], ...], BeforeValidator(as_tiers)]
 Text = Annotated[str, text(r"[^\x00-\x1f\x7f]{1,128}", "text of 1 to 128 characters")]
 Coin = Annotated[str, text(r"[A-Z0-9]{1,16}", "a coin in capitals, such as BTC")]

@@ -33,12 +33,18 @@ class ReplayFeed:
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver everything; what belongs to one instant comes in one go."""
+        last = None
         for ts, item in self._items:
+            if last is not None and ts > last:
+                self._market.judge(last, deliver)
+            last = ts
             if ts > self._clock.now():
                 await self._clock.sleep(ts - self._clock.now())
                 if self._progress is not None:
                     self._progress(ts)
             self._market.move(ts, item, deliver)
+        if last is not None:
+            self._market.judge(last, deliver)
 
 
 class StepFeed:
@@ -69,5 +75,6 @@ class StepFeed:
         while True:
             for item in self._advance(due):
                 self._market.move(due, item, deliver)
+            self._market.judge(due, deliver)
             due += self._period
             await self._clock.sleep(due - self._clock.now())

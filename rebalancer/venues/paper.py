@@ -9,37 +9,30 @@ venue's, and its positions are what reconciliation compares with.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import assert_never
 
 from rebalancer.core.commands import Cancel, Query, Submit, TimeInForce
 from rebalancer.core.events import (
     AccountEvent,
-    Delivered,
-    Ending,
     Event,
-    Fill,
-    FundingPaid,
     FundingRate,
     Index,
     Mark,
     MarketEvent,
     OptionMark,
-    OrderAccepted,
-    OrderEnded,
     OrderEvent,
     OrderNotFound,
-    OrderRejected,
     PositionReport,
     Quote,
-    Settled,
     Trade,
 )
 from rebalancer.errors import DataError, Defect
 from rebalancer.exchange import orders as requests
-from rebalancer.exchange import records
 from rebalancer.exchange.exchange import Exchange
+from rebalancer.exchange.grid import OptionModel
 from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND, Clock, Log
+from rebalancer.venues.bookings import translate
+from rebalancer.venues.streams import Stream
 
 Deliver = Callable[[Event], None]
 Witness = Callable[[Record], None]  # hears of each record when it is booked, before anyone else
@@ -96,54 +89,6 @@ _TIME_IN_FORCE = {
 }
 
 
-def translate(record: Record, ts: int) -> AccountEvent | None:
-    """Return what the daemon learns at `ts` of something that the model booked.
-
-    None for what no venue would report by itself (deposits, refused cancels).
-    """
-    match record:
-        case records.Accepted():
-            return OrderAccepted(ts, record.ts, record.client_order_id, record.order_id)
-        case records.Rejected():
-            return OrderRejected(ts, record.ts, record.client_order_id, record.reason.value)
-        case records.Ended():
-            how = Ending(record.how.value)
-            return OrderEnded(ts, record.ts, record.client_order_id, how, record.filled)
-        case records.Filled():
-            return Fill(
-                ts,
-                record.ts,
-                record.account,
-                record.instrument,
-                record.trade_id,
-                record.client_order_id,
-                record.quantity,
-                record.price,
-                record.fee,
-                record.fee_currency,
-            )
-        case records.FundingBooked():
-            return FundingPaid(
-                ts,
-                record.ts,
-                record.account,
-                record.instrument,
-                record.payment_id,
-                record.amount,
-                record.currency,
-            )
-        case records.SessionSettled():
-            key = record.settlement_id
-            return Settled(ts, record.ts, record.account, record.instrument, key, record.price)
-        case records.ContractDelivered():
-            key = record.delivery_id
-            return Delivered(ts, record.ts, record.account, record.instrument, key, record.price)
-        case records.CancelRefused() | records.Deposited():
-            return None
-        case _:
-            assert_never(record)
-
-
 class PaperMarket:
     """Moves market items through the exchange models and on to the daemon.
 
@@ -151,14 +96,24 @@ class PaperMarket:
         exchanges: One model a venue.
         log: For items that a model refuses; nothing is traded on them.
         witness: Hears of what is booked; for measuring, not for trading.
+        streams: By venue, those whose market data may freeze on their way.
+        accounts: By account, who hears of its bookings first; the others' go straight on.
     """
 
     def __init__(
-        self, exchanges: Mapping[str, Exchange], log: Log, witness: Witness | None = None
+        self,
+        exchanges: Mapping[str, Exchange],
+        log: Log,
+        witness: Witness | None = None,
+        streams: Mapping[str, Stream] | None = None,
+        accounts: Mapping[str, Deliver] | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._log = log
         self._witness = witness
+        self._streams = {} if streams is None else streams
+        self._accounts = {} if accounts is None else accounts
+        self._indexed: set[tuple[str, str]] = set()  # venues with an index of their own, by coin
         self.refused = 0
 
     def move(self, ts: int, item: MarketItem, deliver: Deliver) -> None:
@@ -174,21 +129,45 @@ class PaperMarket:
             self._log.warning("quote.refused", reason=str(error))
             return
         if not isinstance(item, VenueItem):
-            deliver(item)
+            self._tell(ts, item, deliver)
+        self._report(ts, booked, deliver)
+
+    def judge(self, ts: int, deliver: Deliver) -> None:
+        """Let every venue's risk engine look, once all that belongs to `ts` was told."""
+        for exchange in self._exchanges.values():
+            self._report(ts, exchange.judge(ts), deliver)
+
+    def _report(self, ts: int, booked: Sequence[Record], deliver: Deliver) -> None:
+        """Deliver what the models booked, to whom it belongs."""
         for record in booked:
             if self._witness is not None:
                 self._witness(record)
             event = translate(record, ts)
             if event is not None:
-                deliver(event)
+                self._accounts.get(record.account, deliver)(event)
+
+    def _tell(self, ts: int, event: MarketEvent, deliver: Deliver) -> None:
+        """Deliver a market event by the stream of its venue."""
+        venue = event.venue if isinstance(event, Index) else event.instrument.partition(":")[0]
+        stream = self._streams.get(venue)
+        if stream is None:
+            deliver(event)
+        else:
+            stream.carry(ts, event, deliver)
+
+    def _index(self, ts: int, item: Index) -> Sequence[Record]:
+        """Tell a venue its index, and those that are told none of their own the same."""
+        self._indexed.add((item.venue, item.underlying))
+        booked: list[Record] = []
+        for venue, exchange in self._exchanges.items():
+            if venue == item.venue or (venue, item.underlying) not in self._indexed:
+                booked.extend(exchange.set_index(ts, item.underlying, item.price))
+        return booked
 
     def _model(self, ts: int, item: MarketItem) -> Sequence[Record]:
         match item:
             case Index():
-                exchange = self._exchanges.get(item.venue)
-                return (
-                    () if exchange is None else exchange.set_index(ts, item.underlying, item.price)
-                )
+                return self._index(ts, item)
             case FundingAccrual():
                 return self._exchanges[item.venue].accrue_funding(ts)
             case _:
@@ -204,7 +183,8 @@ def _tell(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
         case Trade():
             return exchange.trade(ts, item.instrument, item.price, item.quantity)
         case Mark() | OptionMark():
-            return exchange.set_mark(ts, item.instrument, item.price)
+            model = OptionModel(item.vol, item.forward) if isinstance(item, OptionMark) else None
+            return exchange.set_mark(ts, item.instrument, item.price, model)
         case FundingRate():
             rate = Decimal(repr(item.rate))
             return exchange.set_funding_rate(ts, item.instrument, rate, item.interval, item.next_ts)
@@ -223,6 +203,22 @@ def _tell(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
             raise Defect(f"{type(item).__name__} belongs to no instrument")
 
 
+def holdings(exchange: Exchange, account: str) -> Sequence[tuple[str, Decimal]]:
+    """Return every position and cash balance of an account, by id."""
+    held = ((each.instrument, each.quantity) for each in exchange.positions(account))
+    cash = ((f"{account}:{name}", balance) for name, balance in exchange.balances(account).items())
+    return (*held, *cash)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long the parts of a way take, ns."""
+
+    send: int  # from here to the venue
+    report: int  # and back
+    match: int = 0  # from the venue's door to its book; orders only
+
+
 class PaperVenue:
     """An account in an exchange model.
 
@@ -230,7 +226,7 @@ class PaperVenue:
         account: Name of the account, the venue's key in the configuration.
         exchange: Its model.
         clock: Market time.
-        latency: ns from here to the venue, and as long back.
+        latency: Of the way there, through the venue, and back.
         deliver: Where fills and endings arrive.
         witness: Hears of what is booked; for measuring, not for trading.
     """
@@ -240,7 +236,7 @@ class PaperVenue:
         account: str,
         exchange: Exchange,
         clock: Clock,
-        latency: int,
+        latency: Latency,
         deliver: Deliver,
         witness: Witness | None = None,
     ) -> None:
@@ -252,8 +248,8 @@ class PaperVenue:
         self._witness = witness
 
     async def submit(self, order: Submit) -> OrderEvent:
-        """Send an order: it meets the book one latency from now."""
-        await self._clock.sleep(self._latency)
+        """Send an order: it meets the book once it got there and through the venue's door."""
+        await self._clock.sleep(self._latency.send + self._latency.match)
         asked = requests.Order(
             client_order_id=order.client_order_id,
             account=self.account,
@@ -263,8 +259,9 @@ class PaperVenue:
             time_in_force=_TIME_IN_FORCE[order.time_in_force],
             reduce_only=order.reduce_only,
         )
+        self._report(self._booked(self._exchange.judge(self._clock.now())))
         answer, *rest = self._booked(self._exchange.submit(self._clock.now(), asked))
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.report)
         self._report(rest)
         event = translate(answer, self._clock.now())
         if not isinstance(event, OrderEvent):
@@ -290,17 +287,17 @@ class PaperVenue:
 
     async def cancel(self, order: Cancel) -> None:
         """Withdraw an order; its end arrives as an event."""
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.send + self._latency.match)
         name = order.client_order_id
         booked = self._booked(self._exchange.cancel(self._clock.now(), self.account, name))
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.report)
         self._report(booked)
 
     async def query(self, order: Query) -> Sequence[AccountEvent]:
         """Return all that the venue has booked of an order, or that it knows none."""
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.send)
         booked = self._exchange.query(self.account, order.client_order_id)
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.report)
         ts = self._clock.now()
         if not booked:
             return (OrderNotFound(ts, ts, order.client_order_id),)
@@ -308,13 +305,9 @@ class PaperVenue:
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return every holding and cash balance, as they were one latency ago."""
-        await self._clock.sleep(self._latency)
+        await self._clock.sleep(self._latency.send)
         asked = self._clock.now()
-        held = [(each.instrument, each.quantity) for each in self._exchange.positions(self.account)]
-        cash = [
-            (f"{self.account}:{currency}", balance)
-            for currency, balance in self._exchange.balances(self.account).items()
-        ]
-        await self._clock.sleep(self._latency)
+        rows = holdings(self._exchange, self.account)
+        await self._clock.sleep(self._latency.report)
         ts = self._clock.now()
-        return [PositionReport(ts, asked, self.account, *each) for each in (*held, *cash)]
+        return [PositionReport(ts, asked, self.account, *row) for row in rows]

@@ -63,6 +63,20 @@ def test_every_order_has_an_end(hour):
     assert len(hour["orders"]) == len({o["client_order_id"] for o in hour["orders"]})
 
 
+def test_an_hour_of_faults(hour):
+    """Each kind of fault strikes within the hour; none of them halts, and no hedge counts twice."""
+    status = hour["status"]
+    filled = [order for order in hour["orders"] if float(order["filled"])]
+
+    assert 6 == len(status["faults"]["deribit"])
+    assert all(count >= 2 for count in status["faults"]["deribit"].values())
+    assert {} == status["faults"]["binance"] == status["faults"]["binanceusdm"]
+    assert [] == status["latches"]
+    assert {"draining"} == {status["state"], *(u["state"] for u in status["underlyings"].values())}
+    assert len(filled) == hour["hedges"]
+    assert status["counters"]["unknowns"] == status["counters"]["resolved"] > 2
+
+
 def test_pace_changes_nothing():
     """The wall clock only paces: market time, events and decisions stay as they are."""
     slow = demo("--for", "20s", "--seed", "7", "--speed", "5")

@@ -9,6 +9,7 @@ from rebalancer.exchange.exchange import Exchange, OpeningAccount, OpeningPositi
 from rebalancer.exchange.fees import FeeSchedule
 from rebalancer.exchange.orders import Order, TimeInForce
 from rebalancer.exchange.records import Ended, Filled, Record, Rejected, RejectReason
+from rebalancer.exchange.terms import VenueTerms
 
 D = Decimal
 HOUR = 3_600_000_000_000  # ns
@@ -52,9 +53,8 @@ def open_exchange(
     opened = tuple(OpeningPosition(each.id, D(size), D(entry)) for each, size, entry in positions)
     balances = {"BTC": D(10), "USDT": D(1_000_000), "USDC": D(1_000_000)}
     accounts = (OpeningAccount("a", balances, opened), OpeningAccount("b"))
-    return Exchange(
-        LISTED, {**NO_FEES, **(fees or {})}, accounts, unique_client_ids=unique_client_ids
-    )
+    terms = VenueTerms(unique_client_ids=unique_client_ids)
+    return Exchange(LISTED, {**NO_FEES, **(fees or {})}, accounts, terms)
 
 
 def levels(*texts: str) -> tuple[Level, ...]:

@@ -85,7 +85,7 @@ def test_ids_never_repeat():
     exchange.set_book(0, LINEAR.id, levels("1@99"), levels("1@101", "1@102"))
     records = [*exchange.submit(1, order(LINEAR, "2")), *exchange.deposit(1, "a", "BTC", D(1))]
 
-    ids = [getattr(each, "trade_id", None) or getattr(each, "deposit_id", None) for each in records]
+    ids = [getattr(each, "trade_id", None) or getattr(each, "cash_id", None) for each in records]
     ids.append(records[0].order_id)
 
     assert 4 == len({each for each in ids if each})

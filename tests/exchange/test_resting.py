@@ -40,7 +40,10 @@ def resting(quantity="2", price="99", **more):
         ([("99", "50")], "0"),  # the taker bought: nobody came to our side
         ([("98.9", "-1")], "1"),  # through, but never more than was traded
         ([("98.9", "-9")], "2"),
-        ([("98.9", "9")], "2"),  # an ask below our bid was there
+        (
+            [("98.9", "9")],
+            "0",
+        ),  # a late print of a buyer: an ask below our bid would be in the book
         ([("99.1", "-50")], "0"),
         ([("98.9", "-0.5"), ("99", "-1")], "1.5"),  # through once: nobody is ahead any more
     ],

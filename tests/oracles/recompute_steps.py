@@ -105,6 +105,10 @@ class Row:
             raise Malformed(f"line {self.line}: {column} is not finite")
         return value
 
+    def charge(self) -> Decimal:
+        """Return the fee; what is delivered free of charge may leave it empty."""
+        return self.number("fee") if self.cells["fee"] else ZERO
+
     def price(self) -> Decimal:
         """Return the price, which is positive; an option's premium and mark may be nothing."""
         value = self.number("price")
@@ -184,6 +188,9 @@ class Stocks:
                 self.cash[terms(row.name).pays] += row.number("funding")
             case "delivered":
                 self._deliver(row)
+                self.cash[terms(row.name).pays] -= row.charge()
+            case "cash":
+                self.cash[terms(row.name).pays] += row.number("quantity")
             case _:
                 raise Malformed(f"line {row.line}: {row.reason!r} is no reason")
 
@@ -302,6 +309,9 @@ class Flows:
             self.waiting.append(("funding", what.pays, row.number("funding")))
         elif row.reason == "delivered":
             self._deliver(row.name, what, row.price())
+            self.waiting.append(("fees", what.pays, -row.charge()))
+        elif row.reason == "cash":
+            self.waiting.append(("cash", what.pays, row.number("quantity")))
         elif what.shape == "cash":
             self.coins[what.coin] += row.number("quantity")
         elif what.shape == "reciprocal" or perpetual(row.name):

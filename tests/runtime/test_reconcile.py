@@ -173,6 +173,81 @@ def test_booking_during_a_look_defers():
     assert [[]] == look(story).heard
 
 
+def lagging(story):
+    """Run a story whose reconciler watches, and whose account trades two contracts at a time."""
+
+    async def wrapped(stage):
+        stage.engine.observe(stage.reconciler.notice)
+        stage.trades = 0
+
+        def trade(*, told=True):
+            stage.trades += 1
+            ts, key = stage.clock.now(), f"t{stage.trades}"
+            stage.venue.held[LINEAR] = stage.venue.held.get(LINEAR, D(0)) + 2
+            if told:
+                stage.engine.take(
+                    Fill(ts, ts, VENUE, LINEAR, key, None, D(2), D(100_000), D(0), "USDT")
+                )
+
+        stage.trade = trade
+        await story(stage)
+
+    return look(wrapped)
+
+
+async def look_behind(stage, seconds):
+    """Trade, and let the venue's report be from before, so many seconds later."""
+    before = dict(stage.venue.held)
+    stage.trade()
+    await stage.settle(seconds * SECOND)
+    stage.venue.held, now = before, stage.venue.held
+    await stage.look()
+    stage.venue.held = now
+    await stage.settle((30 - seconds) * SECOND)
+
+
+def test_reports_that_lag():
+    """Two reports behind fills of one size agree on a difference, and there is none."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(0)
+        for _ in range(4):
+            await look_behind(stage, 5)
+        await stage.look()
+
+    assert [[], [], [], [], [()]] == lagging(story).heard
+
+
+def test_a_report_may_not_lag_for_ever():
+    """What the ledger held longer ago than any report may lag is a difference."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(0)
+        for _ in range(2):
+            await look_behind(stage, 11)
+
+    _, second = lagging(story).heard
+
+    assert 1 == len(second[0])
+
+
+def test_a_difference_behind_lagging_reports():
+    """A fill that nobody told is found between fills that were, however the reports lag."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(0)
+        stage.trade(told=False)
+        for _ in range(2):
+            stage.trade()
+            await stage.settle(5 * SECOND)
+            await stage.look()
+            await stage.settle(25 * SECOND)
+
+    _, second = lagging(story).heard
+
+    assert ["2"] == [line.rpartition(" ")[2] for line in second[0]]
+
+
 def test_unanswered():
     """A venue that does not answer proves nothing, and is said."""
 

@@ -24,6 +24,7 @@ from tests.scenarios.desk import (
     DOLLARS,
     EXPIRY,
     FUTURE,
+    INSTRUMENTS,
     LIMITS,
     LINEAR,
     LINEAR_FUTURE,
@@ -407,6 +408,41 @@ def test_settlement_causes_no_hedge(numeraire, kind, coverage, hedge, final):
     assert sent == len(desk.orders)
     for part in ("net_delta", "aim", "lower", "upper"):
         assert getattr(before, part) == pytest.approx(getattr(after, part), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [PERP, LINEAR])
+@pytest.mark.parametrize("held", ["0", "3", "-3", "-9"])
+@pytest.mark.parametrize("traded", ["3", "-3"])
+def test_settlement_overtakes_a_fill(name, held, traded):
+    """A fill that is told after the settlement that followed it ends in the same cash and entry."""
+    size = 10_000 if name == PERP else 1
+    venue, settle = INSTRUMENTS[name].venue, INSTRUMENTS[name].settle
+    trade = Fill(
+        *(START + 2 * SECOND, START + 1, venue, name, "t1", None),
+        *(D(traded) * size, D(110_000), D(0), settle),
+    )
+    settled = Settled(START + SECOND, START + SECOND, venue, name, "s1", D(125_000))
+    books = []
+    for told in ((trade, settled), (settled, trade), (settled, trade, trade)):
+        desk = build(holdings=[(name, D(held) * size)] if D(held) else [], active=False)
+        for event in told:
+            desk.take(event)
+        ledger = desk.state.ledger
+        position = ledger.position(venue, name)
+        books.append((position.quantity, position.basis, ledger.balance(venue, settle)))
+
+    inexact = D("3e-12")  # coins of an inverse contract are rounded once for each part
+    assert books[1] == books[2]
+    assert all(abs(one - other) <= inexact for one, other in zip(*books[:2], strict=True))
+
+
+def test_a_fill_after_the_settlement():
+    """A fill that followed the settlement keeps its own price, whenever it is told."""
+    desk = build(active=False)
+    desk.take(Settled(START, START, "binanceusdm", LINEAR, "s1", D(125_000)))
+    desk.trade_by_hand(LINEAR, "2")
+
+    assert D(200_000) == desk.state.ledger.position("binanceusdm", LINEAR).basis
 
 
 def test_funding_in_coins():

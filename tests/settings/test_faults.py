@@ -76,7 +76,8 @@ def test_good(report):
 
 
 KNOWN_VENUE_KEYS = (
-    "account, credentials, loopback, margin, leverage, fees, tiers, latency_ms, faults, funding"
+    "account, credentials, loopback, margin, collateral, leverage, fees, tiers, latency_ms, "
+    "match_ms, report_ms, faults, funding"
 )
 DURATION = 'must be a duration such as "30s" (ns, us, ms, s, m, h, d)'
 TIME = "must be a time with its zone, such as 2026-01-30T07:15:00Z"
@@ -114,8 +115,10 @@ CASES = [
     ("order = 1,", "order = 0.0,", "underlyings.BTC.limits.order: must be above 0, was 0.0"),
     (VENUE, f"{VENUE}\nlatency_ms = -1", "venues.deribit.latency_ms: must be at least 0, was -1"),
     (VENUE, f"{VENUE}\nfaults = {{ reject = 2 }}", "venues.deribit.faults.reject: must be from 0 to 1, was 2"),
+    (VENUE, f"{VENUE}\nfaults = {{ position_lag = -0.1 }}", "venues.deribit.faults.position_lag: must be from 0 to 1, was -0.1"),
+    (VENUE, f"{VENUE}\nfaults = {{ slow = true }}", "venues.deribit.faults.slow: must be a number, was true"),
     ("maker = 0, taker = 0.0005", "maker = 0, taker = 5", "venues.deribit.fees.taker: must be between -0.1 and 0.1, was 5"),
-    (VENUE, f"{VENUE}\nmargin = 3", "venues.deribit.margin: must be cross or isolated, was 3"),
+    (VENUE, f"{VENUE}\nmargin = 3", "venues.deribit.margin: must be cross, isolated or portfolio, was 3"),
     (VENUE, "[venues.deribit]\naccount = 1", "venues.deribit.account: must be text of 1 to 128 characters, was 1"),
     (VENUE, f"{VENUE}\ntiers = [[1, 0.1]]", "venues.deribit.tiers: must start at a floor of 0, was 1"),
     (VENUE, f"{VENUE}\ntiers = [[0, 0.1], [5, 0.05]]", "venues.deribit.tiers: must rise from tier to tier, was (0.0, 0.1) before (5.0, 0.05)"),

@@ -106,6 +106,25 @@ def test_design_example(settings):
     assert 2 == len(found.replay.chains)
 
 
+def test_faults(settings):
+    """Every fault of a modelled venue has its rate, and none of them strikes unasked."""
+    rates = {
+        "reject": 0.01,
+        "lost_ack": 0.02,
+        "slow": 0.03,
+        "late_fill": 0.04,
+        "stale_stream": 0.05,
+        "position_lag": 1.0,
+    }
+    told = ", ".join(f"{kind} = {rate}" for kind, rate in rates.items())
+    plain = "faults = { reject = 0.01, lost_ack = 0.005 }"
+    found = settings(DESIGN.replace(plain, f"faults = {{ {told} }}")).venues["deribit"].faults
+    unasked = settings(DESIGN.replace(plain, "")).venues["deribit"].faults
+
+    assert rates == found.model_dump()
+    assert dict.fromkeys(rates, 0.0) == unasked.model_dump()
+
+
 def test_defaults(settings):
     """What the file leaves out has the documented value."""
     found = settings(DESIGN)
@@ -239,9 +258,6 @@ def test_not_enforced(settings):
     start, end = DESIGN.index("[guards.funding]"), DESIGN.index("[replay]")
 
     assert (
-        "venues.deribit.margin",
-        "venues.deribit.leverage",
-        "venues.deribit.tiers",
         "limits.leverage",
         "limits.turnover_per_day",
         "limits.loss_per_day",

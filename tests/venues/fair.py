@@ -7,7 +7,9 @@ from rebalancer.exchange.exchange import Exchange, OpeningAccount, OpeningPositi
 from rebalancer.exchange.fees import FeeSchedule
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
-from rebalancer.venues.paper import Depth, PaperMarket, PaperVenue
+from rebalancer.venues.paper import Depth, Latency, PaperMarket, PaperVenue, holdings
+from rebalancer.venues.past import Past
+from rebalancer.venues.streams import Stream
 from tests.runtime.stage import Lines
 
 D = Decimal
@@ -33,32 +35,46 @@ class Fair:
     Args:
         clock: Market time.
         positions: (instrument, quantity, entry) that the account begins with.
+        mischance: Says when its market data freeze; None: never.
     """
 
-    def __init__(self, clock, positions=()):
+    def __init__(self, clock, positions=(), mischance=None):
         fees = FeeSchedule(D(0), D("0.0005"))
         opened = tuple(OpeningPosition(each.id, D(size), D(at)) for each, size, at in positions)
         account = OpeningAccount("fair", {"USDT": D(1_000_000), "BTC": D(10)}, opened)
         self.clock, self.log = clock, Lines()
         self.delivered, self.booked = [], []
         self.exchange = Exchange(LISTED, dict.fromkeys(Kind, fees), (account,))
-        self.market = PaperMarket({"fair": self.exchange}, self.log, self.booked.append)
-        self.venue = PaperVenue(
-            *("fair", self.exchange, clock, LATENCY, self.delivered.append, self.booked.append)
+        self.past = Past(lambda: holdings(self.exchange, "fair"), clock.now())
+        streams = {} if mischance is None else {"fair": Stream(mischance, clock)}
+        self.accounts = {}  # who hears first of what is booked there
+        self.market = PaperMarket(
+            *({"fair": self.exchange}, self.log, self.hear, streams, self.accounts)
         )
+        self.venue = self.open_venue(self.delivered.append)
         self.move(Depth(LINEAR.id, ((BID, SIZE),), ((ASK, SIZE),)))
+
+    def hear(self, record):
+        """Take note of what the model booked."""
+        self.booked.append(record)
+        self.past.note(record.ts)
+
+    def open_venue(self, deliver):
+        """Return a way into the account whose events go there."""
+        latency = Latency(LATENCY, LATENCY)
+        return PaperVenue("fair", self.exchange, self.clock, latency, deliver, self.hear)
 
     def move(self, item):
         """Let the market do something now."""
         self.market.move(self.clock.now(), item, self.delivered.append)
 
 
-def visit(story, positions=()):
+def visit(story, positions=(), mischance=None):
     """Run a story on a fair under a market clock; return the fair."""
     clock = MarketClock(START)
 
     async def main():
-        fair = Fair(clock, positions)
+        fair = Fair(clock, positions, mischance)
         await story(fair)
         return fair
 

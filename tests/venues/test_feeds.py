@@ -20,6 +20,9 @@ class Market:
     def move(self, ts, item, deliver):
         deliver((ts - START, self.clock.now() - START, item))
 
+    def judge(self, ts, deliver):
+        pass
+
 
 def run(make, seconds=None, speed=0.0):
     """Run a feed for some market time, or to its end; return what it delivered."""

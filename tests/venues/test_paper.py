@@ -186,6 +186,7 @@ def test_funding_stamp():
         fair.move(Mark(START, START, LINEAR.id, D(100_000)))
         fair.move(FundingRate(START, START, LINEAR.id, 0.0001, 8 * HOUR, START))
         fair.move(FundingStamp(LINEAR.id))
+        await fair.clock.sleep(HOUR)
         fair.move(FundingStamp(LINEAR.id, -0.0002))
         fair.paid = [event for event in fair.delivered if isinstance(event, FundingPaid)]
 

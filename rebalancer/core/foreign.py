@@ -1,0 +1,33 @@
+"""Foreign fills: what was traded on an account of ours without an order of ours.
+
+By somebody else who trades there, or by the venue itself, which takes down
+what is short of margin and cuts winners when others cannot pay. A liquidation
+means that the margin was misjudged, so nothing new is opened in that
+underlying until a person has looked.
+"""
+
+from rebalancer.core.commands import Alert, Severity
+from rebalancer.core.events import Fill, Forced
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.ledger import Position
+
+
+def alert(fill: Fill, instrument: Instrument) -> Alert:
+    """Return what a person must hear of a fill that belongs to no order of ours."""
+    what = f"{fill.quantity:+} {fill.instrument} at {fill.price} (trade {fill.trade_id})"
+    match fill.forced:
+        case Forced.LIQUIDATION:
+            text = f"{fill.account} was liquidated: {what}"
+            return Alert(Severity.ERROR, "position.liquidated", instrument.underlying, text)
+        case Forced.DELEVERAGING:
+            text = f"{fill.account} was deleveraged for another's loss: {what}"
+            return Alert(Severity.WARNING, "position.deleveraged", instrument.underlying, text)
+        case None:
+            text = f"fill {fill.trade_id} on {fill.instrument} belongs to no order of ours"
+            return Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text)
+
+
+def unwinds_hedge(held: Position, fill: Fill) -> bool:
+    """Whether a forced fill takes away what hedging had put there, rather than of the book."""
+    against = held.hedge * fill.quantity < 0
+    return fill.forced is not None and against and abs(fill.quantity) <= abs(held.hedge)

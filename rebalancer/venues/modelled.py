@@ -1,0 +1,141 @@
+"""Modelled venues: the exchange model of one venue as its table in the settings describes it.
+
+What the settings leave open is what the venue itself does, as far as it is
+known here, and otherwise rather too strict than too lenient: paper must be
+harder than live.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.exchange.exchange import Exchange, OpeningAccount, OpeningPosition
+from rebalancer.exchange.fees import FeeSchedule, FeeTier
+from rebalancer.exchange.terms import (
+    AccountTerms,
+    MarginMode,
+    Schedule,
+    TradingRules,
+    VenueTerms,
+)
+from rebalancer.settings.models import Fees, Holding, Role, Settings, Venue
+
+PREMIUM_CAP = Decimal("0.125")  # most of an option's premium that a fee may take
+LEVERAGE = Decimal(10)  # where the settings name none
+CAUTIOUS = ((0.0, 0.01),)  # maintenance where the settings name no tiers
+FUND_USD, FUND_COINS = Decimal(10_000_000), Decimal(100)  # insurance, of each currency
+
+# https://support.deribit.com/hc/en-us/articles/25944746248989-Fees: options 0.03 % of the
+# underlying and half of that at delivery, futures 0.025 % at delivery.
+DERIBIT_OPTIONS = FeeSchedule(
+    *(Decimal("0.0003"), Decimal("0.0003"), PREMIUM_CAP), delivery=Decimal("0.00015")
+)
+DERIBIT_DELIVERY = Decimal("0.00025")
+# tick_size_steps of https://docs.deribit.com/api-reference/market-data/public-get_instruments
+DERIBIT_COIN_OPTIONS = TradingRules(tick_steps=((Decimal("0.005"), Decimal("0.0005")),))
+# MIN_NOTIONAL of https://developers.binance.com, exchangeInfo of USD-M futures; USDT an order
+BINANCE_NOTIONALS = {"BTCUSDT": Decimal(100), "ETHUSDT": Decimal(20)}
+BINANCE_NOTIONAL = Decimal(5)
+# CAP of the 8-hour rate, https://www.binance.com/en/futures/funding-history/real-time-funding-rate
+BINANCE_FUNDING_CAPS = {"BTCUSDT": Decimal("0.003"), "ETHUSDT": Decimal("0.00375")}
+
+
+def open_exchange(
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    prices: Mapping[str, Decimal],
+    venue: str,
+) -> Exchange:
+    """Return the model of one venue with the book's account in it.
+
+    Args:
+        settings: Without faults.
+        instruments: Every instrument that may be met, by id.
+        prices: Entry of each holding, by instrument id.
+        venue: Key of its table; also the name of the account.
+
+    Raises:
+        ConfigError: It has no fees.
+    """
+    told = settings.venues[venue]
+    if told.fees is None:
+        must = "must name maker and taker: paper without fees would be kinder than any venue"
+        raise ConfigError(settings.book.id, [Fault(f"venues.{venue}.fees", must, "missing")])
+    listed = [each for each in instruments.values() if each.venue == venue]
+    inside = [each for each in settings.holdings if each.role is not Role.OUTSIDE]
+    held = [each for each in inside if instruments[each.instrument].venue == venue]
+    account = _account(held, instruments, prices, venue, told)
+    return Exchange(listed, _fees(told.fees, venue), [account], _terms(told, listed, venue))
+
+
+def _account(
+    held: Sequence[Holding],
+    instruments: Mapping[str, Instrument],
+    prices: Mapping[str, Decimal],
+    venue: str,
+    told: Venue,
+) -> OpeningAccount:
+    cash = [each for each in held if instruments[each.instrument].kind is Kind.CASH]
+    positions = [each for each in held if instruments[each.instrument].kind is not Kind.CASH]
+    shares = told.collateral
+    counted = None if shares is None else {name: _exact(each) for name, each in shares.items()}
+    terms = AccountTerms(
+        mode=MarginMode(told.margin),
+        leverage=LEVERAGE if told.leverage is None else _exact(told.leverage),
+        collateral=counted,
+    )
+    return OpeningAccount(
+        venue,
+        {instruments[each.instrument].settle: each.quantity for each in cash},
+        tuple(
+            OpeningPosition(each.instrument, each.quantity, prices[each.instrument])
+            for each in positions
+        ),
+        terms,
+    )
+
+
+def _exact(number: float) -> Decimal:
+    return Decimal(repr(number))
+
+
+def _fees(told: Fees, venue: str) -> dict[str, FeeSchedule]:
+    """Return the fee schedules of a venue by kind."""
+    tiers = tuple(FeeTier(*(_exact(number) for number in row)) for row in told.tiers)
+    rates = _exact(told.maker), _exact(told.taker)
+    plain = FeeSchedule(*rates, tiers=tiers)
+    deribit = venue == "deribit"
+    return {
+        Kind.SPOT: plain,
+        Kind.PERPETUAL: plain,
+        Kind.FUTURE: FeeSchedule(
+            *rates, delivery=DERIBIT_DELIVERY if deribit else rates[1], tiers=tiers
+        ),
+        Kind.OPTION: DERIBIT_OPTIONS
+        if deribit
+        else FeeSchedule(*rates, PREMIUM_CAP, delivery=rates[1]),
+    }
+
+
+def _terms(told: Venue, listed: Iterable[Instrument], venue: str) -> VenueTerms:
+    rows = CAUTIOUS if told.tiers is None else told.tiers
+    asked = Schedule(tuple((_exact(floor), _exact(rate)) for floor, rate in rows), in_usd=True)
+    currencies = dict.fromkeys(each.settle for each in listed)
+    fund = {name: FUND_USD if name in STABLE else FUND_COINS for name in currencies}
+    rules, caps = {}, {}
+    for each in listed:
+        if venue == "deribit" and each.kind is Kind.OPTION and each.inverse:
+            rules[each.id] = DERIBIT_COIN_OPTIONS
+        if venue == "binanceusdm" and each.kind is Kind.PERPETUAL:
+            least = BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL)
+            rules[each.id] = TradingRules(minimum_notional=least)
+            if each.name in BINANCE_FUNDING_CAPS:
+                caps[each.id] = BINANCE_FUNDING_CAPS[each.name]
+    return VenueTerms(
+        rules=rules,
+        maintenance={Kind.PERPETUAL: asked, Kind.FUTURE: asked},
+        insurance=fund,
+        funding_cap=caps,
+        unique_client_ids=True,
+    )
