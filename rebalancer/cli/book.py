@@ -17,6 +17,7 @@ from rebalancer.cli.output import default_folder, emit_json, opened, shown, tabl
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
 from rebalancer.errors import ConfigError, Fault, UsageError
+from rebalancer.exchange.exchange import Exchange
 from rebalancer.ops.control import ControlServer
 from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
@@ -187,6 +188,24 @@ def _watch(running: Running, view: LiveView) -> None:
     running.engine.observe(draw)
 
 
+def margins(exchanges: Mapping[str, Exchange]) -> list[dict[str, Any]]:
+    """Return a row for each pool of a modelled account that something is asked of.
+
+    Numbers are in the pool's currency; 1 is liquidation.
+    """
+    rows = []
+    for venue, exchange in exchanges.items():
+        for pool, standing in exchange.standings(venue).items():
+            if standing is None or not standing.maintenance:
+                continue
+            balance, asked = float(standing.balance), float(standing.maintenance)
+            ratio = asked / balance if balance > 0 else None
+            name = pool.position or pool.currency
+            facts = {"balance": balance, "maintenance": asked, "margin_ratio": ratio}
+            rows.append({"venue": venue, "stands together": name, **facts})
+    return rows
+
+
 def _outcome(running: Running) -> dict[str, Any]:
     tally = running.engine.tally
     return {
@@ -208,10 +227,17 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     table(rows, columns, f"{status['book']} at {utc(status['ts'])}, {status['state']}")
     typer.echo("")
     table(status["positions"], ("instrument", "quantity", "entry", "mark", "delta"), "positions")
+    typer.echo("")
+    asked = ("venue", "stands together", "balance", "maintenance", "margin_ratio")
+    table(margins(running.exchanges), asked, "margin at the modelled venues")
     tally, counters = running.engine.tally, status["counters"]
     typer.echo("")
     unknown = f"unknown {tally.unknowns} of which {tally.resolved} resolved"
     typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  {unknown}")
+    for venue, struck in status["faults"].items():
+        if struck:
+            told = "  ".join(f"{kind} {count}" for kind, count in sorted(struck.items()))
+            typer.echo(f"faults    {venue}: {told}")
     if counters["pnl"] is not None:
         typer.echo(f"profit    {counters['pnl']:+,.2f} USD since everything was first priced")
     for name in ("fees", "funding", "realised"):

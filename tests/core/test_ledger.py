@@ -1,11 +1,19 @@
 """Bookings: what each kind of event does to quantities, basis and cash, to the last unit."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from rebalancer.core import ledger as books
-from rebalancer.core.events import Delivered, Fill, FundingPaid, PositionReport, Settled
+from rebalancer.core.events import (
+    CashMoved,
+    Delivered,
+    Fill,
+    FundingPaid,
+    PositionReport,
+    Settled,
+)
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger, Position
 
@@ -260,3 +268,29 @@ def test_thirds():
 
     assert D(0) == sum(ledger.cash.values()) + ledger.position("v", "v:PERP").basis
     assert {} == ledger.positions
+
+
+def test_cash_that_moved():
+    """Cash that moves without a trade is booked once, by its id, and is neither profit nor fee."""
+    ledger = Ledger()
+    moved = CashMoved(1, 1, "v", "c1", "deposit", D("1.5"), "BTC")
+
+    assert books.book_cash(ledger, moved)
+    assert not books.book_cash(ledger, replace(moved, ts_local=9))
+    assert books.book_cash(ledger, replace(moved, cash_id="c2", amount=D("-0.5")))
+
+    assert D(1) == ledger.balance("v", "BTC")
+    assert ({}, {}) == (ledger.realised, ledger.fees)
+
+
+def test_delivery_fee():
+    """What an ended contract costs comes out of cash, as a fee and not as a loss."""
+    ledger = Ledger()
+    book(ledger, CALL, ("1", "0.04"))
+
+    assert books.book_delivery(
+        ledger, Delivered(2, 2, "v", CALL.id, "d1", D(100_000), D("0.0003")), CALL
+    )
+
+    assert D("0.1597") == ledger.balance("v", "BTC")  # 0.2 - 0.04 less the fee
+    assert ({"BTC": D("0.16")}, {"BTC": D("0.0003")}) == (ledger.realised, ledger.fees)

@@ -1,0 +1,55 @@
+"""Tests of fills without an order of ours: by hand, or by force."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core import foreign
+from rebalancer.core.commands import Severity
+from rebalancer.core.events import Fill, Forced
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.ledger import Position
+
+D = Decimal
+PERP = Instrument("deribit:BTC-PERPETUAL", Kind.PERPETUAL, "BTC", "BTC", D(1), D(10), D(10))
+
+
+def fill(quantity="100", forced=None):
+    price, fee = D(100_000), D(0)
+    names = ("deribit", PERP.id, "t1", None)
+    return Fill(1, 1, *names, D(quantity), price, fee, "BTC", forced)
+
+
+@pytest.mark.parametrize(
+    ("forced", "name", "severity"),
+    [
+        (None, "fill.foreign", Severity.WARNING),
+        (Forced.DELEVERAGING, "position.deleveraged", Severity.WARNING),
+        (Forced.LIQUIDATION, "position.liquidated", Severity.ERROR),
+    ],
+)
+def test_alert(forced, name, severity):
+    """A liquidation wakes a person, a hand or a deleveraging is told; all name what was traded."""
+    told = foreign.alert(fill("-100", forced), PERP)
+
+    assert (name, severity, "BTC") == (told.event, told.severity, told.scope)
+    assert "t1" in told.text
+    assert PERP.id in told.text
+
+
+@pytest.mark.parametrize(
+    ("hedge", "quantity", "forced", "unwinds"),
+    [
+        ("-300", "100", Forced.LIQUIDATION, True),
+        ("-300", "300", Forced.DELEVERAGING, True),
+        ("-300", "310", Forced.LIQUIDATION, False),  # more than hedging had put there
+        ("-300", "-100", Forced.LIQUIDATION, False),  # the same way
+        ("0", "100", Forced.LIQUIDATION, False),
+        ("-300", "100", None, False),  # by hand: whoever traded meant it
+    ],
+)
+def test_unwinds_hedge(hedge, quantity, forced, unwinds):
+    """What a venue takes by force is the hedge's as long as hedging had put so much there."""
+    held = Position(D("-500"), D("-0.005"), D(hedge))
+
+    assert unwinds == foreign.unwinds_hedge(held, fill(quantity, forced))
