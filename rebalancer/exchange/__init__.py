@@ -19,9 +19,10 @@ front of it.
     cash           deposits, withdrawals, transfers, interest, rebates
     scan           liquidation prices, found by trying one tick after another
     matching       the life of an order: takes, rests, ends
-    self_trade     an account does not trade with itself
     admission      why an order is rejected
     affordability  whether an account can pay for one
+    self_trade     an account does not trade with itself
+    bands          how far from the mark an order may trade
     pools          what stands together for losses, and how it stands
     statements     what an account can read: position, equity; the proof that nothing is lost
     opening        what accounts begin with

@@ -7,7 +7,7 @@ that fails is the reason.
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.exchange import fees
+from rebalancer.exchange import bands, fees, self_trade
 from rebalancer.exchange.affordability import shortage
 from rebalancer.exchange.book import crosses, reaches
 from rebalancer.exchange.exact import ZERO, floor_to, positive
@@ -35,13 +35,14 @@ def unfit(state: State, instrument: Instrument, order: Order) -> RejectReason | 
     """Return why an order does not fit its contract or the market; None when it does."""
     rules = state.venue.rules_of(instrument)
     return (
-        _misshapen(instrument, rules, order)
+        misshapen(instrument, rules, order)
         or _misplaced(state, instrument, order)
         or _out_of_bounds(state, instrument, rules, order)
     )
 
 
-def _misshapen(instrument: Instrument, rules: TradingRules, order: Order) -> RejectReason | None:
+def misshapen(instrument: Instrument, rules: TradingRules, order: Order) -> RejectReason | None:
+    """Return what is wrong with an order by itself: size and price on the contract's steps."""
     size = abs(order.quantity)
     if not size.is_finite() or size % instrument.lot:
         return RejectReason.BAD_LOT
@@ -69,8 +70,8 @@ def _misplaced(state: State, instrument: Instrument, order: Order) -> RejectReas
         return RejectReason.NO_INDEX
     if not room(state, order, order.quantity):
         return RejectReason.REDUCE_ONLY_WOULD_INCREASE
-    market = order.price is None
-    taking = market or crosses(book, order.quantity, order.price)
+    own = self_trade.met(state, order, (), abs(order.quantity), order.price)
+    taking = order.price is None or bool(own) or crosses(book, order.quantity, order.price)
     if order.time_in_force is TimeInForce.POST_ONLY and taking:
         return RejectReason.POST_ONLY_WOULD_CROSS
     return None
@@ -80,29 +81,23 @@ def _out_of_bounds(
     state: State, instrument: Instrument, rules: TradingRules, order: Order
 ) -> RejectReason | None:
     """Return what the mark says against an order; a reduction may be as small as a lot."""
-    edge, mark = band_edge(state, order), state.marks.get(instrument.id)
-    if (rules.price_band is not None or rules.minimum_notional) and mark is None:
-        return RejectReason.NO_MARK
-    if order.price is not None and not reaches(order.quantity, edge, order.price):
-        return RejectReason.OUTSIDE_PRICE_BAND
-    price = order.price if order.price is not None else mark
     held = state.accounts[order.account].holding(instrument.id).quantity
     reducing = held * order.quantity < 0 and abs(order.quantity) <= abs(held)
-    if price is not None and not reducing:
-        index = state.indexes.get(instrument.underlying)
-        worth = fees.usd_traded(instrument, order.quantity, price, index)
-        if worth < rules.minimum_notional:
+    least = ZERO if reducing else rules.minimum_notional
+    mark, index = state.marks.get(instrument.id), state.indexes.get(instrument.underlying)
+    if mark is None and (rules.price_band is not None or (least and order.price is None)):
+        return RejectReason.NO_MARK
+    if order.price is not None and not reaches(
+        order.quantity, bands.edge(state, order), order.price
+    ):
+        return RejectReason.OUTSIDE_PRICE_BAND
+    price = order.price if order.price is not None else mark
+    if least and price is not None:
+        if instrument.kind is Kind.OPTION and index is None:
+            return RejectReason.NO_INDEX
+        if fees.usd_traded(instrument, order.quantity, price, index) < least:
             return RejectReason.BELOW_NOTIONAL
     return None
-
-
-def band_edge(state: State, order: Order) -> Decimal | None:
-    """Return the worst price at which an order may trade at this venue; None: any."""
-    instrument = state.instruments[order.instrument]
-    band, mark = state.venue.rules_of(instrument).price_band, state.marks.get(order.instrument)
-    if band is None or mark is None:
-        return None
-    return mark * (1 + band if order.quantity > 0 else 1 - band)
 
 
 def room(state: State, order: Order, quantity: Decimal) -> Decimal:

@@ -8,7 +8,7 @@ the fee and after what the order loses to the mark as it fills.
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.exchange import fees
+from rebalancer.exchange import bands, fees
 from rebalancer.exchange.accounts import Account
 from rebalancer.exchange.book import walk
 from rebalancer.exchange.contracts import cost, profit
@@ -16,6 +16,7 @@ from rebalancer.exchange.exact import ZERO
 from rebalancer.exchange.orders import Order
 from rebalancer.exchange.pools import prices_of, shared, stand
 from rebalancer.exchange.records import RejectReason
+from rebalancer.exchange.requirements import at_leverage
 from rebalancer.exchange.state import State, Working
 
 
@@ -65,12 +66,17 @@ def _charged(state: State, order: Order, instrument: Instrument, quantity: Decim
     """Return fee and loss to the mark of an order as the book stands, in its pool's unit.
 
     What does not fill at once is taken at its limit, a market order's at the
-    last price there is.
+    last price there is. What is paid in full, or locked for an isolated
+    position, is reserved at the mark where an order has no limit: beyond that
+    it counts here.
     """
     account, book = state.accounts[order.account], state.books[order.instrument]
-    levels, _ = walk(book, quantity, order.price, instrument.lot)
+    limit = bands.worst(state, order)
+    levels, _ = walk(book, quantity, limit, instrument.lot)
     left = abs(quantity) - sum((size for _, size in levels), ZERO)
     price = order.price if order.price is not None else (levels[-1][0] if levels else None)
+    if order.price is None and limit is not None:
+        left = ZERO  # it stops at the venue's band
     deals = [*levels, *([(price, left)] if left and price is not None else [])]
     index = state.indexes.get(instrument.underlying)
     schedule = fees.at_volume(state.fees[instrument.id], account.volumes, state.now)
@@ -79,8 +85,19 @@ def _charged(state: State, order: Order, instrument: Instrument, quantity: Decim
     for at, size in deals:
         signed = size.copy_sign(quantity)
         total += max(fees.charge(schedule, instrument, signed, at, index, maker=False), ZERO)
-        if mark and instrument.margined:
+        if mark and (instrument.margined or order.price is None):
             gain = profit(instrument, cost(instrument, signed, at), cost(instrument, signed, mark))
-            total += max(-gain, ZERO)
+            total += max(-gain, _locked_beyond(account, instrument, signed, at, mark))
     rate = prices_of(state).usd(instrument.settle) or Decimal(1)
     return total * rate if shared(account, instrument.settle).together else total
+
+
+def _locked_beyond(
+    account: Account, instrument: Instrument, quantity: Decimal, price: Decimal, mark: Decimal
+) -> Decimal:
+    """Return by how much a fill locks more margin than it would at the mark; >= 0."""
+    leverage = None if account.terms is None else account.terms.leverage
+    if leverage is None or not account.isolates(instrument):
+        return ZERO
+    there = at_leverage(instrument, quantity, price, leverage)
+    return max(there - at_leverage(instrument, quantity, mark, leverage), ZERO)

@@ -8,7 +8,7 @@ takes from the book as one.
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.exchange.admission import unfit
+from rebalancer.exchange.admission import misshapen, unfit
 from rebalancer.exchange.affordability import shortage
 from rebalancer.exchange.matching import end, enter, remember
 from rebalancer.exchange.orders import Order
@@ -67,9 +67,18 @@ def amend(
 
 
 def _refusal(state: State, working: Working, new: Order) -> RejectReason | None:
-    if new.quantity * working.order.quantity <= 0:
+    instrument = state.instruments[new.instrument]
+    if state.ended(instrument):
+        return RejectReason.EXPIRED_INSTRUMENT
+    if not new.quantity.is_finite() or new.quantity * working.order.quantity <= 0:
         return RejectReason.BAD_LOT  # a side does not change
-    return unfit(state, state.instruments[new.instrument], new) or shortage(state, new, working)
+    if _only_smaller(working.order, new):
+        return misshapen(instrument, state.venue.rules_of(instrument), new)
+    return unfit(state, instrument, new) or shortage(state, new, working)
+
+
+def _only_smaller(old: Order, new: Order) -> bool:
+    return new.price == old.price and abs(new.quantity) < abs(old.quantity)
 
 
 def _amended(state: State, working: Working, new: Order) -> Amended:
@@ -91,7 +100,7 @@ def _after(state: State, working: Working, new: Order) -> tuple[OrderRecord, ...
     resting = state.working[new.instrument]
     if abs(new.quantity) <= abs(working.filled):
         return (end(state, working, Ending.CANCELED),)
-    if new.price == working.order.price and abs(new.quantity) < abs(working.order.quantity):
+    if _only_smaller(working.order, new):
         resting[working.order_id] = replace(working, order=new)
         return ()
     del resting[working.order_id]

@@ -6,6 +6,7 @@ out of what the house collected. What leaves an account must be free there:
 neither owed nor needed as margin.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument
@@ -28,22 +29,25 @@ def move(state: State, request: CashRequest) -> tuple[Record, ...]:
         leaves is not free; nothing for a key that was used before.
 
     Raises:
-        DataError: An account is unknown, the amount is no number, or only a
-            transfer names another account and this is none, or the reverse.
+        DataError: An account is unknown, the amount is no number or has the wrong
+            sign, nobody may ask for this kind, or a transfer names no other account.
     """
     account = state.account(request.account)
-    if not request.amount.is_finite():
+    sign = {CashKind.DEPOSIT: 1, CashKind.WITHDRAWAL: -1}.get(request.kind, 0)
+    if not request.amount.is_finite() or request.amount * sign < 0:
         was = f"{request.account} {request.currency} {request.kind}"
-        raise DataError(f"{was}: must be a number, was {request.amount}")
+        raise DataError(f"{was}: must be a number of its sign, was {request.amount}")
+    if request.kind in (CashKind.CONVERSION, CashKind.INSURANCE):
+        raise DataError(f"{request.kind}: must come of a liquidation, was asked for")
     if (request.kind is CashKind.TRANSFER) != (request.other is not None):
         raise DataError(f"{request.kind}: a transfer must name another account, nothing else may")
     other = None if request.other is None else state.account(request.other)
-    key = ("cash", request.account, request.key)
+    key = (request.kind.value, request.account, request.key)
     if request.key and key in state.booked:
         return ()
     payer = account if request.amount < 0 else other
-    refused = request.kind in ASKED and payer is not None and not _free(state, payer, request)
-    if refused:
+    free = payer is None or _free(state, payer, request.currency, abs(request.amount))
+    if request.kind in ASKED and not free:
         name = request.account
         return (CashRefused(state.now, name, request.kind, request.amount, request.currency),)
     if request.key:
@@ -74,9 +78,8 @@ def _book(state: State, name: str, request: CashRequest, amount: Decimal) -> Cas
     return CashMoved(state.now, name, record_id, request.kind, amount, request.currency)
 
 
-def _free(state: State, account: Account, request: CashRequest) -> bool:
-    """Whether an account may pay: it owns as much, and no margin rests on it."""
-    amount, currency = abs(request.amount), request.currency
+def _free(state: State, account: Account, currency: str, amount: Decimal) -> bool:
+    """Whether an account may do without an amount: it owns as much, and no margin rests on it."""
     if account.terms is None:
         return True  # nobody asks whether it can pay
     locked = sum(
@@ -84,15 +87,12 @@ def _free(state: State, account: Account, request: CashRequest) -> bool:
     )
     if account.cash.get(currency, ZERO) - locked < amount:
         return False
-    pool = shared(account, currency)
     name = next(name for name, each in state.accounts.items() if each is account)
-    standing = stand(state, account, pool, orders=state.open_orders(name))
-    rate = prices_of(state).usd(currency) if pool.together else Decimal(1)
-    if standing is None or rate is None:
-        return False
-    shares = account.terms.collateral or {}
-    counted = amount * rate * (shares.get(currency, ZERO) if pool.together else Decimal(1))
-    return standing.free >= counted
+    left = account.cash[currency] - amount
+    without = replace(account, cash={**account.cash, currency: left})
+    orders = state.open_orders(name)
+    standing = stand(state, without, shared(account, currency), orders=orders)
+    return standing is not None and standing.free >= 0
 
 
 def _settles(state: State, instrument: str) -> str:
@@ -115,14 +115,13 @@ def add_margin(
     if instrument.id not in account.locked or not amount.is_finite():
         was = f"{amount} for {instrument.id}"
         raise DataError(f"{name}: must be an amount for an isolated position, was {was}")
-    request = CashRequest(name, CashKind.TRANSFER, currency, amount)
     if amount > 0:
-        enough = _free(state, account, request)
+        enough = _free(state, account, currency, amount)
     else:
         standing = stand(state, account, pool_of(account, instrument))
         enough = standing is not None and standing.free + amount >= 0
     if not enough:
-        return (CashRefused(state.now, name, request.kind, amount, currency),)
+        return (CashRefused(state.now, name, CashKind.TRANSFER, amount, currency),)
     account.locked[instrument.id] += amount
     state.unsound = True
     return ()

@@ -119,8 +119,8 @@ def _lock(account: Account, instrument: Instrument, before: Decimal, price: Deci
     after, name = account.holding(instrument.id).quantity, instrument.id
     if account.terms is None or account.terms.leverage is None:
         raise Defect(f"{name}: an isolated position without leverage")
-    locked = ZERO if before * after <= 0 else account.locked.get(name, ZERO)
-    kept = abs(before) if locked else ZERO
+    same = before * after > 0
+    locked, kept = (account.locked.get(name, ZERO), abs(before)) if same else (ZERO, ZERO)
     if abs(after) > kept:
         grown = abs(after) - kept
         locked += at_leverage(instrument, grown, price, account.terms.leverage)

@@ -61,7 +61,7 @@ def ceiling(amount: float) -> Decimal:
     """
     with localcontext(_WIDE) as context:
         context.rounding = ROUND_CEILING
-        return Decimal(repr(amount)).quantize(QUANTUM)
+        return Decimal(repr(float(amount))).quantize(QUANTUM)
 
 
 def floor_to(amount: Decimal, step: Decimal) -> Decimal:

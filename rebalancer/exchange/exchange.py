@@ -133,7 +133,9 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         if not positive(price):
             raise DataError(f"{underlying} index: must be positive, was {price}")
         self._state.indexes[underlying] = price
-        self._state.trails.setdefault(underlying, Trail()).add(ts, price)
+        self._state.trails.setdefault(underlying, Trail()).add(
+            ts, price, self._state.first_due(underlying)
+        )
         self._state.unsound = True
         return self._say()
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from rebalancer.exchange.exact import ZERO, quotient
 
 WINDOW = 30 * 60 * 1_000_000_000  # ns
+DAY = 86_400 * 1_000_000_000  # ns
 
 
 @dataclass(slots=True)
@@ -23,13 +24,21 @@ class Trail:
 
     told: deque[tuple[int, Decimal]] = field(default_factory=deque)
 
-    def add(self, ts: int, price: Decimal) -> None:
-        """Let the index be `price` from `ts` on, and forget what no delivery can reach any more."""
+    def add(self, ts: int, price: Decimal, due: int | None = None) -> None:
+        """Let the index be `price` from `ts` on, and forget what no delivery reaches any more.
+
+        Args:
+            ts: ns.
+            price: USD per coin.
+            due: Expiry, ns, of the first contract that is not delivered yet; it
+                is waited for at most a day.
+        """
         told = self.told
         if told and told[-1][0] == ts:
             told.pop()
         told.append((ts, price))
-        while len(told) > 1 and told[1][0] <= ts - 2 * WINDOW:
+        since = ts if due is None else max(min(due, ts), ts - DAY)
+        while len(told) > 1 and told[1][0] <= since - WINDOW:
             told.popleft()
 
 

@@ -89,14 +89,17 @@ def apply_stamp(state: State, instrument: Instrument) -> tuple[FundingBooked, ..
         DataError: No rate by stamp is known, or no mark, or it is not due yet.
     """
     terms, mark = state.terms.get(instrument.id), state.marks.get(instrument.id)
-    if state.stamped.get(instrument.id) == state.now:
+    stamp, charged = state.stamped.get(instrument.id, (-1, -1))
+    if charged == state.now:
         return ()
     if terms is None or terms.next_ts is None or mark is None:
         raise DataError(f"{instrument.id} funding: must have a mark and a rate by stamp, was not")
+    if terms.next_ts <= stamp:
+        return ()  # told again
     if state.now < terms.next_ts:
         was = f"{state.now}"
         raise DataError(f"{instrument.id} funding: must be due, at {terms.next_ts}, was {was}")
-    state.stamped[instrument.id] = state.now
+    state.stamped[instrument.id] = terms.next_ts, state.now
     state.terms[instrument.id] = replace(terms, next_ts=terms.next_ts + terms.interval)
     booked: list[FundingBooked] = []
     for name, account in state.holders():

@@ -24,6 +24,7 @@ from rebalancer.exchange.terms import Grid
 YEAR = 365 * 86_400 * 1e9  # ns
 DAY = 86_400 * 1e9
 MONTH = 30.0  # days
+LEAST = 1e-6  # of the index: no forward falls further, wherever it stood before a move
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def _gain(grid: Grid, leg: Leg, cell: Scenario, index: float, now: int) -> float
     """Return what a leg gains in a cell, settle currency."""
     contract, size = leg.instrument, leg.quantity * float(leg.instrument.size)
     if contract.kind is not Kind.OPTION:
-        after = leg.mark * (1 + cell.move)
+        share = 1.0 if contract.expiry is None else open_share(contract.expiry, now)
+        after = leg.mark * (1 + cell.move * share)
         return (
             size * (1 / leg.mark - 1 / after) if reciprocal(contract) else size * (after - leg.mark)
         )
@@ -105,6 +107,7 @@ def _option(grid: Grid, leg: Leg, cell: Scenario, index: float, now: int) -> flo
         return leg.mark
     left = max(contract.expiry - now, 0)
     forward = model.forward + index * cell.move * open_share(contract.expiry, now)
+    forward = max(forward, index * LEAST)
     days = max(left / DAY, 1.0)
     power = grid.near_power if days < MONTH else grid.far_power
     shift = {1: grid.vol_up, 0: 0.0, -1: -grid.vol_down}[cell.vol] * (MONTH / days) ** power

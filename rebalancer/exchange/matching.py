@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.errors import DataError
-from rebalancer.exchange import self_trade
-from rebalancer.exchange.admission import band_edge, rejection, room
+from rebalancer.exchange import bands, self_trade
+from rebalancer.exchange.admission import rejection, room
 from rebalancer.exchange.book import Book, Level, crosses, opposite, size_ahead, walk
 from rebalancer.exchange.clearing import book_fill
 from rebalancer.exchange.exact import ZERO, floor_to, positive
@@ -70,7 +70,7 @@ def _take(state: State, working: Working) -> _Taken:
     """Fill what the displayed book offers within the limits of order and venue."""
     order = working.order
     book, lot = state.books[order.instrument], state.instruments[order.instrument].lot
-    limit, stopped = _limit(state, order), False
+    limit, stopped = bands.worst(state, order), False
     wanted = room(state, order, working.remaining)
     levels, rest = walk(book, wanted, limit, lot)
     own = self_trade.met(state, order, levels, abs(wanted) - _size(levels), limit)
@@ -91,14 +91,6 @@ def _take(state: State, working: Working) -> _Taken:
 
 def _size(levels: Iterable[Level]) -> Decimal:
     return sum((size for _, size in levels), ZERO)
-
-
-def _limit(state: State, order: Order) -> Decimal | None:
-    """Return the worst price at which an order may trade: its own, or the venue's band."""
-    edge = band_edge(state, order)
-    if edge is None or order.price is None:
-        return edge if order.price is None else order.price
-    return min(edge, order.price) if order.quantity > 0 else max(edge, order.price)
 
 
 def _before(book: Book, quantity: Decimal, price: Decimal) -> Book:

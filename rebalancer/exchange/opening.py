@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from rebalancer.core.instruments import Instrument
 from rebalancer.errors import DataError
 from rebalancer.exchange import clearing
 from rebalancer.exchange.accounts import Account, add
+from rebalancer.exchange.exact import ZERO
 from rebalancer.exchange.state import State
 from rebalancer.exchange.terms import AccountTerms
 
@@ -47,6 +49,22 @@ def open_account(state: State, opening: OpeningAccount) -> None:
         if opening.terms is not None and instrument.margined:
             state.venue.maintenance_of(instrument)
         clearing.open_position(state, opening.name, instrument, each.quantity, each.entry)
+        _lock_what_is_there(state, account, instrument)
+
+
+def _lock_what_is_there(state: State, account: Account, instrument: Instrument) -> None:
+    """Give an isolated position no more margin than the account has cash for."""
+    locked = sum(
+        (
+            held
+            for name, held in account.locked.items()
+            if state.instruments[name].settle == instrument.settle
+        ),
+        ZERO,
+    )
+    missing = locked - account.cash.get(instrument.settle, ZERO)
+    if instrument.id in account.locked and missing > 0:
+        account.locked[instrument.id] = max(account.locked[instrument.id] - missing, ZERO)
 
 
 def open_fund(state: State) -> None:

@@ -223,14 +223,21 @@ def _asked(
 
 
 def _by_scenarios(
-    state: State, account: Account, contracts: Sequence[Instrument], prices: Prices
+    state: State,
+    account: Account,
+    contracts: Sequence[Instrument],
+    prices: Prices,
+    more: tuple[str, Decimal] | None = None,
 ) -> tuple[Decimal, Decimal] | None:
+    """Return maintenance and initial margin by the grid, with `more` of one contract held."""
     legs: dict[str, list[grid.Leg]] = {}
     for each in contracts:
-        model = state.models.get(each.id)
-        if each.kind is Kind.OPTION and model is None:
+        model, mark = state.models.get(each.id), prices.marks.get(each.id)
+        if mark is None or (each.kind is Kind.OPTION and model is None):
             return None
-        quantity, mark = account.holding(each.id).quantity, prices.marks[each.id]
+        quantity = account.holding(each.id).quantity
+        if more is not None and more[0] == each.id:
+            quantity += more[1]
         leg = grid.Leg(each, float(quantity), float(mark), model)
         legs.setdefault(each.underlying, []).append(leg)
     later = ZERO
@@ -240,6 +247,29 @@ def _by_scenarios(
             return None
         later += grid.requirement(state.venue.grid, held, float(index), state.now)
     return later, grid.first(state.venue.grid, later)
+
+
+def _added_by_grid(
+    state: State,
+    account: Account,
+    contract: Instrument,
+    sides: tuple[Decimal, Decimal],
+    prices: Prices,
+) -> Decimal | None:
+    """Return by how much the dearer side of open orders raises a portfolio's initial margin."""
+    held = [
+        each
+        for each in members(state, account, shared(account, contract.settle))
+        if each.settle == contract.settle and each.underlying == contract.underlying
+    ]
+    among = held if contract in held else [*held, contract]
+    now = _by_scenarios(state, account, held, prices)
+    after = [
+        _by_scenarios(state, account, among, prices, (contract.id, side)) for side in sides if side
+    ]
+    if now is None or None in after:
+        return None
+    return max([ZERO, *(each[1] - now[1] for each in after if each is not None)])
 
 
 def _reserved(
@@ -283,6 +313,8 @@ def _added(
 ) -> Decimal | None:
     """Return by how much the dearer side of a contract's open orders raises its margin."""
     held, leverage = account.holding(contract.id).quantity, _leverage(account)
+    if _by_grid(account):
+        return _added_by_grid(state, account, contract, sides, prices)
 
     def asked(quantity: Decimal) -> Decimal | None:
         mark = prices.marks.get(contract.id)

@@ -73,7 +73,7 @@ def initial(
     The dearest of the initial schedule, notional ÷ leverage and maintenance.
     """
     least, mark = maintenance(terms, instrument, quantity, prices), prices.marks.get(instrument.id)
-    if least is None or mark is None or not least:
+    if least is None or mark is None or not quantity or instrument.kind is Kind.SPOT:
         return least
     if instrument.kind is Kind.OPTION:
         return _option(terms.options, instrument, quantity, prices, opening=True)

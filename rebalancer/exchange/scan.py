@@ -17,7 +17,7 @@ from rebalancer.exchange.pools import pool_of, prices_of, stand
 from rebalancer.exchange.prices import moved
 from rebalancer.exchange.state import State
 
-FARTHEST = 2**64  # ticks; what is sound that far away is never taken down
+FARTHEST = 1_000_000  # times the mark: what is sound there is never taken down
 
 
 def liquidation_price(state: State, name: str, contract: Instrument) -> Decimal | None:
@@ -67,7 +67,7 @@ def _end(sound: Callable[[int], bool], start: int, way: int) -> int | None:
         outside = max(start + way * step, 1)
         if not sound(outside):
             break
-        if outside == 1 or step > FARTHEST:
+        if outside == 1 or outside > start * FARTHEST:
             return None
         inside, step = outside, step * 2
     while abs(outside - inside) > 1:

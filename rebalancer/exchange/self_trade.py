@@ -41,8 +41,6 @@ def met(
         limit: Its worst price; None: any.
     """
     reach = limit if left > ZERO else (taken[-1][0] if taken else None)
-    if not left and not taken:
-        return []
     return [
         each for price, each in opposite_own(state, order) if reaches(order.quantity, reach, price)
     ]

@@ -59,10 +59,13 @@ class State:
     trails: dict[str, Trail] = field(default_factory=dict)  # underlying → indexes of the last hour
     printed: set[str] = field(default_factory=set)  # instruments whose prints are told
     delivered: dict[str, int] = field(default_factory=dict)  # instrument → ns
+    # underlying → (expiry, instrument) of what is not delivered, soonest first
+    due: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     # funding
     terms: dict[str, FundingTerms] = field(default_factory=dict)
     accrued_until: dict[str, int] = field(default_factory=dict)  # continuous instrument → ns
-    stamped: dict[str, int] = field(default_factory=dict)  # instrument → ns of its last stamp
+    # instrument → its last stamp, and when that was charged, ns
+    stamped: dict[str, tuple[int, int]] = field(default_factory=dict)
     owed: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, instrument
     # orders
     working: dict[str, dict[str, Working]] = field(default_factory=dict)  # instrument, order id
@@ -112,18 +115,30 @@ class State:
         return self.accounts[name]
 
     def open_orders(self, account: str, client_order_id: str | None = None) -> list[Working]:
-        """Return the resting orders of an account, all or those with one client order id."""
-        return [
+        """Return the resting orders of an account, oldest first; all, or those with one id."""
+        found = [
             each
             for resting in self.working.values()
             for each in resting.values()
             if each.order.account == account
             and client_order_id in (None, each.order.client_order_id)
         ]
+        return sorted(found, key=lambda each: int(each.order_id.rpartition("-")[2] or 0))
 
     def holders(self) -> list[tuple[str, Account]]:
         """Return everybody who may hold contracts against the house: accounts, then the fund."""
         return [*self.accounts.items(), ("", self.house.insurance)]
+
+    def first_due(self, underlying: str) -> int | None:
+        """Return the expiry, ns, of the first contract on a coin that is not delivered yet."""
+        if underlying not in self.due:
+            dated = (each for each in self.instruments.values() if each.underlying == underlying)
+            expiries = ((each.expiry, each.id) for each in dated if each.expiry is not None)
+            self.due[underlying] = sorted(expiries)
+        due = self.due[underlying]
+        while due and due[0][1] in self.delivered:
+            due.pop(0)
+        return due[0][0] if due else None
 
     def ended(self, instrument: Instrument) -> bool:
         """Whether a contract is past its expiry or was delivered."""

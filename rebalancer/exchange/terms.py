@@ -4,6 +4,7 @@ Data only. `standard_options` and the numbers of `Grid` follow what Deribit
 publishes; every number can be set, because venues change them.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,8 +20,8 @@ from rebalancer.exchange.exact import ZERO
 class TradingRules:
     """What an order must be, beyond the instrument's lot, minimum and tick."""
 
-    minimum_notional: Decimal = ZERO  # of one order, quote currency (USD if inverse); reductions
-    #   of a position pass below it
+    minimum_notional: Decimal = ZERO  # of one order, USD, of an option its underlying's;
+    #   reductions of a position pass below it
     maximum: Decimal | None = None  # contracts of one order
     price_band: Decimal | None = None  # fraction of the mark that a price may lie beyond it
     tick_steps: tuple[tuple[Decimal, Decimal], ...] = ()  # (price above which, tick), rising
@@ -82,18 +83,23 @@ class Grid:
     extended: tuple[float, ...] = (-0.66, -0.5, -0.33, 0.33, 0.5, 1.0, 2.0, 5.0)
     vol_up: float = 0.50  # rise of a 30-day vol, fraction of itself
     vol_down: float = 0.25
-    near_power: float = 0.30  # vol moves grow as (30 ÷ days)^power inside 30 days
+    near_power: float = 0.30  # vol moves grow as (30 ÷ days)^power inside 30 days, from a day on
     far_power: float = 0.13  # and fade by this power beyond
     linear_contingency: float = 0.006  # of gross notional of perpetuals and futures
     short_option_contingency: float = 0.01  # of the coins of net short options per expiry
     initial_factor: float = 1.3  # initial margin ÷ maintenance margin
 
     def __post_init__(self) -> None:
-        """Refuse a grid without moves either way, or with a price at or below 0."""
-        lowest = min(-self.reach, *self.extended)
+        """Refuse a grid without moves either way, or numbers that make no sense."""
+        lowest = min((-self.reach, *self.extended))
         if self.buckets < 3 or self.buckets % 2 == 0 or not 0 < self.reach < 1 or lowest <= -1:
             was = f"{self.buckets} moves of up to {self.reach}, extended to {self.extended}"
             raise DataError(f"margin grid: must be an odd number of moves above -1, was {was}")
+        shares = (self.vol_up, self.vol_down, self.near_power, self.far_power)
+        extra = (self.linear_contingency, self.short_option_contingency, self.initial_factor - 1)
+        whole = all(math.isfinite(each) for each in (*self.extended, *shares, *extra))
+        if not whole or 0 in self.extended or min(*shares, *extra) < 0 or self.vol_down > 1:
+            raise DataError(f"margin grid: must have finite shares of at least 0, was {self}")
 
 
 @dataclass(frozen=True, slots=True)
