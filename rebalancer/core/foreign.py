@@ -6,6 +6,8 @@ means that the margin was misjudged, so nothing new is opened in that
 underlying until a person has looked.
 """
 
+from decimal import Decimal
+
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Fill, Forced
 from rebalancer.core.instruments import Instrument
@@ -27,7 +29,11 @@ def alert(fill: Fill, instrument: Instrument) -> Alert:
             return Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text)
 
 
-def unwinds_hedge(held: Position, fill: Fill) -> bool:
-    """Whether a forced fill takes away what hedging had put there, rather than of the book."""
-    against = held.hedge * fill.quantity < 0
-    return fill.forced is not None and against and abs(fill.quantity) <= abs(held.hedge)
+def unwound(held: Position, fill: Fill) -> Decimal:
+    """Return how much of a forced fill takes away what hedging had put there.
+
+    Contracts, signed like the fill; what goes beyond the hedge is the book's own.
+    """
+    if fill.forced is None or held.hedge * fill.quantity >= 0:
+        return Decimal(0)
+    return min(abs(fill.quantity), abs(held.hedge)).copy_sign(fill.quantity)

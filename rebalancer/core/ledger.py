@@ -9,7 +9,8 @@ its basis). Amounts that a division makes are rounded to 1e-12 and whatever is
 released from a basis is what leaves it, so nothing is lost between the two.
 
 A fill that is told after a settlement that came after it at the venue has its
-profit up to that settlement's price in cash there, and so it has here.
+profit up to that settlement's price in cash there, and so it has here; one
+that is told after its contract ended is cash altogether.
 """
 
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ class Ledger:
     funding: dict[str, Decimal] = field(default_factory=dict)  # currency → received
     seen: set[tuple[str, str, str, str]] = field(default_factory=set)  # bookings already made
     settled: dict[tuple[str, str], Settled] = field(default_factory=dict)  # the last of each
+    delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)  # what has ended
     version: int = 0  # grows with each booking
 
     def position(self, account: str, instrument: str) -> Position:
@@ -146,20 +148,33 @@ def _keep(ledger: Ledger, account: str, instrument: str, position: Position) -> 
         ledger.positions.pop((account, instrument), None)
 
 
-def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool) -> bool:
+def book_fill(
+    ledger: Ledger,
+    fill: Fill,
+    instrument: Instrument,
+    *,
+    ours: bool,
+    unwound: Decimal = _ZERO,
+) -> bool:
     """Book one execution: position, premium or realised profit, and fee.
 
     Args:
         ledger: Is written.
         fill: The execution; keyed by account, instrument and trade id.
         instrument: Contract of the fill.
-        ours: Whether an order of ours made it, so that it counts as hedge.
+        ours: Whether an order of ours made it, so that all of it counts as hedge.
+        unwound: Else the part that took away what hedging had put there,
+            contracts, signed like the fill.
 
     Returns:
         False when this fill was booked before and nothing changed.
     """
     if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):
         return False
+    ended = ledger.delivered.get((fill.account, fill.instrument))
+    if ended is not None:
+        _book_late(ledger, fill, instrument, ended)
+        return True
     price, moved = _as_settled(ledger, fill, instrument)
     before = ledger.position(fill.account, fill.instrument)
     turned = before.quantity * fill.quantity < 0
@@ -178,7 +193,7 @@ def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool)
             # What opened is the trade without what closed: rounding the two by
             # themselves would lose a unit where a fill turns a position over.
             basis=before.basis - released + traded + proceeds,
-            hedge=before.hedge + (fill.quantity if ours else _ZERO),
+            hedge=before.hedge + (fill.quantity if ours else unwound),
         )
     _keep(ledger, fill.account, fill.instrument, after)
     if instrument.margined:
@@ -189,6 +204,20 @@ def book_fill(ledger: Ledger, fill: Fill, instrument: Instrument, *, ours: bool)
     _add(ledger.realised, instrument.settle, profit)
     _add(ledger.fees, fill.fee_currency, fill.fee)
     return True
+
+
+def _book_late(ledger: Ledger, fill: Fill, instrument: Instrument, ended: Delivered) -> None:
+    """Book a fill that is told after its contract ended: it was delivered with the rest."""
+    alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
+    if instrument.kind is Kind.OPTION:
+        with localcontext(_EXACT):
+            gain = fill.quantity * payoff(instrument, ended.price) - alone.basis
+    else:
+        gain = open_profit(instrument, alone, ended.price)
+    credit(ledger, fill.account, instrument.settle, gain)
+    credit(ledger, fill.account, fill.fee_currency, -fill.fee)
+    _add(ledger.realised, instrument.settle, gain)
+    _add(ledger.fees, fill.fee_currency, fill.fee)
 
 
 def _as_settled(ledger: Ledger, fill: Fill, instrument: Instrument) -> tuple[Decimal, Decimal]:
@@ -258,6 +287,7 @@ def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> b
     if not _first_time(ledger, "delivery", ended.account, ended.instrument, ended.delivery_id):
         return False
     before = ledger.position(ended.account, ended.instrument)
+    ledger.delivered[ended.account, ended.instrument] = ended
     if instrument.kind is Kind.OPTION:
         with localcontext(_EXACT):
             value = before.quantity * payoff(instrument, ended.price)

@@ -348,8 +348,8 @@ class State:  # long: whatever may be known is written through this one door
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
         held = self.ledger.position(event.account, event.instrument)
-        ours = order is not None or foreign.unwinds_hedge(held, event)
-        if not books.book_fill(self.ledger, event, instrument, ours=ours):
+        own, unwound = order is not None, foreign.unwound(held, event)
+        if not books.book_fill(self.ledger, event, instrument, ours=own, unwound=unwound):
             return ()
         if order is None:
             if event.forced is Forced.LIQUIDATION:

@@ -8,12 +8,15 @@ its contract maths, its books of account and its rounding are its own.
 One `Exchange` (exchange) is one venue with several accounts. Everything that
 happens is told to it with a time, ns since 1970 UTC, that never runs back;
 every such call answers with the `Record`s (records) that it caused, in order.
-The same calls give the same records, and a call told twice does nothing more.
+The same calls give the same records. A call that is told again at once does
+nothing more, an order where client order ids are unique, a print or a payment
+where it has a key.
 It knows no latency, no chance and no connection: who needs them puts them in
 front of it.
 
     exchange       the facade; with orders, terms and records all that callers need
     liquidation    who is short of margin is taken down: ladder, fund, what is owed
+    forced         how a pool that is taken down trades, and at which price
     deleveraging   whose winning position is cut when nobody else can pay
     amending       an open order gets another quantity or price
     cash           deposits, withdrawals, transfers, interest, rebates

@@ -32,6 +32,7 @@ class Account:
     fills: list[Filled] = field(default_factory=list)
     terms: AccountTerms | None = None  # how it is margined; None: nobody asks whether it can pay
     locked: dict[str, Decimal] = field(default_factory=dict)  # isolated position → its part of cash
+    owed: dict[str, Decimal] = field(default_factory=dict)  # continuous funding, + to receive
     volumes: dict[int, Decimal] = field(default_factory=dict)  # UTC day → USD traded
 
     def holding(self, instrument: str) -> Holding:

@@ -80,10 +80,8 @@ def _misplaced(state: State, instrument: Instrument, order: Order) -> RejectReas
 def _out_of_bounds(
     state: State, instrument: Instrument, rules: TradingRules, order: Order
 ) -> RejectReason | None:
-    """Return what the mark says against an order; a reduction may be as small as a lot."""
-    held = state.accounts[order.account].holding(instrument.id).quantity
-    reducing = held * order.quantity < 0 and abs(order.quantity) <= abs(held)
-    least = ZERO if reducing else rules.minimum_notional
+    """Return what the mark says against an order; a reduce-only one may be as small as a lot."""
+    least = ZERO if order.reduce_only else rules.minimum_notional
     mark, index = state.marks.get(instrument.id), state.indexes.get(instrument.underlying)
     if mark is None and (rules.price_band is not None or (least and order.price is None)):
         return RejectReason.NO_MARK

@@ -96,8 +96,8 @@ def _locked_beyond(
     account: Account, instrument: Instrument, quantity: Decimal, price: Decimal, mark: Decimal
 ) -> Decimal:
     """Return by how much a fill locks more margin than it would at the mark; >= 0."""
-    leverage = None if account.terms is None else account.terms.leverage
-    if leverage is None or not account.isolates(instrument):
+    if account.terms is None or account.terms.leverage is None or not account.isolates(instrument):
         return ZERO
+    leverage = account.terms.leverage
     there = at_leverage(instrument, quantity, price, leverage)
     return max(there - at_leverage(instrument, quantity, mark, leverage), ZERO)

@@ -3,14 +3,15 @@
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.errors import DataError, Defect
+from rebalancer.errors import DataError
 from rebalancer.exchange import fees
 from rebalancer.exchange.accounts import Account, Holding, add, trade
 from rebalancer.exchange.contracts import profit, terminal_worth
 from rebalancer.exchange.exact import ZERO, positive, quotient
 from rebalancer.exchange.funding import integrate
+from rebalancer.exchange.prices import Prices
 from rebalancer.exchange.records import ContractDelivered, Filled, SessionSettled
-from rebalancer.exchange.requirements import at_leverage
+from rebalancer.exchange.requirements import initial
 from rebalancer.exchange.state import State, Working
 
 
@@ -66,8 +67,8 @@ def open_position(
     if instrument.kind is Kind.CASH or not quantity.is_finite() or not positive(entry):
         was = f"{quantity} {instrument.id} at {entry}"
         raise DataError(f"{name}: must open with contracts at a price, was {was}")
-    worth = _book_side(state.accounts[name], instrument, quantity, price=entry)
-    _book_side(state.house.account, instrument, -quantity, entry, -worth)
+    worth = _book_side(state, state.accounts[name], instrument, (quantity, entry))
+    _book_side(state, state.house.account, instrument, (-quantity, entry), -worth)
 
 
 def exchange_contracts(  # long: two sides of a trade, and what was traded
@@ -89,45 +90,47 @@ def exchange_contracts(  # long: two sides of a trade, and what was traded
         price: Quote currency.
     """
     integrate(state, instrument)
-    worth = _book_side(account, instrument, quantity, price)
-    _book_side(other, instrument, -quantity, price, -worth)
+    worth = _book_side(state, account, instrument, (quantity, price))
+    _book_side(state, other, instrument, (-quantity, price), -worth)
     if not instrument.margined:
         add(account.cash, instrument.settle, -worth)
         add(other.cash, instrument.settle, worth)
 
 
 def _book_side(
+    state: State,
     account: Account,
     instrument: Instrument,
-    quantity: Decimal,
-    price: Decimal,
+    deal: tuple[Decimal, Decimal],
     worth: Decimal | None = None,
 ) -> Decimal:
     """Book one side of a trade, let margined profit into cash, return the trade's worth."""
     before = account.holding(instrument.id)
-    after, gain, worth = trade(instrument, before, quantity, price, worth)
+    after, gain, worth = trade(instrument, before, *deal, worth)
     account.keep(instrument.id, after)
     if instrument.margined:
         add(account.cash, instrument.settle, gain)
     if account.isolates(instrument):
-        _lock(account, instrument, before.quantity, price)
+        _lock(state, account, instrument, before.quantity, deal[1])
     return worth
 
 
-def _lock(account: Account, instrument: Instrument, before: Decimal, price: Decimal) -> None:
+def _lock(
+    state: State, account: Account, instrument: Instrument, before: Decimal, price: Decimal
+) -> None:
     """Lock cash for what an isolated position grew by; free it as the position shrinks."""
     after, name = account.holding(instrument.id).quantity, instrument.id
-    if account.terms is None or account.terms.leverage is None:
-        raise Defect(f"{name}: an isolated position without leverage")
     same = before * after > 0
     locked, kept = (account.locked.get(name, ZERO), abs(before)) if same else (ZERO, ZERO)
     if abs(after) > kept:
-        grown = abs(after) - kept
-        locked += at_leverage(instrument, grown, price, account.terms.leverage)
+        at = Prices({name: price}, state.indexes)
+        leverage = None if account.terms is None else account.terms.leverage
+        then = initial(state.venue, instrument, after, at, leverage) or ZERO
+        locked += then - (initial(state.venue, instrument, kept, at, leverage) or ZERO)
     elif after:
         locked = quotient(locked * abs(after), kept)
     if after:
-        account.locked[name] = locked
+        account.locked[name] = quotient(locked, Decimal(1))
     else:
         account.locked.pop(name, None)
 

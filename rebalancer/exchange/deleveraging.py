@@ -18,6 +18,7 @@ from rebalancer.exchange.accounts import Account
 from rebalancer.exchange.clearing import exchange_contracts
 from rebalancer.exchange.contracts import cost, profit
 from rebalancer.exchange.exact import FINE, quotient
+from rebalancer.exchange.pools import pool_of, prices_of, stand
 from rebalancer.exchange.records import AutoDeleveraged
 from rebalancer.exchange.requirements import notional
 from rebalancer.exchange.state import State
@@ -44,7 +45,11 @@ def deleverage(
         taken = min(abs(left), abs(other)).copy_sign(held)
         exchange_contracts(state, account, bankrupt, contract, taken, price)
         trade_id = state.next_id()
-        records.append(AutoDeleveraged(state.now, name, contract.id, trade_id, taken, price, rank))
+        records.append(
+            AutoDeleveraged(
+                state.now, name, contract.id, trade_id, taken, price, contract.settle, rank
+            )
+        )
     left = bankrupt.holding(contract.id).quantity
     if left:
         exchange_contracts(state, bankrupt, state.house.account, contract, -left, price)
@@ -68,6 +73,18 @@ def score(state: State, account: Account, contract: Instrument) -> Decimal:
     holding, mark = account.holding(contract.id), state.marks[contract.id]
     gained = profit(contract, holding.basis, cost(contract, holding.quantity, mark))
     share = quotient(gained, abs(holding.basis), FINE) if holding.basis else gained
-    worth, own = notional(contract, holding.quantity, mark), equity(state, account, contract.settle)
+    worth, own = notional(contract, holding.quantity, mark), _backing(state, account, contract)
     leverage = quotient(worth, own, FINE) if own is not None and own > 0 else BOUNDLESS
     return share * leverage if share > 0 or not leverage else quotient(share, leverage, FINE)
+
+
+def _backing(state: State, account: Account, contract: Instrument) -> Decimal | None:
+    """Return the equity that stands behind a position, settle currency; None: unknown."""
+    if account.terms is None:
+        return equity(state, account, contract.settle)
+    pool = pool_of(account, contract)
+    standing = stand(state, account, pool)
+    if standing is None or not pool.together:
+        return None if standing is None else standing.equity
+    rate = prices_of(state).usd(contract.settle)
+    return None if rate is None else quotient(standing.equity, rate, FINE)

@@ -66,7 +66,7 @@ def ceiling(amount: float) -> Decimal:
 
 def floor_to(amount: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of `step` that is not above `amount`, both >= 0."""
-    return amount - amount % step
+    return amount // step * step
 
 
 def positive(number: Decimal) -> bool:

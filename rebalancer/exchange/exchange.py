@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from math import isfinite
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import DataError
@@ -119,6 +120,10 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         worthless = contract.kind is Kind.OPTION and price == ZERO
         if not worthless and not positive(price):
             raise DataError(f"{instrument} mark: must be positive, was {price}")
+        if model is not None and not (
+            isfinite(model.vol) and isfinite(model.forward) and model.vol >= 0 < model.forward
+        ):
+            raise DataError(f"{instrument} model: must have a vol and a forward, was {model}")
         funding.integrate(self._state, contract)
         self._state.marks[instrument] = price
         if model is not None:
@@ -355,6 +360,9 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         """Let it be `ts`; what was told at an earlier time is judged as of then first."""
         if ts > self._state.now:
             self._judge()
+            self._state.unsound = bool(
+                self._state.called
+            )  # who waits for a book is looked at again
         self._state.advance(ts)
 
     def _judge(self) -> None:
@@ -362,7 +370,7 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
             self._state.unsaid.extend(liquidation.judge(self._state))
 
     def _say(self, records: Iterable[Record] = ()) -> tuple[Record, ...]:
-        """Return what was not said yet, and then these records."""
-        said = (*self._state.unsaid, *records)
+        """Return what was not said yet, these records, and what their fills left without aim."""
+        said = (*self._state.unsaid, *records, *matching.sweep(self._state))
         self._state.unsaid.clear()
         return said

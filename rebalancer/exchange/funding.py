@@ -57,14 +57,12 @@ def integrate(state: State, instrument: Instrument) -> None:
     if mark is None:
         return
     terms = state.terms[instrument.id]
-    for name, account in state.holders():
+    for _, account in state.holders():
         quantity = account.holding(instrument.id).quantity
         if quantity:
-            key = name, instrument.id
             numerator, denominator = exposure(instrument, -quantity, mark)
             flow = numerator * terms.rate * (state.now - since)
-            due = quotient(flow, denominator * terms.interval, FINE)
-            state.owed[key] = state.owed.get(key, ZERO) + due
+            add(account.owed, instrument.id, quotient(flow, denominator * terms.interval, FINE))
 
 
 def accrue(state: State, instrument: Instrument) -> tuple[FundingBooked, ...]:
@@ -72,10 +70,10 @@ def accrue(state: State, instrument: Instrument) -> tuple[FundingBooked, ...]:
     integrate(state, instrument)
     booked: list[FundingBooked] = []
     for name, account in state.holders():
-        owed = state.owed.get((name, instrument.id), ZERO)
+        owed = account.owed.get(instrument.id, ZERO)
         amount = quotient(owed, Decimal(1), QUANTUM)
         if amount:
-            state.owed[name, instrument.id] = owed - amount
+            account.owed[instrument.id] = owed - amount
             booked.extend(_book(state, name, account, instrument, amount))
     return tuple(booked)
 

@@ -126,7 +126,7 @@ def _conclude(state: State, working: Working) -> tuple[OrderRecord, ...]:
         return (end(state, working, Ending.CANCELED),)
     resting = state.working.setdefault(order.instrument, {})
     if working.order_id not in resting:
-        ahead = size_ahead(state.books[order.instrument], order.quantity, order.price)
+        ahead = size_ahead(state.shown[order.instrument][1], order.quantity, order.price)
         working = replace(working, ahead=ahead)
     resting[working.order_id] = working
     return ()
@@ -178,7 +178,7 @@ def meet_book(state: State, instrument: str) -> tuple[Record, ...]:
         if _passed_by(state, working, price):
             working = _serve(state, working, price, records)
         if working.ahead is None:
-            ahead = size_ahead(state.books[instrument], working.order.quantity, price)
+            ahead = size_ahead(state.shown[instrument][1], working.order.quantity, price)
             working = replace(working, ahead=ahead)
         records.extend(_conclude(state, working))
     return tuple(records)
@@ -263,6 +263,17 @@ def cancel(state: State, account: str, client_order_id: str) -> tuple[Record, ..
     if not found:
         return (CancelRefused(state.now, account, client_order_id),)
     return tuple(end(state, working, Ending.CANCELED) for working in found)
+
+
+def sweep(state: State) -> list[OrderRecord]:
+    """End the reduce-only orders that rest without anything left to reduce."""
+    idle = [
+        each
+        for resting in state.working.values()
+        for each in resting.values()
+        if each.order.reduce_only and not room(state, each.order, each.remaining)
+    ]
+    return [end(state, each, Ending.CANCELED) for each in idle]
 
 
 def cancel_open(state: State, account: str, instruments: Container[str]) -> list[OrderRecord]:

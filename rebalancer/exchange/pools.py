@@ -18,9 +18,9 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange import grid
 from rebalancer.exchange.accounts import Account
 from rebalancer.exchange.contracts import cost, profit
-from rebalancer.exchange.exact import ZERO
+from rebalancer.exchange.exact import QUANTUM, ZERO
 from rebalancer.exchange.prices import Prices
-from rebalancer.exchange.requirements import at_leverage, initial, maintenance
+from rebalancer.exchange.requirements import initial, maintenance
 from rebalancer.exchange.state import State, Working
 from rebalancer.exchange.terms import MarginMode
 
@@ -47,8 +47,8 @@ class Standing:
 
     @property
     def sound(self) -> bool:
-        """Whether nobody has to be taken down."""
-        return self.balance > self.maintenance or 0 == self.maintenance <= self.balance
+        """Whether nobody has to be taken down; what is finer than a booking is no debt."""
+        return self.balance > (self.maintenance or -QUANTUM)
 
     @property
     def free(self) -> Decimal:
@@ -119,8 +119,10 @@ def stand(
     for currency in currencies:
         part = _in_currency(state, account, Pool(currency, together=True), at, orders)
         rate = at.usd(currency)
-        if part is None or rate is None:
+        if part is None or (rate is None and _burdens(part)):
             return None
+        if rate is None:
+            continue  # owned, and worth nothing here while nobody says what it is worth
         parts.append(_converted(account, currency, part, rate))
     return Standing(
         equity=sum((each.equity for each in parts), ZERO),
@@ -128,6 +130,11 @@ def stand(
         maintenance=sum((each.maintenance for each in parts), ZERO),
         initial=sum((each.initial for each in parts), ZERO),
     )
+
+
+def _burdens(part: Standing) -> bool:
+    """Whether a currency's part asks for something, so that its price must be known."""
+    return part.balance < 0 or bool(part.maintenance) or bool(part.initial)
 
 
 def _settles(state: State, account: Account, orders: Iterable[Working]) -> Iterator[str]:
@@ -186,15 +193,19 @@ def _named(account: Account, pool: Pool) -> Pool:
 
 
 def _cash(state: State, account: Account, pool: Pool) -> Decimal:
-    """Return the cash of a pool: what is locked for a position, or what is not locked."""
+    """Return the cash of a pool: what is locked for a position, or what is not locked.
+
+    Funding that flowed and is not booked yet counts as if it were.
+    """
     if pool.position is not None:
-        return account.locked.get(pool.position, ZERO)
-    locked = (
-        amount
-        for name, amount in account.locked.items()
-        if state.instruments[name].settle == pool.currency
-    )
-    return account.cash.get(pool.currency, ZERO) - sum(locked, ZERO)
+        owed = account.owed.get(pool.position, ZERO)
+        return account.locked.get(pool.position, ZERO) + owed
+    total = account.cash.get(pool.currency, ZERO)
+    for name in {**account.locked, **account.owed}:
+        if state.instruments[name].settle == pool.currency:
+            total -= account.locked.get(name, ZERO)
+            total += ZERO if name in account.locked else account.owed.get(name, ZERO)
+    return total
 
 
 def _by_grid(account: Account) -> bool:
@@ -317,12 +328,14 @@ def _added(
         return _added_by_grid(state, account, contract, sides, prices)
 
     def asked(quantity: Decimal) -> Decimal | None:
-        mark = prices.marks.get(contract.id)
-        if account.isolates(contract) and leverage is not None and mark is not None:
-            return at_leverage(contract, quantity, mark, leverage)
         return initial(state.venue, contract, quantity, prices, leverage)
 
-    now, *after = asked(held), *(asked(held + side) for side in sides)
-    if now is None or None in after:
-        return None
-    return max(ZERO, *(each - now for each in after if each is not None))
+    most = ZERO
+    for after in (held + side for side in sides):
+        # An isolated position that turns over locks its margin anew; what it had is spent.
+        kept = ZERO if account.isolates(contract) and held * after < 0 else held
+        now, then = asked(kept), asked(after)
+        if now is None or then is None:
+            return None
+        most = max(most, then - now)
+    return most

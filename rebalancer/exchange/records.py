@@ -248,6 +248,7 @@ class AutoDeleveraged:
     trade_id: str
     quantity: Decimal  # contracts, signed
     price: Decimal  # bankruptcy price of the other
+    currency: str  # that profit is paid in
     rank: int  # 1: first in the queue
 
 

@@ -70,13 +70,15 @@ def initial(
 ) -> Decimal | None:
     """Return the margin that a position must have to be opened or added to, settle currency.
 
-    The dearest of the initial schedule, notional ÷ leverage and maintenance.
+    The dearest of the initial schedule, notional ÷ leverage, and maintenance as
+    many times as the venue asks.
     """
     least, mark = maintenance(terms, instrument, quantity, prices), prices.marks.get(instrument.id)
     if least is None or mark is None or not quantity or instrument.kind is Kind.SPOT:
         return least
     if instrument.kind is Kind.OPTION:
         return _option(terms.options, instrument, quantity, prices, opening=True)
+    least *= terms.initial_factor
     schedule = terms.initial_of(instrument)
     if schedule is not None:
         least = max(least, charge(schedule, instrument, quantity, mark))

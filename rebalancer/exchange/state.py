@@ -66,7 +66,6 @@ class State:
     accrued_until: dict[str, int] = field(default_factory=dict)  # continuous instrument → ns
     # instrument → its last stamp, and when that was charged, ns
     stamped: dict[str, tuple[int, int]] = field(default_factory=dict)
-    owed: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, instrument
     # orders
     working: dict[str, dict[str, Working]] = field(default_factory=dict)  # instrument, order id
     history: dict[tuple[str, str], list[OrderRecord]] = field(default_factory=dict)
@@ -74,6 +73,7 @@ class State:
     booked: set[tuple[str, str, str]] = field(default_factory=set)
     # risk
     unsound: bool = False  # whether something moved since accounts were last judged
+    called: set[tuple[str, object]] = field(default_factory=set)  # (account, pool) being taken down
     unsaid: list[Record] = field(default_factory=list)  # booked, and not returned to anybody yet
     # time
     now: int = 0  # ns

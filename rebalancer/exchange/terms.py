@@ -21,7 +21,7 @@ class TradingRules:
     """What an order must be, beyond the instrument's lot, minimum and tick."""
 
     minimum_notional: Decimal = ZERO  # of one order, USD, of an option its underlying's;
-    #   reductions of a position pass below it
+    #   reduce-only orders pass below it
     maximum: Decimal | None = None  # contracts of one order
     price_band: Decimal | None = None  # fraction of the mark that a price may lie beyond it
     tick_steps: tuple[tuple[Decimal, Decimal], ...] = ()  # (price above which, tick), rising
@@ -108,6 +108,7 @@ class Liquidation:
 
     fee: Decimal = Decimal("0.005")  # of notional closed, to the insurance fund
     step: Decimal = Decimal("0.25")  # of a position that one rung of the ladder closes
+    penalty: Decimal = Decimal("0.01")  # of the mark, for a rung where no book is displayed
     reserve_fee: bool = False  # whether the fee counts into maintenance, as on OKX
 
 
@@ -146,6 +147,7 @@ class VenueTerms:
     rules: Mapping[str, TradingRules] = field(default_factory=dict)
     maintenance: Mapping[str, Schedule] = field(default_factory=dict)
     initial: Mapping[str, Schedule] = field(default_factory=dict)
+    initial_factor: Decimal = Decimal(1)  # initial margin is at least so many times maintenance
     options: StandardOptions = field(default_factory=StandardOptions)
     grid: Grid = field(default_factory=Grid)
     liquidation: Liquidation = field(default_factory=Liquidation)

@@ -177,7 +177,7 @@ def _named(source: _Source) -> tuple[str, ...]:
         depth = "without end" if replay.depth is None else f"{replay.depth} contracts a side"
         lines.append(f"spread of every bar: {replay.spread_bp:g} bp, depth {depth}")
     if any(each.expiry is not None for each in source.held):
-        lines.append("settlement prices: the index when a contract expires")
+        lines.append("settlement prices: the average index of the half hour before an expiry")
     return tuple(lines)
 
 
@@ -329,7 +329,7 @@ def _calendar(source: _Source, start: int) -> list[tuple[int, MarketItem]]:
     """Return what is due from `start` on, in time order; settlements repeat daily."""
     nowhere = Decimal(1)  # replaced by the price of the moment
     ends = [
-        (each.expiry, Delivery(each.id, nowhere))
+        (each.expiry, Delivery(each.id))
         for each in source.held
         if each.expiry is not None and each.expiry >= start
     ]
@@ -356,8 +356,7 @@ def _happen(
             if name in marks:
                 yield ts, SessionEnd(name, marks[name])
         case Delivery(instrument=name):
-            price = indexes.get(source.instruments[name].underlying)
-            if price is not None:
-                yield ts, Delivery(name, price)
+            if source.instruments[name].underlying in indexes:
+                yield ts, Delivery(name)
         case _:
             raise Defect(f"{type(planned).__name__} is not planned ahead")

@@ -123,6 +123,9 @@ class Reconciler:
         if not found and not agreed:
             self._miss()
             return
+        if found and not lasting:
+            self._miss()  # once is nothing; a gap that changes with each look is told in time
+            return
         self._missed = 0
         if lasting or agreed:
             lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
@@ -141,7 +144,7 @@ class Reconciler:
     def _miss(self) -> None:
         self._missed += 1
         if self._missed % PATIENCE == 0:
-            missed = f"{self._missed} looks in a row fell into open orders or bookings"
+            missed = f"{self._missed} looks in a row proved nothing: orders, bookings, moving gaps"
             self._log.warning("reconcile.unanswered", error=missed)
 
 

@@ -6,40 +6,29 @@ that a finding needs, so that none is built on a stand-in.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 
 from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.settings.context import Context
 from rebalancer.settings.faults import HINTS, MISSING, Finding, Place
-from rebalancer.settings.listing import Listing, hedge_ids, stable_cash
+from rebalancer.settings.listing import hedge_ids, stable_cash
 from rebalancer.settings.models import (
     Holding,
     Ladder,
     Mode,
     Role,
-    Settings,
     Underlying,
-    Venue,
 )
 from rebalancer.settings.values import shown
+from rebalancer.settings.venues import venues
 
 HEDGES = (Kind.SPOT, Kind.PERPETUAL, Kind.FUTURE)  # what can bring a delta back
-_VENUE = re.compile(r"[a-z][a-z0-9]{0,31}")
 _COIN = re.compile(r"[A-Z0-9]{1,16}")
 _RUNGS = ("warn", "widen", "reduce", "derisk", "halt")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the rules look at."""
-
-    settings: Settings
-    listing: Listing
-    prices: Mapping[str, float]  # coin → USD, for the lots of inverse contracts; may lack some
 
 
 Rule = Callable[[Context], Iterable[Finding]]
@@ -60,34 +49,6 @@ def contradictions(context: Context, suspects: Iterable[Place]) -> list[Finding]
 def _touch(place: Place, wrong: frozenset[Place], holding: frozenset[Place]) -> bool:
     """Whether a place holds, or lies in, a value that is wrong."""
     return place in holding or any(place[:depth] in wrong for depth in range(len(place) + 1))
-
-
-# --- venues -----------------------------------------------------------------
-
-
-def _venues(context: Context) -> Iterator[Finding]:
-    settings, book = context.settings, ("book", "mode")
-    if not settings.venues:
-        yield Finding(("venues",), "must name at least one venue", "an empty table")
-    for name, venue in settings.venues.items():
-        place: Place = ("venues", name)
-        if not _VENUE.fullmatch(name):
-            yield Finding(place, "must be named by its ccxt id, such as deribit", shown(name))
-        if settings.book.mode is Mode.LIVE and venue.account is None:
-            yield Finding(
-                (*place, "account"), "must pin the uid in mode live", MISSING, "", (book,)
-            )
-        if settings.book.mode is not Mode.PAPER and venue.credentials is None:
-            must = f"must name a credential in mode {settings.book.mode}"
-            yield Finding((*place, "credentials"), must, MISSING, "", (book,))
-        if settings.book.mode is Mode.PAPER and venue.fees is None:
-            must = "must name maker and taker: paper without fees would be kinder than any venue"
-            yield Finding((*place, "fees"), must, MISSING, "", (book,))
-
-
-def continuous_funding(name: str, venue: Venue) -> bool:
-    """Whether a venue charges funding all the time instead of at stamps; Deribit does."""
-    return name == "deribit" if venue.funding is None else venue.funding == "continuous"
 
 
 # --- underlyings ------------------------------------------------------------
@@ -378,7 +339,7 @@ def _replay(context: Context) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    _venues,
+    venues,
     _underlyings,
     _hedges,
     _shared_cash,

@@ -119,6 +119,7 @@ class Venue(Table):
     margin: Annotated[Literal["cross", "isolated", "portfolio"], choice(MARGINS)] = "cross"
     collateral: dict[str, Share] | None = None  # currency → share that counts, all together;
     #   None: each currency stands for what settles in it
+    insurance: dict[str, NotNegative] | None = None  # currency → what the model's fund opens with
     leverage: Positive | None = None
     fees: Fees | None = None
     tiers: Tiers | None = None  # (notional floor, maintenance rate)

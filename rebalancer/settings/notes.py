@@ -1,6 +1,6 @@
 """Notes: what of a sound configuration could not be checked, or looks as if it were forgotten."""
 
-from rebalancer.settings.cross import Context
+from rebalancer.settings.context import Context
 from rebalancer.settings.listing import hedge_ids
 from rebalancer.settings.models import Role
 

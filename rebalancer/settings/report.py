@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.settings.cross import Context, contradictions
+from rebalancer.settings.context import Context
+from rebalancer.settings.cross import contradictions
 from rebalancer.settings.faults import Finding, findings, mend, ordered, render, secrets
 from rebalancer.settings.fingerprint import fingerprint, not_enforced
 from rebalancer.settings.listing import listing

@@ -55,7 +55,9 @@ def _fill(record: Traded, ts: int) -> Fill:
         quantity=record.quantity,
         price=record.price,
         fee=Decimal(0) if isinstance(record, records.AutoDeleveraged) else record.fee,
-        fee_currency="" if isinstance(record, records.AutoDeleveraged) else record.fee_currency,
+        fee_currency=(
+            record.currency if isinstance(record, records.AutoDeleveraged) else record.fee_currency
+        ),
         forced=None if own else Forced.DELEVERAGING if cut else Forced.LIQUIDATION,
     )
 

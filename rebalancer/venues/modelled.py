@@ -14,6 +14,7 @@ from rebalancer.exchange.exchange import Exchange, OpeningAccount, OpeningPositi
 from rebalancer.exchange.fees import FeeSchedule, FeeTier
 from rebalancer.exchange.terms import (
     AccountTerms,
+    Liquidation,
     MarginMode,
     Schedule,
     TradingRules,
@@ -34,11 +35,18 @@ DERIBIT_OPTIONS = FeeSchedule(
 DERIBIT_DELIVERY = Decimal("0.00025")
 # tick_size_steps of https://docs.deribit.com/api-reference/market-data/public-get_instruments
 DERIBIT_COIN_OPTIONS = TradingRules(tick_steps=((Decimal("0.005"), Decimal("0.0005")),))
-# MIN_NOTIONAL of https://developers.binance.com, exchangeInfo of USD-M futures; USDT an order
-BINANCE_NOTIONALS = {"BTCUSDT": Decimal(100), "ETHUSDT": Decimal(20)}
+# exchangeInfo of Binance's USD-M futures, 2026-07-04: MIN_NOTIONAL in USDT, LOT_SIZE's maximum,
+# PERCENT_PRICE of 5 %, liquidationFee of 1.25 %; where a symbol is not known here, the smallest.
+BINANCE_NOTIONALS = {"BTCUSDT": Decimal(50), "ETHUSDT": Decimal(20)}
+BINANCE_MAXIMA = {"BTCUSDT": Decimal(1000), "ETHUSDT": Decimal(10_000)}
 BINANCE_NOTIONAL = Decimal(5)
-# CAP of the 8-hour rate, https://www.binance.com/en/futures/funding-history/real-time-funding-rate
-BINANCE_FUNDING_CAPS = {"BTCUSDT": Decimal("0.003"), "ETHUSDT": Decimal("0.00375")}
+BINANCE_BAND = Decimal("0.05")
+BINANCE_LIQUIDATION = Liquidation(fee=Decimal("0.0125"))
+# https://support.deribit.com/hc/en-us/articles/25944777844125-Standard-Margin-SM: maintenance of
+# 1 % and initial margin of 2 %, both rising by this much per coin of position
+DERIBIT_SLOPES = {"BTC": Decimal("0.00005"), "ETH": Decimal("0.000001")}
+DERIBIT_MAINTENANCE, DERIBIT_INITIAL = Decimal("0.01"), Decimal("0.02")
+INITIAL_FACTOR = Decimal(2)  # the tables of Binance and Deribit ask twice as much at opening
 
 
 def open_exchange(
@@ -118,24 +126,54 @@ def _fees(told: Fees, venue: str) -> dict[str, FeeSchedule]:
     }
 
 
-def _terms(told: Venue, listed: Iterable[Instrument], venue: str) -> VenueTerms:
+def _terms(told: Venue, listed: Sequence[Instrument], venue: str) -> VenueTerms:
+    """Return what a venue demands: as the settings say, and else as it does itself."""
+    maintenance, initial = _schedules(told, listed, venue)
+    binance = venue == "binanceusdm"
+    return VenueTerms(
+        rules=_rules(listed, venue),
+        maintenance=maintenance,
+        initial=initial,
+        initial_factor=INITIAL_FACTOR,
+        liquidation=BINANCE_LIQUIDATION if binance else Liquidation(),
+        insurance=_insurance(told, listed),
+        unique_client_ids=True,
+    )
+
+
+def _schedules(
+    told: Venue, listed: Iterable[Instrument], venue: str
+) -> tuple[dict[str, Schedule], dict[str, Schedule]]:
+    """Return maintenance and initial schedules by kind, or by instrument where they differ."""
     rows = CAUTIOUS if told.tiers is None else told.tiers
     asked = Schedule(tuple((_exact(floor), _exact(rate)) for floor, rate in rows), in_usd=True)
-    currencies = dict.fromkeys(each.settle for each in listed)
-    fund = {name: FUND_USD if name in STABLE else FUND_COINS for name in currencies}
-    rules, caps = {}, {}
+    maintenance: dict[str, Schedule] = {Kind.PERPETUAL: asked, Kind.FUTURE: asked}
+    initial: dict[str, Schedule] = {}
+    for each in listed:
+        slope = DERIBIT_SLOPES.get(each.underlying)
+        if told.tiers is None and venue == "deribit" and each.margined and each.inverse and slope:
+            maintenance[each.id] = Schedule(((Decimal(0), DERIBIT_MAINTENANCE),), slope)
+            initial[each.id] = Schedule(((Decimal(0), DERIBIT_INITIAL),), slope)
+    return maintenance, initial
+
+
+def _rules(listed: Iterable[Instrument], venue: str) -> dict[str, TradingRules]:
+    rules: dict[str, TradingRules] = {}
     for each in listed:
         if venue == "deribit" and each.kind is Kind.OPTION and each.inverse:
             rules[each.id] = DERIBIT_COIN_OPTIONS
         if venue == "binanceusdm" and each.kind is Kind.PERPETUAL:
-            least = BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL)
-            rules[each.id] = TradingRules(minimum_notional=least)
-            if each.name in BINANCE_FUNDING_CAPS:
-                caps[each.id] = BINANCE_FUNDING_CAPS[each.name]
-    return VenueTerms(
-        rules=rules,
-        maintenance={Kind.PERPETUAL: asked, Kind.FUTURE: asked},
-        insurance=fund,
-        funding_cap=caps,
-        unique_client_ids=True,
-    )
+            rules[each.id] = TradingRules(
+                minimum_notional=BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL),
+                maximum=BINANCE_MAXIMA.get(each.name),
+                price_band=BINANCE_BAND,
+            )
+    return rules
+
+
+def _insurance(told: Venue, listed: Iterable[Instrument]) -> dict[str, Decimal]:
+    """Return what the insurance fund opens with, as the settings say or plenty."""
+    if told.insurance is not None:
+        return {currency: _exact(amount) for currency, amount in told.insurance.items()}
+    currencies = dict.fromkeys(each.settle for each in listed)
+    return {name: FUND_USD if name in STABLE else FUND_COINS for name in currencies}

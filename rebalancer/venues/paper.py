@@ -76,7 +76,7 @@ class Delivery:
     """A dated contract ends now."""
 
     instrument: str
-    price: Decimal  # settlement price of the underlying, USD per coin
+    price: Decimal | None = None  # USD per coin; None: the model's own half-hour average
 
 
 VenueItem = Depth | FundingStamp | FundingAccrual | SessionEnd | Delivery

@@ -59,8 +59,8 @@ class Unreliable:
         self._past = past
         self._lost: dict[str, None] = {}  # client order ids that nobody is told about
         self._held: dict[str, list[Event]] = {}  # what waits behind a slow answer, by order
-        self._lags: dict[str, int] = {}  # ns that an order's fills come after its end
-        self._fills: dict[str, list[Fill]] = {}  # what waits for an order's end
+        self._lags: dict[str, int] = {}  # ns that an order's fills come late
+        self._struck: set[str] = set()  # orders of which a fill came late
         self.account = self._venue.account
 
     async def submit(self, order: Submit) -> OrderEvent:
@@ -121,21 +121,23 @@ class Unreliable:
         return replace(event, ts_local=self._clock.now())
 
     def _pass_on(self, event: Event) -> None:
-        """Deliver an event; fills that are to be late wait for the end of their order."""
-        if isinstance(event, Fill) and event.client_order_id in self._lags:
-            self._fills.setdefault(event.client_order_id, []).append(event)
-            return
-        self._deliver(event)
-        if isinstance(event, OrderEnded) and event.client_order_id in self._lags:
-            lag = self._lags.pop(event.client_order_id)
-            fills = self._fills.pop(event.client_order_id, None)
-            if fills is not None:
-                self._mischance.count(Mishap.LATE_FILL)
-                self._clock.call_at(self._clock.now() + lag, lambda: self._arrive(fills))
+        """Deliver an event; the fills of some orders come late, after their end if that is near."""
+        name = getattr(event, "client_order_id", None)
+        lag = self._lags.get(name or "")
+        if name is None or lag is None:
+            self._deliver(event)
+        elif isinstance(event, Fill):
+            self._late(name, event, lag)
+        else:
+            self._deliver(event)
+            if isinstance(event, OrderEnded):
+                del self._lags[name]
 
-    def _arrive(self, fills: Sequence[Fill]) -> None:
-        for fill in fills:
-            self._deliver(self._now(fill))
+    def _late(self, name: str, fill: Fill, lag: int) -> None:
+        if name not in self._struck:
+            self._struck.add(name)
+            self._mischance.count(Mishap.LATE_FILL)
+        self._clock.call_at(self._clock.now() + lag, lambda: self._deliver(self._now(fill)))
 
     async def cancel(self, order: Cancel) -> None:
         """Pass a cancellation on."""

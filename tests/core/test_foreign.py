@@ -38,18 +38,19 @@ def test_alert(forced, name, severity):
 
 
 @pytest.mark.parametrize(
-    ("hedge", "quantity", "forced", "unwinds"),
+    ("hedge", "quantity", "forced", "unwound"),
     [
-        ("-300", "100", Forced.LIQUIDATION, True),
-        ("-300", "300", Forced.DELEVERAGING, True),
-        ("-300", "310", Forced.LIQUIDATION, False),  # more than hedging had put there
-        ("-300", "-100", Forced.LIQUIDATION, False),  # the same way
-        ("0", "100", Forced.LIQUIDATION, False),
-        ("-300", "100", None, False),  # by hand: whoever traded meant it
+        ("-300", "100", Forced.LIQUIDATION, "100"),
+        ("-300", "300", Forced.DELEVERAGING, "300"),
+        ("-300", "310", Forced.LIQUIDATION, "300"),  # the rest was the book's own
+        ("300", "-310", Forced.LIQUIDATION, "-300"),
+        ("-300", "-100", Forced.LIQUIDATION, "0"),  # the same way
+        ("0", "100", Forced.LIQUIDATION, "0"),
+        ("-300", "100", None, "0"),  # by hand: whoever traded meant it
     ],
 )
-def test_unwinds_hedge(hedge, quantity, forced, unwinds):
-    """What a venue takes by force is the hedge's as long as hedging had put so much there."""
+def test_unwound(hedge, quantity, forced, unwound):
+    """What a venue takes by force is the hedge's as far as hedging had put it there."""
     held = Position(D("-500"), D("-0.005"), D(hedge))
 
-    assert unwinds == foreign.unwinds_hedge(held, fill(quantity, forced))
+    assert D(unwound) == foreign.unwound(held, fill(quantity, forced))

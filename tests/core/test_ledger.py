@@ -294,3 +294,24 @@ def test_delivery_fee():
 
     assert D("0.1597") == ledger.balance("v", "BTC")  # 0.2 - 0.04 less the fee
     assert ({"BTC": D("0.16")}, {"BTC": D("0.0003")}) == (ledger.realised, ledger.fees)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "quantity", "price", "ended", "cash"),
+    [
+        (CALL, "2", "0.04", "100000", "0.32"),  # 2·(0.2 - 0.04)
+        (CALL, "2", "0.04", "80000", "-0.08"),  # worthless: the premium is gone
+        (DATED, "-2", "100000", "90000", "20000"),
+    ],
+)
+def test_fill_told_after_the_end(instrument, quantity, price, ended, cash):
+    """A fill that is heard once its contract is gone is cash, and revives nothing."""
+    ledger = Ledger()
+    book(ledger, instrument, ("1", price))
+    books.book_delivery(ledger, Delivered(5, 5, "v", instrument.id, "d1", D(ended)), instrument)
+    settled = ledger.balance("v", instrument.settle)
+
+    book(ledger, instrument, (quantity, price))
+
+    assert {} == ledger.positions
+    assert D(cash) == ledger.balance("v", instrument.settle) - settled

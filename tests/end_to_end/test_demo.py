@@ -101,3 +101,16 @@ def test_hash_seed_changes_nothing(monkeypatch):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         outcomes.append(demo("--for", "1m", "--seed", "3", "--speed", "0"))
     assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+def test_the_hour_has_its_dates(hour):
+    """Within one run: rejects, unknown orders that were resolved, a funding payment, an expiry."""
+    status = hour["status"]
+    struck = status["faults"]["deribit"]
+
+    assert struck["reject"] >= 1
+    assert struck["lost_ack"] + struck["slow"] >= 1
+    assert all(order["state"] != "unknown" for order in hour["orders"])
+    assert status["counters"]["funding"]
+    held = {row["instrument"] for row in status["positions"]}
+    assert not held & {"deribit:BTC-30JAN26-100000-C", "deribit:ETH-30JAN26-3500-P"}

@@ -248,6 +248,12 @@ def seen(exchange):
     }
 
 
+def sunk(exchange):
+    """Return the pools that own less than nothing though everybody was just judged."""
+    found = [(name, *pool) for name in ACCOUNTS for pool in exchange.standings(name).items()]
+    return [each for each in found if each[2] is not None and each[2].equity < -D("1e-12")]
+
+
 def closed(exchange, perpetuals_at):
     """End what expires; return nothing."""
     exchange.set_index(EXPIRY, "BTC", perpetuals_at)
@@ -271,6 +277,8 @@ def test_nothing_is_made_or_lost(part):
         for each in records:
             key = each.taker if isinstance(each, Liquidated) else type(each)
             kinds[key] = kinds.get(key, 0) + 1
+        if call == "judge":
+            assert [] == sunk(exchange)
         if number % 50 == 0:
             assert [0, 0, 0] == [owned(exchange, currency) for currency in CURRENCIES]
         if number % 500 == 0:

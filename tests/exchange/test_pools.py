@@ -211,11 +211,12 @@ def test_collateral_together(cash, positions, expected):
 
 
 def test_together_needs_every_index():
-    """Collateral whose index is not known leaves the pool unknown."""
+    """What is owned without an index counts nothing; what is owed leaves the pool unknown."""
     terms = AccountTerms(collateral={"USDT": D(1)})
     exchange = opened({"USDT": "5", "ETH": "5"}, terms=terms)
 
-    assert {TOGETHER: None} == exchange.standings("a")
+    assert {TOGETHER: standing("5", "5", "0", "0")} == exchange.standings("a")
+    assert {TOGETHER: None} == opened({"USDT": "5", "ETH": "-5"}, terms=terms).standings("a")
 
     exchange.set_index(0, "ETH", D(2000))
 
@@ -246,12 +247,15 @@ RESTING = [  # quantity, price, held before, what is reserved at a mark of 100 a
     ([("5", "99"), ("-10", "101")], "-4", "100"),
     ([("5", "99")], "-4", "0"),
 ]
+TURNED = {6: "40", 7: "60", 9: "10"}  # isolated, what is turned over needs margin of its own
 
 
-@pytest.mark.parametrize(("orders", "held", "reserved"), RESTING)
+@pytest.mark.parametrize("case", range(len(RESTING)))
 @pytest.mark.parametrize("isolated", [False, True])
-def test_open_orders(orders, held, reserved, isolated):
+def test_open_orders(case, isolated):
     """Open orders need the initial margin of the dearer side, at the mark."""
+    orders, held, reserved = RESTING[case]
+    reserved = TURNED.get(case, reserved) if isolated else reserved
     positions = [] if held == "0" else [(LINEAR, held, "100")]
     exchange = opened({"USDT": "1000"}, positions, ISOLATED if isolated else CROSS)
     marked(exchange, linear="100")

@@ -46,8 +46,8 @@ def opened(rules, positions=()):
         (LINEAR, "99.9", "0", "0.05", "100", None),
         (LINEAR, "100", "0", "0.05", None, None),  # a market order at the mark
         (LINEAR, "99.9", "0", "0.05", None, SMALL),
-        (LINEAR, "100", "1", "-0.002", "100", None),  # a reduction may be as small as it likes
-        (LINEAR, "100", "-1", "0.002", None, None),
+        (LINEAR, "100", "1", "-0.002", "100", SMALL),  # a reduction that does not say so
+        (LINEAR, "100", "-1", "0.002", None, SMALL),
         (LINEAR, "100", "1", "0.002", "100", SMALL),
         (LINEAR, "100", "0.01", "-0.02", "100", SMALL),  # it would turn the position
         (SPOT, "100", "0", "0.0499", "100", SMALL),
@@ -56,13 +56,26 @@ def opened(rules, positions=()):
     ],
 )
 def test_minimum_notional(instrument, mark, held, quantity, price, expected):
-    """An order below the least notional is rejected, unless it reduces a position."""
+    """An order below the least notional is rejected."""
     positions = [] if held == "0" else [(instrument, held, "100")]
     exchange = opened({instrument.id: TradingRules(minimum_notional=D(5))}, positions)
     quote(exchange, instrument, "99", "101")
     exchange.set_mark(0, instrument.id, D(mark))
 
     assert expected == reason(exchange.submit(0, order(instrument, quantity, price)))
+
+
+@pytest.mark.parametrize(("held", "quantity"), [("1", "-0.002"), ("-1", "0.002")])
+def test_minimum_notional_of_a_reduction(held, quantity):
+    """An order that only reduces, and says so, may be as small as it likes."""
+    rules = {LINEAR.id: TradingRules(minimum_notional=D(5))}
+    exchange = opened(rules, [(LINEAR, held, "100")])
+    quote(exchange, LINEAR, "99", "101")
+    exchange.set_mark(0, LINEAR.id, D(100))
+
+    found = exchange.submit(0, order(LINEAR, quantity, None, reduce_only=True))
+
+    assert reason(found) is None
 
 
 def test_notional_of_an_inverse_contract():

@@ -112,19 +112,53 @@ def test_orders_go_first():
     assert records.index(told(records, Ended)[0]) < records.index(told(records, Liquidated)[0])
 
 
-def test_the_fund_takes_over_what_the_book_does_not():
-    """A thin book sells nothing at the bankruptcy price: the fund takes it, and trades on.
+def test_a_thin_book_is_waited_for():
+    """Where the book offers nothing at the bankruptcy price, what is left is not given away.
 
-    At 11,480 equity is 115,000 - 114,800 = 200, so bankruptcy is 20 above the mark, 11,500. The
-    book asks 11,600. The fund takes over 10 short at 11,500 and is 200 to the good by the mark.
-    The next book has 4 at 11,470 and 6 at 11,490: it buys them back and keeps
-    4 x 30 + 6 x 10 = 180.
+    At 11,480 equity is 200 against 1,148, and the only offer is at 11,600, beyond bankruptcy at
+    11,500. Nothing is traded until somebody offers at 11,485: 2.5, for 12.5 and a fee of 143.5625.
+    """
+    exchange = venue(short())
+
+    called = show(exchange, 1, "11480", asks=[("11600", 100)])
+    assert [LiquidationCalled] == [type(each) for each in called]
+    assert () == exchange.judge(2)  # said once
+    first, *_ = show(exchange, 3, "11480", asks=[("11485", "2.5"), ("11600", 100)])
+
+    assert (D("2.5"), D(11485), D("143.5625")) == (first.quantity, first.price, first.fee)
+
+
+def test_without_any_book_a_rung_costs_a_penalty():
+    """What is quoted nowhere is closed at the mark and one percent, never beyond bankruptcy.
+
+    At 11,400 equity is 1,000 against 1,140, bankrupt at 11,500; one percent above the mark would
+    be 11,514. So the fund takes a quarter at 11,500: equity 750 against 855, and so on.
+    """
+    exchange = venue(short(), fund="5000")
+    exchange.set_mark(1, PERP.id, D(11400))
+
+    called, *rungs = exchange.judge(1)
+
+    assert isinstance(called, LiquidationCalled)
+    assert (D("2.5"), D(11500), Taker.INSURANCE) == (
+        *(rungs[0].quantity, rungs[0].price, rungs[0].taker),
+    )
+    assert exchange.equity("short", "USDT") >= 0
+    assert 0 == exchange.imbalance("USDT")
+
+
+def test_the_fund_takes_over_what_is_bankrupt():
+    """A gap takes all that there was: the fund takes the rest at bankruptcy, and trades it off.
+
+    At 11,520 equity is 115,000 - 115,200 = -200. The fund takes over 10 short at 11,500 and is
+    200 behind by the mark. The next book has 4 at 11,470 and 50 at 11,490: it buys them back and
+    keeps 4 x 30 + 6 x 10 = 180.
     """
     exchange = venue(short(), fund="5000")
 
-    called, taken = show(exchange, 1, "11480", asks=[("11600", 100)])
+    called, taken = show(exchange, 1, "11520", asks=[("11600", 100)])
 
-    assert D(200) == called.balance
+    assert D(-200) == called.balance
     assert (D(10), D(11500), D(0), Taker.INSURANCE) == (
         *(taken.quantity, taken.price, taken.fee, taken.taker),
     )
@@ -224,21 +258,23 @@ def test_an_isolated_gap_costs_no_more_than_its_margin():
 def test_an_inverse_long_in_a_crash():
     """A coin-margined long loses coins ever faster: its bankruptcy price comes from 1 ÷ price.
 
-    Long 100,000 USD at 10,000 is 10 BTC long, with 2 BTC. At 8,400 it is worth 11.9048 BTC of
-    debt: equity 2 + 10 - 11.904762 = 0.095238, maintenance 0.119048. Bankrupt where
-    100,000 / P = 12: at 8,333.33, on the tick from above 8,333.5. That is under the mark, so even
-    an empty fund can take it.
+    Long 100,000 USD at 10,000 is 10 BTC long, with 2 BTC. At 8,400 equity is
+    2 + 10 - 11.904762 = 0.095238 against 0.119048. Bankrupt where 100,000 / P = 12: at 8,333.33,
+    on the tick from above 8,333.5, half a dollar more than anybody bids. At 8,330 nothing is left,
+    and neither has the fund 0.005 BTC to bear the loss.
     """
     held = (OpeningPosition(COIN.id, D(100_000), D(10_000)),)
     exchange = venue(OpeningAccount("long", {"BTC": D(2)}, held, CROSS))
+    exchange.set_book(1, COIN.id, [(D(8333), D(10**6))], [])
     exchange.set_mark(1, COIN.id, D(8400))
     exchange.set_index(1, "BTC", D(8400))
-    exchange.set_book(1, COIN.id, [(D(8333), D(10**6))], [])
 
-    called, closed = exchange.judge(1)
+    (called,) = exchange.judge(1)
+    exchange.set_mark(2, COIN.id, D(8330))
+    (closed,) = exchange.judge(2)
 
     assert D("0.095238095238") == called.balance
-    assert (D(-100_000), D("8333.5"), Taker.INSURANCE) == (
+    assert (D(-100_000), D("8333.5"), Taker.COUNTERPARTY) == (
         *(closed.quantity, closed.price, closed.taker),
     )
     # what the tick left over: 12 - 100,000 / 8,333.5 coins
@@ -321,3 +357,86 @@ def test_the_scan_says_where(mark):
     said = exchange.liquidation_price("short", PERP.id)
 
     assert (D(mark) >= said) == bool(show(exchange, 2, mark, asks=[("11387", 100)]))
+
+
+def test_a_debt_without_a_contract_is_paid():
+    """Options that ended leave a debt: spot is sold for it first, then the fund pays."""
+    spot = Instrument("x:BTC/USDT", Kind.SPOT, "BTC", "USDT", D(1), D("0.01"), D("0.01"), D("0.1"))
+    held = (OpeningPosition(spot.id, D(1), D(10_000)),)
+    account = OpeningAccount("desk", {"USDT": D(-12_000)}, held, CROSS)
+    terms = VenueTerms(
+        maintenance=dict.fromkeys((Kind.PERPETUAL,), ONE_PERCENT), insurance={"USDT": D(5000)}
+    )
+    exchange = Exchange((*LISTED, spot), FREE, [account], terms)
+    exchange.set_book(1, spot.id, [(D(9_990), D(5))], [])
+    exchange.set_mark(1, spot.id, D(10_000))
+
+    sold, paid = exchange.judge(1)
+
+    assert (D(-1), D(9_990)) == (sold.quantity, sold.price)
+    assert (CashKind.INSURANCE, D(2010)) == (paid.kind, paid.amount)
+    assert {"USDT": D(0)} == exchange.balances("desk")
+    assert D(2990) == exchange.house.insurance.cash["USDT"]
+    assert 0 == exchange.imbalance("USDT")
+
+
+def test_the_loss_lands_on_the_losing_contract():
+    """A bankrupt pool of a winner and a loser is closed at the mark and at one bankruptcy price.
+
+    Long 10 BTC from 10,000, now 11,000: 10,000 won. Short 20 ETH from 1,000, now 2,000: 20,000
+    lost, with 5,000 of cash: 5,000 are missing. The BTC goes at its mark. The ETH goes 250 under
+    its own, at 1,750, to the one who is long, and nobody in BTC is cut.
+    """
+    ether = Instrument(
+        "x:ETHUSDT", Kind.PERPETUAL, "ETH", "USDT", D(1), D("0.1"), D("0.1"), D("0.1")
+    )
+    held = (
+        OpeningPosition(PERP.id, D(10), D(10_000)),
+        OpeningPosition(ether.id, D(-20), D(1_000)),
+    )
+    desk = OpeningAccount("desk", {"USDT": D(5000)}, held, CROSS)
+    winner = OpeningAccount(
+        "winner", {"USDT": D(50_000)}, (OpeningPosition(ether.id, D(20), D(1_000)),), CROSS
+    )
+    other = OpeningAccount(
+        "other", {"USDT": D(90_000)}, (OpeningPosition(PERP.id, D(-10), D(10_000)),), CROSS
+    )
+    terms = VenueTerms(maintenance=dict.fromkeys((Kind.PERPETUAL,), ONE_PERCENT))
+    exchange = Exchange((*LISTED, ether), FREE, [desk, other, winner], terms)
+    for name, price in ((PERP.id, D(11_000)), (ether.id, D(2_000))):
+        exchange.set_book(1, name, [], [])
+        exchange.set_mark(1, name, price)
+
+    records = exchange.judge(1)
+
+    assert [("x:BTCUSDT", D(11_000)), ("x:ETHUSDT", D(1_750))] == [
+        (each.instrument, each.price) for each in told(records, Liquidated)
+    ]
+    assert [("winner", D(-20))] == [(e.account, e.quantity) for e in told(records, AutoDeleveraged)]
+    assert D(-10) == exchange.position("other", PERP.id).quantity
+    assert D(50_000) + 20 * 750 == exchange.balance("winner", "USDT")
+    assert {"USDT": D(0)} == exchange.balances("desk")
+    assert 0 == exchange.imbalance("USDT")
+
+
+def test_a_flip_of_an_isolated_position_is_paid_for():
+    """To turn an isolated position over takes margin for all of the new one."""
+    held = (OpeningPosition(PERP.id, D(10), D(10_000)),)
+    exchange = venue(OpeningAccount("desk", {"USDT": D(10_000)}, held, ISOLATED))
+    show(exchange, 1, "9200", bids=[("9199", 100)])
+
+    (refused,) = exchange.submit(2, Order("f", "desk", PERP.id, D(-20), None, TimeInForce.IOC))
+
+    assert RejectReason.INSUFFICIENT_MARGIN == refused.reason
+
+
+def test_funding_that_flows_counts_before_it_is_booked():
+    """What is owed of continuous funding is gone, though no booking says so yet."""
+    exchange = venue(short())
+    show(exchange, 1, "10000")
+    exchange.set_funding_rate(1, PERP.id, D("-0.14"), 10, None)  # shorts pay 14 % in 10 ns
+
+    exchange.set_mark(11, PERP.id, D(10_000))
+    (called,) = exchange.judge(11)
+
+    assert D(1000) == called.balance  # 15,000 less 14 % of 100,000

@@ -76,7 +76,7 @@ def test_good(report):
 
 
 KNOWN_VENUE_KEYS = (
-    "account, credentials, loopback, margin, collateral, leverage, fees, tiers, latency_ms, "
+    "account, credentials, loopback, margin, collateral, insurance, leverage, fees, tiers, latency_ms, "
     "match_ms, report_ms, faults, funding"
 )
 DURATION = 'must be a duration such as "30s" (ns, us, ms, s, m, h, d)'
@@ -88,6 +88,22 @@ DECLARED = GOOD[GOOD.index("[[instruments]]") : GOOD.index("[replay]")]
 VENUE = '[venues.deribit]\naccount = "1"'
 IN_SCOPE = "must be in scope: an include or exclude pattern leaves it out, and its fills with it"
 CASES = [
+    # margin of a venue
+    (
+        VENUE,
+        f"{VENUE}\nleverage = 125\ntiers = [[0, 0.01]]",
+        "venues.deribit.leverage: must be below 1 ÷ the first maintenance rate (100), was 125",
+    ),
+    (
+        VENUE,
+        f"{VENUE}\ncollateral = {{ BTC = 1, BTCC = 1 }}",
+        "venues.deribit.collateral.BTCC: must be a currency that the book holds or settles in there, was 'BTCC'",
+    ),
+    (
+        "taker = 0.0005 }",
+        "taker = 0.0005, tiers = [[1e6, 0]] }",
+        "venues.deribit.fees.tiers: must be a list of [USD traded in 30 days, maker, taker], was a list in it",
+    ),
     # keys
     (VENUE, '[venues.deribit]\nacount = "1"', "venues.deribit.acount: unknown key; did you mean account?"),
     (VENUE, "[venues.deribit]\nxyz = 1", f"venues.deribit.xyz: unknown key; known are {KNOWN_VENUE_KEYS}"),

@@ -10,8 +10,8 @@ import pytest
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, BandParams, CollarParams, Numeraire
 from rebalancer.settings import check, fingerprint, load, not_enforced, resolve, to_params
-from rebalancer.settings.cross import continuous_funding
 from rebalancer.settings.models import Role
+from rebalancer.settings.venues import continuous_funding
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATIONS = sorted((ROOT / "config").glob("*.toml"))

@@ -225,6 +225,21 @@ def test_late_fill_after_a_cancel():
     visit(told)
 
 
+def test_late_fill_of_an_order_that_rests():
+    """What a resting order fills comes late, but does not wait for its end."""
+
+    async def told(fair):
+        tested = behind_faults(fair, late_fill=1.0)
+        await tested.venue.submit(buy(tested, price=BID, time_in_force=TimeInForce.GTC))
+        fair.move(Depth(LINEAR.id, (), ((BID, D("0.3")),)))
+        await tested.clock.sleep(LATE_FILL[0] - 1)
+        assert [] == tested.delivered
+        await tested.clock.sleep(LATE_FILL[1])
+        assert [D("0.3")] == [each.quantity for each in tested.delivered]
+
+    visit(told)
+
+
 def test_lost_to_the_market():
     """Of an order whose answer was lost nothing is heard when the market fills it, either."""
 

@@ -1,0 +1,77 @@
+"""Venues: what the tables of venues demand of the book, the holdings and one another."""
+
+import re
+from collections.abc import Iterator
+
+from rebalancer.core.instruments import Kind
+from rebalancer.settings.context import Context
+from rebalancer.settings.faults import MISSING, Finding, Place
+from rebalancer.settings.models import Mode, Role, Venue
+from rebalancer.settings.values import shown
+
+_VENUE = re.compile(r"[a-z][a-z0-9]{0,31}")
+
+
+def venues(context: Context) -> Iterator[Finding]:
+    """Yield what is wrong with the venues: names, pins, credentials, fees, margin."""
+    settings, book = context.settings, ("book", "mode")
+    if not settings.venues:
+        yield Finding(("venues",), "must name at least one venue", "an empty table")
+    for name, venue in settings.venues.items():
+        place: Place = ("venues", name)
+        if not _VENUE.fullmatch(name):
+            yield Finding(place, "must be named by its ccxt id, such as deribit", shown(name))
+        if settings.book.mode is Mode.LIVE and venue.account is None:
+            yield Finding(
+                (*place, "account"), "must pin the uid in mode live", MISSING, "", (book,)
+            )
+        if settings.book.mode is not Mode.PAPER and venue.credentials is None:
+            must = f"must name a credential in mode {settings.book.mode}"
+            yield Finding((*place, "credentials"), must, MISSING, "", (book,))
+        if settings.book.mode is Mode.PAPER and venue.fees is None:
+            must = "must name maker and taker: paper without fees would be kinder than any venue"
+            yield Finding((*place, "fees"), must, MISSING, "", (book,))
+        yield from _leverage(place, venue)
+        yield from _collateral(context, place, name, venue)
+
+
+def continuous_funding(name: str, venue: Venue) -> bool:
+    """Whether a venue charges funding all the time instead of at stamps; Deribit does."""
+    return name == "deribit" if venue.funding is None else venue.funding == "continuous"
+
+
+def _leverage(place: Place, venue: Venue) -> Iterator[Finding]:
+    """Yield a leverage that opens every position below its maintenance margin."""
+    if venue.leverage is None or venue.tiers is None:
+        return
+    rate = venue.tiers[0][1]
+    if venue.leverage * rate >= 1:
+        must = f"must be below 1 ÷ the first maintenance rate ({shown(1 / rate)})"
+        needs = ((*place, "tiers"),)
+        yield Finding((*place, "leverage"), must, shown(venue.leverage), "", needs)
+
+
+def _collateral(context: Context, place: Place, name: str, venue: Venue) -> Iterator[Finding]:
+    """Yield shares of currencies that mean nothing there, and cash that has no share."""
+    if venue.collateral is None:
+        return
+    held = {}
+    for index, holding in enumerate(context.settings.holdings):
+        found = context.listing.find(holding.instrument)
+        if found is not None and found.venue == name and holding.role is not Role.OUTSIDE:
+            held[index] = found
+    used = {each.settle for each in held.values()}
+    for underlying in context.settings.underlyings.values():
+        for instrument_id in (*underlying.hedge.buy, *underlying.hedge.sell):
+            hedge = context.listing.find(instrument_id)
+            if hedge is not None and hedge.venue == name:
+                used.add(hedge.settle)
+    for currency in venue.collateral:
+        if currency not in used:
+            must = "must be a currency that the book holds or settles in there"
+            yield Finding((*place, "collateral", currency), must, shown(currency))
+    for index, instrument in held.items():
+        if instrument.kind is Kind.CASH and instrument.settle not in venue.collateral:
+            must = f"must count at a share: name {instrument.settle}, if only with 0"
+            needs: tuple[Place, ...] = (("holdings", index, "instrument"),)
+            yield Finding((*place, "collateral"), must, MISSING, "", needs)
