@@ -161,7 +161,9 @@ def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:
         inside = max(instrument.sign * (price - strike), 0.0) * float(instrument.size)
         paid = line.quantity * (inside / price if instrument.inverse else inside)
         line.mark = inside / float(instrument.size)
-        worth.sums.payoffs += _dollars(worth, instrument.settle, paid)
+        worth.sums.payoffs += line.quantity * inside
+        if instrument.inverse:  # coins paid at the settlement price, and held at the index
+            worth.sums.collateral += paid * (_index(worth, line) - price)
     else:
         now = turned_over(instrument, line.quantity, price)
         paid = line.spent - now if instrument.inverse else now - line.spent

@@ -153,7 +153,7 @@ def test_calendar(tmp_path):
 
     # The bar of 07:00 to 08:00 is known at the same moment, and after it.
     known = Decimal("98500.0")
-    ends = [SessionEnd(PERPETUAL, known), Delivery(CALL, known)]
+    ends = [SessionEnd(PERPETUAL, known), Delivery(CALL)]
     assert sorted(map(str, ends)) == sorted(str(item) for _, item in items)
     assert {EXPIRY} == {ts for ts, _ in items}
 
@@ -193,7 +193,7 @@ def test_sources(tmp_path):
     for word in ("bars.csv", "funding.csv", "chain.parquet", "1 bp", "without end"):
         assert word in told
     assert f"index of BTC: price of {PERPETUAL}" in told
-    assert "settlement prices: the index" in told
+    assert "settlement prices: the average index" in told
 
 
 @pytest.mark.parametrize(
