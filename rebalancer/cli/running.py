@@ -164,7 +164,27 @@ def arm(
     _operate("arm", state, reason)
 
 
+def adopt(
+    reason: Annotated[str, typer.Option("--reason", help="Why what is held is the book's.")],
+    state: State = None,
+) -> None:
+    """Take what the venues hold as the book's where ledger and venues differ; then arm.
+
+    Example: rebalancer adopt --reason "bought ten coins by hand"
+    """
+    _operate("adopt", state, reason)
+
+
+def reconcile(state: State = None, reason: Reason = "operator") -> None:
+    """Compare ledger and venues now.
+
+    Example: rebalancer reconcile --state /var/lib/rebalancer/btc-desk
+    """
+    _operate("reconcile", state, reason)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (status, positions, orders, why, pause, resume, reduce, kill, arm):
+    acting = (pause, resume, reduce, kill, arm, adopt, reconcile)
+    for command in (status, positions, orders, why, *acting):
         app.command()(command)

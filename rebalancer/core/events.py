@@ -231,6 +231,25 @@ class PositionReport:
     account: str
     instrument: str
     quantity: Decimal  # contracts, signed; cash: balance without open profit
+    entry: Decimal | None = None  # price from which profit has not moved into cash; None: not told
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Somebody declared what a venue holds to be the book's: a first start, or an operator."""
+
+    ts_local: int
+    ts_venue: int | None
+    account: str
+    instrument: str
+    quantity: Decimal  # contracts, signed; cash: balance without open profit
+    entry: Decimal  # quote currency; 1 for cash
+
+    @property
+    def report(self) -> PositionReport:
+        """What is held, as a venue would report it."""
+        names = (self.account, self.instrument, self.quantity, self.entry)
+        return PositionReport(self.ts_local, self.ts_venue, *names)
 
 
 # --- the daemon itself ------------------------------------------------------
@@ -268,6 +287,8 @@ class Verb(StrEnum):
     REDUCE = "reduce"
     KILL = "kill"
     ARM = "arm"
+    ADOPT = "adopt"  # take what the venues hold as the book's
+    RECONCILE = "reconcile"  # compare ledger and venues now
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +304,8 @@ class Operator:
 
 MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade
 OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
-AccountEvent = OrderEvent | Fill | FundingPaid | Settled | Delivered | CashMoved | PositionReport
+ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
+Booking = ContractBooking | CashMoved
+AccountEvent = OrderEvent | Booking | PositionReport
 DaemonEvent = Tick | FeedStatus | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

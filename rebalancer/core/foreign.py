@@ -9,7 +9,7 @@ underlying until a person has looked.
 from decimal import Decimal
 
 from rebalancer.core.commands import Alert, Severity
-from rebalancer.core.events import Fill, Forced
+from rebalancer.core.events import Adopted, Fill, Forced
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.ledger import Position
 
@@ -27,6 +27,12 @@ def alert(fill: Fill, instrument: Instrument) -> Alert:
         case None:
             text = f"fill {fill.trade_id} on {fill.instrument} belongs to no order of ours"
             return Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text)
+
+
+def adopted(event: Adopted) -> Alert:
+    """Return what a person hears of a holding that was declared to be the book's."""
+    text = f"{event.quantity} {event.instrument} of {event.account} at {event.entry}"
+    return Alert(Severity.INFO, "position.adopted", event.instrument, text)
 
 
 def unwound(held: Position, fill: Fill) -> Decimal:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, localcontext
 
 from rebalancer.core.events import (
+    Adopted,
     CashMoved,
     Delivered,
     Fill,
@@ -332,3 +333,16 @@ def adopt(
     )
     _keep(ledger, report.account, report.instrument, after)
     ledger.version += 1
+
+
+def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None:
+    """Take what somebody declared to be held as the truth.
+
+    What hedging had put there still counts as a hedge, as far as it is held.
+    """
+    before = ledger.position(event.account, event.instrument).hedge
+    adopt(ledger, event.report, instrument, event.entry)
+    after = ledger.position(event.account, event.instrument)
+    if before * after.quantity > 0:
+        kept = min(abs(before), abs(after.quantity)).copy_sign(before)
+        _keep(ledger, event.account, event.instrument, replace(after, hedge=kept))

@@ -15,7 +15,9 @@ from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
 from rebalancer.core.commands import Alert, Severity, Submit
 from rebalancer.core.events import (
+    Adopted,
     CashMoved,
+    ContractBooking,
     Delivered,
     Event,
     FeedStatus,
@@ -49,7 +51,7 @@ from rebalancer.core.params import Params
 from rebalancer.core.standing import Standing
 
 MARKET = (Quote, Mark, Index, OptionMark, FundingRate, Trade)
-ACCOUNT = (Fill, FundingPaid, Settled, Delivered)
+ACCOUNT = (Fill, FundingPaid, Settled, Delivered, Adopted)
 ORDER = (OrderAccepted, OrderRejected, OrderUnknown, OrderEnded, OrderNotFound)
 
 OUTSIDE = "outside"  # account of what is held where no venue of ours sees it
@@ -192,7 +194,9 @@ class State:  # long: whatever may be known is written through this one door
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()
 
-    def _account(self, event: Fill | FundingPaid | Settled | Delivered) -> tuple[Alert, ...]:
+    def _account(
+        self, event: Fill | FundingPaid | Settled | Delivered | Adopted
+    ) -> tuple[Alert, ...]:
         instrument = self.instruments.get(event.instrument)
         if instrument is None:
             return self._undescribed(event.instrument)
@@ -201,9 +205,7 @@ class State:  # long: whatever may be known is written through this one door
         self._set_aside(instrument, before)
         return alerts
 
-    def _book(
-        self, event: Fill | FundingPaid | Settled | Delivered, instrument: Instrument
-    ) -> tuple[Alert, ...]:
+    def _book(self, event: ContractBooking, instrument: Instrument) -> tuple[Alert, ...]:
         match event:
             case Fill():
                 return self._fill(event, instrument)
@@ -213,6 +215,9 @@ class State:  # long: whatever may be known is written through this one door
                 books.book_settlement(self.ledger, event, instrument)
             case Delivered():
                 books.book_delivery(self.ledger, event, instrument)
+            case Adopted():
+                books.book_adopted(self.ledger, event, instrument)
+                return (foreign.adopted(event),)
         return ()
 
     def _set_aside(self, instrument: Instrument, before: Mapping[tuple[str, str], Decimal]) -> None:

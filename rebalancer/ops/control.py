@@ -178,9 +178,9 @@ class ControlServer:
         return ask[verb]()
 
     def _operate(self, verb: Verb, args: protocol.Args, peer: Peer) -> Mapping[str, Any]:
-        """Pass an order on. Only arm must give a reason: a kill never waits for words."""
-        if verb is Verb.ARM and not args.reason.strip():
-            raise UsageError("arm: must give a reason (--reason TEXT)")
+        """Pass an order on. Arm and adopt must give a reason: a kill never waits for words."""
+        if verb in (Verb.ARM, Verb.ADOPT) and not args.reason.strip():
+            raise UsageError(f"{verb}: must give a reason (--reason TEXT)")
         return self._source.operate(verb, args.reason.strip(), str(peer.uid), args.all)
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Cancel
-from rebalancer.core.events import Tick
+from rebalancer.core.events import Event, Operator, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
 from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Scheduler, Venue
+from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
@@ -41,6 +42,7 @@ class Parts:
     journal: Journal
     log: Log
     tick: int = SECOND  # ns between two looks at the clock
+    adopts: bool = False  # whether a first start takes what the venues hold as the book's
 
 
 class Daemon:
@@ -86,14 +88,31 @@ class Daemon:
             parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log
         )
         parts.engine.observe(reconciler.notice)
+        adoption = Adoption(parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log)
 
         def look() -> None:
             parts.tasks.spawn("reconcile", reconciler.look())
 
+        async def begin() -> None:
+            while parts.adopts and not await adoption.adopt():
+                await parts.clock.sleep(SECOND)
+            await reconciler.look()
+
+        async def adopt() -> None:
+            await adoption.adopt()
+
+        def heed(event: Event, _decisions: object) -> None:
+            if isinstance(event, Operator) and event.verb is Verb.ADOPT:
+                parts.tasks.spawn("adopt", adopt())
+            elif isinstance(event, Operator) and event.verb is Verb.RECONCILE:
+                look()
+
+        parts.engine.observe(heed)
+
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
 
-        look()
+        parts.tasks.spawn("reconcile", begin())
         parts.scheduler.every("tick", parts.tick, self._guarded(tick))
         parts.scheduler.every("flush", parts.tick, self._guarded(parts.journal.flush))
         parts.scheduler.every("reconcile", max(RECONCILE, parts.tick), self._guarded(look))

@@ -15,6 +15,7 @@ from rebalancer.core import hedger
 from rebalancer.core.commands import Cancel, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
+    Adopted,
     CashMoved,
     Delivered,
     Event,
@@ -48,6 +49,7 @@ JOURNALED = (
     Settled,
     Delivered,
     CashMoved,
+    Adopted,
     Operator,
     Reconciled,
 )

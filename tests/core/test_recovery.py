@@ -1,0 +1,97 @@
+"""Recovery: the ledger of an earlier start comes back from its journal, to the last unit."""
+
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core import ids, ledger, recovery
+from rebalancer.core.events import (
+    Adopted,
+    CashMoved,
+    Delivered,
+    Fill,
+    Forced,
+    FundingPaid,
+    Settled,
+)
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.ledger import Ledger, Position
+from rebalancer.storage import codec
+
+D = Decimal
+PERP = Instrument("v:PERP", Kind.PERPETUAL, "BTC", "BTC", size=D(1))
+CALL = Instrument("v:CALL", Kind.OPTION, "BTC", "BTC", strike=D(80_000), sign=+1, expiry=9)
+COINS = Instrument("v:BTC", Kind.CASH, "BTC", "BTC")
+LISTED = {each.id: each for each in (PERP, CALL, COINS)}
+OWN = ids.encode(ids.ClientOrderId(account=1, epoch=3, sequence=7))
+
+
+def fill(key, instrument, quantity, price, order=None, forced=None):
+    names = ("v", instrument.id, key, order)
+    return Fill(1, 1, *names, D(quantity), D(price), D("0.0001"), "BTC", forced)
+
+
+BOOKINGS = [
+    Adopted(1, 1, "v", COINS.id, D(10), D(1)),
+    Adopted(1, 1, "v", CALL.id, D(-5), D("0.04")),
+    Adopted(1, 1, "v", PERP.id, D(-20_000), D(100_000)),
+    fill("t1", PERP, "-30000", "99000", OWN),
+    fill("t2", PERP, "5000", "98000", "by hand"),
+    FundingPaid(1, 1, "v", PERP.id, "f1", D("0.002"), "BTC"),
+    Settled(1, 1, "v", PERP.id, "s1", D(97_000)),
+    fill("t3", PERP, "10000", "99500", None, Forced.DELEVERAGING),
+    CashMoved(1, 1, "v", "c1", "deposit", D("0.5"), "BTC"),
+    Delivered(1, 1, "v", CALL.id, "d1", D(100_000), D("0.0003")),
+]
+
+
+def test_rebook():
+    """What was booked comes back as it was: quantities, bases, hedges, cash, totals and ids."""
+    first = Ledger()
+    assert () == recovery.rebook(first, BOOKINGS, LISTED)
+    told = [codec.decode(codec.encode(each)) for each in BOOKINGS]
+    again = Ledger()
+
+    assert () == recovery.rebook(again, told, LISTED)
+
+    assert first == again
+    assert (D(-35_000), D(-20_000)) == (
+        first.position("v", PERP.id).quantity,
+        first.position("v", PERP.id).hedge,  # 30,000 by our order, of which 10,000 were taken
+    )
+    assert "v:CALL" not in {name for _, name in first.positions}
+
+
+@pytest.mark.parametrize("place", range(3, len(BOOKINGS)))
+def test_told_again(place):
+    """What the venue tells once more after a restart changes nothing."""
+    once = Ledger()
+    recovery.rebook(once, BOOKINGS, LISTED)
+    cash, positions = dict(once.cash), dict(once.positions)
+
+    recovery.rebook(once, [BOOKINGS[place]], LISTED)
+
+    assert (cash, positions) == (once.cash, once.positions)
+
+
+def test_not_described_any_more():
+    """What no setting describes any more is named, and the rest is booked."""
+    found = Ledger()
+
+    assert ("v:CALL",) == recovery.rebook(found, BOOKINGS, {PERP.id: PERP, COINS.id: COINS})
+    assert D(-35_000) == found.position("v", PERP.id).quantity
+
+
+@pytest.mark.parametrize(
+    ("quantity", "hedge"), [("-50", "-30"), ("-20", "-20"), ("10", "0"), ("0", "0")]
+)
+def test_adopted_keeps_the_hedge(quantity, hedge):
+    """What is declared to be held keeps the part that hedging put there, as far as it is held."""
+    book = Ledger(positions={("v", PERP.id): Position(D(-30), D("-0.0003"), D(-30))})
+
+    ledger.book_adopted(book, Adopted(1, 1, "v", PERP.id, D(quantity), D(100_000)), PERP)
+
+    assert (D(quantity), D(hedge)) == (
+        book.position("v", PERP.id).quantity,
+        book.position("v", PERP.id).hedge,
+    )

@@ -1,0 +1,102 @@
+"""Adoption: what venues hold becomes the book's, at a first start or when an operator asks."""
+
+from decimal import Decimal
+
+from rebalancer.core.events import Adopted, Mark, PositionReport, Verb
+from rebalancer.errors import Unavailable
+from rebalancer.runtime.adoption import Adoption
+from rebalancer.runtime.inbox import Inbox
+from tests.runtime.stage import Lines
+from tests.scenarios import desk as desks
+
+D = Decimal
+
+
+class Told:
+    """A venue that says what it holds."""
+
+    account = "deribit"
+
+    def __init__(self, *rows, silent=False):
+        self.rows, self.silent = rows, silent
+
+    async def positions(self):
+        if self.silent:
+            raise Unavailable("deribit does not answer")
+        return [PositionReport(1, 1, "deribit", *row) for row in self.rows]
+
+
+class Clock:
+    def now(self):
+        return desks.START
+
+
+async def adopted(desk, venue):
+    """Let a desk adopt; return whether it did and what it adopted."""
+    inbox, log = Inbox(), Lines()
+    done = await Adoption(desk.state, {"deribit": venue}, inbox, Clock(), log).adopt()
+    found = [event for event in inbox.drain() if isinstance(event, Adopted)]
+    for event in found:
+        desk.take(event)
+    return done, found, log
+
+
+async def test_only_what_differs():
+    """What the ledger explains is left as it is; the rest takes the entry that the venue tells."""
+    desk = desks.build(holdings=[(desks.COINS, "10"), (desks.PERP, "-1000", "hedge")])
+    venue = Told(
+        (desks.COINS, D(10)), (desks.PERP, D(-1500), D(99_000)), (desks.CALL, D(-2), D("0.05"))
+    )
+
+    done, found, _ = await adopted(desk, venue)
+
+    assert done
+    assert {desks.PERP: D(99_000), desks.CALL: D("0.05")} == {e.instrument: e.entry for e in found}
+    held = desk.state.ledger.position("deribit", desks.PERP)
+    assert (D(-1500), D(-1000)) == (held.quantity, held.hedge)
+    assert desk.alerts.count("position.adopted") == 2
+
+
+async def test_what_the_venue_leaves_out():
+    """A position that the venue does not name is held no more."""
+    desk = desks.build(holdings=[(desks.PERP, "-1000", "hedge")])
+
+    await adopted(desk, Told())
+
+    assert D(0) == desk.state.ledger.position("deribit", desks.PERP).quantity
+
+
+async def test_without_an_entry():
+    """Where the venue tells no entry the mark stands for it."""
+    desk = desks.build()
+    desk.take(Mark(desk.now, desk.now, desks.PERP, D(101_000)))
+
+    _, (found,), _ = await adopted(desk, Told((desks.PERP, D(-10))))
+
+    assert D(101_000) == found.entry
+
+
+async def test_silence_adopts_nothing():
+    """A venue that does not answer, and what no setting describes, are not adopted."""
+    desk = desks.build()
+
+    assert (False, []) == (await adopted(desk, Told(silent=True)))[:2]
+    done, found, log = await adopted(desk, Told(("deribit:NOTHING", D(1), D(1))))
+    assert (True, []) == (done, found)
+    assert ["reconcile.unanswered"] == log.events()
+
+
+def test_an_operator_adopts_and_arms():
+    """After a difference halted the book, adopting and arming lets it hedge what is there."""
+    desk = desks.build(holdings=[(desks.COINS, "2"), (desks.PERP, "-20000", "hedge")])
+    desk.reconcile("deribit:BTC: venue less ledger is 1")
+    desk.operate(Verb.ADOPT)
+    desk.take(Adopted(desk.now, desk.now, "deribit", desks.COINS, D(3), D(1)))
+    assert [] == desk.orders
+
+    desk.operate(Verb.ARM)
+    desk.reconcile()
+    desk.wait(2)
+
+    assert D(3) == desk.state.ledger.balance("deribit", "BTC")
+    assert desk.orders
