@@ -1,6 +1,7 @@
 """The command line's end of the control socket."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,9 @@ class ControlClient:
     def _exchange(self, line: bytes) -> dict[str, Any]:
         """Return the answer to a line."""
         try:
-            with protocol.dial(self._path, self._timeout) as peer, peer.makefile("rwb") as stream:
-                stream.write(line)
-                stream.flush()
+            with protocol.dial(self._path, self._timeout) as peer, peer.makefile("rb") as stream:
+                with suppress(BrokenPipeError):  # who is turned away is told why all the same
+                    peer.sendall(line)
                 answer = stream.readline(_ANSWER_LIMIT)
         except PermissionError as e:
             raise PermissionRefused(f"{self._path}: the socket is not for this user") from e
