@@ -1,0 +1,222 @@
+"""A native feed: one websocket kept open, whatever happens, and a protocol spoken over it.
+
+What is spoken is the stream's affair (`deribit_stream`); the socket is ours.
+It is dialled with back-off, pinged, watched for silence, and rebuilt when the
+stream asks for it. The daemon hears once that a venue is lost and once that it
+is back, which is when everything is subscribed again and told anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from rebalancer.core.events import Event, FeedStatus
+from rebalancer.ports import SECOND, Clock, Log, Randomness, Tasks, Timer
+from rebalancer.venues.backoff import Backoff
+
+# websockets logs frames at debug level, and the first one holds a secret.
+_SILENT = logging.Logger("rebalancer.venues.native", logging.CRITICAL + 1)  # noqa: LOG001
+_LARGEST = 16 * 2**20  # bytes of one frame
+
+
+class Stream(Protocol):
+    """A protocol without a socket."""
+
+    venue: str
+    path: str  # host and path of the venue's own address
+
+    def opened(self, deliver: Callable[[Event], None], now: int) -> None:
+        """Begin on a new socket."""
+
+    def received(self, payload: bytes, now: int) -> None:
+        """Take a frame in; never raises for what is in it."""
+
+    def judge(self, now: int) -> str | None:
+        """Return why the socket must be rebuilt, if it must; asked about once a second."""
+
+    def take(self) -> list[bytes]:
+        """Return the frames that are to be sent, once."""
+
+    @property
+    def talkative(self) -> bool:
+        """Whether something is to be sent."""
+
+    @property
+    def live(self) -> bool:
+        """Whether everything is subscribed and told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a feed needs of the world."""
+
+    clock: Clock
+    tasks: Tasks
+    randomness: Randomness
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a socket may take."""
+
+    dial: float = 10.0  # s to open
+    ping: float = 5.0  # s between pings, and until the pong must be here
+    silent: int = 25 * SECOND  # ns without any frame: more than two heartbeats
+    judge: int = SECOND  # ns between looks at the stream
+
+
+def address(path: str, loopback: str | None = None) -> str:
+    """Return the websocket address of a venue, or of its stand-in on this machine.
+
+    >>> address("www.deribit.com/ws/api/v2")
+    'wss://www.deribit.com/ws/api/v2'
+    >>> address("www.deribit.com/ws/api/v2", "http://127.0.0.1:8700")
+    'ws://127.0.0.1:8700/www.deribit.com/ws/api/v2'
+    """
+    if loopback is None:
+        return f"wss://{path}"
+    base = urlsplit(loopback)
+    return f"ws://{base.netloc}{base.path.rstrip('/')}/{path}"
+
+
+class NativeFeed:
+    """A `ports.Feed` over the websockets library.
+
+    Args:
+        stream: The protocol.
+        ports: Clock, tasks, chance and log.
+        loopback: Address of a stand-in on this machine, e.g. http://127.0.0.1:8700.
+        reconcile: Is told why, each time that the stream is back after a loss:
+            what happened meanwhile at the account, nobody heard.
+        pace: How long the socket may take.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        ports: Ports,
+        loopback: str | None = None,
+        reconcile: Callable[[str], None] | None = None,
+        pace: Pace = Pace(),
+    ) -> None:
+        self.rebuilt = 0  # sockets given up so far
+        self.connected = False
+        self._stream, self._ports, self._pace = stream, ports, pace
+        self._loopback = loopback
+        self._address = address(stream.path, loopback)
+        self._reconcile = reconcile
+        self._backoff = Backoff(ports.randomness.generator(f"backoff/{stream.venue}"))
+        self._lost: str | None = None  # why the daemon was told that the venue is lost
+        self._live = False  # whether this socket was seen live
+        self._heard = 0  # monotonic ns of the newest frame
+        self._doomed: str | None = None  # why this socket was broken off
+        self._timer: Timer | None = None
+        self._wake = asyncio.Event()  # something is to be sent
+
+    async def run(self, deliver: Callable[[Event], None]) -> None:
+        """Deliver events until canceled."""
+        clock = self._ports.clock
+        while True:
+            why = await self._once(deliver)
+            self.rebuilt += 1
+            if self._lost is None:
+                self._ports.log.warning("feed.lost", venue=self._stream.venue, why=why)
+                deliver(FeedStatus(clock.now(), self._stream.venue, alive=False))
+            self._lost = why
+            await clock.sleep(self._backoff.wait())
+
+    def flush(self) -> None:
+        """Send what the stream has to send; harmless while no socket is open."""
+        self._wake.set()
+
+    async def _once(self, deliver: Callable[[Event], None]) -> str:
+        """Live through one socket; return why it ended."""
+        self._live, self._doomed = False, None
+        self._wake = asyncio.Event()
+        try:
+            async with connect(
+                self._address,
+                compression=None,
+                open_timeout=self._pace.dial,
+                ping_interval=self._pace.ping,
+                ping_timeout=self._pace.ping,
+                close_timeout=1.0,
+                max_size=_LARGEST,
+                max_queue=1024,
+                proxy=True if self._loopback is None else None,
+                logger=_SILENT,
+            ) as socket:
+                await self._listen(socket, deliver)
+        except (OSError, TimeoutError, WebSocketException) as error:
+            return self._ended(f"{type(error).__name__}: {error}")
+        return self._ended("closed")
+
+    def _ended(self, how: str) -> str:
+        return how if self._doomed is None else self._doomed
+
+    async def _listen(self, socket: ClientConnection, deliver: Callable[[Event], None]) -> None:
+        """Take frames in until the socket ends."""
+        stream, clock = self._stream, self._ports.clock
+        self._heard = clock.monotonic()
+        stream.opened(deliver, clock.now())
+        self.connected = True
+        self._ports.log.info("feed.connected", venue=stream.venue)
+        self._ports.tasks.spawn(f"send/{stream.venue}", self._send(socket, self._wake))
+        self._watch(socket)
+        try:
+            while True:
+                payload = await socket.recv(decode=False)
+                self._heard = clock.monotonic()
+                stream.received(payload, clock.now())
+                if not self._live and stream.live:
+                    self._revived(deliver)
+                if stream.talkative:
+                    self._wake.set()
+        finally:
+            self.connected = False
+            if self._timer is not None:
+                self._timer.cancel()
+            self._wake.set()
+
+    def _revived(self, deliver: Callable[[Event], None]) -> None:
+        """Say that everything is subscribed and told, and that the account may have moved."""
+        self._live = True
+        self._backoff.succeeded()
+        if self._lost is None:
+            return
+        why, self._lost = self._lost, None
+        self._ports.log.info("feed.recovered", venue=self._stream.venue)
+        deliver(FeedStatus(self._ports.clock.now(), self._stream.venue, alive=True))
+        if self._reconcile is not None:
+            self._reconcile(f"{self._stream.venue} stream is back after {why}")
+
+    def _watch(self, socket: ClientConnection) -> None:
+        """Look at the stream now and every so often; break the socket off when it must be."""
+        clock = self._ports.clock
+        if clock.monotonic() - self._heard >= self._pace.silent:
+            self._doomed = "silence"
+        else:
+            self._doomed = self._stream.judge(clock.now())
+        if self._doomed is not None:
+            socket.transport.abort()
+            return
+        self._wake.set()
+        self._timer = clock.call_at(clock.now() + self._pace.judge, lambda: self._watch(socket))
+
+    async def _send(self, socket: ClientConnection, wake: asyncio.Event) -> None:
+        """Send what the stream has to send, until the socket ends."""
+        try:
+            while self._wake is wake and socket.close_code is None:
+                for frame in self._stream.take():
+                    await socket.send(frame, text=True)
+                wake.clear()
+                await wake.wait()
+        except (OSError, WebSocketException):
+            return  # the listener hears of it, and says why
