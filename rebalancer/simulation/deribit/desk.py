@@ -1,0 +1,120 @@
+"""The desk: what every method of the protocol works with, and how it finds its way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation.accounts import PlacedOrder
+from rebalancer.simulation.deribit.budgets import Budgets
+from rebalancer.simulation.deribit.errors import Refusal, invalid
+from rebalancer.simulation.deribit.jsonrpc import text
+from rebalancer.simulation.deribit.keys import Key, Keyring
+from rebalancer.simulation.host import Call
+from rebalancer.simulation.place import Place
+from rebalancer.simulation.statement import Statement
+from rebalancer.simulation.tape import Seen
+
+MILLISECOND = 1_000_000  # ns
+
+
+@dataclass(slots=True)
+class Desk:
+    """One venue's protocol and all that it stands on."""
+
+    place: Place
+    keyring: Keyring
+    cancels: dict[str, bool] = field(default_factory=dict)  # account → new lines cancel on loss
+    heartbeat_least: int = 10  # seconds
+    budgets: Budgets | None = None  # None: as many requests as anybody likes
+    patience: int = 600  # seconds of silence after which a connection counts as lost
+
+    @property
+    def now(self) -> int:
+        """Time of the venue, ns."""
+        return self.place.now()
+
+    def seen(self, params: Mapping[str, Any]) -> Seen:
+        """Return what is known of the instrument that is asked for.
+
+        Raises:
+            Refusal: There is none of this name.
+        """
+        name = f"{self.place.setup.venue}:{text(params, 'instrument_name')}"
+        if name not in self.place.tape.seen:
+            raise Refusal(13020, {"param": "instrument_name", "reason": "instrument not found"})
+        return self.place.tape.seen[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One private request: who asks, and how late the answer may be."""
+
+    desk: Desk
+    call: Call
+    key: Key
+    at: int | None = None  # ns; None: the present
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What is asked."""
+        return self.call.params
+
+    @property
+    def statement(self) -> Statement:
+        """The account of who asks."""
+        return self.desk.place.statements[self.key.account]
+
+
+def milliseconds(ts: int) -> int:
+    """Return a time as Deribit tells it."""
+    return ts // MILLISECOND
+
+
+def size(instrument: Instrument, quantity: Decimal) -> Decimal:
+    """Return contracts as Deribit counts them: USD of an inverse future, else coins."""
+    return quantity * instrument.size
+
+
+def unit(instrument: Instrument) -> Decimal:
+    """Return Deribit's `contract_size`: what one of its contracts is, in its `amount`."""
+    return Decimal(1) if instrument.kind is Kind.OPTION else size(instrument, instrument.lot)
+
+
+def index_name(instrument: Instrument) -> str:
+    """Return the index of an instrument: btc_usd, or btc_usdc where it settles in a stable."""
+    quote = "usd" if instrument.inverse else instrument.settle.lower()
+    return f"{instrument.underlying.lower()}_{quote}"
+
+
+def kind(instrument: Instrument) -> str:
+    """Return Deribit's kind: a perpetual is a future to it."""
+    return {Kind.OPTION: "option", Kind.SPOT: "spot"}.get(instrument.kind, "future")
+
+
+def matches(instrument: Instrument, currency: str, wanted: str) -> bool:
+    """Whether an instrument is of a currency and a kind, `any` being every one."""
+    here = currency in ("any", instrument.settle) or currency.upper() == instrument.settle
+    return here and wanted in ("any", kind(instrument))
+
+
+def wanted(params: Mapping[str, Any]) -> tuple[str, str]:
+    """Return currency and kind that are asked for."""
+    return text(params, "currency", "any"), text(params, "kind", "any")
+
+
+def own_order(asking: Asking, at: int | None = None) -> PlacedOrder:
+    """Return the order of this account that is asked for, as it stood.
+
+    Raises:
+        Refusal: It has none of this id.
+    """
+    name = text(asking.params, "order_id")
+    if not name:
+        raise invalid("order_id", "value required")
+    line = asking.statement.orders.get(name)
+    order = line.at(at) if line else None
+    if order is None:
+        raise Refusal(10004)
+    return order

@@ -1,0 +1,320 @@
+"""An account as its holder reads it: orders, fills, positions and log, kept from the records.
+
+The exchange model's records are the only source. Profit is split as a venue
+with daily settlements tells it: `realised` waits beside the balance until the
+session ends. Balance and what waits add up to the model's cash.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from rebalancer.core.instruments import Instrument
+from rebalancer.exchange.accounts import Holding, trade
+from rebalancer.exchange.contracts import cost, reciprocal
+from rebalancer.exchange.exact import exactly, quotient
+from rebalancer.exchange.exchange import Exchange
+from rebalancer.exchange.orders import TimeInForce
+from rebalancer.exchange.records import (
+    Accepted,
+    Amended,
+    AutoDeleveraged,
+    CashMoved,
+    ContractDelivered,
+    Ended,
+    Ending,
+    Filled,
+    FundingBooked,
+    Liquidated,
+    Record,
+    SessionSettled,
+)
+from rebalancer.simulation.accounts import (
+    ZERO,
+    Asked,
+    Booked,
+    Execution,
+    Held,
+    OrderState,
+    PlacedOrder,
+    Posting,
+    PostingKind,
+)
+from rebalancer.simulation.tape import Tape
+from rebalancer.simulation.timeline import Timeline
+
+KINDS = {
+    "deposit": PostingKind.DEPOSIT,
+    "withdrawal": PostingKind.WITHDRAWAL,
+    "transfer": PostingKind.TRANSFER,
+}
+
+
+@dataclass(slots=True)
+class _Touched:
+    """What a batch of records touched, in order."""
+
+    orders: dict[str, None] = field(default_factory=dict)
+    instruments: dict[str, None] = field(default_factory=dict)
+    currencies: dict[str, None] = field(default_factory=dict)
+    funding: dict[str, FundingBooked] = field(default_factory=dict)  # not settled yet
+
+
+class Statement:  # long: every record that an account can meet, in one place
+    """What one account can read.
+
+    Args:
+        account: Its name.
+        exchange: The model that keeps it.
+        tape: Prices at which things happened.
+        asked: Order id → the order as it came in.
+    """
+
+    def __init__(
+        self, account: str, exchange: Exchange, tape: Tape, asked: Mapping[str, Asked]
+    ) -> None:
+        self.account = account
+        self.orders: dict[str, Timeline[PlacedOrder]] = {}
+        self.executions: list[Execution] = []
+        self.postings: list[Posting] = []
+        self._held: dict[str, Timeline[Held]] = {}
+        self._balances: dict[str, Timeline[Decimal]] = {}
+        self._tape, self._asked = tape, asked
+        for currency, cash in exchange.balances(account).items():
+            self._balances.setdefault(currency, Timeline()).put(0, cash)
+        for each in exchange.positions(account):
+            self._keep(0, Held(self._contract(each.instrument), each.quantity, *2 * (each.basis,)))
+
+    # --- reading --------------------------------------------------------------
+
+    def currencies(self) -> list[str]:
+        """Return every currency that the account ever had."""
+        return list(self._balances)
+
+    def balance(self, currency: str, at: int | None = None) -> Decimal:
+        """Return cash without what the session realised."""
+        line = self._balances.get(currency)
+        return (line.at(at) if line else None) or ZERO
+
+    def position(self, instrument: str, at: int | None = None) -> Held:
+        """Return what is held; an empty position where nothing is."""
+        line = self._held.get(instrument)
+        held = line.at(at) if line else None
+        return Held(self._contract(instrument)) if held is None else held
+
+    def positions(self, at: int | None = None) -> list[Held]:
+        """Return every position that is or was, also empty ones."""
+        found = (line.at(at) for line in self._held.values())
+        return [each for each in found if each is not None]
+
+    def realised(self, currency: str, at: int | None = None) -> Decimal:
+        """Return what the session realised and has not settled yet."""
+        here = (each for each in self.positions(at) if each.instrument.settle == currency)
+        return sum((each.realised for each in here), ZERO)
+
+    def listed(self, at: int | None = None) -> list[PlacedOrder]:
+        """Return every order of the account as it stood, oldest first."""
+        found = (line.at(at) for line in self.orders.values())
+        return [each for each in found if each is not None]
+
+    # --- writing --------------------------------------------------------------
+
+    @exactly
+    def take(self, records: Iterable[Record], reason: str = "") -> Booked:
+        """Write down what happened to this account; `reason` is why orders were cancelled."""
+        touched, first = _Touched(), len(self.executions)
+        for record in records:
+            self._take(record, touched, reason)
+        for paid in touched.funding.values():
+            self._settle(paid.ts, paid.instrument, ZERO, paid.amount)
+        for name in touched.instruments:
+            touched.currencies[self._contract(name).settle] = None
+        changed = (line.at() for line in map(self.orders.get, touched.orders) if line)
+        return Booked(
+            self.account,
+            tuple(each for each in changed if each is not None),
+            tuple(self.executions[first:]),
+            tuple(touched.instruments),
+            tuple(touched.currencies),
+        )
+
+    @exactly
+    def release(self, ts: int, instrument: str) -> None:
+        """Let what a session realised in a contract that nobody holds any more become balance."""
+        if self.position(instrument).realised:
+            self._settle(ts, instrument, ZERO, ZERO, ends=True)
+
+    def _take(self, record: Record, touched: _Touched, reason: str) -> None:
+        match record:
+            case Accepted() | Amended() | Ended():
+                self._order(record, reason)
+                touched.orders[record.client_order_id] = None
+                return
+            case CashMoved():
+                kind = KINDS.get(record.kind, PostingKind.CORRECTION)
+                line = Posting(0, record.ts, kind, record.currency, record.amount, ZERO)
+                self._post(replace(line, note=record.kind))
+                touched.currencies[record.currency] = None
+                return
+            case Filled():
+                self._fill(record)
+                touched.orders[record.client_order_id] = None
+            case Liquidated() | AutoDeleveraged():
+                self._force(record)
+            case FundingBooked():
+                touched.funding[record.instrument] = record
+            case SessionSettled():
+                paid = touched.funding.pop(record.instrument, None)
+                amount = ZERO if paid is None else paid.amount
+                self._settle(record.ts, record.instrument, record.amount, amount, ends=True)
+                self._rebase(record)
+            case ContractDelivered():
+                self._deliver(record)
+            case _:
+                return
+        touched.instruments[record.instrument] = None
+
+    def _order(self, record: Accepted | Amended | Ended, reason: str) -> None:
+        name, ts = record.client_order_id, record.ts
+        if isinstance(record, Accepted):
+            contract = self._contract(record.instrument)
+            order = PlacedOrder(name, self._asked[name], contract, ts, ts)
+            self.orders[name] = Timeline()
+        elif isinstance(record, Amended):
+            before = self._order_now(name)
+            asked = replace(before.asked, quantity=record.quantity, price=record.price)
+            order = replace(before, asked=asked, updated=ts, replaced=True)
+        elif record.how is Ending.FILLED:
+            order = replace(self._order_now(name), state=OrderState.FILLED, updated=ts)
+        else:
+            why = reason or ("user_request" if record.how is Ending.CANCELED else "")
+            ended = OrderState.CANCELLED
+            order = replace(self._order_now(name), state=ended, updated=ts, reason=why)
+        self.orders[name].put(ts, order)
+
+    def _order_now(self, name: str) -> PlacedOrder:
+        order = self.orders[name].at()
+        if order is None:
+            raise KeyError(name)
+        return order
+
+    def _fill(self, record: Filled) -> None:
+        before = self._order_now(record.client_order_id)
+        size = abs(record.quantity)
+        inverse = reciprocal(before.instrument)
+        worth = quotient(size, record.price) if inverse else size * record.price
+        order = replace(
+            before,
+            filled=before.filled + record.quantity,
+            worth=before.worth + worth,
+            fee=before.fee + record.fee,
+            updated=record.ts,
+        )
+        self.orders[order.order_id].put(record.ts, order)
+        self._trade(record, order, record.maker)
+
+    def _force(self, record: Liquidated | AutoDeleveraged) -> None:
+        """Book a trade that the venue made for the account."""
+        asked = Asked(
+            self.account, record.instrument, record.quantity, None, TimeInForce.IOC, label=""
+        )
+        contract = self._contract(record.instrument)
+        order = PlacedOrder(
+            f"{contract.settle}-L{record.trade_id}",
+            asked,
+            contract,
+            record.ts,
+            record.ts,
+            filled=record.quantity,
+            state=OrderState.FILLED,
+            reason="autoliquidation",
+        )
+        self._trade(record, order, maker=False)
+
+    def _trade(
+        self, record: Filled | Liquidated | AutoDeleveraged, order: PlacedOrder, maker: bool
+    ) -> None:
+        """Move contracts and money, and write down the execution."""
+        contract, held = order.instrument, self.position(record.instrument)
+        fee = ZERO if isinstance(record, AutoDeleveraged) else record.fee
+        deal = record.quantity, record.price
+        after, gain, worth = trade(contract, Holding(held.quantity, held.basis), *deal)
+        origin, _, _ = trade(contract, Holding(held.quantity, held.origin), *deal)
+        kept = replace(held, quantity=after.quantity, basis=after.basis, origin=origin.basis)
+        realised = gain if held.margined else ZERO
+        self._keep(record.ts, replace(kept, realised=held.realised + realised))
+        seen = self._tape.seen[contract.id]
+        taken = self._number(record, maker)
+        execution = Execution(
+            *taken,
+            booking=record.trade_id,
+            ts=record.ts,
+            order=order,
+            quantity=record.quantity,
+            price=record.price,
+            fee=fee,
+            gain=gain,
+            maker=maker,
+            mark=seen.mark,
+            index=self._tape.index_of(contract),
+            vol=seen.vol,
+            forward=seen.forward,
+            forced=not isinstance(record, Filled),
+        )
+        self.executions.append(execution)
+        change = -fee if held.margined else -fee - worth
+        line = Posting(0, record.ts, PostingKind.TRADE, contract.settle, change, ZERO, contract)
+        self._post(replace(line, price=record.price, fee=fee, execution=execution))
+
+    def _number(
+        self, record: Filled | Liquidated | AutoDeleveraged, maker: bool
+    ) -> tuple[int, int]:
+        """Return number and sequence of a trade; where the account took, the public sees it."""
+        if maker:
+            return self._tape.next_number(), self._tape.seen[record.instrument].traded
+        told = self._tape.print(record.instrument, record.ts, record.price, record.quantity)
+        return told.number, told.sequence
+
+    def _settle(
+        self, ts: int, instrument: str, amount: Decimal, funding: Decimal, *, ends: bool = False
+    ) -> None:
+        """Let profit and funding of a contract reach the balance; `ends` the session with it."""
+        held, contract = self.position(instrument), self._contract(instrument)
+        profit = amount + (held.realised if ends else ZERO)
+        if ends:
+            self._keep(ts, replace(held, realised=ZERO, funding=ZERO))
+        else:
+            self._keep(ts, replace(held, funding=held.funding + funding))
+        kind, change = PostingKind.SETTLEMENT, profit + funding
+        line = Posting(0, ts, kind, contract.settle, change, ZERO, contract)
+        price = self._tape.seen[instrument].mark
+        self._post(replace(line, price=price, profit=profit, funding=funding))
+
+    def _rebase(self, record: SessionSettled) -> None:
+        held = self.position(record.instrument)
+        basis = cost(held.instrument, held.quantity, record.price)
+        self._keep(record.ts, replace(held, basis=basis))
+        self._tape.seen[record.instrument].settlement = record.price
+
+    def _deliver(self, record: ContractDelivered) -> None:
+        held = self.position(record.instrument)
+        change = record.amount + held.realised - record.fee
+        self._keep(record.ts, Held(held.instrument))
+        line = Posting(
+            0, record.ts, PostingKind.DELIVERY, record.currency, change, ZERO, held.instrument
+        )
+        profit = record.amount + held.realised
+        self._post(replace(line, price=record.price, profit=profit, fee=record.fee))
+
+    def _post(self, line: Posting) -> None:
+        after = self.balance(line.currency) + line.change
+        self._balances.setdefault(line.currency, Timeline()).put(line.ts, after)
+        held = ZERO if line.instrument is None else self.position(line.instrument.id).quantity
+        number = len(self.postings) + 1
+        self.postings.append(replace(line, number=number, balance=after, position=held))
+
+    def _keep(self, ts: int, held: Held) -> None:
+        self._held.setdefault(held.instrument.id, Timeline()).put(ts, held)
+
+    def _contract(self, instrument: str) -> Instrument:
+        return self._tape.seen[instrument].instrument
