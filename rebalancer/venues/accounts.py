@@ -1,0 +1,88 @@
+"""Accounts: what the order adapter asks of a venue account, whatever its protocol.
+
+`Placed` is an order as the venue shows it and `Standing` one currency of the
+account as the venue reckons it. An implementation turns raw payloads into
+these and into events; ccxt's unified structures differ too much between venues
+to be trusted with a sign or a unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from rebalancer.core.events import AccountEvent, Ending, Fill, OrderEnded, PositionReport
+
+OVERLAP = 10_000_000_000  # ns by which a look at the past goes behind the last one
+BEFORE_INTENT = 5_000_000_000  # ns before an order left, from where its fills are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that the venue holds or held."""
+
+    order_id: str
+    label: str
+    instrument: str  # id
+    quantity: Decimal  # contracts, signed
+    filled: Decimal  # contracts, signed
+    ts: int  # ns, of its last change
+    ending: Ending | None = None  # None: it is open
+    rejected: str = ""  # why the venue refused it after all; empty: it did not
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One currency of an account, in that currency."""
+
+    currency: str
+    equity: Decimal  # with open profit and the value of options
+    margin_balance: Decimal
+    maintenance: Decimal
+    initial: Decimal
+    cash: Decimal  # without open profit, with what the session realised
+
+    @property
+    def margin_ratio(self) -> Decimal | None:
+        """Maintenance ÷ margin balance; 1 is liquidation; None where there is nothing."""
+        if self.margin_balance <= 0:
+            return None if not self.maintenance else Decimal(1)
+        return self.maintenance / self.margin_balance
+
+
+class Account(Protocol):
+    """A venue account, read and asked through raw calls; raises `Unavailable` when it fails."""
+
+    def answered(self, order: Any) -> tuple[Placed, Sequence[Fill]]:
+        """Read what `create_order` returned: the order and the fills that came with it."""
+
+    async def placed(self, label: str, instrument: str) -> Sequence[Placed]:
+        """Return the orders that bear a label: recent ones first, then open ones."""
+
+    async def by_id(self, order_id: str) -> Placed | None:
+        """Return an order by the venue's own id, None when the venue denies it."""
+
+    async def fills_of(self, order: Placed) -> Sequence[Fill]:
+        """Return the fills of an order, oldest first."""
+
+    async def fills_labelled(self, label: str, instrument: str, since: int) -> Sequence[Fill]:
+        """Return the fills of a label since a time, oldest first."""
+
+    async def cancel(self, label: str, instrument: str) -> int:
+        """Withdraw the open orders that bear a label; return how many there were."""
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return every position and every cash balance."""
+
+    async def standing(self) -> Sequence[Standing]:
+        """Return each currency of the account."""
+
+    async def history(self, since: int) -> Sequence[AccountEvent]:
+        """Return all bookings since a time: fills, funding, settlements, deliveries, cash."""
+
+
+def ended(order: Placed, ts: int) -> OrderEnded | None:
+    """Return the end of an order as it is learnt at `ts`; None while it is open."""
+    if order.ending is None:
+        return None
+    return OrderEnded(ts, order.ts, order.label, order.ending, order.filled)

@@ -1,0 +1,258 @@
+"""Connection: an unmodified ccxt exchange that goes where the settings say, and sends once.
+
+aiohttp silently repeats a GET whose connection dropped before an answer, and
+Deribit's orders are GETs: one drop bought twice. Nothing here is ever sent
+again: a dropped connection is a missing answer, a redirect is refused, and
+whoever sends an order under `sending()` may do so once, whatever library in
+between thinks otherwise. Numbers stay the text that the venue wrote. ccxt's own
+limiter (see `budget`), its retries, its verbose mode and its log of signed
+requests are off.
+"""
+
+import asyncio
+import ipaddress
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import ccxt.pro
+
+from rebalancer.errors import ConfigError, Defect, Fault
+from rebalancer.ports import SECOND
+from rebalancer.settings.models import Mode, Venue
+from rebalancer.venues.credentials import Credentials
+
+TIMEOUT = 5_000  # ms until a request counts as unanswered
+SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
+CONNECTIONS = 16  # at most, to one venue
+_TOO_MANY, _BANNED = 429, 418
+_REDIRECTS = range(300, 400)
+
+Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
+Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
+
+_sends: ContextVar[list[str] | None] = ContextVar("sends", default=None)
+_quiet = logging.getLogger("rebalancer.venues.ccxt")  # ccxt logs headers with signatures
+_quiet.propagate = False
+_quiet.setLevel(logging.CRITICAL + 1)
+
+
+class NotAnswered(asyncio.TimeoutError):
+    """The connection ended before an answer came; the request may have done its work."""
+
+
+class SentTwice(aiohttp.ClientError):
+    """A second copy of an order was about to leave; it did not."""
+
+
+class Redirected(aiohttp.ClientError):
+    """The venue pointed elsewhere; following would send again, to who knows whom."""
+
+
+class Strayed(aiohttp.ClientError):
+    """A request of a loopback venue was about to leave this machine; it did not."""
+
+
+@contextmanager
+def sending() -> Iterator[list[str]]:
+    """Let what is sent in this block leave once; the list names each attempt.
+
+    An empty list afterwards proves that nothing left.
+    """
+    sends: list[str] = []
+    token = _sends.set(sends)
+    try:
+        yield sends
+    finally:
+        _sends.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open way to one venue account."""
+
+    venue: str  # ccxt id
+    exchange: Any  # an instance of the ccxt.pro class, nothing overridden
+    session: aiohttp.ClientSession
+
+    def check(self) -> None:
+        """Raise unless everything that makes it send once is still in place.
+
+        Raises:
+            Defect: Somebody switched retries, verbosity, the limiter or the session.
+        """
+        exchange = self.exchange
+        retries = _retries(exchange.options)
+        if retries:
+            raise Defect(f"{self.venue}: maxRetriesOnFailure must be 0, was {retries}")
+        if exchange.verbose or exchange.enableRateLimit or exchange.session is not self.session:
+            raise Defect(f"{self.venue}: must be quiet, unthrottled and use our session")
+
+    async def close(self) -> None:
+        """Close every connection; harmless when called again."""
+        await self.exchange.close()
+        if not self.session.closed:
+            await self.session.close()
+
+
+def connect(
+    name: str,
+    settings: Venue,
+    mode: Mode,
+    credentials: Credentials | None = None,
+    limited: Limited | None = None,
+) -> Connection:
+    """Return a connection to a venue; call it inside a running event loop.
+
+    Args:
+        name: ccxt id of the venue.
+        settings: Its table; `loopback` points every URL at a server on this machine.
+        mode: testnet switches to the venue's test hosts.
+        credentials: Sign private calls; None: public calls only.
+        limited: Hears when the venue says "too many requests".
+
+    Raises:
+        ConfigError: ccxt does not know the venue, it has no testnet, or the
+            loopback address is none.
+    """
+    if name not in ccxt.pro.exchanges:
+        raise _fault(name, "must be a venue that ccxt.pro knows", repr(name))
+    exchange = getattr(ccxt.pro, name)(_config(credentials))
+    if mode is Mode.TESTNET:
+        if not exchange.urls.get("test"):
+            raise _fault(name, "must have a testnet", "none")
+        exchange.set_sandbox_mode(True)
+    if settings.loopback is not None:
+        base = _loopback(name, settings.loopback)
+        exchange.urls["api"] = redirected(exchange.urls["api"], base, exchange.hostname or "")
+        exchange.timeout_on_exit = 0  # ms; there is no TLS to say goodbye to
+    exchange.logger = _quiet
+    exchange.on_json_response = _exact_json
+    exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
+    guard = _once(limited, stays=settings.loopback is not None)
+    tls = ssl.create_default_context(cafile=exchange.cafile)
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        middlewares=(guard,),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    exchange.session, exchange.own_session = session, False
+    connection = Connection(name, exchange, session)
+    connection.check()
+    return connection
+
+
+def _config(credentials: Credentials | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "enableRateLimit": False,
+        "timeout": TIMEOUT,
+        "number": str,
+        "verbose": False,
+        "options": {"maxRetriesOnFailure": 0},
+    }
+    if credentials is not None:
+        config["apiKey"] = credentials.key.reveal()
+        config["secret"] = credentials.secret.reveal()
+        if credentials.password is not None:
+            config["password"] = credentials.password.reveal()
+    return config
+
+
+def _retries(options: Any) -> int:
+    """Return the most retries that any of ccxt's options asks for, however deep."""
+    if not isinstance(options, dict):
+        return 0
+    own = options.get("maxRetriesOnFailure") or 0
+    return max([int(own), *(_retries(value) for value in options.values())])
+
+
+def _exact_json(text: str) -> Any:
+    """Return a payload whose fractions are the text that was sent; a float may round them."""
+    return json.loads(text, parse_float=str)
+
+
+def redirected(urls: Any, base: str, hostname: str) -> Any:
+    """Return ccxt's addresses with a loopback server in front of each.
+
+    Args:
+        urls: A text, or tables of them.
+        base: Host and port of the server.
+        hostname: What stands for `{hostname}` in them.
+
+    >>> redirected({"ws": "wss://stream.{hostname}/v5"}, "127.0.0.1:8700", "bybit.com")
+    {'ws': 'ws://127.0.0.1:8700/stream.bybit.com/v5'}
+    """
+    if isinstance(urls, dict):
+        return {name: redirected(each, base, hostname) for name, each in urls.items()}
+    if not isinstance(urls, str):
+        return urls
+    parts = urlsplit(urls.replace("{hostname}", hostname))
+    scheme = "ws" if parts.scheme.startswith("ws") else "http"
+    return f"{scheme}://{base}/{parts.netloc}{parts.path}"
+
+
+def _loopback(name: str, address: str) -> str:
+    """Return host and port of an address on this machine."""
+    parts = urlsplit(address)
+    if not _here(parts.hostname or "") or parts.port is None:
+        raise _fault(f"{name}.loopback", "must be a loopback address with a port", address)
+    return parts.netloc
+
+
+def _here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _once(limited: Limited | None, *, stays: bool) -> Middleware:
+    """Return what stands between ccxt and the wire; `stays`: nothing leaves this machine."""
+
+    async def once(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        if stays and not _here(request.url.host or ""):
+            raise Strayed(f"{request.url.host} is not on this machine")
+        sends = _sends.get()
+        if sends:
+            raise SentTwice("an order was about to be sent again")
+        if sends is not None:
+            sends.append(request.method)
+        try:
+            response = await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise NotAnswered("the connection ended before an answer") from error
+        if response.status in _REDIRECTS:
+            response.close()
+            raise Redirected(f"answered with {response.status}")
+        if response.status in (_TOO_MANY, _BANNED) and limited is not None:
+            limited(_retry_after(response), response.status == _BANNED)
+        return response
+
+    return once
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> int | None:
+    """Return ns that a venue asks to wait; None when it says nothing that can be read."""
+    said = response.headers.get("Retry-After", "")
+    try:
+        return max(int(float(said) * SECOND), 0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _fault(path: str, must: str, was: str) -> ConfigError:
+    return ConfigError("venues", [Fault(f"venues.{path}", must, was)])

@@ -1,0 +1,184 @@
+"""The Deribit account: its private calls, one currency after the other, as our records.
+
+Deribit lists orders and trades of one currency at a time and means BTC when
+none is named, so each is asked for. Recent trades and older ones are two
+archives; a look that goes back further than a day asks both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.events import AccountEvent, Fill, PositionReport
+from rebalancer.core.instruments import Instrument
+from rebalancer.ports import SECOND, Clock
+from rebalancer.venues import deribit_rows as rows
+from rebalancer.venues.accounts import Placed, Standing
+from rebalancer.venues.budget import Budget, Lane
+from rebalancer.venues.connection import Connection
+from rebalancer.venues.deribit_calls import DeribitCalls
+from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.payloads import Row, table
+from rebalancer.venues.payloads import rows as rows_of
+from rebalancer.venues.profiles import DERIBIT, MATCHING
+
+RECENT = 23 * 3_600 * SECOND  # ns that the archive of recent trades reaches back; documented 24 h
+_NO_SUCH_ORDER = ("10004", "10010", "10029")
+
+
+class DeribitAccount:
+    """One account on Deribit.
+
+    Args:
+        account: Its name in the settings.
+        connection: The way there.
+        budget: The right to ask.
+        clock: For the events' times and the end of a look at the past.
+        instruments: What the book knows, by id: their settle currencies are
+            reported even when nothing is there.
+        ours: Whether a label is a client order id of ours.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        connection: Connection,
+        budget: Budget,
+        clock: Clock,
+        instruments: Mapping[str, Instrument],
+        ours: Callable[[str], bool],
+    ) -> None:
+        self._account = account
+        self._calls = DeribitCalls(connection, budget, clock)
+        self._clock = clock
+        self._reader = rows.Reader(account, ours)
+        settled = (each.settle for each in instruments.values() if each.venue == account)
+        self._settled = tuple(dict.fromkeys(settled))
+
+    def answered(self, order: Any) -> tuple[Placed, Sequence[Fill]]:
+        """Read what `create_order` returned: the raw order with its trades inside."""
+        raw = table(order.get("info") if isinstance(order, Mapping) else None, "deribit order")
+        trades = rows_of(raw.get("trades"), "deribit trades")
+        ts = self._clock.now()
+        return rows.placed(raw), [self._reader.fill(each, ts) for each in trades]
+
+    async def placed(self, label: str, instrument: str) -> Sequence[Placed]:
+        """Return the orders that bear a label: recent ones, else open ones."""
+        for call in DERIBIT.lookups[:2]:
+            found: list[Placed] = []
+            for currency in self._currencies(instrument):
+                params = {"currency": currency, "label": label}
+                result = await self._calls.ask(call, params, Lane.HEDGE)
+                found += [rows.placed(each) for each in rows_of(result, call)]
+            mine = [each for each in found if each.label == label]
+            if mine:
+                return mine
+        return ()
+
+    async def by_id(self, order_id: str) -> Placed | None:
+        """Return an order by the venue's own id, None when the venue denies it."""
+        call = "private_get_get_order_state"
+        try:
+            result = await self._calls.ask(call, {"order_id": order_id}, Lane.HEDGE)
+        except Refused as error:
+            if error.code in _NO_SUCH_ORDER:
+                return None
+            raise
+        return rows.placed(table(result, call))
+
+    async def fills_of(self, order: Placed) -> Sequence[Fill]:
+        """Return the fills of an order, oldest first."""
+        if not order.filled:
+            return ()
+        call = "private_get_get_user_trades_by_order"
+        params = {"order_id": order.order_id, "sorting": "asc"}
+        result = await self._calls.ask(call, params, Lane.HEDGE)
+        trades = result.get("trades") if isinstance(result, Mapping) else result
+        return self._fills(rows_of(trades, call))
+
+    async def fills_labelled(self, label: str, instrument: str, since: int) -> Sequence[Fill]:
+        """Return the fills of a label since a time, oldest first."""
+        found: list[Row] = []
+        for currency in self._currencies(instrument):
+            async for row in self._calls.trades(currency, since, "false", Lane.HEDGE):
+                found += [row] if row.get("label") == label else []
+        return self._fills(found)
+
+    async def cancel(self, label: str, instrument: str) -> int:
+        """Withdraw the open orders that bear a label; return how many there were."""
+        call, count = "private_get_cancel_by_label", 0
+        for currency in self._currencies(instrument):
+            params = {"label": label, "currency": currency}
+            result = await self._calls.ask(call, params, Lane.CANCEL, MATCHING)
+            if isinstance(result, bool) or not isinstance(result, int):
+                raise Malformed(f"{call}: must be a count, was {type(result).__name__}")
+            count += result
+        return count
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return every position, also empty ones, and the cash of every currency.
+
+        Cash is what our ledger calls so: with what the session realised, but
+        without funding that the venue counts already and will book at 08:00.
+        """
+        asked = self._clock.now()
+        call = "private_get_get_positions"
+        held = rows_of(await self._calls.ask(call, {"currency": "any"}, Lane.POLL), call)
+        told = [rows.position(each) for each in held]
+        standing = await self.standing()
+        ts, owed = self._clock.now(), self._unsettled(held, standing)
+        for each in standing:
+            cash = each.cash - owed.get(each.currency, Decimal(0))
+            if cash or each.currency in self._settled:
+                told.append((f"{self._account}:{each.currency}", cash, None))
+        return [PositionReport(ts, asked, self._account, *each) for each in told]
+
+    def _unsettled(
+        self, held: Sequence[Row], standing: Sequence[Standing]
+    ) -> Mapping[str, Decimal]:
+        """Return the funding of the session by currency."""
+        known = [each.currency for each in standing]
+        owed: dict[str, Decimal] = {}
+        for row in held:
+            funding = rows.unsettled_funding(row)
+            if funding:
+                name = rows.position(row)[0].partition(":")[2]
+                currency = rows.settle_currency(name, known)[0]
+                owed[currency] = owed.get(currency, Decimal(0)) + funding
+        return owed
+
+    async def standing(self) -> Sequence[Standing]:
+        """Return each currency of the account."""
+        return [rows.standing(each) for each in await self.summaries()]
+
+    async def summaries(self) -> Sequence[Row]:
+        """Return the raw summaries, one a currency."""
+        call = DERIBIT.figures.call
+        result = table(await self._calls.ask(call, {}, Lane.POLL), call)
+        return rows_of(result.get("summaries"), call)
+
+    async def history(self, since: int) -> Sequence[AccountEvent]:
+        """Return all bookings since a time, by venue time, each once."""
+        known = [str(each.get("currency")) for each in await self.summaries()]
+        now = self._clock.now()
+        archives = ("false",) if now - since < RECENT else ("true", "false")
+        found: dict[tuple[str, str, str], AccountEvent] = {}
+        for currency in (each for each in DERIBIT.currencies if each in known):
+            for archive in archives:
+                async for row in self._calls.trades(currency, since, archive, Lane.POLL):
+                    for fill in self._fills((row,)):
+                        found.setdefault(("fill", fill.instrument, fill.trade_id), fill)
+        for currency in known:
+            async for row in self._calls.log(currency, since):
+                for event in self._reader.bookings(row, self._clock.now()):
+                    key = (type(event).__name__, currency, str(row.get("id")))
+                    found.setdefault(key, event)
+        return rows.in_order(found.values())
+
+    def _fills(self, trades: Sequence[Row]) -> list[Fill]:
+        """Return the fills of trades; a combo's own line is told by its legs' lines."""
+        ts = self._clock.now()
+        return [self._reader.fill(each, ts) for each in trades if not each.get("legs")]
+
+    def _currencies(self, instrument: str) -> Sequence[str]:
+        return rows.settle_currency(instrument.partition(":")[2], DERIBIT.currencies)

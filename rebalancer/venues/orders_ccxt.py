@@ -1,0 +1,263 @@
+"""The live venue: orders through an unmodified ccxt exchange, each sent once and then proved.
+
+What an answer proves is `outcomes`'s to say. Fills and endings that come with an
+answer are delivered as hints; the truth is what `query`, `positions` and
+`history` read from the venue, and they alone would do. An order that nobody can
+vouch for is never sent again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rebalancer.core.commands import Cancel, Query, Submit, TimeInForce
+from rebalancer.core.events import (
+    AccountEvent,
+    Event,
+    Fill,
+    OrderAccepted,
+    OrderEvent,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    PositionReport,
+)
+from rebalancer.core.ids import decode
+from rebalancer.core.instruments import Instrument
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND, Clock
+from rebalancer.venues import requests
+from rebalancer.venues.accounts import BEFORE_INTENT, Account, Placed, ended
+from rebalancer.venues.budget import Budget, Lane
+from rebalancer.venues.connection import Connection, sending
+from rebalancer.venues.dead_man import DeadManSwitch
+from rebalancer.venues.outcomes import Malformed, Outcome, explain, judge
+from rebalancer.venues.profiles import MATCHING, Profile
+from rebalancer.venues.requests import Market
+
+Deliver = Callable[[Event], None]
+LOOK_BACK = 3_600 * SECOND  # ns from where fills of an order of an earlier start are looked for
+
+
+class Sent:
+    """The orders that this process sent: when, and as what the venue knows them."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, int] = {}
+        self.order_ids: dict[str, str] = {}  # client order id → the venue's
+        self.over: dict[str, None] = {}  # client order ids whose end was delivered
+
+    def note(self, name: str, ts: int) -> None:
+        """Remember that an order leaves now."""
+        self._at[name] = ts
+
+    def ours(self, label: str) -> bool:
+        """Whether a label is a client order id of ours, of this start or an earlier one."""
+        return label in self._at or decode(label) is not None
+
+    def since(self, name: str, now: int) -> int:
+        """Return from when fills of an order are looked for, ns."""
+        return self._at.get(name, now - LOOK_BACK) - BEFORE_INTENT
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one account's orders go through."""
+
+    connection: Connection  # its markets must be loaded: `load`
+    profile: Profile
+    budget: Budget  # the right to send
+    clock: Clock
+    dead_man: DeadManSwitch  # without an armed one nothing that may rest leaves
+    sent: Sent  # shared with the account's reader, which must know our labels
+
+
+async def load(connection: Connection) -> Mapping[str, Market]:
+    """Load the venue's markets once and return those that an order can be made of, by name.
+
+    It parses for half a second on the event loop: before a book is active, and
+    never on its hot path.
+
+    Raises:
+        Unavailable: The venue did not answer, or not with markets.
+    """
+    try:
+        raw = await connection.exchange.load_markets()
+    except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
+        raise explain(connection.venue, "load_markets", error) from None
+    found = (requests.market(each) for each in raw.values())
+    markets = {each.name: each for each in found if each is not None}
+    if not markets:  # ccxt takes a page for people with status 200 for "there are none"
+        raise Malformed(f"{connection.venue} load_markets: must name markets, was none")
+    return markets
+
+
+class CcxtVenue:
+    """One account behind ccxt; a `ports.Venue`.
+
+    Args:
+        account: Its key in the settings.
+        books: Reads and asks the account.
+        line: What orders go through.
+        markets: What the venue trades, by its own names.
+        instruments: What we may trade, by id; anything else is rejected here.
+        deliver: Where hints go.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        books: Account,
+        line: Line,
+        markets: Mapping[str, Market],
+        instruments: Mapping[str, Instrument],
+        deliver: Deliver,
+    ) -> None:
+        self.account = account
+        self._books = books
+        self._line = line
+        self._markets = markets
+        self._instruments = instruments
+        self._deliver = deliver
+
+    async def submit(self, order: Submit) -> OrderEvent:
+        """Send once, never again; return accepted, rejected or unknown."""
+        line, name = self._line, order.client_order_id
+        line.connection.check()
+        where = self._markets.get(order.instrument.partition(":")[2])
+        known = self._instruments.get(order.instrument)
+        refused = requests.refusal(order, known, where, line.profile)
+        refused = refused or line.dead_man.refusal(order)
+        if refused is not None or where is None:
+            return self._rejected(name, f"not sent: {refused}", sent=False)
+        pause = line.budget.take(MATCHING, Lane.HEDGE)
+        if pause:
+            reason = f"not sent: the rate budget is spent for {pause // 1_000_000} ms"
+            return self._rejected(name, reason, sent=False)
+        line.sent.note(name, line.clock.now())
+        with sending() as sends:
+            try:
+                answer = await self._send(order, where, sends)
+                placed, fills = self._books.answered(answer)
+                if placed.label != name:
+                    raise Malformed(f"label must be {name}, was {placed.label!r}")
+            except Exception as error:  # noqa: BLE001 - whatever broke, `judge` says what it proves
+                return self._failed(name, error, sends)
+        if placed.rejected and not placed.filled:
+            return self._rejected(name, placed.rejected)
+        line.sent.order_ids[name] = placed.order_id
+        self._hint(placed, fills)
+        return OrderAccepted(line.clock.now(), placed.ts, name, placed.order_id)
+
+    async def _send(self, order: Submit, where: Market, sends: list[str]) -> Any:
+        """Send an order: what may rest goes where the dead-man switch holds."""
+        line, socket = self._line, self._line.dead_man.socket
+        now = line.clock.now()
+        if order.time_in_force is TimeInForce.IOC or socket is None:
+            sent = requests.request(order, where, line.profile, now)
+            return await line.connection.exchange.create_order(
+                sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
+            )
+        method, params = requests.on_socket(order, where, line.profile, now)
+        sends.append(method)
+        return requests.as_created(await socket.call(method, params))
+
+    def _failed(self, name: str, error: Exception, sends: Sequence[str]) -> OrderEvent:
+        line = self._line
+        judged = judge(line.profile.venue, error, sends)
+        match judged.outcome:
+            case Outcome.REJECTED:
+                return self._rejected(name, judged.reason)
+            case Outcome.LIMITED:
+                line.budget.complained()
+                return self._rejected(name, judged.reason)
+            case Outcome.NOT_SENT:
+                return self._rejected(name, f"not sent: {judged.reason}", sent=False)
+            case Outcome.DUPLICATE:
+                reason = f"one with this id is there: {judged.reason}"
+                return OrderUnknown(line.clock.now(), None, name, reason)
+            case Outcome.UNKNOWN:
+                return OrderUnknown(line.clock.now(), None, name, judged.reason)
+
+    def _rejected(self, name: str, reason: str, *, sent: bool = True) -> OrderRejected:
+        return OrderRejected(self._line.clock.now(), None, name, reason, sent=sent)
+
+    def _hint(self, placed: Placed, fills: Sequence[Fill]) -> None:
+        """Deliver what is known of an order, once the caller has heard that it was accepted."""
+        now, sent = self._line.clock.now(), self._line.sent
+        end = None if placed.label in sent.over else ended(placed, now)
+        if end is not None:
+            sent.over[placed.label] = None
+
+        def arrive() -> None:
+            for event in (*fills, *(() if end is None else (end,))):
+                self._deliver(event)
+
+        self._line.clock.call_at(now, arrive)
+
+    async def cancel(self, order: Cancel) -> None:
+        """Withdraw an order by our id; its end arrives as a hint.
+
+        Raises:
+            Unavailable: The venue did not answer, so that nobody knows whether it rests.
+        """
+        name = order.client_order_id
+        count = await self._books.cancel(name, order.instrument)
+        if not count:
+            return
+        for placed in await self._books.placed(name, order.instrument):
+            self._hint(placed, await self._books.fills_of(placed))
+
+    async def query(self, order: Query) -> Sequence[AccountEvent]:
+        """Return what the venue knows of an order: by our id, among open ones, by its trades.
+
+        An order that was accepted under a number is also asked for by that
+        number. "Not found" is said only when every question was answered with no.
+
+        Raises:
+            Unavailable: A question was not answered, or the venue denies an order
+                that it has accepted: nothing follows from that.
+        """
+        name, now = order.client_order_id, self._line.clock.now()
+        sent = self._line.sent
+        found = list(await self._books.placed(name, order.instrument))
+        known = sent.order_ids.get(name)
+        if not found and known is not None:
+            by_id = await self._books.by_id(known)
+            found = [] if by_id is None else [by_id]
+        if found:
+            return [event for placed in found for event in await self._told(placed)]
+        since = sent.since(name, now)
+        fills = await self._books.fills_labelled(name, order.instrument, since)
+        if fills:
+            return fills
+        if known is not None:
+            raise Unavailable(
+                f"{self._line.profile.venue} shows no {name} though it accepted it as {known};"
+                " it may be behind, asking again"
+            )
+        ts = self._line.clock.now()
+        return (OrderNotFound(ts, None, name),)
+
+    async def _told(self, placed: Placed) -> Sequence[AccountEvent]:
+        """Return the whole story of an order that was found."""
+        now, name = self._line.clock.now(), placed.label
+        if placed.rejected and not placed.filled:
+            return (self._rejected(name, placed.rejected),)
+        self._line.sent.order_ids[name] = placed.order_id
+        end = ended(placed, now)
+        accepted = OrderAccepted(now, placed.ts, name, placed.order_id)
+        fills = await self._books.fills_of(placed)
+        return (accepted, *fills, *(() if end is None else (end,)))
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Return every position and cash balance of the account."""
+        return await self._books.positions()
+
+    async def history(self, since: int) -> Sequence[AccountEvent]:
+        """Return every booking since `since` (ns), by venue time, each once.
+
+        Bookings show late: a caller asks from `accounts.OVERLAP` before where
+        its last look ended, and the ledger knows what it booked already.
+        """
+        return await self._books.history(since)

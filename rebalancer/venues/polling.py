@@ -1,0 +1,86 @@
+"""Polling: an account read again and again, so that the books converge without any stream.
+
+Streams are hints; what a venue has booked is read off its own lists, each time
+from a little before where the last look ended, and the ledger knows what it
+has booked already.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rebalancer.core.events import AccountEvent, Event
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND, Clock, Log
+from rebalancer.venues.accounts import OVERLAP
+
+
+class Historian(Protocol):
+    """What can tell everything that an account was booked."""
+
+    account: str
+
+    async def history(self, since: int) -> Sequence[AccountEvent]:
+        """Return all bookings since a time, ns, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often an account is read, ns."""
+
+    every: int = 5 * SECOND
+    after_failure: int = SECOND
+
+
+class AccountPoll:
+    """A `ports.Feed` of bookings.
+
+    Args:
+        venue: Tells them.
+        clock: Of the looks.
+        log: For looks that were not answered.
+        since: ns; nothing that the venue dates before it is told, because it is
+            in what the book began with.
+        pace: How often.
+    """
+
+    def __init__(
+        self, venue: Historian, clock: Clock, log: Log, since: int, pace: Pace = Pace()
+    ) -> None:
+        self._venue, self._clock, self._log = venue, clock, log
+        self._since = self._floor = since
+        self._pace = pace
+        self._wake = asyncio.Event()
+        self.looks = 0  # that were answered
+
+    def now(self, _why: str = "") -> None:
+        """Look at once: a stream was lost and is back, or somebody asked."""
+        self._wake.set()
+
+    async def run(self, deliver: Callable[[Event], None]) -> None:
+        """Deliver what was booked, until canceled."""
+        while True:
+            self._wake.clear()
+            wait = self._pace.every if await self._look(deliver) else self._pace.after_failure
+            timer = self._clock.call_at(self._clock.now() + wait, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+
+    async def _look(self, deliver: Callable[[Event], None]) -> bool:
+        """Read once; False when the venue did not answer."""
+        asked = self._clock.now()
+        try:
+            told = await self._venue.history(max(self._since - OVERLAP, self._floor))
+        except Unavailable as error:
+            account = self._venue.account
+            self._log.warning("reconcile.unanswered", account=account, error=str(error))
+            return False
+        for event in told:
+            if event.ts_venue is None or event.ts_venue >= self._floor:
+                deliver(event)
+        self._since = asked
+        self.looks += 1
+        return True

@@ -1,0 +1,179 @@
+"""Requests: an order of ours as ccxt's `create_order` must be given it, or why it must not go.
+
+A price is rounded to the venue's step against the order, so that no limit is
+ever loosened; ccxt would round it to the nearest. A quantity that is no multiple
+of the lot is refused; ccxt would cut it. Numbers travel as plain text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from rebalancer.core.commands import Submit
+from rebalancer.core.instruments import Instrument
+from rebalancer.ports import SECOND
+from rebalancer.venues.payloads import MILLISECOND, Row, optional, table
+from rebalancer.venues.profiles import Profile, Unit
+
+VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `create_order` is called with."""
+
+    symbol: str
+    side: str
+    amount: str
+    price: str
+    params: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What a venue says of an instrument, as far as an order needs it."""
+
+    symbol: str  # ccxt's
+    name: str  # the venue's
+    active: bool
+    step: Decimal  # of a quantity, contracts
+    minimum: Decimal  # contracts
+    tick: Decimal  # of a price
+    coarser: Sequence[tuple[Decimal, Decimal]] = ()  # (above this price, tick)
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the step of a price; Deribit's options have a coarser one above 0.005."""
+        return max([self.tick, *(tick for above, tick in self.coarser if price > above)])
+
+
+def market(raw: Row) -> Market | None:
+    """Return what ccxt's market structure says; None where it lacks a step.
+
+    ccxt leaves `tick_size_steps` out of its structure; they stand in `info`.
+    """
+    precision, limits = raw.get("precision") or {}, (raw.get("limits") or {}).get("amount") or {}
+    step, tick = optional(precision, "amount"), optional(precision, "price")
+    if step is None or tick is None or step <= 0 or tick <= 0:
+        return None
+    info = raw.get("info") or {}
+    coarser = [
+        (above, own)
+        for each in info.get("tick_size_steps") or ()
+        if (above := optional(each, "above_price")) is not None
+        and (own := optional(each, "tick_size")) is not None
+    ]
+    minimum = optional(limits, "min")
+    return Market(
+        symbol=str(raw["symbol"]),
+        name=str(raw["id"]),
+        active=raw.get("active") is not False,
+        step=step,
+        minimum=step if minimum is None else minimum,
+        tick=tick,
+        coarser=coarser,
+    )
+
+
+def rounded(price: Decimal, quantity: Decimal, where: Market) -> Decimal:
+    """Return the price on the venue's steps that is no looser than `price`.
+
+    A buy goes down and a sale up; a sale may then need the coarser step.
+    """
+    up = quantity < 0
+    result = price
+    for _ in range(len(where.coarser) + 1):
+        tick = where.tick_at(result)
+        steps = (result / tick).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+        result = steps * tick
+    return result
+
+
+def refusal(
+    order: Submit, instrument: Instrument | None, where: Market | None, profile: Profile
+) -> str | None:
+    """Return why an order must not be sent; None where it may."""
+    if where is None or instrument is None or not where.active:
+        return f"{order.instrument} is not traded"
+    unit = profile.amounts.get(instrument.kind)
+    if unit is None:
+        return f"{order.instrument}: {profile.venue} takes no order in a {instrument.kind}"
+    if unit is not Unit.CONTRACT and instrument.size != 1:
+        return f"{order.instrument}: size must be 1, as {unit} is counted, was {instrument.size}"
+    return _badly_cut(order, instrument, where)
+
+
+def _badly_cut(order: Submit, instrument: Instrument, where: Market) -> str | None:
+    """Return what is wrong with an order's numbers; None where nothing is."""
+    size = abs(order.quantity)
+    if not order.quantity.is_finite() or not order.price.is_finite() or order.price <= 0:
+        return "quantity and price must be numbers, the price above 0"
+    if size % where.step or size % instrument.lot:
+        return f"quantity must be a multiple of {where.step}, was {order.quantity}"
+    if size < where.minimum:
+        return f"quantity must be at least {where.minimum}, was {order.quantity}"
+    if order.price % instrument.tick:
+        return f"price must be a multiple of {instrument.tick}, was {order.price}"
+    if rounded(order.price, order.quantity, where) <= 0:
+        return f"price must be at least one step ({where.tick}), was {order.price}"
+    return None
+
+
+def request(order: Submit, where: Market, profile: Profile, now: int) -> Request:
+    """Return what an order that is not refused is sent as."""
+    params: dict[str, object] = {
+        profile.client_id: order.client_order_id,
+        **profile.order_flags[order.time_in_force],
+    }
+    if order.reduce_only:
+        params["reduceOnly"] = True
+    if profile.deadline:
+        params[profile.deadline] = (now + VALIDITY) // MILLISECOND
+    return Request(
+        symbol=where.symbol,
+        side="buy" if order.quantity > 0 else "sell",
+        amount=plain(abs(order.quantity)),
+        price=plain(rounded(order.price, order.quantity, where)),
+        params=params,
+    )
+
+
+def on_socket(order: Submit, where: Market, profile: Profile, now: int) -> tuple[str, Row]:
+    """Return method and parameters of a Deribit order on a websocket.
+
+    The same words as by REST, as that is where ccxt puts them.
+    """
+    sent = request(order, where, profile, now)
+    params: dict[str, Any] = {
+        "instrument_name": where.name,
+        "amount": float(sent.amount),  # JSON-RPC wants a number; its text is the shortest
+        "type": "limit",
+        "price": float(sent.price),
+        profile.client_id: order.client_order_id,
+        **{
+            key: True if value == "true" else value
+            for key, value in profile.wire_flags[order.time_in_force].items()
+        },
+    }
+    if order.reduce_only:
+        params[profile.reduce_only[0]] = True
+    if profile.deadline:
+        params[profile.deadline] = sent.params[profile.deadline]
+    return f"private/{sent.side}", params
+
+
+def as_created(result: Any) -> Row:
+    """Return a websocket's answer to an order in the shape of ccxt's `create_order`."""
+    answer = table(result, "deribit order")
+    order = table(answer.get("order"), "deribit order")
+    return {"info": {**order, "trades": answer.get("trades")}}
+
+
+def plain(number: Decimal) -> str:
+    """Return a number without an exponent.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("0.0510"))
+    ('1000', '0.051')
+    """
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
