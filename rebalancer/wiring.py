@@ -6,23 +6,21 @@ handed in as a feed; so are clock, journal and log, because demo, replay and a
 long-running service differ in nothing else.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.events import Event, PositionReport
+from rebalancer.core import recovery
+from rebalancer.core.events import Booking, Event, PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
-from rebalancer.market.params import WorldParams, standard_params
-from rebalancer.market.records import WorldStep, market_events
-from rebalancer.market.world import World
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness, Venue
+from rebalancer.ports import SECOND, Clock, Journal, Log, Randomness, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -35,30 +33,24 @@ from rebalancer.settings import Settings, not_enforced, to_params
 from rebalancer.settings.models import Holding, Role
 from rebalancer.settings.models import Venue as VenueSettings
 from rebalancer.storage import codec
-from rebalancer.venues.feeds import StepFeed
+from rebalancer.venues import live as live_venues
+from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.live import LiveVenue
 from rebalancer.venues.mischance import Mischance, Mishap
 from rebalancer.venues.modelled import open_exchange
 from rebalancer.venues.paper import (
-    Delivery,
-    Depth,
-    FundingAccrual,
-    FundingStamp,
     Latency,
-    MarketItem,
     PaperMarket,
     PaperVenue,
-    SessionEnd,
     Witness,
     holdings,
 )
 from rebalancer.venues.past import Past
+from rebalancer.venues.seeded import FeedOf
 from rebalancer.venues.streams import Stream
 from rebalancer.venues.unreliable import Unreliable
 
 MILLISECOND = 1_000_000  # ns
-HOUR = 3_600 * SECOND
-
-FeedOf = Callable[[PaperMarket, Clock], Feed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,53 +194,6 @@ def _venue(played: _Played, around: Surrounding, witness: Witness, inbox: Inbox)
     return Unreliable(open_venue, played.mischance, around.clock, inbox.put, played.past)
 
 
-def seeded(
-    settings: Settings, instruments: Mapping[str, Instrument], seed: int
-) -> tuple[FeedOf, Mapping[str, Decimal], int]:
-    """Return the seeded world of a configuration: its feed, its first prices, its beginning.
-
-    Args:
-        settings: `[market]` says where and when the world begins.
-        instruments: What the world quotes, by id.
-        seed: Same seed, same world.
-    """
-    market = settings.market
-    params = standard_params(market.start, market.prices, market.vols, market.step)
-    world = World(params, tuple(instruments.values()), SeededRandomness(seed).generator)
-    first = world.step(market.start)
-    prices = {told.instrument: told.price for told in first.marks}
-    prices |= {told.instrument: told.price for told in first.option_marks}
-    venues = tuple(name for name in settings.venues if _continuous(params, name))
-
-    def advance(ts: int) -> Iterable[MarketItem]:
-        return _items(first if ts == market.start else world.step(ts), venues)
-
-    def feed(model: PaperMarket, clock: Clock) -> Feed:
-        return StepFeed(advance, market.step, model, clock)
-
-    return feed, prices, market.start
-
-
-def _continuous(params: WorldParams, venue: str) -> bool:
-    return any(told.name == venue and told.funding_interval is None for told in params.venues)
-
-
-def _items(step: WorldStep, continuous: Sequence[str]) -> Iterable[MarketItem]:
-    """Yield a step of the world as a venue would show it: depth, words, then what is due."""
-    for book in step.books:
-        yield Depth(book.instrument, book.bids, book.asks)
-    yield from market_events(step)
-    for due in step.funding_due:
-        yield FundingStamp(due.instrument, due.rate)
-    if step.ts % HOUR == 0:
-        for venue in continuous:
-            yield FundingAccrual(venue)
-    for ended in step.settlements:
-        yield SessionEnd(ended.instrument, ended.price)
-    for ended_for_good in step.deliveries:
-        yield Delivery(ended_for_good.instrument, ended_for_good.price)
-
-
 def _entries(
     settings: Settings, instruments: Mapping[str, Instrument], entries: Mapping[str, Decimal]
 ) -> dict[str, Decimal]:
@@ -307,3 +252,106 @@ def _restore_latch(state: State, journal: Journal) -> bool:
     if halted:
         state.latch(last.payload["reason"], killed=last.payload["killed"])
     return halted or bool(state.halted) or state.standing.asked is not TradingState.ACTIVE
+
+
+# --- live -----------------------------------------------------------------------
+
+
+async def live(
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    keys: Mapping[str, Credentials],
+    around: Surrounding,
+) -> Running:
+    """Return a book in live dress: real venues, or servers on this machine that stand for them.
+
+    What a first start finds at the venues becomes the book's; later starts
+    begin with the ledger that the journal kept.
+
+    Args:
+        settings: Without faults; what it holds at the start is what lies outside.
+        instruments: Those that it names, by id.
+        keys: By venue.
+        around: Clock, journal, log, chance; its feed is not asked.
+
+    Raises:
+        ConfigError: A venue is not finished, or not as the settings say.
+        Unavailable: A venue did not answer.
+    """
+    clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
+    tasks = TaskRegistry(stop.fail)
+    outside = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
+    opened: dict[str, LiveVenue] = {}
+    try:
+        for name in settings.venues:
+            own = await live_venues.open_venue(name, settings, keys[name], instruments, outside)
+            opened[name] = own
+            instruments = live_venues.described(own, instruments, log)
+        return _live(settings, instruments, keys, around, _Outside(inbox, stop, tasks, opened))
+    except BaseException:
+        for each in opened.values():
+            await each.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What a live book is connected to."""
+
+    inbox: Inbox
+    stop: Stop
+    tasks: TaskRegistry
+    opened: Mapping[str, LiveVenue]
+
+
+def _live(
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    keys: Mapping[str, Credentials],
+    around: Surrounding,
+    outside: _Outside,
+) -> Running:
+    """Put the daemon between venues that are open."""
+    clock, log, inbox = around.clock, around.log, outside.inbox
+    params = to_params(settings, around.journal.epoch, instruments)
+    state = State(instruments, params, clock.now())
+    _begin(state, settings, _entries(settings, instruments, {}), around)
+    fresh = not _recover(state, around)
+    venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
+    dispatch = Dispatch(
+        state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
+    )
+    engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
+    seam = live_venues.Surroundings(clock, outside.tasks, around.randomness, log, inbox.put)
+    feeds = tuple(
+        feed
+        for name, each in outside.opened.items()
+        for feed in live_venues.feeds(each, settings, instruments, keys[name], seam)
+    )
+    parts = Parts(
+        engine=engine,
+        inbox=inbox,
+        dispatch=dispatch,
+        feeds=feeds,
+        venues=venues,
+        clock=clock,
+        tasks=outside.tasks,
+        scheduler=ClockScheduler(clock),
+        journal=around.journal,
+        log=log,
+        tick=around.tick,
+        adopts=fresh,
+        closing=tuple(each.close for each in outside.opened.values()),
+    )
+    status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
+    return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
+
+
+def _recover(state: State, around: Surrounding) -> bool:
+    """Book again what the journal of earlier starts kept; False where there was nothing."""
+    told = (codec.decode(entry.payload) for entry in around.journal.read("event"))
+    bookings = [event for event in told if isinstance(event, Booking)]
+    lost = recovery.rebook(state.ledger, bookings, state.instruments)
+    for name in lost:
+        around.log.error("reconcile.differed", instrument=name, error="not described any more")
+    return bool(bookings)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rebalancer import __version__
-from rebalancer.cli import book, checking, pricing, replaying, running
+from rebalancer.cli import book, checking, live, pricing, replaying, running
 from rebalancer.errors import Defect, RebalancerError, Unavailable
 
 USAGE = 64
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (book, checking, replaying, running, pricing):
+for group in (book, checking, live, replaying, running, pricing):
     group.register(app)
 
 

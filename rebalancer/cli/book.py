@@ -1,54 +1,41 @@
 """`demo` and `run`: a book in paper dress, in the seeded world, watched or left alone."""
 
-import asyncio
 import math
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from rebalancer.cli.live import refuse_live
 from rebalancer.cli.output import default_folder, emit_json, opened, shown, table
+from rebalancer.cli.serving import Wish, serve, watch
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
+from rebalancer.cli.wire import Wired, run_wired
 from rebalancer.errors import ConfigError, Fault, UsageError
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ops.control import ControlServer
 from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
-from rebalancer.ports import SECOND
-from rebalancer.runtime.clock import MarketClock, WallClock, run_market
+from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings import load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage.sqlite import SqliteJournal, open_journal
-from rebalancer.wiring import Running, Surrounding, paper, seeded
-
-FRAME = SECOND // 10  # real ns between two drawings of the live view
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How a book is to be run."""
-
-    settings: Settings
-    folder: Path  # journal and control socket
-    dress: str
-    seed: int
-    speed: float  # market seconds per real second; 0: as fast as it goes
-    duration: int | None  # ns of market time
+from rebalancer.venues.seeded import seeded
+from rebalancer.wiring import Running, Surrounding, paper
 
 
 def demo(
     config: Annotated[
         Path | None, typer.Argument(help="TOML file; the demo's own when left out.")
     ] = None,
-    length: Annotated[str, typer.Option("--for", help="Market time, e.g. 10m or 1h.")] = "1h",
+    length: Annotated[
+        str | None, typer.Option("--for", help="Market time, e.g. 10m; 1h, or 2m with --wire.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the world; [market].seed.")] = None,
     speed: Annotated[
         float, typer.Option(min=0, help="Market seconds a second; 0: as fast as it goes.")
@@ -59,25 +46,44 @@ def demo(
     state: Annotated[
         Path | None, typer.Option(help="Keep journal and socket there; a temporary folder.")
     ] = None,
+    venue: Annotated[
+        str | None,
+        typer.Option("--wire", help="Live dress, real time, against this venue played here."),
+    ] = None,
 ) -> None:
     """Hedge a book in a seeded market: no network, no key, nothing to set up.
 
     Example: rebalancer demo --for 1h --seed 7 --speed 0
+    Example: rebalancer demo --wire deribit --for 2m
     """
     if not math.isfinite(speed):
         raise UsageError(f"--speed: must be a number, 0 for as fast as it goes, was {speed}")
-    settings = load(config or _own_demo())
+    settings = load(config or _own_demo("demo.toml" if venue is None else f"demo-{venue}.toml"))
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
         sink = stack.enter_context(opened(json_file))
         number = settings.market.seed if seed is None else seed
-        wish = Wish(settings, folder, "demo", number, speed, parse_duration(length))
-        running = _run(wish)
+        wanted = parse_duration(length or ("1h" if venue is None else "2m"))
+        wish = Wish(settings, folder, "demo", number, speed, wanted)
+        wired = None if venue is None else run_wired(wish, venue)
+        running = _run(wish) if wired is None else wired.running
         outcome = _outcome(running)
         if sink is not None:
             emit_json(outcome, sink)
         if json_file is None or str(json_file) != "-":
             _summary(running, outcome)
+        if wired is not None:
+            _compare(wired)
+
+
+def _compare(wired: Wired) -> None:
+    """Say whether the ledger equals the venue's own books; leave with 1 where it does not."""
+    if not wired.differences:
+        typer.echo("the ledger equals the books of the venue, to the last unit")
+        return
+    for name, apart in wired.differences.items():
+        typer.echo(f"DIFFERS  {name}: ledger less venue is {apart}")
+    raise typer.Exit(1)
 
 
 def run(
@@ -86,12 +92,18 @@ def run(
         str | None, typer.Option("--for", help="Stop after this long; runs until told.")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Folder of journal and socket.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Trade for money.")] = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="Fingerprint of the file; check prints it.")
+    ] = None,
 ) -> None:
     """Run a book as a service, on paper, until it is told to stop.
 
     Example: rebalancer run config/paper.toml --state /var/lib/rebalancer/btc-desk
     """
     settings = load(config)
+    if live:
+        refuse_live(settings, confirm)
     if settings.book.mode is not Mode.PAPER:
         must = "must be paper: orders do not reach real venues in this release"
         raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
@@ -103,10 +115,10 @@ def run(
     _run(Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted))
 
 
-def _own_demo() -> Path:
-    """Return the demo's configuration: of the checkout, or as installed."""
+def _own_demo(name: str) -> Path:
+    """Return a demo's configuration: of the checkout, or as installed."""
     package = Path(__file__).resolve().parent.parent
-    places = (package.parent / "config" / "demo.toml", package / "config" / "demo.toml")
+    places = (package.parent / "config" / name, package / "config" / name)
     for place in places:
         if place.is_file():
             return place
@@ -116,18 +128,14 @@ def _own_demo() -> Path:
 def _run(wish: Wish) -> Running:
     """Run a book to its end under a market clock."""
     instruments = resolve(wish.settings)
-    feed, prices, start = seeded(wish.settings, instruments, wish.seed)
+    feed, prices, start = seeded(wish.settings, instruments, SeededRandomness(wish.seed))
     clock = MarketClock(start, wish.speed)
-    watched = wish.dress == "demo" and sys.stdout.isatty()
     with ExitStack() as stack:
         journal = open_journal(wish.folder / "journal.sqlite")
         stack.callback(journal.close)  # a second time does no harm
         _same_book(journal, wish)
-        stream = sys.stderr
-        if watched:  # lines and a live view do not mix
-            stream = stack.enter_context((wish.folder / "log.jsonl").open("w"))
-        log = configure(stream, clock)
-        view = stack.enter_context(LiveView(sys.stdout)) if watched else None
+        log = configure(wish.log(stack), clock)
+        view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
 
         async def main() -> Running:
             extra = {"seed": wish.seed, "speed": wish.speed, "duration": wish.duration}
@@ -142,9 +150,9 @@ def _run(wish: Wish) -> Running:
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
-                _watch(running, view)
+                watch(running, view)
             log.info("demo.started", seed=wish.seed, market="seeded world")
-            await _serve(running, wish, log)
+            await serve(running, wish, log)
             return running
 
         return run_market(clock, main())
@@ -158,34 +166,6 @@ def _same_book(journal: SqliteJournal, wish: Wish) -> None:
     elif known != book:
         must = f"must be {known}, whose journal {wish.folder} holds; name another --state"
         raise ConfigError(str(wish.folder), [Fault("book.id", must, book)])
-
-
-async def _serve(running: Running, wish: Wish, log: Any) -> None:
-    """Run the daemon with its control socket open and its signals heard."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, running.stop.ask)
-    control = ControlServer(wish.folder / "control.sock", running.status, log)
-    await control.start()
-    try:
-        await running.daemon.run(wish.duration)
-    finally:
-        await control.close()
-
-
-def _watch(running: Running, view: LiveView) -> None:
-    """Draw the status after a step, but no more often than an eye can follow."""
-    wall = WallClock()
-    drawn = 0
-
-    def draw(*_unused: object) -> None:
-        nonlocal drawn
-        now = wall.monotonic()
-        if now - drawn >= FRAME:
-            drawn = now
-            view.refresh(running.status.status())
-
-    running.engine.observe(draw)
 
 
 def margins(exchanges: Mapping[str, Exchange]) -> list[dict[str, Any]]:
@@ -234,7 +214,7 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     typer.echo("")
     unknown = f"unknown {tally.unknowns} of which {tally.resolved} resolved"
     typer.echo(f"fills {tally.fills}  rejects {tally.rejects}  {unknown}")
-    for venue, struck in status["faults"].items():
+    for venue, struck in status.get("faults", {}).items():
         if struck:
             told = "  ".join(f"{kind} {count}" for kind, count in sorted(struck.items()))
             typer.echo(f"faults    {venue}: {told}")

@@ -8,7 +8,7 @@ there nobody left to take an end down, so none is awaited.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Cancel
@@ -24,6 +24,7 @@ from rebalancer.runtime.reconcile import Reconciler
 from rebalancer.runtime.tasks import TaskRegistry
 
 RECONCILE = 30 * SECOND
+_BEGINNING = (TradingState.STARTING, TradingState.RECONCILING)
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
 
 
@@ -42,6 +43,7 @@ class Parts:
     journal: Journal
     log: Log
     tick: int = SECOND  # ns between two looks at the clock
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()  # connections that end with the daemon
     adopts: bool = False  # whether a first start takes what the venues hold as the book's
 
 
@@ -96,7 +98,9 @@ class Daemon:
         async def begin() -> None:
             while parts.adopts and not await adoption.adopt():
                 await parts.clock.sleep(SECOND)
-            await reconciler.look()
+            while parts.engine.state.standing.phase in _BEGINNING:
+                await reconciler.look()  # a look that fell into bookings proves nothing: again
+                await parts.clock.sleep(SECOND)
 
         async def adopt() -> None:
             await adoption.adopt()
@@ -147,6 +151,8 @@ class Daemon:
             parts.scheduler.close()
             try:
                 await parts.tasks.close()
+                for close in parts.closing:
+                    await close()
             finally:
                 self._close_journal()
         left = len(state.open_orders())

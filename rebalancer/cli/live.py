@@ -1,0 +1,139 @@
+"""`doctor`, and what stands before `run --live`: is everything there that real money needs?"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rebalancer.cli.output import emit_json, table
+from rebalancer.core.instruments import Instrument
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.runtime.clock import WallClock, run_wall
+from rebalancer.settings import Settings, fingerprint, load, not_enforced, resolve
+from rebalancer.settings.models import Mode
+from rebalancer.venues import credentials
+from rebalancer.venues.connection import connect
+from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.examination import Finding, Grade, Subject, examine
+from rebalancer.venues.profiles import profile_of
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+# A book that trades for money must be able to say no; until a guard enforces these, it cannot.
+NEEDED: Mapping[str, str] = {
+    "guards.margin": "a margin ladder",
+    "guards.funding": "a cap on funding",
+    "limits.leverage": "a leverage limit",
+    "limits.loss_per_day": "a loss limit",
+}
+
+
+def doctor(
+    config: Annotated[Path, typer.Argument(help="TOML file of a book in mode live or testnet.")],
+    as_json: Json = False,
+) -> None:
+    """Reach every venue of a book and list what is fit, and what is missing, to trade there.
+
+    Example: rebalancer doctor live.toml
+    """
+    settings = load(config)
+    found = run_wall(_examined(settings))
+    missing = [_row("book", each) for each in unmet(settings)]
+    rows = [*found, *missing]
+    if as_json:
+        emit_json(rows)
+    else:
+        table(rows, ("venue", "name", "grade", "measured", "must"), f"doctor of {config}")
+    if any(row["grade"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+async def _examined(settings: Settings) -> list[dict[str, Any]]:
+    """Return the findings on every venue."""
+    clock, instruments = WallClock(), resolve(settings)
+    rows: list[dict[str, Any]] = []
+    for name in settings.venues:
+        keys = keys_of(settings, name)
+        mode = settings.book.mode
+        profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode)
+        connection = connect(name, settings.venues[name], mode, keys)
+        try:
+            subject = Subject(
+                connection,
+                profile,
+                settings.venues[name],
+                clock,
+                _named(settings, instruments, name),
+                settings.underlyings,
+            )
+            rows += [_row(name, each) for each in await examine(subject)]
+        finally:
+            await connection.close()
+    return rows
+
+
+def _named(
+    settings: Settings, instruments: Mapping[str, Instrument], venue: str
+) -> Sequence[Instrument]:
+    own = settings.underlyings.values()
+    hedges = {each for one in own for each in (*one.hedge.buy, *one.hedge.sell)}
+    return [each for each in instruments.values() if each.venue == venue and each.id in hedges]
+
+
+def _row(venue: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "venue": venue,
+        "name": finding.name,
+        "grade": str(finding.grade),
+        "measured": finding.measured,
+        "must": finding.must,
+    }
+
+
+def keys_of(settings: Settings, venue: str) -> Credentials:
+    """Return the credentials that a venue of a book names.
+
+    Raises:
+        ConfigError: It names none, or they are not there.
+    """
+    name = settings.venues[venue].credentials
+    if name is None:
+        must = "must name a credential"
+        raise ConfigError(settings.book.id, [Fault(f"venues.{venue}.credentials", must, "missing")])
+    return credentials.load(name, os.environ, Path.home())
+
+
+def unmet(settings: Settings) -> Sequence[Finding]:
+    """Return what a book lacks before real orders may leave."""
+    later = set(not_enforced(settings))
+    found = []
+    for key, words in NEEDED.items():
+        given = any(each == key or each.startswith(f"{key}.") for each in later)
+        measured = "set, and not enforced in this release" if given else "missing"
+        found.append(Finding(key, Grade.FAILED, measured, f"must be enforced: {words}"))
+    alert = "must be an outward channel that doctor has tested"
+    found.append(Finding("alerts", Grade.FAILED, "the log alone", alert))
+    return found
+
+
+def refuse_live(settings: Settings, confirm: str | None) -> None:
+    """Refuse to trade for money while something is missing.
+
+    Raises:
+        ConfigError: Always in this release; it lists what is missing.
+    """
+    faults = [Fault(each.name, each.must, each.measured) for each in unmet(settings)]
+    name = fingerprint(settings)
+    if settings.book.mode is Mode.PAPER:
+        faults.insert(0, Fault("book.mode", "must be live or testnet", "paper"))
+    if confirm != name:
+        was = "missing" if confirm is None else confirm
+        faults.insert(0, Fault("--confirm", f"must be the fingerprint of this file ({name})", was))
+    raise ConfigError(settings.book.id, faults)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.command()(doctor)

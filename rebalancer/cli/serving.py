@@ -1,0 +1,69 @@
+"""Serving: a running book, its control socket open, its signals heard, somebody watching."""
+
+import asyncio
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from rebalancer.ops.control import ControlServer
+from rebalancer.ops.terminal import LiveView
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import WallClock
+from rebalancer.settings import Settings
+from rebalancer.wiring import Running
+
+FRAME = SECOND // 10  # real ns between two drawings of the live view
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a book is to be run."""
+
+    settings: Settings
+    folder: Path  # journal and control socket
+    dress: str
+    seed: int
+    speed: float  # market seconds per real second; 0: as fast as it goes
+    duration: int | None  # ns of market time
+
+    @property
+    def watched(self) -> bool:
+        """Whether a person looks on."""
+        return self.dress.startswith("demo") and sys.stdout.isatty()
+
+    def log(self, stack: ExitStack) -> TextIO:
+        """Return where log lines go: to standard error, or aside where a live view is drawn."""
+        if not self.watched:
+            return sys.stderr
+        return stack.enter_context((self.folder / "log.jsonl").open("w"))
+
+
+async def serve(running: Running, wish: Wish, log: Any) -> None:
+    """Run the daemon with its control socket open and its signals heard."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, running.stop.ask)
+    control = ControlServer(wish.folder / "control.sock", running.status, log)
+    await control.start()
+    try:
+        await running.daemon.run(wish.duration)
+    finally:
+        await control.close()
+
+
+def watch(running: Running, view: LiveView) -> None:
+    """Draw the status after a step, but no more often than an eye can follow."""
+    wall = WallClock()
+    drawn = 0
+
+    def draw(*_unused: object) -> None:
+        nonlocal drawn
+        now = wall.monotonic()
+        if now - drawn >= FRAME:
+            drawn = now
+            view.refresh(running.status.status())
+
+    running.engine.observe(draw)

@@ -1,0 +1,345 @@
+"""Trials: a daemon in live dress, one fault at a time, and what became of its orders.
+
+    python -m rebalancer.simulation.trials [NAME …] [--mix SECONDS] [--seed N]
+
+Each trial starts a Deribit on this machine and a book that hedges often, lets
+one thing go wrong, waits until the book is quiet again, and holds the ledger
+against the venue's own books. What must hold in all of them: no label is used
+twice, no order leaves while another's outcome is unknown, nothing stays
+unknown, and the ledger ends as the venue's books do.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rebalancer.core.decision import Action, Decision
+from rebalancer.core.events import Event, OrderUnknown
+from rebalancer.core.ids import decode
+from rebalancer.core.orders import OrderState
+from rebalancer.ports import SECOND, Log
+from rebalancer.runtime.clock import WallClock, run_wall
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings.models import Mode
+from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.faults import Deed, Kind, Plan
+from rebalancer.simulation.loopback import Loopback, seeded_loopback
+from rebalancer.storage.memory import MemoryJournal
+from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.wiring import Running, Surrounding, live
+
+VENUE, UID = "deribit", 12345
+ORDER, QUERY, TRADES = "private/[bs][ue][yl]*", "private/get_order*", "user.*"
+PERP = "deribit:BTC-PERPETUAL"
+LONGEST = 75  # s that a trial may take
+QUIET = 3  # s without an open order, inside the band, until it is over
+SMALLEST = Decimal("1e-12")  # of a currency: nothing finer is booked
+TOGETHER = 4  # trials at once
+
+
+def _deed(quantity: str, label: str = "") -> Deed:
+    price = Decimal(50_000) if label else None
+    return Deed(VENUE, PERP, Decimal(quantity), price, label)
+
+
+TRIALS: Mapping[str, Sequence[Plan]] = {
+    "none": (),
+    "drop before acceptance": (Plan(Kind.DROP_BEFORE, ORDER),),
+    "drop after acceptance": (Plan(Kind.DROP_AFTER, ORDER),),
+    "5xx before acceptance": (Plan(Kind.ERROR_BEFORE, ORDER, code=503),),
+    "5xx after acceptance": (Plan(Kind.ERROR_AFTER, ORDER, code=502),),
+    "truncated answer": (Plan(Kind.TRUNCATE, ORDER),),
+    "HTML with 200": (Plan(Kind.HTML, ORDER),),
+    "429": (Plan(Kind.LIMIT, ORDER, times=2),),
+    "answer after 7 s": (Plan(Kind.SLOW, ORDER, seconds=7),),
+    "taken after 7 s": (Plan(Kind.LATE, ORDER, seconds=7),),
+    "drop, and queries behind by 4 s": (
+        Plan(Kind.DROP_AFTER, ORDER),
+        Plan(Kind.LAG, QUERY, times=None, seconds=4, lasts=20),
+    ),
+    "drop, and queries fail for 10 s": (
+        Plan(Kind.DROP_AFTER, ORDER),
+        Plan(Kind.ERROR_BEFORE, "private/get*", times=None, lasts=10, code=500),
+    ),
+    "fills lost on the stream": (Plan(Kind.LOSE, TRADES, times=None, lasts=20),),
+    "every event twice": (Plan(Kind.DUPLICATE, TRADES, times=None, lasts=20),),
+    "events out of order": (Plan(Kind.REORDER, TRADES, times=None, lasts=20),),
+    "frozen market, live heartbeats": (Plan(Kind.FREEZE, "*BTC*", times=None, lasts=8),),
+    "silent market, live heartbeats": (Plan(Kind.STALL, "*BTC*", times=None, lasts=8),),
+    "socket closed": (Plan(Kind.CLOSE, "quote.*", first=20),),
+    "socket cut": (Plan(Kind.CUT, "quote.*", first=20),),
+    "a frame that is no JSON": (Plan(Kind.GARBAGE, "quote.*", first=20),),
+    "old events replayed on reconnect": (
+        Plan(Kind.CUT, "quote.*", first=20),
+        Plan(Kind.REPLAY, "*", times=None),
+    ),
+    "half-open socket": (Plan(Kind.HALF_OPEN, "connect", first=1, times=1, lasts=5),),
+    "a foreign order rests": (Plan(Kind.FOREIGN, "quote.*", first=20, deed=_deed("1000", "hand")),),
+    "somebody trades by hand": (Plan(Kind.MANUAL, "quote.*", first=20, deed=_deed("-20000")),),
+}
+MIX: Sequence[Plan] = (
+    *(Plan(kind, ORDER, times=None, chance=0.06) for kind in (Kind.DROP_BEFORE, Kind.DROP_AFTER)),
+    *(Plan(kind, ORDER, times=None, chance=0.05) for kind in (Kind.ERROR_BEFORE, Kind.ERROR_AFTER)),
+    *(Plan(kind, ORDER, times=None, chance=0.05) for kind in (Kind.TRUNCATE, Kind.HTML)),
+    Plan(Kind.SLOW, ORDER, times=None, chance=0.05, seconds=7),
+    Plan(Kind.LAG, QUERY, times=None, chance=0.1, seconds=3),
+    *(Plan(kind, TRADES, times=None, chance=0.1) for kind in (Kind.LOSE, Kind.DUPLICATE)),
+    Plan(Kind.REORDER, TRADES, times=None, chance=0.1),
+    *(Plan(kind, "quote.*", times=None, chance=0.003) for kind in (Kind.CUT, Kind.GARBAGE)),
+)
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was seen of a run."""
+
+    early: list[str] = field(default_factory=list)  # orders decided while one was unknown
+    unknown: dict[str, int] = field(default_factory=dict)  # order → since, ns
+    seconds: float = 0.0  # the longest that an outcome was unknown
+
+    def step(self, running: Running, event: Event, decisions: Sequence[Decision]) -> None:
+        """Look at one step."""
+        state = running.engine.state
+        open_ = {each.submit.client_order_id: each for each in state.open_orders()}
+        unknown = [n for n, each in open_.items() if each.state is OrderState.UNKNOWN]
+        ordered = [each for each in decisions if each.action is Action.ORDER]
+        if unknown and ordered:
+            self.early += [each.client_order_id or "" for each in ordered]
+        if isinstance(event, OrderUnknown):
+            self.unknown.setdefault(event.client_order_id, state.now)
+        for name, since in self.unknown.items():
+            if name in unknown:
+                self.seconds = max(self.seconds, (state.now - since) / SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a trial ended."""
+
+    name: str
+    struck: int
+    orders: int  # of ours, in the venue's books
+    twice: int  # labels that stand there more than once
+    early: int  # orders that left while another's outcome was unknown
+    resolved: str  # how the unknown ones ended
+    seconds: float  # the longest that an outcome was unknown
+    faults: tuple[str, ...]  # what does not hold
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything holds."""
+        return not self.faults
+
+
+class Silence:
+    """A log that keeps nothing."""
+
+    def _say(self, event: str, **facts: Any) -> None:
+        pass
+
+    debug = info = warning = error = _say
+
+
+def settings_of(config: Path) -> Settings:
+    """Return the wire demo's book with a narrow band, so that it hedges often."""
+    settings = load(config)
+    own = settings.underlyings["BTC"]
+    band = own.band.model_copy(update={"lower": -0.02, "upper": 0.02, "min_interval": SECOND})
+    return settings.model_copy(
+        update={"underlyings": {"BTC": own.model_copy(update={"band": band})}}
+    )
+
+
+async def trial(
+    name: str, plans: Sequence[Plan], config: Path, seed: int = 7, length: int | None = None
+) -> Result:
+    """Run one trial to its end.
+
+    Args:
+        name: For the table.
+        plans: What goes wrong.
+        config: Of the book.
+        seed: Of market and faults.
+        length: s that things go wrong; None: until the plans have struck.
+    """
+    clock, settings = WallClock(), settings_of(config)
+    key = Key("loopback", "loopback", VENUE, UID)
+    loopback = seeded_loopback(settings, resolve(settings), [key], clock, seed)
+    await loopback.start()
+    watch, failures, ended = Watch(), list[BaseException](), asyncio.Event()
+    tasks = TaskRegistry(failures.append)
+    try:
+        running = await _dressed(settings, loopback, clock, seed)
+        loopback.script.add(*plans)
+        running.engine.observe(lambda *step: watch.step(running, *step))
+
+        async def serve() -> None:
+            try:
+                await running.daemon.run()
+            finally:
+                ended.set()
+
+        tasks.spawn("daemon", serve())
+        if length is not None:
+            await clock.sleep(length * SECOND)
+            loopback.script.clear()
+        await _settled(running, loopback, bool(plans) and length is None)
+        found = _judged(name, running, loopback, watch)
+        running.stop.ask()
+        await ended.wait()
+        died = tuple(f"died: {type(each).__name__}: {each}" for each in failures)
+        return replace(found, faults=(*found.faults, *died))
+    finally:
+        await tasks.close()
+        await loopback.stop()
+
+
+async def _dressed(settings: Settings, loopback: Loopback, clock: WallClock, seed: int) -> Running:
+    """Return the book in live dress, connected to the loopback."""
+    book = settings.book.model_copy(update={"mode": Mode.LIVE})
+    told = {"loopback": loopback.address, "account": str(UID), "credentials": "loopback"}
+    own = settings.venues[VENUE].model_copy(update=told)
+    dressed = settings.model_copy(update={"book": book, "venues": {VENUE: own}, "holdings": ()})
+    keys = {VENUE: Credentials(Secret("loopback"), Secret("loopback"))}
+    log: Log = Silence()
+    around = Surrounding(
+        clock=clock,
+        journal=MemoryJournal(),
+        log=log,
+        feed=_no_feed,
+        dress="trial",
+        randomness=SeededRandomness(seed),
+    )
+    return await live(dressed, resolve(dressed), keys, around)
+
+
+def _no_feed(*_unused: object) -> Any:
+    raise NotImplementedError("a live book has the feeds of its venues")
+
+
+async def _settled(running: Running, loopback: Loopback, waits: bool) -> None:
+    """Return once the book has been quiet for a while, or the trial has taken too long."""
+    clock, quiet = WallClock(), 0
+    for _ in range(LONGEST):
+        await clock.sleep(SECOND)
+        state, standing = running.engine.state, running.engine.standing.get("BTC")
+        inside = standing is not None and standing.lower <= standing.net_delta <= standing.upper
+        struck = loopback.script.done or not waits
+        calm = struck and inside and not state.open_orders() and not _apart(running, loopback)
+        quiet = quiet + 1 if calm else 0
+        if quiet >= QUIET:
+            return
+
+
+def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Result:
+    """Return what became of a trial, looked at before the daemon stops."""
+    state = running.engine.state
+    ours = [each.asked.label for each in loopback.place.orders(VENUE) if decode(each.asked.label)]
+    twice = len(ours) - len(set(ours))
+    ended = [f"{state.orders[name].state}" for name in watch.unknown if name in state.orders]
+    standing = running.engine.standing.get("BTC")
+    faults = []
+    if twice:
+        faults.append(f"{twice} labels stand twice in the venue's books")
+    if watch.early:
+        faults.append(f"{len(watch.early)} orders left while one was unknown")
+    if state.halted or state.killed:
+        faults.append(f"halted: {dict(state.halted)} {state.mode_reason}")
+    if state.open_orders():
+        faults.append(f"{len(state.open_orders())} orders are still open")
+    if standing is None or not standing.lower <= standing.net_delta <= standing.upper:
+        faults.append("net delta is outside the band")
+    faults += [f"{what}: ledger less venue is {gap}" for what, gap in _apart(running, loopback)]
+    return Result(
+        name=name,
+        struck=len(loopback.script.done),
+        orders=len(ours),
+        twice=twice,
+        early=len(watch.early),
+        resolved=", ".join(f"{ended.count(each)} {each}" for each in sorted(set(ended))) or "-",
+        seconds=watch.seconds,
+        faults=tuple(faults),
+    )
+
+
+def _apart(running: Running, loopback: Loopback) -> list[tuple[str, Decimal]]:
+    """Return where ledger and venue disagree."""
+    ledger, place = running.engine.state.ledger, loopback.place
+    gaps = [
+        (currency, ledger.balance(VENUE, currency) - balance)
+        for currency, balance in place.balances(VENUE).items()
+    ]
+    truth = place.positions(VENUE)
+    names = sorted({*truth, *(name for holder, name in ledger.positions if holder == VENUE)})
+    gaps += [
+        (name, ledger.position(VENUE, name).quantity - truth.get(name, Decimal(0)))
+        for name in names
+    ]
+    return [(name, gap) for name, gap in gaps if abs(gap) > SMALLEST]
+
+
+async def campaign(chosen: Mapping[str, Sequence[Plan]], config: Path, seed: int) -> list[Result]:
+    """Run trials, a few at a time, and print each as it ends."""
+    clock, waiting, results = WallClock(), list(chosen.items()), list[Result]()
+    failures: list[BaseException] = []
+    tasks, running = TaskRegistry(failures.append), 0
+
+    async def one(name: str, plans: Sequence[Plan]) -> None:
+        found = await trial(name, plans, config, seed)
+        print(row(found), flush=True)  # noqa: T201
+        results.append(found)
+
+    while len(results) < len(chosen) and not failures:
+        if waiting and running - len(results) < TOGETHER:
+            tasks.spawn(waiting[0][0], one(*waiting.pop(0)))
+            running += 1
+        else:
+            await clock.sleep(SECOND // 4)
+    await tasks.close()
+    for failure in failures:
+        raise failure
+    return results
+
+
+def row(found: Result) -> str:
+    """Return a line of the table."""
+    told = f"{found.name:36} {found.struck:6} {found.orders:7} {found.twice:6} {found.early:6}"
+    verdict = "ok" if found.passed else "; ".join(found.faults)
+    return f"{told} {found.seconds:8.1f}  {found.resolved:24} {verdict}"
+
+
+HEAD = (
+    f"{'fault':36} {'struck':>6} {'orders':>7} {'twice':>6} {'early':>6} {'seconds':>8}  resolved"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 1 when something does not hold."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="of the trials; all when none is given")
+    parser.add_argument("--mix", type=int, metavar="SECONDS", help="all faults at random instead")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--config", type=Path, default=Path("config/demo-deribit.toml"))
+    told = parser.parse_args(arguments)
+    unknown = [name for name in told.names if name not in TRIALS]
+    if unknown:
+        parser.error(f"no trial is named {unknown[0]!r}; known are {', '.join(TRIALS)}")
+    print(HEAD)  # noqa: T201
+    if told.mix is not None:
+        found = [run_wall(trial("mix", MIX, told.config, told.seed, told.mix))]
+        print(row(found[0]))  # noqa: T201
+    else:
+        chosen = {name: TRIALS[name] for name in told.names or TRIALS}
+        found = run_wall(campaign(chosen, told.config, told.seed))
+    return 0 if all(each.passed for each in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

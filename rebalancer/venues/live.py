@@ -1,0 +1,159 @@
+"""Live venues: one account with everything around it, put together.
+
+Orders go through ccxt, the market comes over a native stream, the account is
+read by polling with the stream as a hint, and the dead-man switch is armed
+where something may rest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rebalancer.core.events import Event, PositionReport
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
+from rebalancer.settings.catalogue import known
+from rebalancer.settings.models import Mode, Settings
+from rebalancer.venues.budget import Budget
+from rebalancer.venues.connection import Connection, connect
+from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.dead_man import DeadManSwitch
+from rebalancer.venues.deribit_account import DeribitAccount
+from rebalancer.venues.deribit_channels import Wanted
+from rebalancer.venues.deribit_stream import Access, DeribitStream
+from rebalancer.venues.native import NativeFeed, Ports
+from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
+from rebalancer.venues.polling import AccountPoll
+from rebalancer.venues.profiles import profile_of
+from rebalancer.venues.requests import Market
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a live venue works with."""
+
+    clock: Clock
+    tasks: Tasks
+    randomness: Randomness
+    log: Log
+    deliver: Callable[[Event], None]  # where hints go
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVenue:
+    """One account, connected, its markets loaded."""
+
+    name: str
+    venue: CcxtVenue
+    connection: Connection
+    line: Line
+    markets: Mapping[str, Market]
+    held: Sequence[PositionReport]  # at the start
+    began: int  # ns: what the venue dates before it is in `held`
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.connection.close()
+
+
+async def open_venue(
+    name: str,
+    settings: Settings,
+    keys: Credentials,
+    instruments: Mapping[str, Instrument],
+    around: Surroundings,
+) -> LiveVenue:
+    """Connect to a venue account and read what it holds.
+
+    Args:
+        name: ccxt id.
+        settings: Without faults, mode live or testnet.
+        keys: Sign for the account.
+        instruments: What may be traded or held, by id.
+        around: Clock, tasks, chance, log, and where hints go.
+
+    Raises:
+        ConfigError: The venue is not finished, or not as the settings say.
+        Unavailable: It did not answer.
+    """
+    mode = Mode.LIVE if settings.book.mode is Mode.PAPER else settings.book.mode
+    profile = profile_of(name, mode)
+    budget = Budget(profile.rates, around.clock)
+
+    def limited(pause: int | None, banned: bool) -> None:
+        around.log.warning("rate.limited", venue=name, banned=banned)
+        budget.complained(pause, banned=banned)
+
+    connection = connect(name, settings.venues[name], mode, keys, limited)
+    try:
+        sent = Sent()
+        account = DeribitAccount(name, connection, budget, around.clock, instruments, sent.ours)
+        markets = await load(connection)
+        switch = DeadManSwitch(profile, None, around.clock)
+        line = Line(connection, profile, budget, around.clock, switch, sent)
+        venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
+        began = around.clock.now()
+        held = await account.positions()
+    except BaseException:
+        await connection.close()
+        raise
+    return LiveVenue(name, venue, connection, line, markets, held, began)
+
+
+def described(
+    opened: LiveVenue, instruments: Mapping[str, Instrument], log: Log
+) -> dict[str, Instrument]:
+    """Return the instruments with those that the account holds and nobody named."""
+    found = dict(instruments)
+    for report in opened.held:
+        own = None if report.instrument in found else known(report.instrument)
+        if own is not None:
+            found[own.id] = own
+        elif report.instrument not in found and report.quantity:
+            log.error("reconcile.differed", instrument=report.instrument, error="not described")
+    return found
+
+
+def feeds(
+    opened: LiveVenue,
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    keys: Credentials,
+    around: Surroundings,
+) -> Sequence[Feed]:
+    """Return what a venue tells: its market, and what was booked to the account."""
+    poll = AccountPoll(opened.venue, around.clock, around.log, opened.began)
+    wanted = _wanted(opened.name, settings, instruments, opened.held)
+    access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
+    stream = DeribitStream(wanted, around.log, access)
+    ports = Ports(around.clock, around.tasks, around.randomness, around.log)
+    loopback = settings.venues[opened.name].loopback
+    return (NativeFeed(stream, ports, loopback, poll.now), poll)
+
+
+def _wanted(
+    name: str,
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    held: Sequence[PositionReport],
+) -> Wanted:
+    """Return what must be followed: hedge instruments, and whatever else moves the delta."""
+    own = settings.underlyings.values()
+    hedges = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
+    futures = [
+        each.instrument
+        for each in held
+        if each.instrument in instruments and instruments[each.instrument].margined
+    ]
+    options = [
+        each.instrument
+        for each in held
+        if each.instrument in instruments
+        and instruments[each.instrument].kind is Kind.OPTION
+        and each.quantity
+    ]
+    return Wanted(_native(name, (*hedges, *futures)), _native(name, options))
+
+
+def _native(venue: str, names: Sequence[str]) -> tuple[str, ...]:
+    parts = (each.partition(":") for each in dict.fromkeys(names))
+    return tuple(own for place, _, own in parts if place == venue)

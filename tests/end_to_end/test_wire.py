@@ -1,0 +1,155 @@
+"""The daemon in live dress: real sockets, unmodified ccxt, a Deribit that runs on this machine."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rebalancer.runtime.clock import WallClock
+from rebalancer.settings import load, resolve
+from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.loopback import seeded_loopback
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
+OWN = ROOT / "config" / "demo-deribit.toml"
+
+
+def test_options_are_hedged_over_the_wire(tmp_path):
+    """A book with options is brought back into its band; the ledger equals the venue's books."""
+    file = tmp_path / "outcome.json"
+    ran = subprocess.run(
+        [*COMMAND, "demo", "--wire", "deribit", "--for", "12s", "--json", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outcome = json.loads(file.read_text())
+
+    assert 0 == ran.returncode, ran.stderr[-3000:]
+    assert "the ledger equals the books of the venue, to the last unit" in ran.stdout
+    told = outcome["status"]["underlyings"]["BTC"]
+    assert told["lower"] <= told["net_delta"] <= told["upper"]
+    assert outcome["hedges"] >= 1
+    held = {row["instrument"]: Decimal(row["quantity"]) for row in outcome["status"]["positions"]}
+    assert held["deribit:BTC-PERPETUAL"] < -500_000  # seven coins of options and collateral
+    assert re.search(r"-300000 deribit:BTC-PERPETUAL of deribit at 98(500|499\.9{6})", ran.stderr)
+    assert not re.search(r"loopback.{0,40}secret", ran.stderr)
+
+
+@pytest.mark.parametrize("config", ["demo.toml", "replay-spot.toml"])
+def test_wire_plays_one_venue(config):
+    """A book of other venues, or of more than one, is refused by name."""
+    ran = subprocess.run(
+        [*COMMAND, "demo", f"config/{config}", "--wire", "deribit", "--for", "1s"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 78 == ran.returncode
+    assert "venues: must be the one table that --wire deribit plays" in ran.stderr
+
+
+async def examined(tmp_path, key, told="loopback", **table):
+    """Run doctor on a book whose Deribit is played here; return its code, rows and errors."""
+    settings, clock = load(OWN), WallClock()
+    loopback = seeded_loopback(settings, resolve(settings), [key], clock, 7)
+    await loopback.start()
+    try:
+        text = OWN.read_text().replace('mode = "paper"', 'mode = "live"')
+        own = {"loopback": loopback.address, "credentials": "deribit", **table}
+        lines = "".join(f'{name} = "{value}"\n' for name, value in own.items())
+        text = text.replace("[venues.deribit]\n", f"[venues.deribit]\n{lines}")
+        text = text[: text.index("[[holdings]]")]
+        config = tmp_path / "live.toml"
+        config.write_text(text)
+        secret = tmp_path / "deribit"
+        secret.write_text(json.dumps({"key": "loopback", "secret": told}))
+        secret.chmod(0o400)
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            "doctor",
+            str(config),
+            "--json",
+            cwd=ROOT,
+            env={**os.environ, "REBALANCER_CREDENTIALS": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        rows = json.loads(out) if out.strip() else []
+        return process.returncode, {row["name"]: row for row in rows}, err.decode()
+    finally:
+        await loopback.stop()
+
+
+def failed(rows):
+    return sorted(name for name, row in rows.items() if row["grade"] == "failed")
+
+
+MISSING = ["alerts", "guards.funding", "guards.margin", "limits.leverage", "limits.loss_per_day"]
+
+
+async def test_doctor_of_a_good_account(tmp_path):
+    """Everything at the venue passes; what this release cannot enforce is listed as missing."""
+    key = Key("loopback", "loopback", "deribit", 12345)
+
+    code, rows, err = await examined(tmp_path, key)
+
+    assert 1 == code, err
+    assert [] == [name for name in failed(rows) if name not in MISSING]
+    assert set(MISSING) <= set(rows)
+    assert any(name.startswith("instrument.") for name in rows)
+
+
+async def test_doctor_of_a_key_that_withdraws(tmp_path):
+    """A key that can withdraw is refused."""
+    key = Key("loopback", "loopback", "deribit", 12345, withdraws=True)
+
+    code, rows, _ = await examined(tmp_path, key)
+
+    assert 1 == code
+    assert [name for name in failed(rows) if name not in MISSING]
+
+
+async def test_doctor_of_another_account(tmp_path):
+    """An account that is not the pinned one is refused."""
+    code, rows, _ = await examined(tmp_path, Key("loopback", "loopback", "deribit", 999))
+
+    assert 1 == code
+    assert [name for name in failed(rows) if name not in MISSING]
+
+
+async def test_doctor_of_a_wrong_key(tmp_path):
+    """A key that the venue does not know is a finding, and no secret is printed."""
+    key = Key("loopback", "loopback", "deribit", 12345)
+
+    code, rows, err = await examined(tmp_path, key, told="wr0ng-s3cret")
+
+    assert code in (1, 77)
+    assert "wr0ng-s3cret" not in json.dumps(rows) + err
+    assert [name for name in failed(rows) if name not in MISSING] or "key" in err
+
+
+def test_live_is_refused():
+    """Real orders do not leave while something that money needs is missing: 78, and the list."""
+    ran = subprocess.run(
+        [*COMMAND, "run", "config/live.example.toml", "--live", "--confirm", "0" * 16],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 78 == ran.returncode
+    for name in ("--confirm", *MISSING):
+        assert name in ran.stderr
