@@ -39,7 +39,8 @@ VENUE, UID = "deribit", 12345
 ORDER, QUERY, TRADES = "private/[bs][ue][yl]*", "private/get_order*", "user.*"
 PERP = "deribit:BTC-PERPETUAL"
 LONGEST = 75  # s that a trial may take
-QUIET = 3  # s without an open order, inside the band, until it is over
+SHORTEST = 25  # s that it takes at least, in which the book hedges on
+QUIET = 1  # s without an open order, inside the band, until it is over
 SMALLEST = Decimal("1e-12")  # of a currency: nothing finer is booked
 TOGETHER = 4  # trials at once
 
@@ -51,12 +52,12 @@ def _deed(quantity: str, label: str = "") -> Deed:
 
 TRIALS: Mapping[str, Sequence[Plan]] = {
     "none": (),
-    "drop before acceptance": (Plan(Kind.DROP_BEFORE, ORDER),),
-    "drop after acceptance": (Plan(Kind.DROP_AFTER, ORDER),),
+    "drop before acceptance": (Plan(Kind.DROP_BEFORE, ORDER, times=2),),
+    "drop after acceptance": (Plan(Kind.DROP_AFTER, ORDER, times=2),),
     "5xx before acceptance": (Plan(Kind.ERROR_BEFORE, ORDER, code=503),),
     "5xx after acceptance": (Plan(Kind.ERROR_AFTER, ORDER, code=502),),
-    "truncated answer": (Plan(Kind.TRUNCATE, ORDER),),
-    "HTML with 200": (Plan(Kind.HTML, ORDER),),
+    "truncated answer": (Plan(Kind.TRUNCATE, ORDER, times=2),),
+    "HTML with 200": (Plan(Kind.HTML, ORDER, times=2),),
     "429": (Plan(Kind.LIMIT, ORDER, times=2),),
     "answer after 7 s": (Plan(Kind.SLOW, ORDER, seconds=7),),
     "taken after 7 s": (Plan(Kind.LATE, ORDER, seconds=7),),
@@ -81,8 +82,10 @@ TRIALS: Mapping[str, Sequence[Plan]] = {
         Plan(Kind.REPLAY, "*", times=None),
     ),
     "half-open socket": (Plan(Kind.HALF_OPEN, "connect", first=1, times=1, lasts=5),),
-    "a foreign order rests": (Plan(Kind.FOREIGN, "quote.*", first=20, deed=_deed("1000", "hand")),),
-    "somebody trades by hand": (Plan(Kind.MANUAL, "quote.*", first=20, deed=_deed("-20000")),),
+    "a foreign order rests": (
+        Plan(Kind.FOREIGN, "private/get_*", first=8, deed=_deed("1000", "hand")),
+    ),
+    "somebody trades by hand": (Plan(Kind.MANUAL, "private/get_*", first=8, deed=_deed("-20000")),),
 }
 MIX: Sequence[Plan] = (
     *(Plan(kind, ORDER, times=None, chance=0.06) for kind in (Kind.DROP_BEFORE, Kind.DROP_AFTER)),
@@ -148,12 +151,16 @@ class Silence:
 
 
 def settings_of(config: Path) -> Settings:
-    """Return the wire demo's book with a narrow band, so that it hedges often."""
+    """Return the wire demo's book with a narrow band in a wild market: it hedges all the time."""
     settings = load(config)
+    market = settings.market.model_copy(update={"vols": {"BTC": 1.5}})
     own = settings.underlyings["BTC"]
-    band = own.band.model_copy(update={"lower": -0.02, "upper": 0.02, "min_interval": SECOND})
+    band = own.band.model_copy(update={"lower": -0.004, "upper": 0.004, "min_interval": SECOND})
     return settings.model_copy(
-        update={"underlyings": {"BTC": own.model_copy(update={"band": band})}}
+        update={
+            "market": market,
+            "underlyings": {"BTC": own.model_copy(update={"band": band})},
+        }
     )
 
 
@@ -227,15 +234,26 @@ def _no_feed(*_unused: object) -> Any:
 async def _settled(running: Running, loopback: Loopback, waits: bool) -> None:
     """Return once the book has been quiet for a while, or the trial has taken too long."""
     clock, quiet = WallClock(), 0
-    for _ in range(LONGEST):
+    for second in range(LONGEST):
         await clock.sleep(SECOND)
         state, standing = running.engine.state, running.engine.standing.get("BTC")
-        inside = standing is not None and standing.lower <= standing.net_delta <= standing.upper
         struck = loopback.script.done or not waits
-        calm = struck and inside and not state.open_orders() and not _apart(running, loopback)
+        calm = (
+            struck
+            and _inside(standing)
+            and not state.open_orders()
+            and not _apart(running, loopback)
+        )
         quiet = quiet + 1 if calm else 0
-        if quiet >= QUIET:
+        if quiet >= QUIET and second >= SHORTEST:
             return
+
+
+def _inside(standing: Decision | None) -> bool:
+    """Whether the net delta is known and inside the band."""
+    if standing is None or standing.price is None:
+        return False
+    return standing.lower <= standing.net_delta <= standing.upper
 
 
 def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Result:
@@ -254,7 +272,7 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
         faults.append(f"halted: {dict(state.halted)} {state.mode_reason}")
     if state.open_orders():
         faults.append(f"{len(state.open_orders())} orders are still open")
-    if standing is None or not standing.lower <= standing.net_delta <= standing.upper:
+    if not _inside(standing):
         faults.append("net delta is outside the band")
     faults += [f"{what}: ledger less venue is {gap}" for what, gap in _apart(running, loopback)]
     return Result(

@@ -7,5 +7,25 @@ to the daemon, from the seeded world or from recordings, each at its own time.
 What a real venue does to those who trust it stands between the two: `mischance`
 says when a fault strikes, `unreliable` rejects, loses and delays what is said of
 orders and positions (`past` knows what an old snapshot would show), `streams`
-freezes market data. The exchange model knows of none of it.
+freezes market data. The exchange model knows of none of it. `modelled` says what
+model a venue of the settings has, `bookings` what the daemon learns of its
+records, `seeded` plays the seeded world.
+
+**Live**, put together by `live`:
+
+    connection      an unmodified ccxt exchange that goes where it is told, and sends once
+    credentials     keys that no text shows
+    profiles        what differs between venues, as data
+    requests        one of our orders as ccxt is asked for it
+    orders_ccxt     the `Venue`: submit once, prove what became of it
+    outcomes        what an answer, or none, proves of an order
+    budget          how fast a venue may be asked, and who comes first
+    accounts        what is asked of an account; deribit_account does it for Deribit,
+                    with deribit_calls, deribit_rows, payloads
+    polling         an account read again and again: streams are hints
+    dead_man        what takes resting orders away when we fall silent; deribit_socket
+    examination     is this account fit to be traded
+    native          a websocket kept open; deribit_stream speaks over it, with
+                    deribit_channels, deribit_requests, deribit_told, freezing, backoff
+    ccxt_stream     any other venue's stream through ccxt.pro, with ccxt_tap, ccxt_words
 """
