@@ -38,8 +38,6 @@ from rebalancer.wiring import Running, Surrounding, live
 VENUE, UID = "deribit", 12345
 ORDER, QUERY, TRADES = "private/[bs][ue][yl]*", "private/get_order*", "user.*"
 PERP = "deribit:BTC-PERPETUAL"
-LONGEST = 75  # s that a trial may take
-SHORTEST = 25  # s that it takes at least, in which the book hedges on
 QUIET = 1  # s without an open order, inside the band, until it is over
 SMALLEST = Decimal("1e-12")  # of a currency: nothing finer is booked
 TOGETHER = 4  # trials at once
@@ -164,8 +162,18 @@ def settings_of(config: Path) -> Settings:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a trial takes, s."""
+
+    faults: int | None = None  # that things go wrong; None: until the plans have struck
+    least: int = 25  # that it takes at least, in which the book hedges on
+    most: int = 75  # after which it is judged as it stands
+    heals: bool = True  # whether nothing goes wrong any more after `faults`
+
+
 async def trial(
-    name: str, plans: Sequence[Plan], config: Path, seed: int = 7, length: int | None = None
+    name: str, plans: Sequence[Plan], config: Path, seed: int = 7, length: Length = Length()
 ) -> Result:
     """Run one trial to its end.
 
@@ -174,7 +182,7 @@ async def trial(
         plans: What goes wrong.
         config: Of the book.
         seed: Of market and faults.
-        length: s that things go wrong; None: until the plans have struck.
+        length: How long.
     """
     clock, settings = WallClock(), settings_of(config)
     key = Key("loopback", "loopback", VENUE, UID)
@@ -194,10 +202,12 @@ async def trial(
                 ended.set()
 
         tasks.spawn("daemon", serve())
-        if length is not None:
-            await clock.sleep(length * SECOND)
-            loopback.script.clear()
-        await _settled(running, loopback, bool(plans) and length is None)
+        if length.faults is not None:
+            await clock.sleep(length.faults * SECOND)
+            if length.heals:
+                loopback.script.clear()
+        waits = bool(plans) and length.faults is None
+        await _settled(running, loopback, waits, length)
         found = _judged(name, running, loopback, watch)
         running.stop.ask()
         await ended.wait()
@@ -231,10 +241,10 @@ def _no_feed(*_unused: object) -> Any:
     raise NotImplementedError("a live book has the feeds of its venues")
 
 
-async def _settled(running: Running, loopback: Loopback, waits: bool) -> None:
+async def _settled(running: Running, loopback: Loopback, waits: bool, length: Length) -> None:
     """Return once the book has been quiet for a while, or the trial has taken too long."""
     clock, quiet = WallClock(), 0
-    for second in range(LONGEST):
+    for second in range(length.most):
         await clock.sleep(SECOND)
         state, standing = running.engine.state, running.engine.standing.get("BTC")
         struck = loopback.script.done or not waits
@@ -245,7 +255,7 @@ async def _settled(running: Running, loopback: Loopback, waits: bool) -> None:
             and not _apart(running, loopback)
         )
         quiet = quiet + 1 if calm else 0
-        if quiet >= QUIET and second >= SHORTEST:
+        if quiet >= QUIET and second >= length.least:
             return
 
 
@@ -351,7 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no trial is named {unknown[0]!r}; known are {', '.join(TRIALS)}")
     print(HEAD)  # noqa: T201
     if told.mix is not None:
-        found = [run_wall(trial("mix", MIX, told.config, told.seed, told.mix))]
+        found = [run_wall(trial("mix", MIX, told.config, told.seed, Length(told.mix, 5)))]
         print(row(found[0]))  # noqa: T201
     else:
         chosen = {name: TRIALS[name] for name in told.names or TRIALS}

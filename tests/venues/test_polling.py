@@ -1,0 +1,88 @@
+"""Polling: an account is read again and again, and what is told twice is told twice."""
+
+import asyncio
+from decimal import Decimal
+
+from rebalancer.core.events import CashMoved
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.venues.accounts import OVERLAP
+from rebalancer.venues.polling import AccountPoll, Pace
+from tests.runtime.stage import Lines
+
+START = 1_769_757_300 * SECOND
+
+
+class Told:
+    """An account with bookings; it notes what it was asked."""
+
+    account = "deribit"
+
+    def __init__(self, clock, bookings=(), silent=()):
+        self.clock, self.bookings, self.silent, self.asked = clock, bookings, silent, []
+
+    async def history(self, since):
+        self.asked.append((self.clock.now() - START, since - START))
+        if len(self.asked) in self.silent:
+            raise Unavailable("deribit does not answer")
+        return [each for each in self.bookings if each.ts_venue is None or each.ts_venue >= since]
+
+
+def cash(name, ts):
+    return CashMoved(START, START + ts, "deribit", name, "deposit", Decimal(1), "BTC")
+
+
+def run(seconds, wakes=(), **told):
+    """Poll for some market time; return the account, what was delivered and the log."""
+    clock, heard, log = MarketClock(START), [], Lines()
+    account = Told(clock, **told)
+
+    async def main():
+        poll = AccountPoll(account, clock, log, START, Pace(5 * SECOND, SECOND))
+        for second in wakes:
+            clock.call_at(START + second * SECOND, poll.now)
+        task = asyncio.ensure_future(poll.run(heard.append))
+        await clock.sleep(seconds * SECOND)
+        task.cancel()
+        await asyncio.wait([task])
+        return poll
+
+    poll = run_market(clock, main())
+    return account, heard, log, poll
+
+
+def test_looks_overlap():
+    """Each look begins a little before where the last one ended, and never before the start."""
+    account, _, _, poll = run(21)
+
+    assert [(0, 0), (5, 0), (10, 0), (15, 0), (20, 5)] == [
+        (at // SECOND, since // SECOND) for at, since in account.asked
+    ]
+    assert 10 * SECOND == OVERLAP
+    assert 5 == poll.looks
+
+
+def test_what_was_before_is_not_told():
+    """What the venue dates before the start is in what the book began with."""
+    before, after = cash("c1", -1), cash("c2", 1)
+
+    _, heard, _, _ = run(6, bookings=(before, after))
+
+    assert {"c2"} == {event.cash_id for event in heard}
+
+
+def test_silence_is_asked_again_soon():
+    """A look without an answer is told, moves nothing, and is made again a second later."""
+    account, heard, log, _ = run(4, bookings=(cash("c1", 1),), silent=(1, 2))
+
+    assert [0, 1, 2] == [at // SECOND for at, _ in account.asked]
+    assert ["reconcile.unanswered"] * 2 == log.events()
+    assert 1 == len(heard)
+
+
+def test_woken():
+    """Whoever knows that something happened has it looked at once."""
+    account, _, _, _ = run(4, wakes=(1, 2))
+
+    assert [0, 1, 2] == [at // SECOND for at, _ in account.asked]
