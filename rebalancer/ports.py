@@ -127,6 +127,12 @@ class Journal(Protocol):
     def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
         """Yield entries in the order in which they were written."""
 
+    def get_meta(self, key: str) -> str | None:
+        """Return what was put under a name, or None."""
+
+    def put_meta(self, key: str, value: str | None) -> None:
+        """Keep one value under a name, in place of the one before; None forgets it."""
+
     def close(self) -> None:
         """Flush and let go of the file."""
 

@@ -30,7 +30,7 @@ from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, not_enforced, to_params
-from rebalancer.settings.models import Holding, Role
+from rebalancer.settings.models import Holding, Mode, Role
 from rebalancer.settings.models import Venue as VenueSettings
 from rebalancer.storage import codec
 from rebalancer.venues import live as live_venues
@@ -96,9 +96,11 @@ def paper(
         around: Clock, journal, log and feed.
 
     Raises:
-        ConfigError: A holding has no entry and no price, or a venue no fees.
+        ConfigError: A holding has no entry and no price, or a venue no fees;
+            or the journal is another book's, or of real money.
     """
     clock, log = around.clock, around.log
+    _claim(around.journal, settings, Mode.PAPER)
     params = to_params(settings, around.journal.epoch, instruments)
     state = State(instruments, params, clock.now())
     prices = _entries(settings, instruments, entries)
@@ -275,9 +277,12 @@ async def live(
         around: Clock, journal, log, chance; its feed is not asked.
 
     Raises:
-        ConfigError: A venue is not finished, or not as the settings say.
+        ConfigError: A venue is not finished, or not as the settings say; or the
+            journal is another book's, or of other money.
         Unavailable: A venue did not answer.
     """
+    played = any(each.loopback is not None for each in settings.venues.values())
+    _claim(around.journal, settings, "loopback" if played else settings.book.mode)
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
     outside = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
@@ -345,6 +350,28 @@ def _live(
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
     return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
+
+
+def _claim(journal: Journal, settings: Settings, money: str) -> None:
+    """Keep one journal for one book and one kind of money.
+
+    Another book's journal would explain the wrong decisions; what was booked on
+    paper, brought back into a live book, would be hedged with real money.
+    """
+    book = settings.book.id
+    owner = journal.get_meta("book")
+    kind = journal.get_meta("money") or (None if owner is None else Mode.PAPER)
+    faults = []
+    if owner not in (None, book):
+        must = f"must be {owner}, whose journal this is; name another --state"
+        faults.append(Fault("book.id", must, book))
+    if kind not in (None, money):
+        must = f"must be {kind}, which this journal was kept for; name another --state"
+        faults.append(Fault("book.mode", must, money))
+    if faults:
+        raise ConfigError(book, faults)
+    journal.put_meta("book", book)
+    journal.put_meta("money", money)
 
 
 def _recover(state: State, around: Surrounding) -> bool:

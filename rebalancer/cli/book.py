@@ -24,7 +24,7 @@ from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.settings.models import Mode
-from rebalancer.storage.sqlite import SqliteJournal, open_journal
+from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.seeded import seeded
 from rebalancer.wiring import Running, Surrounding, paper
 
@@ -133,7 +133,6 @@ def _run(wish: Wish) -> Running:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / "journal.sqlite")
         stack.callback(journal.close)  # a second time does no harm
-        _same_book(journal, wish)
         log = configure(wish.log(stack), clock)
         view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
 
@@ -156,16 +155,6 @@ def _run(wish: Wish) -> Running:
             return running
 
         return run_market(clock, main())
-
-
-def _same_book(journal: SqliteJournal, wish: Wish) -> None:
-    """Keep one folder for one book: another one's journal would explain the wrong decisions."""
-    book, known = wish.settings.book.id, journal.get_meta("book")
-    if known is None:
-        journal.put_meta("book", book)
-    elif known != book:
-        must = f"must be {known}, whose journal {wish.folder} holds; name another --state"
-        raise ConfigError(str(wish.folder), [Fault("book.id", must, book)])
 
 
 def margins(exchanges: Mapping[str, Exchange]) -> list[dict[str, Any]]:

@@ -1,23 +1,27 @@
 """The wiring of a paper book: what it refuses to build, and what belongs where."""
 
 import copy
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from rebalancer.cli.wire import in_live_dress
 from rebalancer.core.events import Verb
 from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND, Entry
 from rebalancer.runtime.clock import MarketClock, run_market
-from rebalancer.settings import resolve
+from rebalancer.settings import load, resolve
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.feeds import StepFeed
-from rebalancer.wiring import Surrounding, paper
+from rebalancer.wiring import Surrounding, live, paper
 from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
 
 D = Decimal
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def build(raw, journal=None, entries=None, story=None):
@@ -187,3 +191,45 @@ def test_building_changes_nothing():
     build(raw)
 
     assert before == raw
+
+
+@pytest.mark.parametrize(
+    ("owner", "money", "fault"),
+    [
+        (None, None, None),
+        ("desk", None, None),  # of a release that knew paper alone
+        ("desk", "paper", None),
+        ("other", "paper", "book.id: must be other"),
+        ("desk", "live", "book.mode: must be live"),
+        ("desk", "loopback", "book.mode: must be loopback"),
+    ],
+)
+def test_one_journal_for_one_book_and_one_money(tmp_path, owner, money, fault):
+    """What another book, or other money, left in a journal is never taken for one's own."""
+    raw = book.table()
+    raw["book"]["id"] = "desk"
+    journal = open_journal(tmp_path / "journal.sqlite")
+    journal.put_meta("book", owner)
+    journal.put_meta("money", money)
+
+    with closing(journal):
+        if fault is None:
+            build(raw, journal)
+            assert ("desk", "paper") == (journal.get_meta("book"), journal.get_meta("money"))
+        else:
+            with pytest.raises(ConfigError, match=fault):
+                build(raw, journal)
+            assert (owner, money) == (journal.get_meta("book"), journal.get_meta("money"))
+
+
+async def test_paper_is_not_brought_back_into_a_live_book():
+    """A live book refuses a journal of paper bookings before it connects to anything."""
+    settings = load(ROOT / "config" / "demo-deribit.toml")
+    dressed = in_live_dress(settings, "deribit", "http://127.0.0.1:9")
+    journal, clock = MemoryJournal(), MarketClock(book.START)
+    journal.put_meta("book", settings.book.id)
+    journal.put_meta("money", "paper")
+    around = Surrounding(clock, journal, Lines(), None, "live")
+
+    with pytest.raises(ConfigError, match="must be paper, which this journal was kept for"):
+        await live(dressed, resolve(dressed), {}, around)
