@@ -51,6 +51,7 @@ from rebalancer.venues.streams import Stream
 from rebalancer.venues.unreliable import Unreliable
 
 MILLISECOND = 1_000_000  # ns
+HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +328,13 @@ def _live(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
     )
     engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
-    seam = live_venues.Surroundings(clock, outside.tasks, around.randomness, log, inbox.put)
+
+    def healthy() -> bool:
+        return not dispatch.closed[0] and clock.now() - state.now < HEALTHY
+
+    seam = live_venues.Surroundings(
+        clock, outside.tasks, around.randomness, log, inbox.put, healthy
+    )
     feeds = tuple(
         feed
         for name, each in outside.opened.items()

@@ -11,12 +11,14 @@ from rebalancer.cli.output import emit_json, table
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.runtime.clock import WallClock, run_wall
+from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, fingerprint, load, not_enforced, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.venues import credentials
 from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.examination import Finding, Grade, Subject, examine
+from rebalancer.venues.live import dead_man
 from rebalancer.venues.profiles import profile_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -53,12 +55,15 @@ def doctor(
 async def _examined(settings: Settings) -> list[dict[str, Any]]:
     """Return the findings on every venue."""
     clock, instruments = WallClock(), resolve(settings)
+    failures: list[BaseException] = []
+    tasks = TaskRegistry(failures.append)
     rows: list[dict[str, Any]] = []
     for name in settings.venues:
         keys = keys_of(settings, name)
         mode = settings.book.mode
         profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode)
         connection = connect(name, settings.venues[name], mode, keys)
+        switch = dead_man(connection, profile, keys, clock, tasks)
         try:
             subject = Subject(
                 connection,
@@ -67,10 +72,15 @@ async def _examined(settings: Settings) -> list[dict[str, Any]]:
                 clock,
                 _named(settings, instruments, name),
                 settings.underlyings,
+                switch if switch.socket is not None else None,
             )
             rows += [_row(name, each) for each in await examine(subject)]
         finally:
+            await switch.release()
+            await tasks.close()
             await connection.close()
+    if failures:
+        raise failures[0]
     return rows
 
 

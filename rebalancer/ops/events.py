@@ -102,6 +102,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("feed.malformed", _WARNING, "a message could not be read and was dropped", "report it"),
     ("venue.down", _ERROR, "a venue does not answer", "see its status page"),
     ("venue.recovered", _INFO, "a venue answers again", _NONE),
+    ("switch.armed", _INFO, "the venue takes our resting orders away if we vanish", _NONE),
+    (
+        "switch.lost",
+        _WARNING,
+        "the dead-man switch is not armed; nothing may rest until it is",
+        "wait: it is armed again; see doctor",
+    ),
     ("rate.limited", _WARNING, "a venue asks for fewer requests", _NONE),
     # money
     ("funding.paid", _INFO, "funding was booked to an account", _NONE),

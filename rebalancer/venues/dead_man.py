@@ -3,27 +3,43 @@
 Deribit cancels the orders of a websocket when it ends, and only those that were
 placed on it: an order sent by REST is nobody's and stays. So an order that may
 rest goes through the armed websocket or not at all. The switch counts as armed
-only after it was read back, and only for a while: it is renewed by whoever
-watches the loop, never by a timer of its own, so that a loop that stands still
-lets it go.
+only after it was read back, and only for a while: its keeper renews it while
+the loop is well, so that a loop that stands still lets it go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import ccxt
+
 from rebalancer.core.commands import Submit, TimeInForce
+from rebalancer.core.events import Event
 from rebalancer.errors import Unavailable
-from rebalancer.ports import SECOND, Clock
+from rebalancer.ports import SECOND, Clock, Log
+from rebalancer.venues.backoff import Backoff
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.profiles import DeadManKind, Profile
 
 EVERY = 15 * SECOND  # ns between two renewals
 VALID = 60 * SECOND  # ns that a renewal holds
 HEARTBEAT = 10  # s; Deribit ends a websocket that misses one
 TOO_MANY_FAILURES = 2  # renewals in a row, after which resting orders must go
+LOOK = SECOND  # ns between two looks of the keeper
+LAG = 2 * SECOND  # ns that a look may come late before the loop counts as sick
 
 
 class Socket(Protocol):
     """A websocket of the account on which orders can be placed."""
+
+    @property
+    def open(self) -> bool:
+        """Whether calls can be sent."""
+
+    async def start(self) -> None:
+        """Connect and log in; raises `Unavailable`."""
+
+    async def close(self) -> None:
+        """End the socket; the venue takes away what was placed on it."""
 
     async def call(self, method: str, params: Mapping[str, object]) -> Any:
         """Return the result of one call; raises `Unavailable`, or what the venue said."""
@@ -58,19 +74,21 @@ class DeadManSwitch:
         return self.failures >= TOO_MANY_FAILURES or not self.armed
 
     async def arm(self) -> None:
-        """Arm the switch and read it back.
+        """Arm the switch and read it back; open its websocket first where none is open.
 
         Raises:
             Unavailable: The venue has none that we know, nobody gave us a
-                websocket, or the venue does not say that it is armed.
+                websocket, it does not open, or the venue does not say that it is armed.
         """
         self.lost()
         dead_man, name = self._profile.dead_man, self._profile.venue
         if self.socket is None or dead_man.kind is not DeadManKind.CONNECTION:
             raise Unavailable(f"{name}: no dead-man switch can be armed here")
+        if not self.socket.open:
+            await self.socket.start()
         # Without it a half-open connection is ended after ten minutes only.
-        await self.socket.call("public/set_heartbeat", {"interval": HEARTBEAT})
-        await self.socket.call(dead_man.arm, dead_man.params)
+        await self._call("public/set_heartbeat", {"interval": HEARTBEAT})
+        await self._call(dead_man.arm, dead_man.params)
         await self._read_back()
 
     async def renew(self, *, healthy: bool) -> bool:
@@ -86,6 +104,12 @@ class DeadManSwitch:
         except Unavailable:
             self.failures += 1
         return self.armed
+
+    async def release(self) -> None:
+        """End the websocket, so that the venue takes away what rests on it."""
+        self.lost()
+        if self.socket is not None:
+            await self.socket.close()
 
     def lost(self) -> None:
         """Note that the websocket ended: the venue took what rested, and nothing is armed."""
@@ -103,9 +127,7 @@ class DeadManSwitch:
 
     async def _read_back(self) -> None:
         dead_man, name = self._profile.dead_man, self._profile.venue
-        if self.socket is None:
-            raise Unavailable(f"{name}: no websocket to read the dead-man switch on")
-        told = await self.socket.call(dead_man.read, dead_man.params)
+        told = await self._call(dead_man.read, dead_man.params)
         table = told if isinstance(told, Mapping) else {}
         scope = dead_man.params.get("scope")
         if table.get(dead_man.armed_by) is not True or table.get("scope", scope) != scope:
@@ -113,3 +135,88 @@ class DeadManSwitch:
             raise Unavailable(f"{name}: the dead-man switch must read back as armed, was not")
         self._renewed = self._clock.monotonic()
         self.failures = 0
+
+    async def _call(self, method: str, params: Mapping[str, object]) -> Any:
+        name = self._profile.venue
+        if self.socket is None:
+            raise Unavailable(f"{name}: no websocket to read the dead-man switch on")
+        try:
+            return await self.socket.call(method, params)
+        except ccxt.BaseError as error:
+            raise explain(name, method, error) from None
+
+
+class DeadManKeeper:
+    """Keeps a switch armed for as long as it runs; a `ports.Feed` that tells nothing.
+
+    It renews while the loop is well. Where renewals fail too often, or the loop
+    is sick for too long, it ends the websocket: the venue then takes away what
+    rests. It opens another and arms that.
+
+    Args:
+        switch: Whose websocket nobody else opens or ends.
+        venue: For the log.
+        clock: Of the looks.
+        backoff: Between two tries to arm.
+        log: Says when it is armed, and when it no longer is.
+        healthy: Whether whoever decides still does.
+    """
+
+    def __init__(
+        self,
+        switch: DeadManSwitch,
+        venue: str,
+        clock: Clock,
+        backoff: Backoff,
+        log: Log,
+        healthy: Callable[[], bool],
+    ) -> None:
+        self._switch, self._venue = switch, venue
+        self._clock, self._backoff, self._log = clock, backoff, log
+        self._healthy = healthy
+        self._told = False  # whether the log says that it is not armed
+
+    async def run(self, _deliver: Callable[[Event], None]) -> None:
+        """Arm and renew until canceled; then end the websocket."""
+        try:
+            while True:
+                why = await self._once()
+                if not self._told:
+                    self._log.warning("switch.lost", venue=self._venue, why=why)
+                self._told = True
+                await self._clock.sleep(self._backoff.wait())
+        finally:
+            await self._switch.release()
+
+    async def _once(self) -> str:
+        """Live through one websocket; return why it ended."""
+        try:
+            await self._switch.arm()
+        except Unavailable as error:
+            await self._switch.release()
+            return str(error)
+        self._backoff.succeeded()
+        self._told = False
+        self._log.info("switch.armed", venue=self._venue)
+        await self._keep()
+        why = self._why()
+        await self._switch.release()
+        return why
+
+    def _why(self) -> str:
+        switch = self._switch
+        if switch.socket is None or not switch.socket.open:
+            return "the websocket ended"
+        return "renewals failed" if switch.failures else "the loop was not well for too long"
+
+    async def _keep(self) -> None:
+        """Return once what rests must go, or is gone."""
+        clock, renewed, sick = self._clock, self._clock.monotonic(), False
+        while not self._switch.exposed:
+            looked = clock.monotonic()
+            await clock.sleep(LOOK)
+            now = clock.monotonic()
+            sick = sick or now - looked > LOOK + LAG
+            if now - renewed >= EVERY:
+                await self._switch.renew(healthy=not sick and self._healthy())
+                renewed, sick = now, False

@@ -52,7 +52,7 @@ class DeribitSocket:
         self._tasks = tasks
         self._lost = lost
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}  # of the socket that is open
         self._number = 0
 
     @property
@@ -148,11 +148,11 @@ class DeribitSocket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._take(socket, message.data)
         finally:
-            if self._socket in (socket, None):
+            if self._socket in (socket, None):  # not one that was opened after it
                 self._socket = None
                 self._lost()
-            for answer in self._waiting.values():
-                _fail(answer, Unavailable(f"{VENUE} websocket ended before an answer"))
+                for answer in self._waiting.values():
+                    _fail(answer, Unavailable(f"{VENUE} websocket ended before an answer"))
 
     async def _take(self, socket: aiohttp.ClientWebSocketResponse, text: str) -> None:
         try:

@@ -13,17 +13,19 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Settings
+from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.dead_man import DeadManSwitch
+from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch
 from rebalancer.venues.deribit_account import DeribitAccount
 from rebalancer.venues.deribit_channels import Wanted
+from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.deribit_stream import Access, DeribitStream
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.polling import AccountPoll
-from rebalancer.venues.profiles import profile_of
+from rebalancer.venues.profiles import DeadManKind, Profile, profile_of
 from rebalancer.venues.requests import Market
 
 
@@ -36,6 +38,7 @@ class Surroundings:
     randomness: Randomness
     log: Log
     deliver: Callable[[Event], None]  # where hints go
+    healthy: Callable[[], bool] = lambda: True  # whether whoever decides still does
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ async def open_venue(
         sent = Sent()
         account = DeribitAccount(name, connection, budget, around.clock, instruments, sent.ours)
         markets = await load(connection)
-        switch = DeadManSwitch(profile, None, around.clock)
+        switch = dead_man(connection, profile, keys, around.clock, around.tasks)
         line = Line(connection, profile, budget, around.clock, switch, sent)
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
@@ -120,14 +123,28 @@ def feeds(
     keys: Credentials,
     around: Surroundings,
 ) -> Sequence[Feed]:
-    """Return what a venue tells: its market, and what was booked to the account."""
+    """Return what a venue tells, market and bookings, and what keeps its dead-man switch."""
     poll = AccountPoll(opened.venue, around.clock, around.log, opened.began)
     wanted = _wanted(opened.name, settings, instruments, opened.held)
     access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
     stream = DeribitStream(wanted, around.log, access)
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
     loopback = settings.venues[opened.name].loopback
-    return (NativeFeed(stream, ports, loopback, poll.now), poll)
+    backoff = Backoff(around.randomness.generator(f"backoff/{opened.name}/orders"))
+    keeper = DeadManKeeper(
+        *(opened.line.dead_man, opened.name, around.clock, backoff, around.log, around.healthy)
+    )
+    return (NativeFeed(stream, ports, loopback, poll.now), poll, keeper)
+
+
+def dead_man(
+    connection: Connection, profile: Profile, keys: Credentials, clock: Clock, tasks: Tasks
+) -> DeadManSwitch:
+    """Return the dead-man switch of an account with the websocket that it is armed on."""
+    switch = DeadManSwitch(profile, None, clock)
+    if profile.dead_man.kind is DeadManKind.CONNECTION:
+        switch.socket = DeribitSocket(connection, keys, clock, tasks, switch.lost)
+    return switch
 
 
 def _wanted(

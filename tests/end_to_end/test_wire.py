@@ -41,6 +41,7 @@ def test_options_are_hedged_over_the_wire(tmp_path):
     held = {row["instrument"]: Decimal(row["quantity"]) for row in outcome["status"]["positions"]}
     assert held["deribit:BTC-PERPETUAL"] < -500_000  # seven coins of options and collateral
     assert re.search(r"-300000 deribit:BTC-PERPETUAL of deribit at 98(500|499\.9{6})", ran.stderr)
+    assert "switch.armed" in ran.stderr
     assert not re.search(r"loopback.{0,40}secret", ran.stderr)
 
 
@@ -109,6 +110,9 @@ async def test_doctor_of_a_good_account(tmp_path):
     assert [] == [name for name in failed(rows) if name not in MISSING]
     assert set(MISSING) <= set(rows)
     assert any(name.startswith("instrument.") for name in rows)
+    assert ("passed", "connection, armed") == tuple(
+        rows["dead_man"][each] for each in ("grade", "measured")
+    )
 
 
 async def test_doctor_of_a_key_that_withdraws(tmp_path):

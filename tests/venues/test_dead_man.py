@@ -1,17 +1,25 @@
 """The dead-man switch: armed, read back, renewed by a healthy loop, or nothing rests."""
 
+import asyncio
+
+import ccxt
 import pytest
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues import deribit_socket
-from rebalancer.venues.dead_man import EVERY, VALID, DeadManSwitch
+from rebalancer.venues import backoff, deribit_socket
+from rebalancer.venues.backoff import Backoff
+from rebalancer.venues.dead_man import EVERY, VALID, DeadManKeeper, DeadManSwitch
+from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.profiles import BINANCE_USDM, DERIBIT
-from tests.venues.loopback import BID, at, desk, make, order, pause
+from tests.runtime.stage import Lines
+from tests.venues.loopback import BID, KEY, at, credentials_of, desk, make, order, pause
 
 ARMED = {"enabled": True, "scope": "connection"}
 
@@ -20,7 +28,13 @@ class Scripted:
     """A websocket that answers as it is told."""
 
     def __init__(self, told):
-        self.told, self.calls = told, []
+        self.told, self.calls, self.open, self.opened = told, [], False, 0
+
+    async def start(self):
+        self.open, self.opened = True, self.opened + 1
+
+    async def close(self):
+        self.open = False
 
     async def call(self, method, params):
         self.calls.append((method, dict(params)))
@@ -247,3 +261,140 @@ async def test_heartbeats_are_answered():
 
         assert ["public/test"] == told
         assert socket.open
+
+
+class Kept:
+    """A switch with its keeper at work, and what the log heard."""
+
+    def __init__(self, told=ARMED):
+        self.clock, self.socket, self.log, self.well = MarketClock(0), Scripted(told), Lines(), True
+        self.switch = DeadManSwitch(DERIBIT, self.socket, self.clock)
+        chance = SeededRandomness(1).generator("backoff")
+        self.keeper = DeadManKeeper(
+            *(self.switch, "deribit", self.clock, Backoff(chance), self.log),
+            lambda: self.well,
+        )
+
+    def run(self, story):
+        """Keep the switch while a story lasts."""
+
+        async def main():
+            failures = []
+            tasks = TaskRegistry(failures.append)
+            tasks.spawn("keeper", self.keeper.run(None))
+            await self.clock.sleep(SECOND)
+            await story()
+            await tasks.close()
+            assert [] == failures
+            assert not self.switch.armed
+            assert not self.socket.open
+
+        run_market(self.clock, main())
+
+    @property
+    def names(self):
+        return [name for _, name, _ in self.log.said if name.startswith("switch")]
+
+
+def test_kept():
+    """A keeper arms at once and renews every 15 s; in the end it takes what rests away."""
+    kept = Kept()
+
+    async def story():
+        assert kept.switch.armed
+        for _ in range(300):
+            await kept.clock.sleep(SECOND)
+            assert not kept.switch.exposed
+
+    kept.run(story)
+
+    reads = [name for name, _ in kept.socket.calls if name.endswith("get_cancel_on_disconnect")]
+    assert (1, 21) == (kept.socket.opened, len(reads))
+    assert ["switch.armed"] == kept.names
+
+
+@pytest.mark.parametrize("told", [Unavailable("silence"), ccxt.ExchangeError("no"), {}])
+def test_renewals_that_fail(told):
+    """After failed renewals the socket is ended and another one opened, until it is armed."""
+    kept = Kept()
+
+    async def story():
+        kept.socket.told = told
+        await kept.clock.sleep(3 * EVERY)
+        assert kept.switch.exposed
+        kept.socket.told = ARMED
+        await kept.clock.sleep(backoff.MOST)
+        assert kept.switch.armed
+
+    kept.run(story)
+
+    assert 2 <= kept.socket.opened
+    assert ["switch.armed", "switch.lost", "switch.armed"] == kept.names
+
+
+def test_whoever_decides_stands_still():
+    """While the engine is behind nothing is renewed; after 60 s what rests is taken away."""
+    kept = Kept()
+
+    async def story():
+        kept.well = False
+        await kept.clock.sleep(VALID - 2 * SECOND)
+        assert kept.socket.opened == 1
+        await kept.clock.sleep(4 * SECOND)
+        assert kept.socket.opened == 2
+
+    kept.run(story)
+
+    assert "the loop was not well for too long" in str(kept.log.said)
+
+
+def test_socket_that_ends():
+    """A socket that the venue ends is opened again and armed."""
+    kept = Kept()
+
+    async def story():
+        kept.socket.open = False
+        kept.switch.lost()
+        await kept.clock.sleep(3 * SECOND)
+        assert kept.switch.armed
+
+    kept.run(story)
+
+    assert 2 == kept.socket.opened
+    assert "the websocket ended" in str(kept.log.said)
+
+
+async def test_kept_at_the_venue():
+    """A keeper opens the trading socket again after a cut; answers do not go to the wrong one."""
+    async with desk() as opened:
+        switch, log, failures = opened.line.dead_man, Lines(), []
+        tasks = TaskRegistry(failures.append)
+        switch.socket = DeribitSocket(
+            opened.line.connection, credentials_of(KEY), opened.clock, tasks, switch.lost
+        )
+        waits = Backoff(SeededRandomness(1).generator("backoff"))
+        keeper = DeadManKeeper(switch, "deribit", opened.clock, waits, log, lambda: True)
+        tasks.spawn("keeper", keeper.run(None))
+        await _until(lambda: switch.armed)
+        first = switch.socket._socket
+        await opened.venue.submit(order(price=BID, time_in_force=TimeInForce.GTC))
+        first._response.connection.transport.abort()
+        await _until(lambda: switch.armed and switch.socket._socket is not first)
+        await opened.venue.submit(order("rb02", price=BID, time_in_force=TimeInForce.GTC))
+        before = [each.state.value for each in opened.buys()]
+        await tasks.close()
+        await pause()
+        after = [each.state.value for each in opened.buys()]
+
+    assert [["cancelled", "open"], ["cancelled", "cancelled"], []] == [before, after, failures]
+    names = [name for _, name, _ in log.said]
+    assert ["switch.armed", "switch.lost", "switch.armed"] == names
+
+
+async def _until(holds):
+    """Return once something holds."""
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never held")
