@@ -119,7 +119,7 @@ def paper(
     engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
     heard = {name: venue.hear for name, venue in venues.items()}
-    feed = around.feed(PaperMarket(exchanges, log, witness, streams, heard), clock)
+    feed = around.feed(PaperMarket(exchanges, log, witness, streams, heard), clock, tasks)
     parts = Parts(
         engine=engine,
         inbox=inbox,

@@ -1,4 +1,4 @@
-"""`demo` and `run`: a book in paper dress, in the seeded world, watched or left alone."""
+"""`demo` and `run`: a book in paper dress, in a seeded market or the live one."""
 
 import math
 import sys
@@ -20,11 +20,12 @@ from rebalancer.errors import ConfigError, Fault, UsageError
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
-from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.runtime.clock import MarketClock, WallClock, run_market, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage.sqlite import open_journal
+from rebalancer.venues.observed import observed
 from rebalancer.venues.seeded import seeded
 from rebalancer.wiring import Running, Surrounding, paper
 
@@ -99,6 +100,8 @@ def run(
 ) -> None:
     """Run a book as a service, on paper, until it is told to stop.
 
+    Its market is the live one; with a table [market] it is the seeded world.
+
     Example: rebalancer run config/paper.toml --state /var/lib/rebalancer/btc-desk
     """
     settings = load(config)
@@ -107,12 +110,13 @@ def run(
     if settings.book.mode is not Mode.PAPER:
         must = "must be paper: orders do not reach real venues in this release"
         raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
-    if "market" not in settings.model_fields_set:
-        must = "must be given: this release has no live feeds, books run in the seeded world"
-        raise ConfigError(str(config), [Fault("market", must, "missing")])
     folder = state or default_folder(settings.book.id)
     wanted = None if length is None else parse_duration(length)
-    _run(Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted))
+    wish = Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted)
+    if "market" in settings.model_fields_set:
+        _run(wish)
+    else:
+        _observe(wish)
 
 
 def _own_demo(name: str) -> Path:
@@ -155,6 +159,26 @@ def _run(wish: Wish) -> Running:
             return running
 
         return run_market(clock, main())
+
+
+def _observe(wish: Wish) -> None:
+    """Run a book on paper in the live market, on the wall clock, until it ends."""
+    instruments, clock = resolve(wish.settings), WallClock()
+    with ExitStack() as stack:
+        log = configure(wish.log(stack), clock)
+        randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
+        feed = observed(wish.settings, instruments, randomness, log)
+        journal = open_journal(wish.folder / "journal.sqlite")
+        stack.callback(journal.close)  # a second time does no harm
+
+        async def main() -> None:
+            extra = {"market": "live", "duration": wish.duration}
+            around = Surrounding(
+                clock, journal, log, feed, wish.dress, extra=extra, randomness=randomness
+            )
+            await serve(paper(wish.settings, instruments, {}, around), wish, log)
+
+        run_wall(main())
 
 
 def margins(exchanges: Mapping[str, Exchange]) -> list[dict[str, Any]]:

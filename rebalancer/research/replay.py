@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rebalancer.core.events import Mark, OptionMark
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ports import Clock, Journal, Log
+from rebalancer.ports import Clock, Journal, Log, Tasks
 from rebalancer.research import effectiveness
 from rebalancer.research import worth as books
 from rebalancer.research.markets import RecordedMarket, Window, open_market
@@ -109,7 +109,7 @@ def _run(
         if request.progress is not None:
             request.progress(ts, market.start, request.window.end)
 
-    def feed(model: PaperMarket, clock: Clock) -> ReplayFeed:
+    def feed(model: PaperMarket, clock: Clock, _tasks: Tasks) -> ReplayFeed:
         return ReplayFeed(recorder.watch(items), model, clock, progress)
 
     async def main() -> Running:

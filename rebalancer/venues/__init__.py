@@ -9,7 +9,7 @@ says when a fault strikes, `unreliable` rejects, loses and delays what is said o
 orders and positions (`past` knows what an old snapshot would show), `streams`
 freezes market data. The exchange model knows of none of it. `modelled` says what
 model a venue of the settings has, `bookings` what the daemon learns of its
-records, `seeded` plays the seeded world.
+records, `seeded` plays the seeded world; `observed` follows a live market.
 
 **Live**, put together by `live`:
 
@@ -23,7 +23,8 @@ records, `seeded` plays the seeded world.
     accounts        what is asked of an account; deribit_account does it for Deribit,
                     with deribit_calls, deribit_rows, payloads
     polling         an account read again and again: streams are hints
-    dead_man        what takes resting orders away when we fall silent; deribit_socket
+    dead_man        what takes resting orders away when we fall silent, and its keeper;
+                    deribit_socket
     examination     is this account fit to be traded
     native          a websocket kept open; deribit_stream speaks over it, with
                     deribit_channels, deribit_requests, deribit_told, freezing, backoff

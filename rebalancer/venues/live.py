@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.events import Event, PositionReport
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Settings
@@ -19,7 +19,7 @@ from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch
 from rebalancer.venues.deribit_account import DeribitAccount
-from rebalancer.venues.deribit_channels import Wanted
+from rebalancer.venues.deribit_channels import followed
 from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.deribit_stream import Access, DeribitStream
 from rebalancer.venues.native import NativeFeed, Ports
@@ -125,7 +125,8 @@ def feeds(
 ) -> Sequence[Feed]:
     """Return what a venue tells, market and bookings, and what keeps its dead-man switch."""
     poll = AccountPoll(opened.venue, around.clock, around.log, opened.began)
-    wanted = _wanted(opened.name, settings, instruments, opened.held)
+    held = [each.instrument for each in opened.held if each.quantity]
+    wanted = followed(opened.name, settings, instruments, held)
     access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
     stream = DeribitStream(wanted, around.log, access)
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
@@ -145,32 +146,3 @@ def dead_man(
     if profile.dead_man.kind is DeadManKind.CONNECTION:
         switch.socket = DeribitSocket(connection, keys, clock, tasks, switch.lost)
     return switch
-
-
-def _wanted(
-    name: str,
-    settings: Settings,
-    instruments: Mapping[str, Instrument],
-    held: Sequence[PositionReport],
-) -> Wanted:
-    """Return what must be followed: hedge instruments, and whatever else moves the delta."""
-    own = settings.underlyings.values()
-    hedges = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
-    futures = [
-        each.instrument
-        for each in held
-        if each.instrument in instruments and instruments[each.instrument].margined
-    ]
-    options = [
-        each.instrument
-        for each in held
-        if each.instrument in instruments
-        and instruments[each.instrument].kind is Kind.OPTION
-        and each.quantity
-    ]
-    return Wanted(_native(name, (*hedges, *futures)), _native(name, options))
-
-
-def _native(venue: str, names: Sequence[str]) -> tuple[str, ...]:
-    parts = (each.partition(":") for each in dict.fromkeys(names))
-    return tuple(own for place, _, own in parts if place == venue)

@@ -7,7 +7,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.market.params import WorldParams, standard_params
 from rebalancer.market.records import WorldStep, market_events
 from rebalancer.market.world import World
-from rebalancer.ports import SECOND, Clock, Feed, Randomness
+from rebalancer.ports import SECOND, Clock, Feed, Randomness, Tasks
 from rebalancer.settings.models import Settings
 from rebalancer.venues.feeds import StepFeed
 from rebalancer.venues.paper import (
@@ -22,7 +22,7 @@ from rebalancer.venues.paper import (
 
 HOUR = 3_600 * SECOND
 
-FeedOf = Callable[[PaperMarket, Clock], Feed]
+FeedOf = Callable[[PaperMarket, Clock, Tasks], Feed]
 
 
 def seeded(
@@ -46,7 +46,7 @@ def seeded(
     def advance(ts: int) -> Iterable[MarketItem]:
         return _items(first if ts == market.start else world.step(ts), venues)
 
-    def feed(model: PaperMarket, clock: Clock) -> Feed:
+    def feed(model: PaperMarket, clock: Clock, _tasks: Tasks) -> Feed:
         return StepFeed(advance, market.step, model, clock)
 
     return feed, prices, market.start

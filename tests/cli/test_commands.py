@@ -149,10 +149,22 @@ def test_live_is_refused(tmp_path):
     assert "book.mode" in ask("run", str(path), "--state", str(tmp_path / "s"), code=78).stderr
 
 
-def test_no_live_market(tmp_path):
-    """A service has no live feeds in this release, so a book has to name the seeded world."""
+def test_live_market_of_another_venue(tmp_path):
+    """A book without a seeded world follows its venues live, where their streams are here."""
     told = ask("run", "config/replay-spot.toml", "--state", str(tmp_path / "s"), code=78).stderr
-    assert "market: must be given" in told
+    assert "must be one of deribit to follow live" in told
+
+
+def test_live_market_that_nobody_answers(tmp_path):
+    """Without a network a paper book says that its stream is lost, and trades nothing."""
+    text = (ROOT / "config" / "paper-live.toml").read_text()
+    config = tmp_path / "paper.toml"
+    address = 'loopback = "http://127.0.0.1:9"\n'
+    config.write_text(text.replace("[venues.deribit] ", address.join(("[venues.deribit]\n", "#"))))
+    told = ask("run", str(config), "--for", "2s", "--state", str(tmp_path / "s")).stderr
+    assert "feed.lost" in told
+    assert "index_missing" in told
+    assert "hedge.submitted" not in told
 
 
 def test_one_folder_one_book(tmp_path):

@@ -146,7 +146,7 @@ def run(raw: dict[str, Any], speed: float = 0.0, length: int = LENGTH) -> Outcom
             clock=clock,
             journal=journal,
             log=Silence(),
-            feed=lambda model, clock: StepFeed(advance, SECOND, model, clock),
+            feed=lambda model, clock, _tasks: StepFeed(advance, SECOND, model, clock),
             dress="paper",
         )
         running = paper(settings, resolve(settings), {}, around)

@@ -157,3 +157,41 @@ def test_live_is_refused():
     assert 78 == ran.returncode
     for name in ("--confirm", *MISSING):
         assert name in ran.stderr
+
+
+async def test_paper_on_live_data(tmp_path):
+    """A paper book follows a real stream and hedges there; no order and no key reach the venue."""
+    settings, clock = load(OWN), WallClock()
+    key = Key("loopback", "loopback", "deribit", 12345)
+    loopback = seeded_loopback(settings, resolve(settings), [key], clock, 7)
+    await loopback.start()
+    try:
+        text = OWN.read_text()
+        text = text[: text.index("[market]")].replace("-300_000", "-600_000")
+        address = f'loopback = "{loopback.address}"\n'
+        text = text.replace("[venues.deribit]\n", f"[venues.deribit]\n{address}")
+        for name, entry in (("105000-C", 0.05), ("90000-P", 0.02), ("110000-C", 0.08)):
+            text = re.sub(rf"({name}\"\nquantity = .*\n)", rf"\g<1>entry = {entry}\n", text)
+        config = tmp_path / "paper.toml"
+        config.write_text(text)
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "run", str(config), "--for", "10s", "--state", str(tmp_path / "state")),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+        lines = [json.loads(line) for line in err.decode().splitlines()]
+        names = [line["event"] for line in lines]
+        orders = loopback.place.orders("deribit")
+    finally:
+        await loopback.stop()
+
+    assert 0 == process.returncode, err.decode()[-3000:]
+    assert {"feed.connected", "order.filled", "daemon.stopped"} <= set(names)
+    wrong = {"feed.lost", "feed.malformed", "order.rejected", "quote.refused", "delta.unhedged"}
+    assert not wrong & set(names)
+    hedges = [line for line in lines if line["event"] == "hedge.submitted"]
+    assert hedges[0]["net_delta"] > hedges[0]["upper"]
+    assert hedges[0]["quantity"].startswith("-")
+    assert 0 == len(orders)

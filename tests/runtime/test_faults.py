@@ -51,7 +51,7 @@ class Run:
                 clock=clock,
                 journal=self.journal,
                 log=book.Silence(),
-                feed=lambda model, clock: StepFeed(book.advance, SECOND, model, clock),
+                feed=lambda model, clock, _tasks: StepFeed(book.advance, SECOND, model, clock),
                 dress="paper",
                 randomness=SeededRandomness(seed),
             )

@@ -58,7 +58,7 @@ def run(margin, seconds=90):
             clock=clock,
             journal=MemoryJournal(),
             log=log,
-            feed=lambda model, clock: StepFeed(advance, SECOND, model, clock),
+            feed=lambda model, clock, _tasks: StepFeed(advance, SECOND, model, clock),
             dress="paper",
         )
         running = paper(settings, resolve(settings), {}, around)

@@ -34,7 +34,7 @@ def build(raw, journal=None, entries=None, story=None):
             clock=clock,
             journal=journal or MemoryJournal(),
             log=log,
-            feed=lambda model, clock: StepFeed(book.advance, SECOND, model, clock),
+            feed=lambda model, clock, _tasks: StepFeed(book.advance, SECOND, model, clock),
             dress="paper",
         )
         running = paper(settings, resolve(settings), entries or {}, around)

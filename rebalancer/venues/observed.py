@@ -1,0 +1,160 @@
+"""Paper on live data: a venue's own stream, with orders that the exchange model plays.
+
+Everything that the stream tells goes through the model first, levels too, and
+on to the daemon. What a venue books by the clock, the model is told when its
+time has come: continuous funding each hour, the session at 08:00 UTC at the
+newest mark, and a delivery at the average of the index over the last half hour,
+or at the newest index where none was heard before. No key is asked for: a
+market is public.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+
+from rebalancer.core.events import Event, Index, Mark, MarketEvent
+from rebalancer.core.instruments import Instrument
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.ports import SECOND, Clock, Feed, Log, Randomness, Tasks
+from rebalancer.settings.models import Settings
+from rebalancer.venues.deribit_channels import Wanted, followed
+from rebalancer.venues.deribit_stream import DeribitStream
+from rebalancer.venues.deribit_told import Taps
+from rebalancer.venues.native import NativeFeed, Ports
+from rebalancer.venues.paper import (
+    Delivery,
+    Depth,
+    FundingAccrual,
+    PaperMarket,
+    SessionEnd,
+    VenueItem,
+)
+from rebalancer.venues.seeded import FeedOf
+
+HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
+SESSION = 8 * HOUR  # after midnight UTC
+FOLLOWED = ("deribit",)  # whose stream and whose rules of booking are here
+
+
+def observed(
+    settings: Settings, instruments: Mapping[str, Instrument], randomness: Randomness, log: Log
+) -> FeedOf:
+    """Return the live market of a book's venues as a feed of a paper book.
+
+    Args:
+        settings: Without faults; its venues are followed.
+        instruments: What the book may trade or holds, by id.
+        randomness: Of the waits between two tries to connect.
+        log: Says when the stream is lost.
+
+    Raises:
+        ConfigError: A venue has no stream of its own in this release.
+    """
+    faults = [
+        Fault(f"venues.{name}", f"must be one of {', '.join(FOLLOWED)} to follow live", name)
+        for name in settings.venues
+        if name not in FOLLOWED
+    ]
+    if faults:
+        raise ConfigError(settings.book.id, faults)
+    (name,) = settings.venues
+    held = [each.instrument for each in settings.holdings]
+    wanted = followed(name, settings, instruments, held)
+
+    def feed(market: PaperMarket, clock: Clock, tasks: Tasks) -> Feed:
+        ports = Ports(clock, tasks, randomness, log)
+        dated = {each: instruments[each] for each in instruments if _on(each, name)}
+        return ObservedFeed(market, ports, wanted, dated, settings.venues[name].loopback)
+
+    return feed
+
+
+def _on(instrument: str, venue: str) -> bool:
+    return instrument.partition(":")[0] == venue
+
+
+class ObservedFeed:
+    """A `ports.Feed` of a live market through the exchange model.
+
+    Args:
+        market: Models that the market moves.
+        ports: Clock, tasks, chance and log.
+        wanted: What is followed.
+        instruments: The venue's, by id; those that expire are delivered.
+        loopback: Address of a stand-in on this machine.
+    """
+
+    def __init__(
+        self,
+        market: PaperMarket,
+        ports: Ports,
+        wanted: Wanted,
+        instruments: Mapping[str, Instrument],
+        loopback: str | None,
+    ) -> None:
+        self._market, self._clock, self._tasks = market, ports.clock, ports.tasks
+        self._instruments = instruments
+        self._marks: dict[str, Decimal] = {}  # of what is settled daily
+        self._indexes: dict[str, Decimal] = {}  # by coin
+        self._late: dict[str, None] = {}  # what expired and has no average
+        self._deliver: Callable[[Event], None] = _nowhere
+        taps = Taps(depth=self._shown)
+        self._feed = NativeFeed(DeribitStream(wanted, ports.log, taps=taps), ports, loopback)
+        self._venue = DeribitStream.venue
+
+    async def run(self, deliver: Callable[[Event], None]) -> None:
+        """Deliver events until canceled."""
+        self._deliver = deliver
+        self._tasks.spawn(f"bookings/{self._venue}", self._keep())
+        await self._feed.run(self._told)
+
+    def _told(self, event: Event) -> None:
+        """Let the model hear of a market event before the daemon does."""
+        if not isinstance(event, MarketEvent):
+            self._deliver(event)
+            return
+        if isinstance(event, Mark):
+            self._marks[event.instrument] = event.price
+        if isinstance(event, Index):
+            self._indexes[event.underlying] = event.price
+        self._market.move(self._clock.now(), event, self._deliver)
+
+    def _shown(self, _ts: int, depth: Depth) -> None:
+        self._market.move(self._clock.now(), depth, self._deliver)
+
+    async def _keep(self) -> None:
+        """Make the model book what is due, and judge, every second."""
+        last = self._clock.now()
+        while True:
+            await self._clock.sleep(SECOND)
+            now = self._clock.now()
+            for item in (*self._overdue(), *self._due(last, now)):
+                refused = self._market.refused
+                self._market.move(now, item, self._deliver)
+                if isinstance(item, Delivery) and self._market.refused > refused:
+                    self._late[item.instrument] = None
+            self._market.judge(now, self._deliver)
+            last = now
+
+    def _overdue(self) -> Iterator[VenueItem]:
+        """Yield the deliveries that had no average, at the newest index."""
+        for name in tuple(self._late):
+            price = self._indexes.get(self._instruments[name].underlying)
+            if price is not None:
+                del self._late[name]
+                yield Delivery(name, price)
+
+    def _due(self, last: int, now: int) -> Iterator[VenueItem]:
+        """Yield what is booked in (last, now]."""
+        if last // HOUR != now // HOUR:
+            yield FundingAccrual(self._venue)
+        if (last - SESSION) // DAY != (now - SESSION) // DAY:
+            for name, mark in self._marks.items():
+                if self._instruments[name].margined:
+                    yield SessionEnd(name, mark)
+        for name, instrument in self._instruments.items():
+            if instrument.expiry is not None and last < instrument.expiry <= now:
+                yield Delivery(name)
+
+
+def _nowhere(_event: Event) -> None:
+    """Drop what is told before anybody listens."""
