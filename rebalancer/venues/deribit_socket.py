@@ -147,6 +147,8 @@ class DeribitSocket:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._take(socket, message.data)
+        except Unavailable:
+            await socket.close()  # a heartbeat could not be answered: it is over
         finally:
             if self._socket in (socket, None):  # not one that was opened after it
                 self._socket = None
@@ -167,7 +169,8 @@ class DeribitSocket:
                 self._number += 1
                 await self._send(socket, self._number, "public/test", {})
             return
-        answer = self._waiting.get(told.get("id", 0))
+        number = told.get("id")
+        answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer is None or answer.done():
             return
         if "error" in told:

@@ -1,9 +1,11 @@
 """The dead-man switch: armed, read back, renewed by a healthy loop, or nothing rests."""
 
 import asyncio
+from types import SimpleNamespace
 
 import ccxt
 import pytest
+from aiohttp import WSMsgType
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import Unavailable
@@ -256,7 +258,8 @@ async def test_heartbeats_are_answered():
             socket._socket, '{"method": "heartbeat", "params": {"type": "test_request"}}'
         )
         await socket._take(socket._socket, "no JSON")
-        await socket._take(socket._socket, "[]")
+        for odd in ("[]", '{"id": []}', '{"id": null, "result": 1}', '{"method": "heartbeat"}'):
+            await socket._take(socket._socket, odd)
         await opened.clock.sleep(SECOND // 20)
 
         assert ["public/test"] == told
@@ -398,3 +401,33 @@ async def _until(holds):
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never held")
+
+
+class Gone:
+    """A connection that still asks for a sign of life and no longer takes one."""
+
+    closed = False
+
+    async def __aiter__(self):
+        asks = '{"method": "heartbeat", "params": {"type": "test_request"}}'
+        yield SimpleNamespace(type=WSMsgType.TEXT, data=asks)
+
+    async def send_str(self, _text):
+        raise ConnectionResetError
+
+    async def close(self):
+        self.closed = True
+
+
+async def test_heartbeat_that_cannot_be_answered():
+    """A socket on which a heartbeat cannot be answered ends, and takes nothing else with it."""
+    async with desk(resting=True) as opened:
+        socket, switch, gone = opened.line.dead_man.socket, opened.line.dead_man, Gone()
+        before, socket._socket = socket._socket, gone
+
+        await socket._read(gone)
+
+        assert gone.closed
+        assert not socket.open
+        assert not switch.armed
+        await before.close()
