@@ -32,7 +32,7 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, not_enforced, to_params
 from rebalancer.settings.models import Holding, Mode, Role
 from rebalancer.settings.models import Venue as VenueSettings
-from rebalancer.storage import codec
+from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import LiveVenue
@@ -67,6 +67,7 @@ class Surrounding:
     tick: int = SECOND  # ns between two looks at the clock
     extra: Mapping[str, Any] = field(default_factory=dict)  # what else the status tells
     randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
+    money: str = Mode.PAPER  # what a paper book's journal is kept for
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def paper(
             or the journal is another book's, or of real money.
     """
     clock, log = around.clock, around.log
-    _claim(around.journal, settings, Mode.PAPER)
+    ownership.check(around.journal, settings.book.id, around.money)
     params = to_params(settings, around.journal.epoch, instruments)
     state = State(instruments, params, clock.now())
     prices = _entries(settings, instruments, entries)
@@ -139,6 +140,7 @@ def paper(
     faults = {name: each.mischance.struck for name, each in played.items()}
     extra = {**around.extra, "faults": faults}  # counted on while the book runs
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
+    ownership.claim(around.journal, settings.book.id, around.money)
     return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox)
 
 
@@ -282,8 +284,7 @@ async def live(
             journal is another book's, or of other money.
         Unavailable: A venue did not answer.
     """
-    played = any(each.loopback is not None for each in settings.venues.values())
-    _claim(around.journal, settings, "loopback" if played else settings.book.mode)
+    ownership.check(around.journal, settings.book.id, _money(settings))
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
     outside = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
@@ -356,29 +357,27 @@ def _live(
         closing=tuple(each.close for each in outside.opened.values()),
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
+    ownership.claim(around.journal, settings.book.id, _money(settings))
     return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
 
 
-def _claim(journal: Journal, settings: Settings, money: str) -> None:
-    """Keep one journal for one book and one kind of money.
+def _money(settings: Settings) -> str:
+    """Return what a live book trades: real money, a testnet's, or that of this machine.
 
-    Another book's journal would explain the wrong decisions; what was booked on
-    paper, brought back into a live book, would be hedged with real money.
+    Raises:
+        ConfigError: Paper has no venue outside; and no book trades at a real venue
+            and at one that is played.
     """
-    book = settings.book.id
-    owner = journal.get_meta("book")
-    kind = journal.get_meta("money") or (None if owner is None else Mode.PAPER)
+    played = {each.loopback is not None for each in settings.venues.values()}
     faults = []
-    if owner not in (None, book):
-        must = f"must be {owner}, whose journal this is; name another --state"
-        faults.append(Fault("book.id", must, book))
-    if kind not in (None, money):
-        must = f"must be {kind}, which this journal was kept for; name another --state"
-        faults.append(Fault("book.mode", must, money))
+    if settings.book.mode is Mode.PAPER:
+        faults.append(Fault("book.mode", "must be live or testnet", Mode.PAPER))
+    if len(played) > 1:
+        must = "must have a loopback all or none: money and play do not mix"
+        faults.append(Fault("venues", must, ", ".join(settings.venues)))
     if faults:
-        raise ConfigError(book, faults)
-    journal.put_meta("book", book)
-    journal.put_meta("money", money)
+        raise ConfigError(settings.book.id, faults)
+    return "loopback" if True in played else settings.book.mode
 
 
 def _recover(state: State, around: Surrounding) -> bool:

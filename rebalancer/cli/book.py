@@ -167,14 +167,17 @@ def _observe(wish: Wish) -> None:
     with ExitStack() as stack:
         log = configure(wish.log(stack), clock)
         randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
-        feed = observed(wish.settings, instruments, randomness, log)
+        feed = observed(wish.settings, instruments, clock.now(), randomness, log)
         journal = open_journal(wish.folder / "journal.sqlite")
         stack.callback(journal.close)  # a second time does no harm
 
         async def main() -> None:
             extra = {"market": "live", "duration": wish.duration}
             around = Surrounding(
-                clock, journal, log, feed, wish.dress, extra=extra, randomness=randomness
+                *(clock, journal, log, feed, wish.dress),
+                extra=extra,
+                randomness=randomness,
+                money="paper in a live market",
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, log)
 

@@ -76,9 +76,11 @@ async def _examined(settings: Settings) -> list[dict[str, Any]]:
             )
             rows += [_row(name, each) for each in await examine(subject)]
         finally:
-            await switch.release()
-            await tasks.close()
-            await connection.close()
+            try:
+                await switch.release()
+                await tasks.close()
+            finally:
+                await connection.close()
     if failures:
         raise failures[0]
     return rows

@@ -4,6 +4,6 @@
 `sqlite` keeps entries on disk and `memory` keeps them for one run; both are
 `ports.Journal`. `schema` knows the tables, their versions and the pragmas that
 make a commit durable; `folder` knows who may own the state folder and that one
-daemon at a time writes in it. Only `ports`, `core` and `errors` lie below;
-nothing here knows what an entry means.
+daemon at a time writes in it; `ownership` knows whose journal it is. Only
+`ports`, `core` and `errors` lie below; nothing here knows what an entry means.
 """

@@ -149,9 +149,9 @@ class DeadManSwitch:
 class DeadManKeeper:
     """Keeps a switch armed for as long as it runs; a `ports.Feed` that tells nothing.
 
-    It renews while the loop is well. Where renewals fail too often, or the loop
-    is sick for too long, it ends the websocket: the venue then takes away what
-    rests. It opens another and arms that.
+    It renews while the loop is well. Where two renewals in a row fail, or are
+    left out because the loop is sick, it ends the websocket: the venue then takes
+    away what rests. It opens another and arms that.
 
     Args:
         switch: Whose websocket nobody else opens or ends.
@@ -190,12 +190,13 @@ class DeadManKeeper:
 
     async def _once(self) -> str:
         """Live through one websocket; return why it ended."""
+        if not self._healthy():
+            return "whoever decides is not well"
         try:
             await self._switch.arm()
         except Unavailable as error:
             await self._switch.release()
             return str(error)
-        self._backoff.succeeded()
         self._told = False
         self._log.info("switch.armed", venue=self._venue)
         await self._keep()
@@ -207,16 +208,20 @@ class DeadManKeeper:
         switch = self._switch
         if switch.socket is None or not switch.socket.open:
             return "the websocket ended"
-        return "renewals failed" if switch.failures else "the loop was not well for too long"
+        return "renewals failed" if switch.failures else "the loop was not well"
 
     async def _keep(self) -> None:
         """Return once what rests must go, or is gone."""
-        clock, renewed, sick = self._clock, self._clock.monotonic(), False
-        while not self._switch.exposed:
+        clock, renewed = self._clock, self._clock.monotonic()
+        sick, skipped = False, 0
+        while not self._switch.exposed and skipped < TOO_MANY_FAILURES:
             looked = clock.monotonic()
             await clock.sleep(LOOK)
             now = clock.monotonic()
             sick = sick or now - looked > LOOK + LAG
             if now - renewed >= EVERY:
-                await self._switch.renew(healthy=not sick and self._healthy())
+                well = not sick and self._healthy()
+                skipped = 0 if well else skipped + 1
+                if await self._switch.renew(healthy=well) and well:
+                    self._backoff.succeeded()  # it lasts: the next wait is short again
                 renewed, sick = now, False

@@ -147,14 +147,15 @@ class DeribitSocket:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._take(socket, message.data)
-        except Unavailable:
-            await socket.close()  # a heartbeat could not be answered: it is over
+        except (Unavailable, aiohttp.ClientError, OSError, RecursionError):
+            pass  # a ping could not be answered, or a frame is a bomb: the socket is over
         finally:
             if self._socket in (socket, None):  # not one that was opened after it
                 self._socket = None
                 self._lost()
                 for answer in self._waiting.values():
                     _fail(answer, Unavailable(f"{VENUE} websocket ended before an answer"))
+            await socket.close()
 
     async def _take(self, socket: aiohttp.ClientWebSocketResponse, text: str) -> None:
         try:

@@ -23,6 +23,7 @@ from rebalancer.wire.deribit import Answer, Failure, Heartbeat, Told
 from rebalancer.wire.deribit_market import Ticker
 from rebalancer.wire.deribit_values import Refused, Unknown, ns
 
+TESTNET = "test.deribit.com/ws/api/v2"  # its keys are of no use elsewhere, and stay there
 SUBSCRIBE, UNSUBSCRIBE = "public/subscribe", "public/unsubscribe"
 SUBSCRIBE_PRIVATE, AUTH = "private/subscribe", "public/auth"
 # Refused for now and not for good: too many requests, locked, maintenance, timed out.
@@ -150,6 +151,9 @@ class DeribitStream:
         self._wanted = wanted
         self._channels.follow(wanted)
         gone = [name for name in before if name not in self._channels]
+        for name in gone:
+            self._stale.pop(name, None)
+            self._resubscribed.pop(name, None)
         new = [name for name in after if name not in frozenset(before)]
         self._requests.channels(UNSUBSCRIBE, gone, now)
         self._requests.channels(SUBSCRIBE, new, now)

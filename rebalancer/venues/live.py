@@ -13,6 +13,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Settings
+from rebalancer.venues import deribit_stream
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import Connection, connect
@@ -78,7 +79,7 @@ async def open_venue(
         ConfigError: The venue is not finished, or not as the settings say.
         Unavailable: It did not answer.
     """
-    mode = Mode.LIVE if settings.book.mode is Mode.PAPER else settings.book.mode
+    mode = settings.book.mode
     profile = profile_of(name, mode)
     budget = Budget(profile.rates, around.clock)
 
@@ -129,6 +130,8 @@ def feeds(
     wanted = followed(opened.name, settings, instruments, held)
     access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
     stream = DeribitStream(wanted, around.log, access)
+    if settings.book.mode is Mode.TESTNET:
+        stream.path = deribit_stream.TESTNET
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
     loopback = settings.venues[opened.name].loopback
     backoff = Backoff(around.randomness.generator(f"backoff/{opened.name}/orders"))

@@ -3,15 +3,17 @@
 Everything that the stream tells goes through the model first, levels too, and
 on to the daemon. What a venue books by the clock, the model is told when its
 time has come: continuous funding each hour, the session at 08:00 UTC at the
-newest mark, and a delivery at the average of the index over the last half hour,
-or at the newest index where none was heard before. No key is asked for: a
-market is public.
+newest mark, and a delivery at the average of the index over the last half hour;
+where the index was not heard when it counted, at the next one that is. A stream
+that is lost shows no levels, so that nothing is filled out of old ones. No key
+is asked for: a market is public.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core.events import Event, Index, Mark, MarketEvent
+from rebalancer.core.events import Event, FeedStatus, Index, Mark, MarketEvent
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import SECOND, Clock, Feed, Log, Randomness, Tasks
@@ -32,24 +34,32 @@ from rebalancer.venues.seeded import FeedOf
 
 HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
 SESSION = 8 * HOUR  # after midnight UTC
+DEAF = 60 * SECOND  # ns without an index before an expiry, after which its average is a guess
 FOLLOWED = ("deribit",)  # whose stream and whose rules of booking are here
 
 
 def observed(
-    settings: Settings, instruments: Mapping[str, Instrument], randomness: Randomness, log: Log
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    now: int,
+    randomness: Randomness,
+    log: Log,
 ) -> FeedOf:
     """Return the live market of a book's venues as a feed of a paper book.
 
     Args:
         settings: Without faults; its venues are followed.
         instruments: What the book may trade or holds, by id.
+        now: ns; what expired before it can be neither held nor traded.
         randomness: Of the waits between two tries to connect.
         log: Says when the stream is lost.
 
     Raises:
-        ConfigError: A venue has no stream of its own in this release.
+        ConfigError: A venue has no stream of its own in this release, or the book
+            begins with something that has expired.
     """
-    faults = [
+    faults = [*_expired(settings, instruments, now)]
+    faults += [
         Fault(f"venues.{name}", f"must be one of {', '.join(FOLLOWED)} to follow live", name)
         for name in settings.venues
         if name not in FOLLOWED
@@ -66,6 +76,22 @@ def observed(
         return ObservedFeed(market, ports, wanted, dated, settings.venues[name].loopback)
 
     return feed
+
+
+def _expired(
+    settings: Settings, instruments: Mapping[str, Instrument], now: int
+) -> Iterator[Fault]:
+    """Yield a fault for each holding and hedge that does not exist any more."""
+    named = [(f"holdings.{n}", each.instrument) for n, each in enumerate(settings.holdings)]
+    named += [
+        (f"underlyings.{coin}.hedge", name)
+        for coin, own in settings.underlyings.items()
+        for name in dict.fromkeys((*own.hedge.buy, *own.hedge.sell))
+    ]
+    for place, name in named:
+        expiry = instruments[name].expiry
+        if expiry is not None and expiry <= now:
+            yield Fault(place, "must not have expired", name)
 
 
 def _on(instrument: str, venue: str) -> bool:
@@ -94,11 +120,13 @@ class ObservedFeed:
         self._market, self._clock, self._tasks = market, ports.clock, ports.tasks
         self._instruments = instruments
         self._marks: dict[str, Decimal] = {}  # of what is settled daily
-        self._indexes: dict[str, Decimal] = {}  # by coin
+        self._indexes: dict[str, tuple[int, Decimal]] = {}  # by coin: when it was heard, ns
         self._late: dict[str, None] = {}  # what expired and has no average
+        self._wanted = wanted
         self._deliver: Callable[[Event], None] = _nowhere
         taps = Taps(depth=self._shown)
-        self._feed = NativeFeed(DeribitStream(wanted, ports.log, taps=taps), ports, loopback)
+        self._stream = DeribitStream(wanted, ports.log, taps=taps)
+        self._feed: Feed = NativeFeed(self._stream, ports, loopback)
         self._venue = DeribitStream.venue
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
@@ -109,14 +137,24 @@ class ObservedFeed:
 
     def _told(self, event: Event) -> None:
         """Let the model hear of a market event before the daemon does."""
+        now, refused = self._clock.now(), self._market.refused
         if not isinstance(event, MarketEvent):
+            if isinstance(event, FeedStatus) and not event.alive:
+                self._hide(now)
             self._deliver(event)
             return
+        self._market.move(now, event, self._deliver)
+        if self._market.refused > refused:
+            return  # what the model does not believe is settled at by nobody
         if isinstance(event, Mark):
             self._marks[event.instrument] = event.price
-        if isinstance(event, Index):
-            self._indexes[event.underlying] = event.price
-        self._market.move(self._clock.now(), event, self._deliver)
+        elif isinstance(event, Index):
+            self._indexes[event.underlying] = now, event.price
+
+    def _hide(self, now: int) -> None:
+        """Take the levels away: nobody knows whether they are still there."""
+        for name in self._wanted.hedge:
+            self._market.move(now, Depth(f"{self._venue}:{name}", (), ()), self._deliver)
 
     def _shown(self, _ts: int, depth: Depth) -> None:
         self._market.move(self._clock.now(), depth, self._deliver)
@@ -128,18 +166,33 @@ class ObservedFeed:
             await self._clock.sleep(SECOND)
             now = self._clock.now()
             for item in (*self._overdue(), *self._due(last, now)):
-                refused = self._market.refused
-                self._market.move(now, item, self._deliver)
-                if isinstance(item, Delivery) and self._market.refused > refused:
-                    self._late[item.instrument] = None
+                self._book(now, item)
             self._market.judge(now, self._deliver)
             last = now
 
+    def _book(self, now: int, item: VenueItem) -> None:
+        """Let the model book; what ended is followed no longer, what it cannot is kept."""
+        refused = self._market.refused
+        self._market.move(now, item, self._deliver)
+        if not isinstance(item, Delivery):
+            return
+        if self._market.refused > refused:
+            self._late[item.instrument] = None
+            return
+        gone = item.instrument.partition(":")[2]
+        self._wanted = replace(
+            self._wanted,
+            hedge=tuple(name for name in self._wanted.hedge if name != gone),
+            options=tuple(name for name in self._wanted.options if name != gone),
+        )
+        self._stream.want(self._wanted, now)
+
     def _overdue(self) -> Iterator[VenueItem]:
-        """Yield the deliveries that had no average, at the newest index."""
+        """Yield the deliveries that had no average, at an index heard after their time."""
         for name in tuple(self._late):
-            price = self._indexes.get(self._instruments[name].underlying)
-            if price is not None:
+            instrument = self._instruments[name]
+            heard, price = self._indexes.get(instrument.underlying, (0, Decimal(0)))
+            if instrument.expiry is not None and heard >= instrument.expiry:
                 del self._late[name]
                 yield Delivery(name, price)
 
@@ -149,10 +202,16 @@ class ObservedFeed:
             yield FundingAccrual(self._venue)
         if (last - SESSION) // DAY != (now - SESSION) // DAY:
             for name, mark in self._marks.items():
-                if self._instruments[name].margined:
+                instrument = self._instruments.get(name)
+                if instrument is not None and instrument.margined:
                     yield SessionEnd(name, mark)
         for name, instrument in self._instruments.items():
-            if instrument.expiry is not None and last < instrument.expiry <= now:
+            if instrument.expiry is None or not last < instrument.expiry <= now:
+                continue
+            heard, _ = self._indexes.get(instrument.underlying, (0, None))
+            if heard < instrument.expiry - DEAF:
+                self._late[name] = None
+            else:
                 yield Delivery(name)
 
 

@@ -222,14 +222,47 @@ def test_one_journal_for_one_book_and_one_money(tmp_path, owner, money, fault):
             assert (owner, money) == (journal.get_meta("book"), journal.get_meta("money"))
 
 
-async def test_paper_is_not_brought_back_into_a_live_book():
-    """A live book refuses a journal of paper bookings before it connects to anything."""
+def test_journal_that_names_no_book():
+    """Events that nobody owns are not taken for a first start."""
+    journal = MemoryJournal()
+    journal.append(Entry(1, book.START, "event", "x", {}))
+
+    with pytest.raises(ConfigError, match="must be in an empty journal or its own"):
+        build(book.table(), journal)
+
+
+def test_a_book_that_does_not_come_up_claims_nothing():
+    """A journal becomes a book's only once that book could be put together."""
+    journal = MemoryJournal()
+
+    with pytest.raises(ConfigError):
+        build(changed(entry=None), journal)
+
+    assert (None, None) == (journal.get_meta("book"), journal.get_meta("money"))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"mode": "paper"}, "book.mode: must be live or testnet"),
+        ({"mixed": True}, "venues: must have a loopback all or none"),
+        ({}, "must be paper, which this journal was kept for"),
+    ],
+)
+async def test_live_is_refused_before_it_connects(change, fault):
+    """No live book on paper, none at a real venue and a played one, none with paper bookings."""
     settings = load(ROOT / "config" / "demo-deribit.toml")
     dressed = in_live_dress(settings, "deribit", "http://127.0.0.1:9")
     journal, clock = MemoryJournal(), MarketClock(book.START)
-    journal.put_meta("book", settings.book.id)
-    journal.put_meta("money", "paper")
+    if "mode" in change:
+        dressed = dressed.model_copy(update={"book": settings.book})
+    elif "mixed" in change:
+        venues = {**dressed.venues, "other": settings.venues["deribit"]}
+        dressed = dressed.model_copy(update={"venues": venues})
+    else:
+        journal.put_meta("book", settings.book.id)
+        journal.put_meta("money", "paper")
     around = Surrounding(clock, journal, Lines(), None, "live")
 
-    with pytest.raises(ConfigError, match="must be paper, which this journal was kept for"):
+    with pytest.raises(ConfigError, match=fault):
         await live(dressed, resolve(dressed), {}, around)

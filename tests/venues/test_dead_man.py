@@ -336,19 +336,23 @@ def test_renewals_that_fail(told):
 
 
 def test_whoever_decides_stands_still():
-    """While the engine is behind nothing is renewed; after 60 s what rests is taken away."""
+    """While the engine is behind nothing is renewed; the second time what rests is taken away."""
     kept = Kept()
 
     async def story():
         kept.well = False
-        await kept.clock.sleep(VALID - 2 * SECOND)
-        assert kept.socket.opened == 1
-        await kept.clock.sleep(4 * SECOND)
-        assert kept.socket.opened == 2
+        await kept.clock.sleep(2 * EVERY - 2 * SECOND)
+        assert kept.switch.armed
+        await kept.clock.sleep(backoff.MOST)
+        assert not kept.socket.open
+        kept.well = True
+        await kept.clock.sleep(backoff.MOST)
+        assert kept.switch.armed
 
     kept.run(story)
 
-    assert "the loop was not well for too long" in str(kept.log.said)
+    assert 2 == kept.socket.opened
+    assert "the loop was not well" in str(kept.log.said)
 
 
 def test_socket_that_ends():

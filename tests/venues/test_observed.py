@@ -4,7 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.events import Delivered, FeedStatus, FundingPaid, Index, MarketEvent, Settled
+from rebalancer.core.events import (
+    Delivered,
+    FeedStatus,
+    FundingPaid,
+    Index,
+    Mark,
+    MarketEvent,
+    Settled,
+)
 from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
@@ -12,7 +20,7 @@ from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.observed import HOUR, observed
-from rebalancer.venues.paper import Depth
+from rebalancer.venues.paper import Delivery, Depth, SessionEnd
 from rebalancer.wiring import Surrounding, paper
 from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
@@ -50,7 +58,7 @@ def run(minutes=(-2, 2), deaf=lambda _ts: False):
     first, last = (book.EIGHT + each * MINUTE for each in minutes)
     clock = MarketClock(first)
     instruments = resolve(settings)
-    made = observed(settings, instruments, SeededRandomness(1), log)
+    made = observed(settings, instruments, first, SeededRandomness(1), log)
 
     def feed(market, clock, tasks):
         one = made(market, clock, tasks)
@@ -108,7 +116,59 @@ def test_nobody_listened_before_a_delivery():
     assert first.ts_local == book.EIGHT + MINUTE + SECOND
     assert abs(delivered.price - first.price) < 1_000
     assert delivered.ts_local in (first.ts_local, first.ts_local + SECOND)
-    assert 1 == sum("last half hour" in str(facts) for _, _, facts in log.said)
+    assert "quote.refused" not in log.events()
+
+
+def test_an_old_index_before_a_delivery():
+    """An index that was last heard long before an expiry says nothing of its average."""
+    _, heard, _ = run((-40, 3), lambda ts: book.EIGHT - 10 * MINUTE < ts <= book.EIGHT + MINUTE)
+
+    (delivered,) = only(heard, Delivered)
+    assert delivered.ts_local > book.EIGHT + MINUTE
+
+
+def test_what_has_expired():
+    """A book cannot begin with what does not exist any more: it would never be hedged again."""
+    with pytest.raises(ConfigError, match=r"holdings\.1: must not have expired"):
+        run((1, 2))
+
+
+def test_what_was_delivered_is_followed_no_longer():
+    """After its delivery the option's channel is given back."""
+    settings, log = book.settings_of(book.table()), Lines()
+    clock = MarketClock(book.EIGHT)
+    made = observed(settings, resolve(settings), book.START, SeededRandomness(1), log)
+    one = made(Told(), clock, None)
+    one._stream.take()
+    one._book(book.EIGHT, Delivery(book.CALL, D(100_000)))
+
+    (frame,) = one._stream.take()
+    assert b"unsubscribe" in frame
+    assert b"ticker.BTC-30JAN26-100000-C" in frame
+
+
+class Told:
+    """A market that keeps what it is told, and refuses what a test says."""
+
+    def __init__(self, refuses=()):
+        self.items, self.refused, self.refuses = [], 0, refuses
+
+    def move(self, _ts, item, _deliver):
+        self.items.append(item)
+        self.refused += isinstance(item, self.refuses)
+
+
+@pytest.mark.parametrize("refuses", [(), (Mark,)])
+def test_a_mark_that_the_model_refuses_settles_nothing(refuses):
+    """Nor does one of an instrument that the book does not know."""
+    settings = book.settings_of(book.table())
+    made = observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
+    one = made(Told(refuses), MarketClock(book.START), None)
+    for name in (book.PERP, "deribit:ETH-PERPETUAL"):
+        one._told(Mark(book.START, book.START, name, D(100_000)))
+
+    due = [each for each in one._due(book.START, book.EIGHT) if isinstance(each, SessionEnd)]
+    assert ([] if refuses else [SessionEnd(book.PERP, D(100_000))]) == due
 
 
 def test_other_venues():
@@ -118,17 +178,19 @@ def test_other_venues():
     settings = book.settings_of(raw)
 
     with pytest.raises(ConfigError, match=r"venues\.binanceusdm: must be one of deribit"):
-        observed(settings, resolve(settings), SeededRandomness(1), Lines())
+        observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
 
 
-def test_a_lost_stream_is_told():
-    """What is no word of the market goes on to the daemon as it is."""
-    settings, log, heard = book.settings_of(book.table()), Lines(), []
+def test_a_lost_stream():
+    """That a stream is lost goes on to the daemon, and the levels are taken away."""
+    settings, heard, market = book.settings_of(book.table()), [], Told()
     clock = MarketClock(book.START)
-    one = observed(settings, resolve(settings), SeededRandomness(1), log)(None, clock, None)
+    made = observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
+    one = made(market, clock, None)
     one._deliver = heard.append
-    status = FeedStatus(book.START, book.VENUE, alive=False)
 
-    one._told(status)
+    for alive in (True, False):
+        one._told(FeedStatus(book.START, book.VENUE, alive=alive))
 
-    assert [status] == heard
+    assert [True, False] == [each.alive for each in heard]
+    assert [Depth(book.PERP, (), ())] == market.items

@@ -1,0 +1,44 @@
+"""Whose journal it is: one book's, and for one kind of money.
+
+Another book's journal would explain the wrong decisions; what was booked on
+paper, brought back into a live book, would be hedged with real money.
+"""
+
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.ports import Journal
+
+BOOK, MONEY = "book", "money"
+PAPER = "paper"  # what a journal is for that names a book and no money
+
+
+def check(journal: Journal, book: str, money: str) -> None:
+    """Let a book pass that may go on with a journal.
+
+    Args:
+        journal: Open.
+        book: Its id.
+        money: What it trades, in a word: paper, live, testnet, loopback.
+
+    Raises:
+        ConfigError: The journal is another book's, of other money, or nobody knows whose.
+    """
+    owner = journal.get_meta(BOOK)
+    kind = journal.get_meta(MONEY) or (None if owner is None else PAPER)
+    faults = []
+    if owner not in (None, book):
+        must = f"must be {owner}, whose journal this is; name another --state"
+        faults.append(Fault("book.id", must, book))
+    if owner is None and any(True for _ in journal.read("event")):
+        must = "must be in an empty journal or its own; name another --state"
+        faults.append(Fault("book.id", must, f"{book} in one that names no book"))
+    if kind not in (None, money):
+        must = f"must be {kind}, which this journal was kept for; name another --state"
+        faults.append(Fault("book.mode", must, money))
+    if faults:
+        raise ConfigError(book, faults)
+
+
+def claim(journal: Journal, book: str, money: str) -> None:
+    """Write down whose journal it is: the money first, an owner without it would be of paper."""
+    journal.put_meta(MONEY, money)
+    journal.put_meta(BOOK, book)
