@@ -2,6 +2,7 @@
 # make demo      the daemon in the seeded world; ARGS="--for 10m --speed 0" are passed on
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
+# make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
 # make bench     every program in benchmarks/
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
@@ -9,7 +10,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint faults bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +53,9 @@ test: lint
 		--cov-report=json:$(REPORTS)/coverage.json --junit-xml=$(REPORTS)/junit.xml
 	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
 		rebalancer/core rebalancer/exchange
+
+faults: install
+	@$(BIN)/python -m rebalancer.simulation.trials $(ARGS)
 
 bench: install
 	@for program in benchmarks/[!_]*.py; do \

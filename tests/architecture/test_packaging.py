@@ -131,3 +131,15 @@ def test_no_machine_paths():
     ]
 
     assert [] == found
+
+
+def test_promised_targets():
+    """Every `make TARGET` that a page or the Makefile's own head names is there."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pages = (ROOT / "README.md").read_text(encoding="utf-8")
+    head = "".join(line for line in makefile.splitlines(keepends=True) if line.startswith("#"))
+    promised = {*re.findall(r"`make ([a-z]+)", pages), *re.findall(r"^# make ([a-z]+)", head, re.M)}
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
+
+    assert {"demo", "test", "faults"} <= promised
+    assert set() == promised - targets
