@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import ccxt
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import ClientConnectionResetError, WSMsgType
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import Unavailable
@@ -410,9 +410,12 @@ async def _until(holds):
 class Gone:
     """A connection that still asks for a sign of life and no longer takes one."""
 
-    closed = False
+    def __init__(self, error=None):
+        self.closed, self.error = False, error
 
     async def __aiter__(self):
+        if self.error is not None:
+            raise self.error
         asks = '{"method": "heartbeat", "params": {"type": "test_request"}}'
         yield SimpleNamespace(type=WSMsgType.TEXT, data=asks)
 
@@ -423,10 +426,13 @@ class Gone:
         self.closed = True
 
 
-async def test_heartbeat_that_cannot_be_answered():
-    """A socket on which a heartbeat cannot be answered ends, and takes nothing else with it."""
+@pytest.mark.parametrize(
+    "error", [None, ClientConnectionResetError("ping"), ConnectionResetError(), RecursionError()]
+)
+async def test_heartbeat_that_cannot_be_answered(error):
+    """A socket on which no sign of life can be answered ends, and takes nothing else with it."""
     async with desk(resting=True) as opened:
-        socket, switch, gone = opened.line.dead_man.socket, opened.line.dead_man, Gone()
+        socket, switch, gone = opened.line.dead_man.socket, opened.line.dead_man, Gone(error)
         before, socket._socket = socket._socket, gone
 
         await socket._read(gone)

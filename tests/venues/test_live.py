@@ -1,0 +1,38 @@
+"""Live venues put together: each part goes where the mode of the book says."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from rebalancer.runtime.clock import MarketClock
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.settings import resolve
+from rebalancer.settings.models import Mode
+from rebalancer.venues import live
+from rebalancer.venues.dead_man import DeadManKeeper
+from rebalancer.venues.native import NativeFeed
+from rebalancer.venues.polling import AccountPoll
+from tests.end_to_end import scripted_book as book
+from tests.runtime.stage import Lines
+
+
+@pytest.mark.parametrize(
+    ("mode", "address"),
+    [
+        (Mode.LIVE, "wss://www.deribit.com/ws/api/v2"),
+        (Mode.TESTNET, "wss://test.deribit.com/ws/api/v2"),
+    ],
+)
+def test_streams_go_where_the_keys_belong(mode, address):
+    """A testnet's keys and prices are the testnet's: its stream does not go to production."""
+    settings = book.settings_of(book.table())
+    told = settings.book.model_copy(update={"mode": mode})
+    settings = settings.model_copy(update={"book": told})
+    around = live.Surroundings(MarketClock(0), None, SeededRandomness(1), Lines(), None)
+    line = SimpleNamespace(dead_man=None)
+    opened = live.LiveVenue(book.VENUE, None, None, line, {}, (), 0)
+
+    stream, poll, keeper = live.feeds(opened, settings, resolve(settings), None, around)
+
+    assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
+    assert address == stream._address
