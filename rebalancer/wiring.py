@@ -16,7 +16,7 @@ from rebalancer.core.events import Booking, Event, PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
-from rebalancer.errors import ConfigError, Fault
+from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
 from rebalancer.ops.alerts import LogAlertSink
@@ -61,7 +61,7 @@ class Surrounding:
     clock: Clock
     journal: Journal
     log: Log
-    feed: FeedOf
+    feed: FeedOf | None  # of a paper book; a live one has those of its venues
     dress: str  # demo, paper or replay: what the status calls it
     witness: Witness | None = None
     tick: int = SECOND  # ns between two looks at the clock
@@ -120,7 +120,7 @@ def paper(
     engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
     heard = {name: venue.hear for name, venue in venues.items()}
-    feed = around.feed(PaperMarket(exchanges, log, witness, streams, heard), clock, tasks)
+    feed = _feed_of(around)(PaperMarket(exchanges, log, witness, streams, heard), clock, tasks)
     parts = Parts(
         engine=engine,
         inbox=inbox,
@@ -142,6 +142,12 @@ def paper(
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
     return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox)
+
+
+def _feed_of(around: Surrounding) -> FeedOf:
+    if around.feed is None:
+        raise Defect("a paper book must have a feed, was None")
+    return around.feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +283,7 @@ async def live(
         settings: Without faults; what it holds at the start is what lies outside.
         instruments: Those that it names, by id.
         keys: By venue.
-        around: Clock, journal, log, chance; its feed is not asked.
+        around: Clock, journal, log, chance.
 
     Raises:
         ConfigError: A venue is not finished, or not as the settings say; or the

@@ -8,24 +8,21 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from rebalancer.cli.serving import Wish, serve
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.log import configure
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.settings import Settings, resolve
-from rebalancer.settings.models import Mode
+from rebalancer.settings import resolve
 from rebalancer.simulation.deribit.keys import Key
-from rebalancer.simulation.loopback import Loopback, seeded_loopback
+from rebalancer.simulation.dress import UID, differences, in_live_dress
+from rebalancer.simulation.loopback import seeded_loopback
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
 VENUES = ("deribit",)
-UID = 12345
-CENT = Decimal("1e-12")  # of a currency: nothing finer is booked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ async def _wired(wish: Wish, venue: str) -> Wired:
                 clock=clock,
                 journal=journal,
                 log=log,
-                feed=_no_feed,
+                feed=None,
                 dress="demo --wire",
                 extra={"seed": wish.seed, "speed": 1, "duration": wish.duration},
                 randomness=SeededRandomness(wish.seed),
@@ -83,32 +80,3 @@ async def _wired(wish: Wish, venue: str) -> Wired:
             return Wired(running, differences(running, loopback, venue))
         finally:
             await loopback.stop()
-
-
-def in_live_dress(settings: Settings, venue: str, address: str) -> Settings:
-    """Return the settings of a book that trades for money, with a venue on this machine."""
-    book = settings.book.model_copy(update={"mode": Mode.LIVE})
-    told = {"loopback": address, "account": str(UID), "credentials": "loopback"}
-    own = settings.venues[venue].model_copy(update=told)
-    return settings.model_copy(update={"book": book, "venues": {venue: own}, "holdings": ()})
-
-
-def differences(running: Running, loopback: Loopback, venue: str) -> dict[str, Decimal]:
-    """Return where the ledger and the venue's own books disagree: ledger less venue."""
-    ledger, place = running.engine.state.ledger, loopback.place
-    found: dict[str, Decimal] = {}
-    for currency, balance in place.balances(venue).items():
-        apart = ledger.balance(venue, currency) - balance
-        if abs(apart) > CENT:
-            found[currency] = apart
-    truth: Mapping[str, Decimal] = place.positions(venue)
-    names = {name for holder, name in ledger.positions if holder == venue}
-    for name in sorted({*truth, *names}):
-        apart = ledger.position(venue, name).quantity - truth.get(name, Decimal(0))
-        if apart:
-            found[name] = apart
-    return found
-
-
-def _no_feed(*_unused: object) -> Any:
-    raise NotImplementedError("a live book has the feeds of its venues")

@@ -27,19 +27,18 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, load, resolve
-from rebalancer.settings.models import Mode
 from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.dress import UID, differences, in_live_dress
 from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.simulation.loopback import Loopback, seeded_loopback
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
-VENUE, UID = "deribit", 12345
+VENUE = "deribit"
 ORDER, QUERY, TRADES = "private/[bs][ue][yl]*", "private/get_order*", "user.*"
 PERP = "deribit:BTC-PERPETUAL"
 QUIET = 1  # s without an open order, inside the band, until it is over
-SMALLEST = Decimal("1e-12")  # of a currency: nothing finer is booked
 TOGETHER = 4  # trials at once
 
 
@@ -220,25 +219,18 @@ async def trial(
 
 async def _dressed(settings: Settings, loopback: Loopback, clock: WallClock, seed: int) -> Running:
     """Return the book in live dress, connected to the loopback."""
-    book = settings.book.model_copy(update={"mode": Mode.LIVE})
-    told = {"loopback": loopback.address, "account": str(UID), "credentials": "loopback"}
-    own = settings.venues[VENUE].model_copy(update=told)
-    dressed = settings.model_copy(update={"book": book, "venues": {VENUE: own}, "holdings": ()})
+    dressed = in_live_dress(settings, VENUE, loopback.address)
     keys = {VENUE: Credentials(Secret("loopback"), Secret("loopback"))}
     log: Log = Silence()
     around = Surrounding(
         clock=clock,
         journal=MemoryJournal(),
         log=log,
-        feed=_no_feed,
+        feed=None,
         dress="trial",
         randomness=SeededRandomness(seed),
     )
     return await live(dressed, resolve(dressed), keys, around)
-
-
-def _no_feed(*_unused: object) -> Any:
-    raise NotImplementedError("a live book has the feeds of its venues")
 
 
 async def _settled(running: Running, loopback: Loopback, waits: bool, length: Length) -> None:
@@ -252,7 +244,7 @@ async def _settled(running: Running, loopback: Loopback, waits: bool, length: Le
             struck
             and _inside(standing)
             and not state.open_orders()
-            and not _apart(running, loopback)
+            and not differences(running, loopback, VENUE)
         )
         quiet = quiet + 1 if calm else 0
         if quiet >= QUIET and second >= length.least:
@@ -284,7 +276,10 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
         faults.append(f"{len(state.open_orders())} orders are still open")
     if not _inside(standing):
         faults.append("net delta is outside the band")
-    faults += [f"{what}: ledger less venue is {gap}" for what, gap in _apart(running, loopback)]
+    faults += [
+        f"{what}: ledger less venue is {gap}"
+        for what, gap in differences(running, loopback, VENUE).items()
+    ]
     return Result(
         name=name,
         struck=len(loopback.script.done),
@@ -295,22 +290,6 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
         seconds=watch.seconds,
         faults=tuple(faults),
     )
-
-
-def _apart(running: Running, loopback: Loopback) -> list[tuple[str, Decimal]]:
-    """Return where ledger and venue disagree."""
-    ledger, place = running.engine.state.ledger, loopback.place
-    gaps = [
-        (currency, ledger.balance(VENUE, currency) - balance)
-        for currency, balance in place.balances(VENUE).items()
-    ]
-    truth = place.positions(VENUE)
-    names = sorted({*truth, *(name for holder, name in ledger.positions if holder == VENUE)})
-    gaps += [
-        (name, ledger.position(VENUE, name).quantity - truth.get(name, Decimal(0)))
-        for name in names
-    ]
-    return [(name, gap) for name, gap in gaps if abs(gap) > SMALLEST]
 
 
 async def campaign(chosen: Mapping[str, Sequence[Plan]], config: Path, seed: int) -> list[Result]:

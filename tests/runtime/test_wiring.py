@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli.wire import in_live_dress
 from rebalancer.core.events import Verb
 from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND, Entry
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.settings import load, resolve
+from rebalancer.simulation.dress import in_live_dress
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.feeds import StepFeed
