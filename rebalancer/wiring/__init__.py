@@ -1,0 +1,16 @@
+"""Wiring: the one place that knows what is real and what is modelled.
+
+    beginning   what a book is put into, and how it begins: holdings, latches
+    paper       its venues are played by the exchange model
+    live        its venues are real, or servers on this machine that stand for them
+
+Where the market of a paper book comes from (a seeded world, recordings, a live
+stream) is handed in as a feed; so are clock, journal and log, because demo,
+replay and a long-running service differ in nothing else.
+"""
+
+from rebalancer.wiring.beginning import Running, Surrounding
+from rebalancer.wiring.live import live
+from rebalancer.wiring.paper import paper
+
+__all__ = ["Running", "Surrounding", "live", "paper"]

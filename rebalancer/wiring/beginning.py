@@ -1,0 +1,111 @@
+"""What a book is put into, and how it begins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.events import PositionReport
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.state import State
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.exchange.exchange import Exchange
+from rebalancer.ports import SECOND, Clock, Journal, Log, Randomness
+from rebalancer.runtime.daemon import Daemon, Stop
+from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.status import BookStatus
+from rebalancer.settings import Settings
+from rebalancer.settings.models import Holding, Mode, Role
+from rebalancer.venues.paper import Witness
+from rebalancer.venues.seeded import FeedOf
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What a book is put into."""
+
+    clock: Clock
+    journal: Journal
+    log: Log
+    feed: FeedOf | None  # of a paper book; a live one has those of its venues
+    dress: str  # demo, paper or replay: what the status calls it
+    witness: Witness | None = None
+    tick: int = SECOND  # ns between two looks at the clock
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what else the status tells
+    randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
+    money: str = Mode.PAPER  # what a paper book's journal is kept for
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A book that is ready to run, and the handles that its caller needs."""
+
+    daemon: Daemon
+    engine: Engine
+    status: BookStatus
+    stop: Stop
+    exchanges: Mapping[str, Exchange]
+    inbox: Inbox
+
+
+def entries_of(
+    settings: Settings, instruments: Mapping[str, Instrument], entries: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """Return the entry price of every holding, by instrument id."""
+    prices: dict[str, Decimal] = {}
+    faults = []
+    for place, holding in enumerate(settings.holdings):
+        name = holding.instrument
+        price = entries.get(name) if holding.entry is None else holding.entry
+        if instruments[name].kind is Kind.CASH:
+            prices[name] = Decimal(1)
+        elif price is None:
+            must = f"must have an entry, or a price at the start ({name})"
+            faults.append(Fault(f"holdings.{place}.entry", must, "neither"))
+        else:
+            # An option far out of the money is marked at nothing; its entry is for show.
+            prices[name] = price or instruments[name].tick
+    if faults:
+        raise ConfigError(settings.book.id, faults)
+    return prices
+
+
+def begin(
+    state: State, settings: Settings, prices: Mapping[str, Decimal], around: Surrounding
+) -> None:
+    """Let a state begin with the holdings, and with what was latched before this start."""
+    for holding in settings.holdings:
+        _adopt(state, holding, prices, around.clock.now())
+    if _restore_latch(state, around.journal):
+        around.log.error(
+            "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
+        )
+
+
+def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: int) -> None:
+    """Let the book begin with a holding; what lies outside belongs to an account of that name."""
+    name = holding.instrument
+    outside = holding.role is Role.OUTSIDE
+    account = "outside" if outside else state.instruments[name].venue
+    report = PositionReport(ts, None, account, name, holding.quantity)
+    state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
+
+
+def _restore_latch(state: State, journal: Journal) -> bool:
+    """Bring back what was latched or asked before this start; False where there was nothing."""
+    last = None
+    for entry in journal.read("latch"):
+        last = entry
+    if last is None:
+        return False
+    for underlying, reason in last.payload["halted"].items():
+        state.halt(underlying, reason)
+    state.standing.asked = TradingState(last.payload.get("asked", TradingState.ACTIVE))
+    state.standing.sealed = last.payload.get("sealed", False)
+    halted = last.payload["mode"] == TradingState.HALTED
+    if halted:
+        state.latch(last.payload["reason"], killed=last.payload["killed"])
+    return halted or bool(state.halted) or state.standing.asked is not TradingState.ACTIVE
