@@ -1,14 +1,18 @@
-"""Recovery: the ledger of an earlier start, booked again from what its journal kept.
+"""Recovery: the ledger and the orders of an earlier start, from what its journal kept.
 
 Every booking carries the id that the venue gave it, so what the venue tells
 once more after a restart is known, and what happened while nobody listened is
-new. Orders are not revived: what became of them is in the fills.
+new. An order whose end the journal does not hold may have traded while nobody
+listened, or never have left: its outcome is unknown until the venue proves it.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rebalancer.core import foreign, ids
 from rebalancer.core import ledger as books
+from rebalancer.core import orders as lives
+from rebalancer.core.commands import Submit
 from rebalancer.core.events import (
     Adopted,
     Booking,
@@ -17,9 +21,14 @@ from rebalancer.core.events import (
     Delivered,
     Fill,
     FundingPaid,
+    OrderEvent,
     Settled,
 )
+from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.orders import Order, OrderState
+
+DAY = 86_400_000_000_000  # ns that an order is remembered after its intent
 
 
 def rebook(
@@ -45,6 +54,62 @@ def rebook(
         else:
             lost[event.instrument] = None
     return tuple(lost)
+
+
+def revived(
+    submits: Iterable[Submit],
+    told: Iterable[OrderEvent | Fill],
+    instruments: Mapping[str, Instrument],
+    now: int,
+) -> tuple[Order, ...]:
+    """Return the orders of earlier starts that are open or young, as they must be taken now.
+
+    Args:
+        submits: That were about to be sent, oldest first.
+        told: What was heard of them, in the order in which it was.
+        instruments: By id; an order for one that is not there any more is left out.
+        now: ns; since when what is open counts as unknown.
+    """
+    found = {
+        each.client_order_id: Order(
+            each, OrderState.SENDING, each.decided_at, _delta(each, instruments[each.instrument])
+        )
+        for each in submits
+        if each.instrument in instruments
+    }
+    booked: set[tuple[str, str]] = set()
+    for event in told:
+        order = found.get(event.client_order_id or "")
+        if order is None:
+            continue
+        if not isinstance(event, Fill):
+            found[order.submit.client_order_id] = lives.note(order, event)
+        elif (event.instrument, event.trade_id) not in booked:
+            booked.add((event.instrument, event.trade_id))
+            found[order.submit.client_order_id] = lives.filled(order, event)
+    recent = (each for each in found.values() if each.open or now - each.sent_at < DAY)
+    return tuple(_doubted(each, now) if each.open else each for each in recent)
+
+
+def _delta(order: Submit, instrument: Instrument) -> float:
+    """Return the delta of a contract at the order's own limit, coins."""
+    return delta_per_contract(instrument, float(order.price), float(order.price))
+
+
+def _doubted(order: Order, now: int) -> Order:
+    """Return an open order as nobody can vouch for it: the venue is to be asked."""
+    known = order.state in lives.TERMINAL  # its end is, its fills are not all
+    state = order.state if known else OrderState.UNKNOWN
+    return replace(
+        order,
+        state=state,
+        unknown_since=now,
+        not_found=0,
+        first_not_found=None,
+        last_not_found=None,
+        asked_at=None,
+        evidence=f"{order.evidence}; then a restart",
+    )
 
 
 def _book(

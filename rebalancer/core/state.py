@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import foreign, quotes, standing, valuation
+from rebalancer.core import foreign, ids, quotes, standing, valuation
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
@@ -24,22 +24,17 @@ from rebalancer.core.events import (
     Fill,
     Forced,
     FundingPaid,
-    FundingRate,
     Index,
     Mark,
+    MarketEvent,
     Operator,
     OptionMark,
-    OrderAccepted,
-    OrderEnded,
-    OrderNotFound,
-    OrderRejected,
+    OrderEvent,
     OrderUnknown,
     PositionReport,
-    Quote,
     Reconciled,
     Settled,
     Tick,
-    Trade,
     Verb,
 )
 from rebalancer.core.exposure import Book, Holding, in_scope
@@ -49,10 +44,6 @@ from rebalancer.core.memory import Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.standing import Standing
-
-MARKET = (Quote, Mark, Index, OptionMark, FundingRate, Trade)
-ACCOUNT = (Fill, FundingPaid, Settled, Delivered, Adopted)
-ORDER = (OrderAccepted, OrderRejected, OrderUnknown, OrderEnded, OrderNotFound)
 
 OUTSIDE = "outside"  # account of what is held where no venue of ours sees it
 
@@ -174,12 +165,12 @@ class State:  # long: whatever may be known is written through this one door
     def apply(self, event: Event) -> tuple[Alert, ...]:
         """Write an event down; return what a person must hear of it."""
         self.now = max(self.now, event.ts_local)
-        if isinstance(event, MARKET):
+        if isinstance(event, MarketEvent):
             self._market(event)
             return ()
-        if isinstance(event, ORDER):
+        if isinstance(event, OrderEvent):
             return self._order(event)
-        if isinstance(event, ACCOUNT):
+        if isinstance(event, ContractBooking):
             return self._account(event)
         match event:
             case Operator():
@@ -194,9 +185,7 @@ class State:  # long: whatever may be known is written through this one door
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()
 
-    def _account(
-        self, event: Fill | FundingPaid | Settled | Delivered | Adopted
-    ) -> tuple[Alert, ...]:
+    def _account(self, event: ContractBooking) -> tuple[Alert, ...]:
         instrument = self.instruments.get(event.instrument)
         if instrument is None:
             return self._undescribed(event.instrument)
@@ -250,6 +239,10 @@ class State:  # long: whatever may be known is written through this one door
         state = lives.OrderState.SENDING
         self._keep(Order(submit, state, submit.decided_at, delta_per_contract))
 
+    def revive(self, order: Order) -> None:
+        """Take over an order of an earlier start."""
+        self._keep(order)
+
     def asked(self, order: Order) -> None:
         """Write down that the venue is being asked after an order."""
         self._keep(replace(order, asked_at=self.now))
@@ -281,7 +274,7 @@ class State:  # long: whatever may be known is written through this one door
         else:
             self._open.pop(name, None)
 
-    def _market(self, event: Quote | Mark | Index | OptionMark | FundingRate | Trade) -> None:
+    def _market(self, event: MarketEvent) -> None:
         known = isinstance(event, Index) or event.instrument in self.instruments
         if isinstance(event, OptionMark | Mark) and known and not self._near_index(event):
             self.markets.refused += 1
@@ -320,9 +313,7 @@ class State:  # long: whatever may be known is written through this one door
         if believed is not None:
             valuation.take_index(self._valuation, believed, self.instruments)
 
-    def _order(
-        self, event: OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
-    ) -> tuple[Alert, ...]:
+    def _order(self, event: OrderEvent) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id)
         if order is None:
             return (Alert(Severity.ERROR, "order.foreign", event.client_order_id, "not ours"),)
@@ -353,13 +344,15 @@ class State:  # long: whatever may be known is written through this one door
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
         held = self.ledger.position(event.account, event.instrument)
-        own, unwound = order is not None, foreign.unwound(held, event)
+        # A label of ours that is not remembered is an order of an earlier start.
+        own = order is not None or ids.decode(event.client_order_id or "") is not None
+        unwound = foreign.unwound(held, event)
         if not books.book_fill(self.ledger, event, instrument, ours=own, unwound=unwound):
             return ()
         if order is None:
             if event.forced is Forced.LIQUIDATION:
                 self.halt(instrument.underlying, f"{event.account} was liquidated")
-            return (foreign.alert(event, instrument),)
+            return () if own and event.forced is None else (foreign.alert(event, instrument),)
         index = self.index(order.submit.underlying)
         price = None if index is None else float(index.price)
         memories.hedged(self.memory[order.submit.underlying], self.now, price)

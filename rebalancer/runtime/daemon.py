@@ -45,6 +45,7 @@ class Parts:
     tick: int = SECOND  # ns between two looks at the clock
     closing: Sequence[Callable[[], Awaitable[None]]] = ()  # connections that end with the daemon
     adopts: bool = False  # whether a first start takes what the venues hold as the book's
+    caught_up: Callable[[], bool] = lambda: True  # whether all that was booked meanwhile is told
 
 
 class Daemon:
@@ -86,11 +87,10 @@ class Daemon:
 
     def _schedule(self) -> None:
         parts = self._parts
-        reconciler = Reconciler(
-            parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log
-        )
+        state, venues, inbox = parts.engine.state, parts.venues, parts.inbox
+        reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.caught_up)
         parts.engine.observe(reconciler.notice)
-        adoption = Adoption(parts.engine.state, parts.venues, parts.inbox, parts.clock, parts.log)
+        adoption = Adoption(state, venues, inbox, parts.clock, parts.log)
 
         def look() -> None:
             parts.tasks.spawn("reconcile", reconciler.look())
@@ -98,7 +98,7 @@ class Daemon:
         async def begin() -> None:
             while parts.adopts and not await adoption.adopt():
                 await parts.clock.sleep(SECOND)
-            while parts.engine.state.standing.phase in _BEGINNING:
+            while state.standing.phase in _BEGINNING:
                 await reconciler.look()  # a look that fell into bookings proves nothing: again
                 await parts.clock.sleep(SECOND)
 

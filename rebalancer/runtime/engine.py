@@ -16,6 +16,7 @@ from rebalancer.core.commands import Cancel, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
     Adopted,
+    Booking,
     CashMoved,
     Delivered,
     Event,
@@ -32,7 +33,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
-from rebalancer.core.state import ACCOUNT, State
+from rebalancer.core.state import State
 from rebalancer.ports import Entry, Journal, Log
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
@@ -146,7 +147,7 @@ class Engine:
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED):
             self._write("event", _key(event), event)
-            if not isinstance(event, (*ACCOUNT, CashMoved)) or version != self.state.ledger.version:
+            if not isinstance(event, Booking) or version != self.state.ledger.version:
                 self._say_event(event)  # what is told again, by a query or late, counts once
         for decision in outcome.decisions:
             self.standing[decision.underlying] = decision

@@ -8,7 +8,7 @@ agree on a difference that there never was.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from rebalancer.core.decision import Decision
@@ -60,16 +60,25 @@ class Reconciler:
         inbox: Gets a `Reconciled` for each look that proves something.
         clock: For the events' times.
         log: For looks that a venue did not answer.
+        ready: Whether everything was told that was booked while nobody listened;
+            before that a difference means nothing.
     """
 
     def __init__(
-        self, state: State, venues: Mapping[str, Venue], inbox: Inbox, clock: Clock, log: Log
+        self,
+        state: State,
+        venues: Mapping[str, Venue],
+        inbox: Inbox,
+        clock: Clock,
+        log: Log,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._state = state
         self._venues = venues
         self._inbox = inbox
         self._clock = clock
         self._log = log
+        self._ready = ready
         self._looking = False
         self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
         self._missed = 0  # looks in a row that proved nothing
@@ -90,9 +99,14 @@ class Reconciler:
     async def look(self) -> None:
         """Compare once; says nothing while an order is open or a venue does not answer.
 
+        Nor before the bookings of the time when the daemon was down are told.
+
         Two looks at a time would see one passing difference twice, so a look
         that an earlier one is still waiting for is left out.
         """
+        if not self._ready():
+            self._log.debug("reconcile.unanswered", error="what was booked is not told yet")
+            return
         if self._looking:
             self._log.warning("reconcile.unanswered", error="the look before is still waiting")
             return

@@ -7,6 +7,7 @@ where something may rest.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.events import Event, PositionReport
 from rebalancer.core.instruments import Instrument
@@ -52,11 +53,20 @@ class LiveVenue:
     line: Line
     markets: Mapping[str, Market]
     held: Sequence[PositionReport]  # at the start
-    began: int  # ns: what the venue dates before it is in `held`
+    began: int  # ns: what the venue dates before it is in what the book began with
+    heard: int | None = None  # ns: from where bookings are looked for; None: from `began`
 
     async def close(self) -> None:
         """Hang up."""
         await self.connection.close()
+
+
+class Feeds(NamedTuple):
+    """What one account tells, and what keeps it safe."""
+
+    market: Feed
+    bookings: AccountPoll
+    keeper: Feed
 
 
 async def open_venue(
@@ -123,9 +133,9 @@ def feeds(
     instruments: Mapping[str, Instrument],
     keys: Credentials,
     around: Surroundings,
-) -> Sequence[Feed]:
+) -> Feeds:
     """Return what a venue tells, market and bookings, and what keeps its dead-man switch."""
-    poll = AccountPoll(opened.venue, around.clock, around.log, opened.began)
+    poll = AccountPoll(opened.venue, around.clock, around.log, opened.began, opened.heard)
     held = [each.instrument for each in opened.held if each.quantity]
     wanted = followed(opened.name, settings, instruments, held)
     access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
@@ -138,7 +148,7 @@ def feeds(
     keeper = DeadManKeeper(
         *(opened.line.dead_man, opened.name, around.clock, backoff, around.log, around.healthy)
     )
-    return (NativeFeed(stream, ports, loopback, poll.now), poll, keeper)
+    return Feeds(NativeFeed(stream, ports, loopback, poll.now), poll, keeper)
 
 
 def dead_man(

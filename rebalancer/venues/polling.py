@@ -40,16 +40,24 @@ class AccountPoll:
         venue: Tells them.
         clock: Of the looks.
         log: For looks that were not answered.
-        since: ns; nothing that the venue dates before it is told, because it is
+        floor: ns; nothing that the venue dates before it is told, because it is
             in what the book began with.
+        heard: ns; from where the first look begins; None: from `floor`.
         pace: How often.
     """
 
     def __init__(
-        self, venue: Historian, clock: Clock, log: Log, since: int, pace: Pace = Pace()
+        self,
+        venue: Historian,
+        clock: Clock,
+        log: Log,
+        floor: int,
+        heard: int | None = None,
+        pace: Pace = Pace(),
     ) -> None:
         self._venue, self._clock, self._log = venue, clock, log
-        self._since = self._floor = since
+        self._floor = floor
+        self._since = floor if heard is None else heard
         self._pace = pace
         self._wake = asyncio.Event()
         self.looks = 0  # that were answered

@@ -1,15 +1,13 @@
 """Live dress: real venues, or servers on this machine that stand for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rebalancer.core import recovery
-from rebalancer.core.events import Booking
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import SECOND, Venue
+from rebalancer.ports import SECOND, Journal, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -24,6 +22,7 @@ from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import LiveVenue
 from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of
+from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
 
@@ -53,14 +52,17 @@ async def live(
     ownership.check(around.journal, settings.book.id, _money(settings))
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
-    outside = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
+    seam = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
     opened: dict[str, LiveVenue] = {}
     try:
         for name in settings.venues:
-            own = await live_venues.open_venue(name, settings, keys[name], instruments, outside)
+            own = await live_venues.open_venue(name, settings, keys[name], instruments, seam)
             opened[name] = own
             instruments = live_venues.described(own, instruments, log)
-        return _live(settings, instruments, keys, around, _Outside(inbox, stop, tasks, opened))
+        past = recover(around.journal, settings.venues)
+        opened = _resumed(opened, past, around.journal)
+        outside = _Outside(inbox, stop, tasks, opened, past)
+        return _live(settings, past.described(instruments), keys, around, outside)
     except BaseException:
         for each in opened.values():
             await each.close()
@@ -75,6 +77,27 @@ class _Outside:
     stop: Stop
     tasks: TaskRegistry
     opened: Mapping[str, LiveVenue]
+    past: Recovered
+
+
+def _resumed(
+    opened: Mapping[str, LiveVenue], past: Recovered, journal: Journal
+) -> dict[str, LiveVenue]:
+    """Return the venues with the times from where an earlier start goes on.
+
+    An account that the book never had begins now, and the journal keeps when.
+    """
+    found: dict[str, LiveVenue] = {}
+    for name, each in opened.items():
+        began = past.began.get(name)
+        if began is None:
+            journal.put_meta(f"{BEGAN}{name}", str(each.began))
+            found[name] = each
+        else:
+            found[name] = replace(
+                each, began=began, heard=began if past.agreed is None else past.agreed
+            )
+    return found
 
 
 def _live(
@@ -89,7 +112,10 @@ def _live(
     params = to_params(settings, around.journal.epoch, instruments)
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
-    fresh = not _recover(state, around)
+    for order in outside.past.put_back(state, log):
+        told = order.submit
+        if told.account in outside.opened:  # else it is unknown until somebody looks it up
+            outside.opened[told.account].line.sent.note(told.client_order_id, order.sent_at)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     dispatch = Dispatch(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
@@ -102,16 +128,19 @@ def _live(
     seam = live_venues.Surroundings(
         clock, outside.tasks, around.randomness, log, inbox.put, healthy
     )
-    feeds = tuple(
-        feed
+    feeds = [
+        live_venues.feeds(each, settings, instruments, keys[name], seam)
         for name, each in outside.opened.items()
-        for feed in live_venues.feeds(each, settings, instruments, keys[name], seam)
-    )
+    ]
+
+    def caught_up() -> bool:
+        return all(each.bookings.looks for each in feeds)
+
     parts = Parts(
         engine=engine,
         inbox=inbox,
         dispatch=dispatch,
-        feeds=feeds,
+        feeds=tuple(feed for each in feeds for feed in each),
         venues=venues,
         clock=clock,
         tasks=outside.tasks,
@@ -119,7 +148,8 @@ def _live(
         journal=around.journal,
         log=log,
         tick=around.tick,
-        adopts=fresh,
+        adopts=outside.past.first,
+        caught_up=caught_up,
         closing=tuple(each.close for each in outside.opened.values()),
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
@@ -144,13 +174,3 @@ def _money(settings: Settings) -> str:
     if faults:
         raise ConfigError(settings.book.id, faults)
     return "loopback" if True in played else settings.book.mode
-
-
-def _recover(state: State, around: Surrounding) -> bool:
-    """Book again what the journal of earlier starts kept; False where there was nothing."""
-    told = (codec.decode(entry.payload) for entry in around.journal.read("event"))
-    bookings = [event for event in told if isinstance(event, Booking)]
-    lost = recovery.rebook(state.ledger, bookings, state.instruments)
-    for name in lost:
-        around.log.error("reconcile.differed", instrument=name, error="not described any more")
-    return bool(bookings)

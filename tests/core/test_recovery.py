@@ -5,17 +5,25 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core import ids, ledger, recovery
+from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import (
     Adopted,
     CashMoved,
     Delivered,
+    Ending,
     Fill,
     Forced,
     FundingPaid,
+    OrderAccepted,
+    OrderEnded,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
     Settled,
 )
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger, Position
+from rebalancer.core.orders import OrderState
 from rebalancer.storage import codec
 
 D = Decimal
@@ -95,3 +103,68 @@ def test_adopted_keeps_the_hedge(quantity, hedge):
         book.position("v", PERP.id).quantity,
         book.position("v", PERP.id).hedge,
     )
+
+
+# --- orders ---------------------------------------------------------------------
+
+SENT, LATER = 1_000, 5_000_000_000  # ns of the intent, and of the restart
+PART = fill("t1", PERP, "-10000", "99000", OWN)
+WHOLE = fill("t2", PERP, "-20000", "99000", OWN)
+
+
+def submit(sent=SENT, instrument=PERP.id):
+    """Return an order for 30,000 USD short."""
+    return Submit(
+        *(OWN, "v", instrument, D(-30_000), D(100_000), TimeInForce.IOC, False),
+        *(Purpose.HEDGE, "BTC", sent),
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "filled", "is_open"),
+    [
+        ((), OrderState.UNKNOWN, 0, True),  # nobody knows whether it ever left
+        ((OrderAccepted(2, 2, OWN, "7"),), OrderState.UNKNOWN, 0, True),
+        ((OrderUnknown(2, None, OWN, "no answer"),), OrderState.UNKNOWN, 0, True),
+        ((OrderAccepted(2, 2, OWN, "7"), PART), OrderState.UNKNOWN, -10_000, True),
+        ((PART, PART), OrderState.UNKNOWN, -10_000, True),  # told twice, booked once
+        ((PART, WHOLE), OrderState.FILLED, -30_000, False),
+        ((OrderRejected(2, 2, OWN, "no"),), OrderState.REJECTED, 0, False),
+        ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(0)),), OrderState.EXPIRED, 0, False),
+        ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(-10_000)),), OrderState.EXPIRED, 0, True),
+        ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(-10_000)), PART), OrderState.EXPIRED, -10_000, 0),
+    ],
+)
+def test_revived(told, state, filled, is_open):
+    """An order comes back as what was heard of it says; whatever is open must be proved."""
+    (order,) = recovery.revived([submit()], told, LISTED, LATER)
+
+    assert (state, filled, bool(is_open)) == (order.state, order.filled, order.open)
+    assert (LATER if is_open else None) == order.unknown_since
+    assert order.delta_per_contract == pytest.approx(1 / 100_000)
+
+
+def test_answers_of_before_prove_nothing():
+    """Answers "not found" from before the fall are no evidence after it."""
+    told = [OrderUnknown(2, None, OWN, "no answer")]
+    told += [OrderNotFound(ts, None, OWN) for ts in (3, 4, 5)]
+
+    (order,) = recovery.revived([submit()], told, LISTED, LATER)
+
+    assert (0, None, None) == (order.not_found, order.first_not_found, order.last_not_found)
+
+
+@pytest.mark.parametrize(
+    ("told", "sent", "instrument", "count"),
+    [
+        ((OrderRejected(2, 2, OWN, "no"),), SENT, PERP.id, 0),  # long over
+        ((), SENT, PERP.id, 1),  # long ago and open
+        ((OrderRejected(2, 2, OWN, "no"),), recovery.DAY, PERP.id, 1),  # over, but not long ago
+        ((), SENT, "v:GONE", 0),  # the reconciliation tells what became of it
+    ],
+)
+def test_what_is_revived(told, sent, instrument, count):
+    """What is open comes back, and what ended within a day, so that late news of it is known."""
+    now = recovery.DAY + 2_000
+
+    assert count == len(recovery.revived([submit(sent, instrument)], told, LISTED, now))

@@ -124,6 +124,18 @@ def test_passing_difference(between):
     assert [] == heard[-1]
 
 
+def test_nothing_counts_before_the_past_is_told():
+    """What was booked while nobody listened is told first; until then nothing is compared."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        stage.reconciler._ready = lambda: len(stage.heard) >= 3
+        for _ in range(5):
+            await stage.look()
+
+    assert [0, 0, 0, 0, 1] == [len(each) for each in look(story).heard]
+
+
 def test_bookings_do_not_hide_a_difference():
     """A book that trades between two looks is still found to differ by the same amount."""
 

@@ -1,5 +1,6 @@
 """Stories of what becomes of an order: filled, cut, refused, lost, absent, resurrected."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -245,6 +246,18 @@ def test_foreign_fill():
 
     assert ["fill.foreign"] == desk.alerts
     assert [D("1.900")] == [order.quantity for order in desk.orders]
+
+
+def test_a_fill_of_an_earlier_start(desk):
+    """A label of ours that nobody remembers is ours all the same: a hedge, and no stranger's."""
+    [order] = desk.orders
+    desk.reject(order)
+    forgotten = ids.encode(ids.ClientOrderId(account=0, epoch=77, sequence=5))
+
+    desk.fill(replace(order, client_order_id=forgotten))
+
+    assert [] == desk.alerts
+    assert order.quantity == desk.state.ledger.position("binanceusdm", LINEAR).hedge
 
 
 def test_ids_are_never_used_twice(desk):

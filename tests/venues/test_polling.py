@@ -39,7 +39,7 @@ def run(seconds, wakes=(), **told):
     account = Told(clock, **told)
 
     async def main():
-        poll = AccountPoll(account, clock, log, START, Pace(5 * SECOND, SECOND))
+        poll = AccountPoll(account, clock, log, START, pace=Pace(5 * SECOND, SECOND))
         for second in wakes:
             clock.call_at(START + second * SECOND, poll.now)
         task = asyncio.ensure_future(poll.run(heard.append))

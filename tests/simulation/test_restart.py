@@ -1,0 +1,166 @@
+"""Restart: a daemon that fell with an order on its way comes back and finds out by itself."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.ids import decode
+from rebalancer.core.orders import OrderState
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import WallClock
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.settings import resolve
+from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.dress import UID, differences, in_live_dress
+from rebalancer.simulation.faults import Deed, Kind, Plan
+from rebalancer.simulation.loopback import seeded_loopback
+from rebalancer.simulation.trials import ORDER, PERP, VENUE, settings_of
+from rebalancer.storage.memory import MemoryJournal
+from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.wiring import Surrounding, live
+from tests.runtime.stage import Lines
+
+CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
+DEAF = (
+    Plan(Kind.ERROR_BEFORE, "private/get*", times=None, code=500),
+    Plan(Kind.LOSE, "user.*", times=None),
+)
+
+
+@asynccontextmanager
+async def venue():
+    """Yield a loopback and the settings of a book on it."""
+    clock, settings = WallClock(), settings_of(CONFIG)
+    key = Key("loopback", "loopback", VENUE, UID)
+    loopback = seeded_loopback(settings, resolve(settings), [key], clock, 7)
+    await loopback.start()
+    try:
+        yield loopback, in_live_dress(settings, VENUE, loopback.address)
+    finally:
+        await loopback.stop()
+
+
+async def started(settings, journal, log):
+    """Return a daemon in live dress that runs, without anybody who would end it in order."""
+    clock = WallClock()
+    around = Surrounding(clock, journal, log, None, "test", randomness=SeededRandomness(1))
+    keys = {VENUE: Credentials(Secret("loopback"), Secret("loopback"))}
+    running = await live(settings, resolve(settings), keys, around)
+    running.daemon._start(None)
+    return running
+
+
+async def fall(running):
+    """End a daemon as a fall does: nothing is withdrawn, awaited or said."""
+    parts = running.daemon._parts
+    parts.dispatch.shut()
+    parts.scheduler.close()
+    await parts.tasks.close()
+    for close in parts.closing:
+        await close()
+
+
+async def until(holds, seconds=40):
+    """Return once something holds."""
+    for _ in range(seconds * 20):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("must hold in time, did not")
+
+
+def again(journal):
+    """Let the next start have the epoch that follows."""
+    journal.epoch += 1
+    return journal
+
+
+def at_rest(running, loopback):
+    """Whether a daemon is active, knows every outcome, and agrees with the venue."""
+    state = running.engine.state
+    active = state.mode is TradingState.ACTIVE
+    return active and not state.open_orders() and not differences(running, loopback, VENUE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        (Plan(Kind.DROP_AFTER, ORDER), OrderState.FILLED),  # it had been bought
+        (Plan(Kind.DROP_BEFORE, ORDER), OrderState.ABSENT),  # it never arrived
+    ],
+)
+async def test_fallen_with_an_order_on_its_way(fault, end):
+    """The order is taken up as unknown, nothing leaves before its outcome is proved."""
+    log = Lines()
+    async with venue() as (loopback, settings):
+        journal = MemoryJournal()
+        first = await started(settings, journal, log)
+        await until(lambda: at_rest(first, loopback))
+        loopback.script.add(fault, *DEAF)
+        await until(lambda: loopback.script.struck(fault.kind))
+        await asyncio.sleep(0.2)
+        (name,) = [each.submit.client_order_id for each in first.engine.state.open_orders()]
+        await fall(first)
+        loopback.script.clear()
+
+        second = await started(settings, again(journal), log)
+        taken_up = second.engine.state.orders[name]
+        before = len(loopback.place.orders(VENUE))
+        await until(lambda: second.engine.state.orders[name].state is end)
+        at_proof = len(loopback.place.orders(VENUE))
+        await until(lambda: at_rest(second, loopback))
+        labels = [each.asked.label for each in loopback.place.orders(VENUE)]
+        await fall(second)
+
+    assert OrderState.UNKNOWN is taken_up.state
+    assert before == at_proof
+    assert len(labels) == len(set(labels))
+    assert 1 <= sum(decode(label).epoch == 1 for label in labels)
+    assert {} == second.engine.state.halted
+    assert "state.latched" not in log.events()
+
+
+async def test_traded_while_it_was_down():
+    """What was traded by hand meanwhile is told by the venue's archive; nobody has to adopt."""
+    log = Lines()
+    async with venue() as (loopback, settings):
+        journal = MemoryJournal()
+        first = await started(settings, journal, log)
+        await until(lambda: at_rest(first, loopback))
+        await fall(first)
+        loopback.host.interfere(Deed(VENUE, PERP, Decimal(-20_000)), by_hand=True)
+        await asyncio.sleep(0.2)
+
+        second = await started(settings, again(journal), log)
+        await until(lambda: at_rest(second, loopback))
+        foreign = log.events().count("fill.foreign")
+        state = second.engine.state
+        inside = second.engine.standing["BTC"]
+        await until(lambda: inside.lower <= second.engine.standing["BTC"].net_delta <= inside.upper)
+        await fall(second)
+
+    assert 1 <= foreign
+    assert not state.standing.latched
+
+
+async def test_a_second_start_goes_on():
+    """It adopts nothing, and tells what was booked since the first one began."""
+    log = Lines()
+    async with venue() as (loopback, settings):
+        journal = MemoryJournal()
+        first = await started(settings, journal, log)
+        await until(lambda: at_rest(first, loopback))
+        began = journal.get_meta(f"began/{VENUE}")
+        await fall(first)
+
+        second = await started(settings, again(journal), log)
+        adopts = second.daemon._parts.adopts
+        await fall(second)
+
+    assert not adopts
+    assert began == journal.get_meta(f"began/{VENUE}")
+    assert int(began) > 1_700_000_000 * SECOND
