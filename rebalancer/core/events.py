@@ -252,6 +252,24 @@ class Adopted:
         return PositionReport(self.ts_local, self.ts_venue, *names)
 
 
+@dataclass(frozen=True, slots=True)
+class OutsideHolding:
+    """One holding where no venue of ours sees it."""
+
+    instrument: str
+    quantity: Decimal  # contracts, signed; coins or currency for spot and cash
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideTold:
+    """A source told everything that it knows to be held outside our venues."""
+
+    ts_local: int
+    as_of: int  # ns, when it was so, by the source's own word
+    source: str
+    held: tuple[OutsideHolding, ...]
+
+
 # --- the daemon itself ------------------------------------------------------
 
 
@@ -307,5 +325,5 @@ OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNo
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
-DaemonEvent = Tick | FeedStatus | Reconciled | Operator
+DaemonEvent = OutsideTold | Tick | FeedStatus | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

@@ -28,6 +28,7 @@ from rebalancer.core.events import (
     Index,
     Mark,
     Operator,
+    OutsideTold,
     Quote,
     Reconciled,
     Tick,
@@ -126,7 +127,7 @@ def _withdrawn(state: State, underlyings: Iterable[str]) -> Iterable[Cancel]:
 
 def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
     """Yield the underlyings that an event may have changed."""
-    if isinstance(event, Tick | Operator | Reconciled):
+    if isinstance(event, Tick | Operator | Reconciled | OutsideTold):
         yield from params.underlyings
         return
     if isinstance(event, Trade):

@@ -13,6 +13,7 @@ profit up to that settlement's price in cash there, and so it has here; one
 that is told after its contract ended is cash altogether.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, localcontext
 
@@ -333,6 +334,14 @@ def adopt(
     )
     _keep(ledger, report.account, report.instrument, after)
     ledger.version += 1
+
+
+def moved(
+    ledger: Ledger, before: Mapping[tuple[str, str], Decimal]
+) -> dict[tuple[str, str], Decimal]:
+    """Return by account and currency how far each balance moved since `before`."""
+    changes = {key: total - before.get(key, _ZERO) for key, total in ledger.cash.items()}
+    return {key: change for key, change in changes.items() if change}
 
 
 def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None:

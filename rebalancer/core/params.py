@@ -91,6 +91,15 @@ class OrderParams:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideParams:
+    """A source of holdings that no venue of ours sees."""
+
+    source: str
+    max_age: int  # ns of what it tells, from when it was so
+    underlyings: tuple[str, ...]  # whose delta rests on it
+
+
+@dataclass(frozen=True, slots=True)
 class Params:
     """All that `hedger.step` is told once and never changes while a book runs."""
 
@@ -103,3 +112,4 @@ class Params:
     orders: OrderParams
     unhedged_alert: int  # ns outside the band until a person is woken
     cash_underlying: Mapping[str, str]  # cash instrument id → underlying it belongs to (coin books)
+    outside: tuple[OutsideParams, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import foreign, ids, quotes, standing, valuation
+from rebalancer.core import foreign, ids, outside, quotes, standing, valuation
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
@@ -31,6 +31,7 @@ from rebalancer.core.events import (
     OptionMark,
     OrderEvent,
     OrderUnknown,
+    OutsideTold,
     PositionReport,
     Reconciled,
     Settled,
@@ -44,8 +45,6 @@ from rebalancer.core.memory import Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.standing import Standing
-
-OUTSIDE = "outside"  # account of what is held where no venue of ours sees it
 
 
 class State:  # long: whatever may be known is written through this one door
@@ -66,6 +65,7 @@ class State:  # long: whatever may be known is written through this one door
         self.markets = quotes.Markets()
         self.ledger = books.Ledger()
         self.aside: dict[tuple[str, str], Decimal] = {}  # cash that came from out of scope
+        self.outside: dict[str, int] = {}  # source of holdings → when they were so, ns
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
         self.standing = Standing()
@@ -181,9 +181,18 @@ class State:  # long: whatever may be known is written through this one door
                 return self._reconciled(event)
             case CashMoved():
                 books.book_cash(self.ledger, event)
+            case OutsideTold():
+                return self._outside(event)
             case PositionReport() | Tick():
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()
+
+    def _outside(self, event: OutsideTold) -> tuple[Alert, ...]:
+        if event.as_of < self.outside.get(event.source, event.as_of):
+            return ()  # older than what is known
+        self.outside[event.source] = event.as_of
+        lost = outside.take(self.ledger, event, self.instruments, self.markets, self.believed)
+        return tuple(alert for name in lost for alert in self._undescribed(name))
 
     def _account(self, event: ContractBooking) -> tuple[Alert, ...]:
         instrument = self.instruments.get(event.instrument)
@@ -216,11 +225,8 @@ class State:  # long: whatever may be known is written through this one door
         at its first settlement, and be hedged away after all.
         """
         own = self.params.underlyings.get(instrument.underlying)
-        if own is None or in_scope(own, instrument):
-            return
-        for key, balance in self.ledger.cash.items():
-            moved = balance - before.get(key, Decimal(0))
-            if moved:
+        if own is not None and not in_scope(own, instrument):
+            for key, moved in books.moved(self.ledger, before).items():
                 self.aside[key] = self.aside.get(key, Decimal(0)) + moved
 
     def adopt(self, report: PositionReport, price: Decimal, *, hedge: bool) -> None:
@@ -337,7 +343,9 @@ class State:  # long: whatever may be known is written through this one door
 
     def _undescribed(self, instrument: str) -> tuple[Alert, ...]:
         """Halt the book: something is held whose size and sign nobody knows."""
-        text = f"{instrument} was booked to an account, and no setting describes it"
+        return self._differed(f"{instrument} is held, and no setting describes it")
+
+    def _differed(self, text: str) -> tuple[Alert, ...]:
         standing.differed(self.standing, text)
         return (Alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
 
@@ -388,6 +396,4 @@ class State:  # long: whatever may be known is written through this one door
         if not event.differences:
             standing.agreed(self.standing)
             return ()
-        text = "; ".join(event.differences)
-        standing.differed(self.standing, f"reconciliation: {text}")
-        return (Alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
+        return self._differed(f"reconciliation: {'; '.join(event.differences)}")

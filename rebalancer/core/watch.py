@@ -15,14 +15,15 @@ from rebalancer.core.events import Delivered, Index, Mark, OptionMark
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
+from rebalancer.core.outside import is_outside
 from rebalancer.core.params import Params, UnderlyingParams
-from rebalancer.core.state import OUTSIDE, State
+from rebalancer.core.state import State
 
 _SECOND = 1_000_000_000
 
 
 def delta_inputs(state: State, params: Params, own: UnderlyingParams) -> Iterable[InputAge]:
-    """Yield the age of everything that the delta rests on: index, option marks, future marks."""
+    """Yield the age of everything that the delta rests on: index, holdings outside, marks."""
     index = state.index(own.name)
     subject = "" if index is None else f"{index.venue}:{index.underlying}"
     yield InputAge(
@@ -32,6 +33,12 @@ def delta_inputs(state: State, params: Params, own: UnderlyingParams) -> Iterabl
         Reason.INDEX_MISSING,
         Reason.INDEX_STALE,
     )
+    for told in params.outside:
+        if own.name in told.underlyings:
+            as_of = state.outside.get(told.source)
+            age = None if as_of is None else state.now - as_of
+            reasons = (Reason.HOLDINGS_MISSING, Reason.HOLDINGS_STALE)
+            yield InputAge(told.source, age, told.max_age, *reasons)
     book = state.book(own.name)
     for name in (*book.missing, *book.options.ids, *book.linear.ids):
         instrument = state.instruments.get(name)  # None: a cash balance
@@ -126,5 +133,5 @@ def ended_outside(state: State) -> Iterable[Delivered]:
         instrument = state.instruments[name]
         index = state.believed(instrument.underlying)
         over = instrument.expiry is not None and instrument.expiry <= state.now
-        if account == OUTSIDE and over and index is not None:
+        if is_outside(account) and over and index is not None:
             yield Delivered(state.now, None, account, name, str(instrument.expiry), index.price)

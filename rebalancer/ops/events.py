@@ -127,6 +127,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "a venue cut a position of ours to close a bankrupt one",
         "see positions; hedge elsewhere if it goes on",
     ),
+    ("holdings.told", _INFO, "a file told what is held outside the venues", _NONE),
+    (
+        "holdings.malformed",
+        _ERROR,
+        "a file of holdings cannot be read; its last word counts until it is too old",
+        "mend the file",
+    ),
     ("cash.moved", _INFO, "cash of an account moved without a trade", _NONE),
     (
         "margin.warned",

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from rebalancer.core.events import Mark, OptionMark
 from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import Clock, Journal, Log, Tasks
 from rebalancer.research import effectiveness
@@ -59,6 +60,7 @@ def replay(request: Request) -> Summary:
         DataError: A recording cannot be trusted.
     """
     settings = request.settings
+    _told_by_no_file(settings)
     instruments = resolve(settings)
     held = [instruments[each.instrument] for each in settings.holdings]
     market = open_market(settings, request.folder, instruments, held, request.window)
@@ -92,6 +94,18 @@ def replay(request: Request) -> Summary:
         recorder,
         running,
     )
+
+
+def _told_by_no_file(settings: Settings) -> None:
+    """Raise where a file tells a holding: what it told then, nobody knows now."""
+    must = "must be absent in a replay: what a file told then is not recorded"
+    faults = [
+        Fault(f"holdings.{row}.file", must, each.file)
+        for row, each in enumerate(settings.holdings)
+        if each.file is not None
+    ]
+    if faults:
+        raise ConfigError(settings.book.id, faults)
 
 
 def _run(

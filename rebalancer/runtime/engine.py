@@ -28,6 +28,7 @@ from rebalancer.core.events import (
     OrderNotFound,
     OrderRejected,
     OrderUnknown,
+    OutsideTold,
     Reconciled,
     Settled,
 )
@@ -51,6 +52,7 @@ JOURNALED = (
     Delivered,
     CashMoved,
     Adopted,
+    OutsideTold,
     Operator,
     Reconciled,
 )
@@ -249,6 +251,8 @@ class Engine:
                     amount=event.amount,
                     currency=event.currency,
                 )
+            case OutsideTold():
+                log.info("holdings.told", source=event.source, count=len(event.held))
             case Operator():
                 log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
             case _:
@@ -287,7 +291,7 @@ class Engine:
 
 def _key(event: Event) -> str:
     """Return what an event is found by in the journal."""
-    for name in ("client_order_id", "instrument", "who"):
+    for name in ("client_order_id", "instrument", "who", "source"):
         if value := getattr(event, name, None):
             return str(value)
     return type(event).__name__

@@ -14,13 +14,11 @@ from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings.context import Context
-from rebalancer.settings.faults import HINTS, MISSING, Finding, Place
+from rebalancer.settings.faults import MISSING, Finding, Place
+from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
 from rebalancer.settings.models import (
-    Holding,
     Ladder,
-    Mode,
-    Role,
     Underlying,
 )
 from rebalancer.settings.values import shown
@@ -98,7 +96,7 @@ def _hedges(context: Context) -> Iterator[Finding]:
             instrument = context.listing.find(instrument_id)
             if instrument is None:
                 yield Finding(
-                    place, _must_be_known(context, instrument_id, index), shown(instrument_id)
+                    place, must_be_known(context, instrument_id, index), shown(instrument_id)
                 )
                 continue
             yield from _hedge(context, place, instrument, name)
@@ -111,14 +109,7 @@ def _patterns(context: Context, name: str, own: Underlying) -> Iterator[Finding]
         for index, pattern in enumerate(getattr(own, key)):
             if not set(pattern) & set("*?[") and context.listing.find(pattern) is None:
                 place: Place = ("underlyings", name, key, index)
-                yield Finding(place, _must_be_known(context, pattern, index), shown(pattern))
-
-
-def _must_be_known(context: Context, instrument_id: str, index: int) -> str:
-    """Return what an unknown instrument must be; `index` is its place in its list."""
-    nearest = context.listing.nearest(instrument_id) if index < HINTS else None
-    hint = f" (did you mean {nearest}?)" if nearest else ""
-    return f"must be a known instrument{hint}"
+                yield Finding(place, must_be_known(context, pattern, index), shown(pattern))
 
 
 def _hedge(
@@ -204,71 +195,6 @@ def _shared_cash(context: Context) -> Iterator[Finding]:
                 )
 
 
-# --- holdings ---------------------------------------------------------------
-
-
-def _holdings(context: Context) -> Iterator[Finding]:
-    first: dict[tuple[str, bool], int] = {}  # an instrument may lie inside and outside
-    for index, holding in enumerate(context.settings.holdings):
-        place: Place = ("holdings", index)
-        key = (holding.instrument, holding.role is Role.OUTSIDE)
-        if key in first:
-            must = f"must be named once; add it to holdings.{first[key]}"
-            yield Finding((*place, "instrument"), must, shown(holding.instrument))
-        first.setdefault(key, index)
-        if context.settings.book.mode is Mode.LIVE and holding.role is not Role.OUTSIDE:
-            must = "must be outside in mode live: the venues tell the rest"
-            yield Finding((*place, "role"), must, shown(holding.role), "", (("book", "mode"),))
-        instrument = context.listing.find(holding.instrument)
-        if instrument is None:
-            must = _must_be_known(context, holding.instrument, index)
-            yield Finding((*place, "instrument"), must, shown(holding.instrument))
-        else:
-            yield from _held(place, holding, instrument)
-            yield from _belongs(context, place, holding, instrument)
-
-
-def _held(place: Place, holding: Holding, instrument: Instrument) -> Iterator[Finding]:
-    needs: tuple[Place, ...] = ((*place, "instrument"),)
-    if holding.quantity == 0 and instrument.kind is not Kind.CASH:
-        yield Finding((*place, "quantity"), "must not be 0", "0", "", needs)
-    if holding.quantity % instrument.lot:
-        must = f"must be a multiple of the lot of {instrument.id} ({instrument.lot})"
-        yield Finding((*place, "quantity"), must, str(holding.quantity), "", needs)
-    if holding.entry is not None and instrument.kind is Kind.CASH:
-        yield Finding((*place, "entry"), "must be absent for cash", str(holding.entry), "", needs)
-
-
-def _belongs(
-    context: Context, place: Place, holding: Holding, instrument: Instrument
-) -> Iterator[Finding]:
-    """Yield faults of the underlying that a balance is said to belong to, or should be."""
-    needs: tuple[Place, ...] = ((*place, "instrument"),)
-    place = (*place, "underlying")
-    underlyings = context.settings.underlyings
-    stable = instrument.kind is Kind.CASH and instrument.settle in STABLE
-    if holding.underlying is None:
-        coin_books = [
-            name for name, each in underlyings.items() if each.numeraire is Numeraire.COIN
-        ]
-        if stable and coin_books:
-            must = f"must name the underlying of this cash, as {coin_books[0]} counts in coins"
-            needs = (*needs, ("underlyings", coin_books[0], "numeraire"))
-            yield Finding(place, must, MISSING, "", needs)
-    elif holding.underlying not in underlyings and (stable or not instrument.underlying):
-        must = "must be one of [underlyings]"
-        yield Finding(
-            place,
-            must,
-            shown(holding.underlying),
-            "",
-            (*needs, ("underlyings", holding.underlying)),
-        )
-    elif not stable and holding.underlying != instrument.underlying:
-        must = f"must be {instrument.underlying}, which {instrument.id} is about"
-        yield Finding(place, must, shown(holding.underlying), "", needs)
-
-
 # --- declared instruments ---------------------------------------------------
 
 
@@ -323,16 +249,14 @@ def _replay(context: Context) -> Iterator[Finding]:
             instrument = context.listing.find(instrument_id)
             if instrument is None:
                 yield Finding(
-                    place, _must_be_known(context, instrument_id, index), shown(instrument_id)
+                    place, must_be_known(context, instrument_id, index), shown(instrument_id)
                 )
             elif key == "vols" and instrument.kind is not Kind.OPTION:
                 yield Finding(place, "must be an option", f"{instrument_id}, {_a(instrument.kind)}")
     for index, (coin, instrument_id) in enumerate(replay.index.items()):
         place = ("replay", "index", coin)
         if context.listing.find(instrument_id) is None:
-            yield Finding(
-                place, _must_be_known(context, instrument_id, index), shown(instrument_id)
-            )
+            yield Finding(place, must_be_known(context, instrument_id, index), shown(instrument_id))
         if coin not in context.settings.underlyings:
             must = "must be one of [underlyings]"
             yield Finding(place, must, shown(coin), "", (("underlyings", coin),))
@@ -343,7 +267,7 @@ RULES: tuple[Rule, ...] = (
     _underlyings,
     _hedges,
     _shared_cash,
-    _holdings,
+    holdings,
     _declared,
     _margin,
     _replay,

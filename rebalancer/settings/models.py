@@ -16,6 +16,7 @@ from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings import values
 from rebalancer.settings.values import (
+    AbsoluteFile,
     AtLeastOne,
     AtLeastOneWhole,
     Coin,
@@ -219,10 +220,12 @@ class Holding(Table):
     """Something held at the start, or where no venue of ours sees it."""
 
     instrument: InstrumentId = Field(examples=["none:none"])
-    quantity: Exact = Field(examples=[0])
+    quantity: Exact = Decimal(0)  # needed, but where a file tells it
     role: Annotated[Role, choice(Role)] = Role.BOOK
     entry: PositiveExact | None = None  # None: mark at the start
     underlying: Coin | None = None  # that a cash balance belongs to
+    file: AbsoluteFile | None = None  # that tells the quantity, again and again
+    max_age: Duration | None = None  # of what the file tells
 
 
 class DeclaredInstrument(Table):

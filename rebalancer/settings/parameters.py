@@ -1,20 +1,23 @@
 """Parameters: validated settings become what the core decides by."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core import outside
+from rebalancer.core.instruments import Instrument, Kind, cash_instrument
 from rebalancer.core.params import (
     BandParams,
     CollarParams,
     Numeraire,
     OrderParams,
+    OutsideParams,
     Params,
     StalenessParams,
     UnderlyingLimits,
     UnderlyingParams,
 )
 from rebalancer.settings.listing import Listing, listing, stable_cash
-from rebalancer.settings.models import Band, Settings, Underlying
+from rebalancer.settings.models import Band, Holding, Role, Settings, Underlying
 
 
 def to_params(
@@ -49,7 +52,22 @@ def to_params(
         ),
         unhedged_alert=settings.guards.unhedged_alert,
         cash_underlying=_cash_underlying(settings, listing(settings, instruments)),
+        outside=_outside(settings, listing(settings, instruments)),
     )
+
+
+def _outside(settings: Settings, known: Listing) -> tuple[OutsideParams, ...]:
+    """Return the files that tell holdings, each with those whose delta rests on it."""
+    found: dict[str, OutsideParams] = {}
+    for holding in settings.holdings:
+        instrument = known.find(holding.instrument)
+        if holding.file is None or holding.max_age is None or instrument is None:
+            continue
+        own = found.get(holding.file, OutsideParams(holding.file, holding.max_age, ()))
+        about = holding.underlying or instrument.underlying
+        names = dict.fromkeys((*own.underlyings, about) if about else own.underlyings)
+        found[holding.file] = replace(own, underlyings=tuple(names))
+    return tuple(found.values())
 
 
 def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
@@ -83,6 +101,13 @@ def _band(band: Band) -> BandParams:
     )
 
 
+def account_of(holding: Holding, instrument: Instrument) -> str:
+    """Return the account that a holding is kept under: its venue, or one outside."""
+    if holding.file is not None:
+        return outside.account_of(holding.file)
+    return outside.OUTSIDE if holding.role is Role.OUTSIDE else instrument.venue
+
+
 def _held(settings: Settings, known: Listing, underlying: str) -> list[Instrument]:
     found = (known.find(holding.instrument) for holding in settings.holdings)
     return [each for each in found if each is not None and each.underlying == underlying]
@@ -99,7 +124,8 @@ def _cash_underlying(settings: Settings, known: Listing) -> dict[str, str]:
     for holding in settings.holdings:
         instrument = known.find(holding.instrument)
         if instrument and instrument.kind is Kind.CASH and holding.underlying is not None:
-            found[holding.instrument] = holding.underlying
+            account = account_of(holding, instrument)
+            found[cash_instrument(account, instrument.settle).id] = holding.underlying
     for name, underlying in settings.underlyings.items():
         if underlying.numeraire is Numeraire.COIN:
             for account in stable_cash(known, underlying, _held(settings, known, name)):

@@ -307,6 +307,11 @@ File = Annotated[
     ),
 ]
 
+AbsoluteFile = Annotated[
+    str,
+    text(r"/[^\x00-\x1f\x7f\\]{1,256}", "a whole path, such as /var/lib/treasury/holdings.json"),
+]
+
 
 def _at_least_one(value: int) -> int:
     if value < 1:

@@ -137,6 +137,7 @@ def feeds(
     """Return what a venue tells, market and bookings, and what keeps its dead-man switch."""
     poll = AccountPoll(opened.venue, around.clock, around.log, opened.began, opened.heard)
     held = [each.instrument for each in opened.held if each.quantity]
+    held += [each.instrument for each in settings.holdings]  # outside, and marked here
     wanted = followed(opened.name, settings, instruments, held)
     access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
     stream = DeribitStream(wanted, around.log, access)

@@ -11,7 +11,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ports import SECOND, Clock, Journal, Log, Randomness
+from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness
 from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
@@ -19,6 +19,8 @@ from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
 from rebalancer.settings import Settings
 from rebalancer.settings.models import Holding, Mode, Role
+from rebalancer.settings.parameters import account_of
+from rebalancer.venues.outside import OutsideFile, taken
 from rebalancer.venues.paper import Witness
 from rebalancer.venues.seeded import FeedOf
 
@@ -60,7 +62,7 @@ def entries_of(
     for place, holding in enumerate(settings.holdings):
         name = holding.instrument
         price = entries.get(name) if holding.entry is None else holding.entry
-        if instruments[name].kind is Kind.CASH:
+        if instruments[name].kind is Kind.CASH or holding.file is not None:
             prices[name] = Decimal(1)
         elif price is None:
             must = f"must have an entry, or a price at the start ({name})"
@@ -78,6 +80,8 @@ def begin(
 ) -> None:
     """Let a state begin with the holdings, and with what was latched before this start."""
     for holding in settings.holdings:
+        if holding.file is not None:
+            continue  # the file tells it, again and again
         _adopt(state, holding, prices, around.clock.now())
     if _restore_latch(state, around.journal):
         around.log.error(
@@ -88,10 +92,14 @@ def begin(
 def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: int) -> None:
     """Let the book begin with a holding; what lies outside belongs to an account of that name."""
     name = holding.instrument
-    outside = holding.role is Role.OUTSIDE
-    account = "outside" if outside else state.instruments[name].venue
+    account = account_of(holding, state.instruments[name])
     report = PositionReport(ts, None, account, name, holding.quantity)
     state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
+
+
+def files_of(settings: Settings, around: Surrounding) -> list[Feed]:
+    """Return the feeds of what lies outside and is told by files."""
+    return [OutsideFile(each, around.clock, around.log) for each in taken(settings)]
 
 
 def _restore_latch(state: State, journal: Journal) -> bool:

@@ -21,7 +21,7 @@ from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import LiveVenue
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of
+from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
 from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
@@ -140,7 +140,7 @@ def _live(
         engine=engine,
         inbox=inbox,
         dispatch=dispatch,
-        feeds=tuple(feed for each in feeds for feed in each),
+        feeds=(*files_of(settings, around), *(feed for each in feeds for feed in each)),
         venues=venues,
         clock=clock,
         tasks=outside.tasks,

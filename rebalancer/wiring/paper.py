@@ -35,7 +35,7 @@ from rebalancer.venues.past import Past
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.venues.streams import Stream
 from rebalancer.venues.unreliable import Unreliable
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of
+from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
 
 MILLISECOND = 1_000_000  # ns
 
@@ -83,7 +83,7 @@ def paper(
         engine=engine,
         inbox=inbox,
         dispatch=dispatch,
-        feeds=(feed,),
+        feeds=(feed, *files_of(settings, around)),
         venues=venues,
         clock=clock,
         tasks=tasks,

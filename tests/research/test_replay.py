@@ -135,3 +135,11 @@ def test_no_price(tmp_path):
     """A holding that no series prices is a fault that names it."""
     with pytest.raises(ConfigError, match="ETHUSDT"):
         play(tmp_path, holding("binance:ETHUSDT", 1, "book"))
+
+
+def test_told_by_a_file(tmp_path):
+    """What a file told at the time nobody knows now: such a book cannot be replayed."""
+    row = '[[holdings]]\ninstrument = "cold:BTC"\nrole = "outside"\nfile = "/t.json"\n'
+
+    with pytest.raises(ConfigError, match=r"holdings\.1\.file: must be absent in a replay"):
+        play(tmp_path, f'{row}max_age = "1h"\n')

@@ -1,12 +1,15 @@
 """The wiring of a paper book: what it refuses to build, and what belongs where."""
 
 import copy
+import json
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from rebalancer.core.decision import Reason
 from rebalancer.core.events import Verb
 from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND, Entry
@@ -266,3 +269,21 @@ async def test_live_is_refused_before_it_connects(change, fault):
 
     with pytest.raises(ConfigError, match=fault):
         await live(dressed, resolve(dressed), {}, around)
+
+
+@pytest.mark.parametrize(("ago", "hedged"), [(0, True), (3600, False)])
+def test_coins_that_a_file_tells(tmp_path, ago, hedged):
+    """A paper book hedges the coins of a file, and none that it told too long ago."""
+    path, raw = tmp_path / "held.json", book.table()
+    when = datetime.fromtimestamp(book.START // SECOND - ago, UTC).isoformat()
+    path.write_text(json.dumps({"as_of": when, "holdings": {"deribit:BTC": "4"}}))
+    told = {"instrument": "deribit:BTC", "role": "outside", "file": str(path), "max_age": "30m"}
+    raw["holdings"] = [*raw["holdings"], told]
+
+    running, _ = build(raw, story=run_for(30))
+
+    state = running.engine.state
+    assert D(4) == state.ledger.cash[(f"outside:{path}", "BTC")]
+    assert hedged == bool(state.orders)
+    [latest] = [each for each in running.engine.recent if each.underlying == "BTC"][-1:]
+    assert hedged == (latest.reason is not Reason.HOLDINGS_STALE)

@@ -406,3 +406,32 @@ def test_nothing_to_trade(report):
         "venues: must name at least one venue, was an empty table",
         "underlyings: must name at least one underlying, was an empty table",
     ] == lines(report(GOOD[:start] + "[venues]\n[underlyings]\n" + GOOD[end:rest]))
+
+
+FILED = (
+    '[[holdings]]\ninstrument = "deribit:ETH"\nrole = "outside"\nfile = "/t.json"\nmax_age = "1h"\n'
+)
+SECOND_ROW = FILED.replace("deribit:ETH", "deribit:BTC").replace("1h", "2h")
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (FILED, None),
+        (FILED.replace('max_age = "1h"\n', ""), "1.max_age: must say how old what the file tells may be, such as 1h, was missing"),
+        (FILED.replace('file = "/t.json"\n', ""), ("1.max_age: must be absent without a file, was given", "1.quantity: must be given, or a file that tells it, was missing")),
+        (FILED.replace("outside", "book"), "1.role: must be outside where a file tells what is held, was 'book'"),
+        (FILED + "quantity = 1\n", "1.quantity: must be absent: the file tells it, was given"),
+        (FILED.replace("deribit:ETH", "deribit:ETH-PERPETUAL"), "1.instrument: must be cash, a spot pair or an option: a file tells no entry, was 'deribit:ETH-PERPETUAL'"),
+        (FILED.replace("deribit:ETH", "deribit:BTC-27FEB26-98000-C") + "entry = 0.1\n", "1.entry: must be absent: the file tells it, was given"),
+        (FILED.replace("/t.json", "t.json"), "1.file: must be a whole path, such as /var/lib/treasury/holdings.json, was 't.json'"),
+        (FILED + FILED, "2.instrument: must be named once; add it to holdings.1, was 'deribit:ETH'"),
+        (FILED + SECOND_ROW, "2.max_age: must be the same as in holdings.1, which the file tells too, was another"),
+        (FILED + SECOND_ROW.replace("/t", "/u"), None),
+    ],
+)  # fmt: skip
+def test_told_by_a_file(report, row, line):
+    """A row that a file tells has an age and no quantity of its own; the same row is told once."""
+    expected = () if line is None else (line,) if isinstance(line, str) else line
+
+    assert [f"holdings.{each}" for each in expected] == lines(report(GOOD + row))
