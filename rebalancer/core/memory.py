@@ -21,6 +21,7 @@ class Memory:
     alerted_at: int | None = None  # ns: when this episode outside or blind last woke a person
     alerts: int = 0  # told in this episode
     failures: int = 0  # orders in a row that were rejected or filled nothing
+    unsent: int = 0  # orders in a row that were held back before they left
     barred_until: int = 0  # ns: no new order before, after a failure
     refused: tuple[Reason, str] | None = None  # last refusal that was told
     refused_at: int = 0  # ns
@@ -38,15 +39,30 @@ def hedged(memory: Memory, ts: int, price: float | None) -> None:
         ts: ns.
         price: Index, USD per coin; None: nobody told one.
     """
-    memory.hedged_at, memory.failures, memory.barred_until = ts, 0, 0
+    memory.hedged_at, memory.failures, memory.unsent, memory.barred_until = ts, 0, 0, 0
     if price is not None:
         memory.hedge_price = price
 
 
 def failed(memory: Memory, ts: int) -> None:
     """Note an order that came to nothing; the wait doubles with each in a row."""
-    memory.barred_until = ts + min(FIRST_WAIT << min(memory.failures, 10), LONGEST_WAIT)
+    memory.barred_until = ts + _wait(memory.failures)
     memory.failures += 1
+    memory.unsent = 0
+
+
+def held_back(memory: Memory, ts: int) -> None:
+    """Note an order that never left: one goes again at once, the next in a row must wait.
+
+    It says nothing of the venue, so no other one is tried for it.
+    """
+    if memory.unsent:
+        memory.barred_until = ts + _wait(memory.unsent - 1)
+    memory.unsent += 1
+
+
+def _wait(times: int) -> int:
+    return min(FIRST_WAIT << min(times, 10), LONGEST_WAIT)
 
 
 def weigh(memory: Memory, price: float, jump: float) -> None:

@@ -329,10 +329,11 @@ class State:  # long: whatever may be known is written through this one door
             proof = f"{after.not_found} answers not found"
             after = lives.advance(after, lives.Stimulus.PROVED_ABSENT, proof)
         self._keep(after)
-        if after.state is not order.state and getattr(event, "sent", True):
+        if after.state is not order.state and after.state in lives.TERMINAL:
             told = after.filled if after.reported is None else after.reported
-            if after.state in lives.TERMINAL and not told:
-                memories.failed(self.memory[after.submit.underlying], self.now)
+            if not told:
+                note = memories.failed if getattr(event, "sent", True) else memories.held_back
+                note(self.memory[after.submit.underlying], self.now)
         return self._resurrected(after, "was known to the venue") if back else ()
 
     def _resurrected(self, order: Order, how: str) -> tuple[Alert, ...]:
@@ -383,7 +384,7 @@ class State:  # long: whatever may be known is written through this one door
                     self._keep(lives.looked_up(order, event.reason))
                     standing.doubted(self.standing)
             for memory in self.memory.values():
-                memory.failures = memory.barred_until = 0
+                memory.failures = memory.unsent = memory.barred_until = 0
 
     def _feed(self, event: FeedStatus) -> tuple[Alert, ...]:
         if event.alive:

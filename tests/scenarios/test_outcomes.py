@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -363,6 +364,27 @@ def test_not_sent(desk):
         desk.state.memory["BTC"].failures,
         desk.state.orders[first.client_order_id].state,
     )
+
+
+def test_not_sent_again_and_again(desk):
+    """What is held back again and again waits ever longer: no storm of orders that never leave."""
+    for _ in range(120):
+        while desk.state.open_orders():
+            name = desk.orders[-1].client_order_id
+            desk.take(OrderRejected(desk.now, None, name, "the budget is spent", sent=False))
+        desk.wait(1)
+
+    times = [order.decided_at for order in desk.orders]
+    waits = [(after - before) // SECOND for before, after in pairwise(times)]
+    assert [0, 1, 2, 4, 8, 16, 32] == waits[:7]
+    assert 0 == desk.state.memory["BTC"].failures  # no other venue is tried for it
+
+    desk.wait(60)
+    desk.execute(desk.orders[-1])
+    desk.trade_by_hand(LINEAR, "1")
+    sent = len(desk.orders)
+    desk.take(OrderRejected(desk.now, None, desk.orders[-1].client_order_id, "old", sent=False))
+    assert sent + 1 == len(desk.orders)  # a row that ended begins anew
 
 
 def test_arm_ends_the_row(desk):
