@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import foreign, ids, outside, quotes, standing, valuation
+from rebalancer.core import foreign, ids, outside, standing
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
@@ -25,10 +25,8 @@ from rebalancer.core.events import (
     Forced,
     FundingPaid,
     Index,
-    Mark,
     MarketEvent,
     Operator,
-    OptionMark,
     OrderEvent,
     OrderUnknown,
     OutsideTold,
@@ -44,6 +42,7 @@ from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
 from rebalancer.core.memory import Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
+from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
 
 
@@ -62,7 +61,6 @@ class State:  # long: whatever may be known is written through this one door
         self.now = ts
         self.sequence = 0  # steps taken
         self.order_sequence = 0  # intents made
-        self.markets = quotes.Markets()
         self.ledger = books.Ledger()
         self.aside: dict[tuple[str, str], Decimal] = {}  # cash that came from out of scope
         self.outside: dict[str, int] = {}  # source of holdings → when they were so, ns
@@ -71,13 +69,8 @@ class State:  # long: whatever may be known is written through this one door
         self.standing = Standing()
         self.lost_feeds: dict[str, int] = {}  # venue → since, ns
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
-        self._valuation = valuation.Valuation()
-        self._index_venues = {
-            name: tuple(
-                dict.fromkeys(id.partition(":")[0] for id in (*own.hedge_buy, *own.hedge_sell))
-            )
-            for name, own in params.underlyings.items()
-        }
+        self._prices = Prices(self.instruments, params, self.memory)
+        self.markets = self._prices.markets
 
     # --- reading -------------------------------------------------------------
 
@@ -116,27 +109,16 @@ class State:  # long: whatever may be known is written through this one door
         return [order for order in live if underlying in (None, order.submit.underlying)]
 
     def index(self, underlying: str) -> Index | None:
-        """Return the index that an underlying is measured by.
+        """Return the index that an underlying is measured by, None when nobody told one."""
+        return self._prices.index(underlying, self.now)
 
-        The first hedge venue's that is young enough: two venues that take turns
-        would move the delta by what lies between them. Failing that, the youngest.
-        """
-        for venue in self._index_venues.get(underlying, ()):
-            own = self.markets.indexes.get((venue, underlying))
-            limit = self.params.staleness.index
-            if own is not None and self.now - self._advanced(own) <= limit:
-                return own
-        told = [index for (_, name), index in self.markets.indexes.items() if name == underlying]
-        return max(told, key=self._advanced, default=None)
-
-    def _advanced(self, index: Index) -> int:
-        subject = f"{index.venue}:{index.underlying}"
-        return self.markets.advanced.get((Index.__name__, subject), 0)
+    def believed(self, underlying: str) -> Index | None:
+        """Return the index, unless it jumped and nothing has confirmed it yet."""
+        return self._prices.believed(underlying, self.now)
 
     def book(self, underlying: str) -> Book:
         """Return the compiled holdings of an underlying, up to date."""
-        own = self.params.underlyings[underlying]
-        return valuation.book(self._valuation, own, self.ledger.version, self.holdings(underlying))
+        return self._prices.book(underlying, self.ledger.version, self.holdings(underlying))
 
     def holdings(self, underlying: str) -> Iterable[Holding]:
         """Yield what is held that belongs to an underlying."""
@@ -166,7 +148,7 @@ class State:  # long: whatever may be known is written through this one door
         """Write an event down; return what a person must hear of it."""
         self.now = max(self.now, event.ts_local)
         if isinstance(event, MarketEvent):
-            self._market(event)
+            self._prices.take(event, self.now)
             return ()
         if isinstance(event, OrderEvent):
             return self._order(event)
@@ -279,45 +261,6 @@ class State:  # long: whatever may be known is written through this one door
             self._open[name] = None
         else:
             self._open.pop(name, None)
-
-    def _market(self, event: MarketEvent) -> None:
-        known = isinstance(event, Index) or event.instrument in self.instruments
-        if isinstance(event, OptionMark | Mark) and known and not self._near_index(event):
-            self.markets.refused += 1
-            return
-        if not known or not quotes.take_down(self.markets, event):
-            return
-        match event:
-            case OptionMark() | Mark():
-                instrument = self.instruments[event.instrument]
-                believed = self.believed(instrument.underlying)
-                valuation.take(self._valuation, event, instrument, believed)
-            case Index():
-                self._index(event)
-            case _:
-                pass
-
-    def _near_index(self, event: OptionMark | Mark) -> bool:
-        """Whether what an option or a future is valued by can be true beside the index."""
-        instrument = self.instruments[event.instrument]
-        index = self.believed(instrument.underlying)
-        return index is None or valuation.possible(event, instrument, index)
-
-    def believed(self, underlying: str) -> Index | None:
-        """Return the index, unless it jumped and nothing has confirmed it yet."""
-        memory = self.memory.get(underlying)
-        doubted = memory is not None and memory.suspect is not None
-        return None if doubted else self.index(underlying)
-
-    def _index(self, event: Index) -> None:
-        own = self.params.underlyings.get(event.underlying)
-        if own is not None and self.index(event.underlying) is event:
-            told, price = self.memory[own.name], float(event.price)
-            memories.weigh(told, price, self.params.collar.jump)
-            memories.saw(told, event.ts_local, price, own.band.move_window)
-        believed = self.believed(event.underlying)
-        if believed is not None:
-            valuation.take_index(self._valuation, believed, self.instruments)
 
     def _order(self, event: OrderEvent) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id)

@@ -1,0 +1,109 @@
+"""Prices: what the markets said, which index counts, and which word of it is believed.
+
+An underlying has one index at a time: two venues that take turns would move
+its delta by what lies between them. A jump needs a second word, and a mark that
+cannot be true beside the index is not taken.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from rebalancer.core import memory as memories
+from rebalancer.core import quotes, valuation
+from rebalancer.core.events import Index, Mark, MarketEvent, OptionMark
+from rebalancer.core.exposure import Book, Holding
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.memory import Memory
+from rebalancer.core.params import Params
+
+
+class Prices:
+    """The market side of what a book knows.
+
+    Args:
+        instruments: Every instrument that may be met, by id.
+        params: Settings of the book.
+        memory: By underlying; keeps which index was believed last.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        params: Params,
+        memory: Mapping[str, Memory],
+    ) -> None:
+        self.markets = quotes.Markets()
+        self._instruments, self._params, self._memory = instruments, params, memory
+        self._valuation = valuation.Valuation()
+        self._venues = {
+            name: tuple(
+                dict.fromkeys(id.partition(":")[0] for id in (*own.hedge_buy, *own.hedge_sell))
+            )
+            for name, own in params.underlyings.items()
+        }
+
+    def index(self, underlying: str, now: int) -> Index | None:
+        """Return the index that an underlying is measured by.
+
+        The first hedge venue's that is young enough; failing that, the youngest.
+        """
+        for venue in self._venues.get(underlying, ()):
+            own = self.markets.indexes.get((venue, underlying))
+            if own is not None and now - self._advanced(own) <= self._params.staleness.index:
+                return own
+        told = [index for (_, name), index in self.markets.indexes.items() if name == underlying]
+        return max(told, key=self._advanced, default=None)
+
+    def _advanced(self, index: Index) -> int:
+        subject = f"{index.venue}:{index.underlying}"
+        return self.markets.advanced.get((Index.__name__, subject), 0)
+
+    def believed(self, underlying: str, now: int) -> Index | None:
+        """Return the index, unless it jumped and nothing has confirmed it yet."""
+        memory = self._memory.get(underlying)
+        doubted = memory is not None and memory.suspect is not None
+        return None if doubted else self.index(underlying, now)
+
+    def book(self, underlying: str, version: int, holdings: Iterable[Holding]) -> Book:
+        """Return the compiled holdings of an underlying, up to date.
+
+        Args:
+            underlying: Of the settings.
+            version: Of the ledger that the holdings are read from.
+            holdings: Read only when something changed.
+        """
+        own = self._params.underlyings[underlying]
+        return valuation.book(self._valuation, own, version, holdings)
+
+    def take(self, event: MarketEvent, now: int) -> None:
+        """Write down what a market says."""
+        known = isinstance(event, Index) or event.instrument in self._instruments
+        if isinstance(event, OptionMark | Mark) and known and not self._near_index(event, now):
+            self.markets.refused += 1
+            return
+        if not known or not quotes.take_down(self.markets, event):
+            return
+        match event:
+            case OptionMark() | Mark():
+                instrument = self._instruments[event.instrument]
+                believed = self.believed(instrument.underlying, now)
+                valuation.take(self._valuation, event, instrument, believed)
+            case Index():
+                self._take_index(event, now)
+            case _:
+                pass
+
+    def _near_index(self, event: OptionMark | Mark, now: int) -> bool:
+        """Whether what an option or a future is valued by can be true beside the index."""
+        instrument = self._instruments[event.instrument]
+        index = self.believed(instrument.underlying, now)
+        return index is None or valuation.possible(event, instrument, index)
+
+    def _take_index(self, event: Index, now: int) -> None:
+        own = self._params.underlyings.get(event.underlying)
+        if own is not None and self.index(event.underlying, now) is event:
+            told, price = self._memory[own.name], float(event.price)
+            memories.weigh(told, price, self._params.collar.jump)
+            memories.saw(told, event.ts_local, price, own.band.move_window)
+        believed = self.believed(event.underlying, now)
+        if believed is not None:
+            valuation.take_index(self._valuation, believed, self._instruments)
