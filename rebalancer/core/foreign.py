@@ -29,6 +29,14 @@ def alert(fill: Fill, instrument: Instrument) -> Alert:
             return Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text)
 
 
+def stranger(fill: Fill) -> str:
+    """Return what a fill means that bears an id of ours which this start never made."""
+    return (
+        f"trade {fill.trade_id} on {fill.instrument} is of order {fill.client_order_id}, which"
+        " this start did not make: another daemon trades here, or the journal is not the newest"
+    )
+
+
 def adopted(event: Adopted) -> Alert:
     """Return what a person hears of a holding that was declared to be the book's."""
     text = f"{event.quantity} {event.instrument} of {event.account} at {event.entry}"

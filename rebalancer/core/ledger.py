@@ -10,7 +10,8 @@ released from a basis is what leaves it, so nothing is lost between the two.
 
 A fill that is told after a settlement that came after it at the venue has its
 profit up to that settlement's price in cash there, and so it has here; one
-that is told after its contract ended is cash altogether.
+that is told after its contract ended is cash altogether. What is from before
+its position was adopted is in what was adopted.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from rebalancer.core.events import (
     PositionReport,
     Settled,
 )
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import Instrument, Kind, cash_instrument
 
 QUANTUM = Decimal("1e-12")  # finest amount of any currency that a division may leave
 _ZERO = Decimal(0)
@@ -54,6 +55,7 @@ class Ledger:
     seen: set[tuple[str, str, str, str]] = field(default_factory=set)  # bookings already made
     settled: dict[tuple[str, str], Settled] = field(default_factory=dict)  # the last of each
     delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)  # what has ended
+    adopted: dict[tuple[str, str], int] = field(default_factory=dict)  # … instrument → as of, ns
     version: int = 0  # grows with each booking
 
     def position(self, account: str, instrument: str) -> Position:
@@ -135,6 +137,12 @@ def _first_time(ledger: Ledger, kind: str, account: str, instrument: str, key: s
     return True
 
 
+def _adopted_over(ledger: Ledger, account: str, instrument: str, ts: int | None) -> bool:
+    """Whether a booking is from before its position was adopted, and so is in it already."""
+    since = ledger.adopted.get((account, instrument))
+    return since is not None and ts is not None and ts < since
+
+
 def _release(position: Position, closed: Decimal) -> Decimal:
     """Return the part of the basis that belongs to `closed` contracts (sign of the position)."""
     if closed == position.quantity:
@@ -169,10 +177,13 @@ def book_fill(
             contracts, signed like the fill.
 
     Returns:
-        False when this fill was booked before and nothing changed.
+        False when this fill was booked before. Nothing changes then, nor when
+        it is from before its position was adopted.
     """
     if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):
         return False
+    if _adopted_over(ledger, fill.account, fill.instrument, fill.ts_venue):
+        return True
     ended = ledger.delivered.get((fill.account, fill.instrument))
     if ended is not None:
         _book_late(ledger, fill, instrument, ended)
@@ -240,6 +251,8 @@ def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
     """Book a funding payment; False when it was booked before."""
     if not _first_time(ledger, "funding", paid.account, paid.instrument, paid.payment_id):
         return False
+    if _adopted_over(ledger, paid.account, paid.instrument, paid.ts_venue):
+        return True
     credit(ledger, paid.account, paid.currency, paid.amount)
     _add(ledger.funding, paid.currency, paid.amount)
     return True
@@ -249,6 +262,9 @@ def book_cash(ledger: Ledger, moved: CashMoved) -> bool:
     """Book cash that moved without a trade; False when it was booked before."""
     if not _first_time(ledger, "cash", moved.account, moved.currency, moved.cash_id):
         return False
+    held = cash_instrument(moved.account, moved.currency).id
+    if _adopted_over(ledger, moved.account, held, moved.ts_venue):
+        return True
     credit(ledger, moved.account, moved.currency, moved.amount)
     return True
 
@@ -263,6 +279,8 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return False
     if not instrument.margined:
         return True  # what is paid in full has no open profit to move
+    if _adopted_over(ledger, settled.account, settled.instrument, settled.ts_venue):
+        return True
     ledger.settled[settled.account, settled.instrument] = settled
     before = ledger.position(settled.account, settled.instrument)
     profit = open_profit(instrument, before, settled.price)
@@ -351,6 +369,8 @@ def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None
     """
     before = ledger.position(event.account, event.instrument).hedge
     adopt(ledger, event.report, instrument, event.entry)
+    if event.ts_venue is not None:
+        ledger.adopted[event.account, event.instrument] = event.ts_venue
     after = ledger.position(event.account, event.instrument)
     if before * after.quantity > 0:
         kept = min(abs(before), abs(after.quantity)).copy_sign(before)

@@ -6,10 +6,10 @@ new. An order whose end the journal does not hold may have traded while nobody
 listened, or never have left: its outcome is unknown until the venue proves it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
-from rebalancer.core import foreign, ids
+from rebalancer.core import foreign
 from rebalancer.core import ledger as books
 from rebalancer.core import orders as lives
 from rebalancer.core.commands import Submit
@@ -32,7 +32,10 @@ DAY = 86_400_000_000_000  # ns that an order is remembered after its intent
 
 
 def rebook(
-    ledger: books.Ledger, bookings: Iterable[Booking], instruments: Mapping[str, Instrument]
+    ledger: books.Ledger,
+    bookings: Iterable[Booking],
+    instruments: Mapping[str, Instrument],
+    own: Container[str],
 ) -> tuple[str, ...]:
     """Book what was booked before, in the order in which it was.
 
@@ -40,6 +43,7 @@ def rebook(
         ledger: Is written; empty at the start.
         bookings: Of the journal.
         instruments: By id.
+        own: Client order ids of the orders that were made: their fills are hedges.
 
     Returns:
         Ids of instruments that no setting describes any more; their bookings
@@ -50,7 +54,7 @@ def rebook(
         if isinstance(event, CashMoved):
             books.book_cash(ledger, event)
         elif event.instrument in instruments:
-            _book(ledger, event, instruments[event.instrument])
+            _book(ledger, event, instruments[event.instrument], own)
         else:
             lost[event.instrument] = None
     return tuple(lost)
@@ -116,13 +120,13 @@ def _book(
     ledger: books.Ledger,
     event: ContractBooking,
     instrument: Instrument,
+    own: Container[str],
 ) -> None:
     match event:
         case Fill():
-            own = ids.decode(event.client_order_id or "") is not None
-            held = ledger.position(event.account, event.instrument)
-            unwound = foreign.unwound(held, event)
-            books.book_fill(ledger, event, instrument, ours=own, unwound=unwound)
+            ours = event.client_order_id in own
+            unwound = foreign.unwound(ledger.position(event.account, event.instrument), event)
+            books.book_fill(ledger, event, instrument, ours=ours, unwound=unwound)
         case FundingPaid():
             books.book_funding(ledger, event)
         case Settled():

@@ -296,15 +296,17 @@ class State:  # long: whatever may be known is written through this one door
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
         held = self.ledger.position(event.account, event.instrument)
-        # A label of ours that is not remembered is an order of an earlier start.
-        own = order is not None or ids.decode(event.client_order_id or "") is not None
+        parts = None if order is not None else ids.decode(event.client_order_id or "")
+        own = order is not None or (parts is not None and self._earlier(parts, event.account))
         unwound = foreign.unwound(held, event)
         if not books.book_fill(self.ledger, event, instrument, ours=own, unwound=unwound):
             return ()
         if order is None:
             if event.forced is Forced.LIQUIDATION:
                 self.halt(instrument.underlying, f"{event.account} was liquidated")
-            return () if own and event.forced is None else (foreign.alert(event, instrument),)
+            alerts = () if own and event.forced is None else (foreign.alert(event, instrument),)
+            stranger = parts is not None and not own
+            return (*alerts, *self._differed(foreign.stranger(event))) if stranger else alerts
         index = self.index(order.submit.underlying)
         price = None if index is None else float(index.price)
         memories.hedged(self.memory[order.submit.underlying], self.now, price)
@@ -317,6 +319,12 @@ class State:  # long: whatever may be known is written through this one door
             self.halt(told.underlying, text)
             return (Alert(Severity.ERROR, "order.overfilled", told.underlying, text),)
         return ()
+
+    def _earlier(self, parts: ids.ClientOrderId, account: str) -> bool:
+        """Whether an id that is not remembered is of an earlier start of this very book."""
+        accounts = self.params.accounts
+        place = accounts.index(account) if account in accounts else None
+        return parts.account == place and parts.epoch < self.params.epoch
 
     def _operate(self, event: Operator) -> None:
         standing.operate(self.standing, event)

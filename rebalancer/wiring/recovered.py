@@ -57,7 +57,8 @@ class Recovered:
 
     def put_back(self, state: State, log: Log) -> tuple[Order, ...]:
         """Book again what was booked; return the orders that were revived."""
-        for name in recovery.rebook(state.ledger, self.bookings, state.instruments):
+        own = {each.client_order_id for each in self.submits}
+        for name in recovery.rebook(state.ledger, self.bookings, state.instruments, own):
             log.error("reconcile.differed", instrument=name, error="not described any more")
         orders = recovery.revived(self.submits, self.told, state.instruments, state.now)
         for order in orders:

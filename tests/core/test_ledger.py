@@ -7,6 +7,7 @@ import pytest
 
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
+    Adopted,
     CashMoved,
     Delivered,
     Fill,
@@ -249,6 +250,59 @@ def test_adopted():
 
     books.adopt(ledger, flat, LINEAR, D(90_000), hedge=True)
     assert {} == ledger.positions
+
+
+EARLY = 5  # ns
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Fill(9, EARLY, "v", LINEAR.id, "t9", None, D(2), D(90_000), D("0.5"), "USDT"),
+        FundingPaid(9, EARLY, "v", LINEAR.id, "p9", D(7), "USDT"),
+        Settled(9, EARLY, "v", LINEAR.id, "s9", D(80_000)),
+    ],
+)
+def test_told_after_it_was_adopted(late):
+    """A booking from before its position was adopted is in it already, however late it is told."""
+    ledger = Ledger()
+    books.book_adopted(ledger, Adopted(6, 6, "v", LINEAR.id, D(3), D(90_000)), LINEAR)
+    before = (dict(ledger.positions), dict(ledger.cash))
+
+    for _ in range(2):
+        _book(ledger, late)
+    assert before == (ledger.positions, ledger.cash)
+
+    _book(ledger, replace(late, ts_venue=7, **_other_key(late)))
+    assert before != (ledger.positions, ledger.cash)
+
+
+def _book(ledger, event):
+    match event:
+        case Fill():
+            books.book_fill(ledger, event, LINEAR, ours=False)
+        case FundingPaid():
+            books.book_funding(ledger, event)
+        case Settled():
+            books.book_settlement(ledger, event, LINEAR)
+        case CashMoved():
+            books.book_cash(ledger, event)
+
+
+def _other_key(event):
+    names = {Fill: "trade_id", FundingPaid: "payment_id", Settled: "settlement_id"}
+    return {names[type(event)]: "other"}
+
+
+def test_a_deposit_told_after_the_cash_was_adopted():
+    """A deposit from before the balance was adopted is not added to it once more."""
+    ledger = Ledger()
+    books.book_adopted(ledger, Adopted(6, 6, "v", "v:BTC", D(3), D(1)), COINS)
+
+    _book(ledger, CashMoved(9, EARLY, "v", "c1", "deposit", D(1), "BTC"))
+    assert D(3) == ledger.balance("v", "BTC")
+    _book(ledger, CashMoved(9, 7, "v", "c2", "deposit", D(1), "BTC"))
+    assert D(4) == ledger.balance("v", "BTC")
 
 
 def test_adopted_cash():

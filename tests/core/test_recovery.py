@@ -32,6 +32,7 @@ CALL = Instrument("v:CALL", Kind.OPTION, "BTC", "BTC", strike=D(80_000), sign=+1
 COINS = Instrument("v:BTC", Kind.CASH, "BTC", "BTC")
 LISTED = {each.id: each for each in (PERP, CALL, COINS)}
 OWN = ids.encode(ids.ClientOrderId(account=1, epoch=3, sequence=7))
+OURS = {OWN}
 
 
 def fill(key, instrument, quantity, price, order=None, forced=None):
@@ -56,11 +57,11 @@ BOOKINGS = [
 def test_rebook():
     """What was booked comes back as it was: quantities, bases, hedges, cash, totals and ids."""
     first = Ledger()
-    assert () == recovery.rebook(first, BOOKINGS, LISTED)
+    assert () == recovery.rebook(first, BOOKINGS, LISTED, OURS)
     told = [codec.decode(codec.encode(each)) for each in BOOKINGS]
     again = Ledger()
 
-    assert () == recovery.rebook(again, told, LISTED)
+    assert () == recovery.rebook(again, told, LISTED, OURS)
 
     assert first == again
     assert (D(-35_000), D(-20_000)) == (
@@ -74,10 +75,10 @@ def test_rebook():
 def test_told_again(place):
     """What the venue tells once more after a restart changes nothing."""
     once = Ledger()
-    recovery.rebook(once, BOOKINGS, LISTED)
+    recovery.rebook(once, BOOKINGS, LISTED, OURS)
     cash, positions = dict(once.cash), dict(once.positions)
 
-    recovery.rebook(once, [BOOKINGS[place]], LISTED)
+    recovery.rebook(once, [BOOKINGS[place]], LISTED, OURS)
 
     assert (cash, positions) == (once.cash, once.positions)
 
@@ -86,7 +87,7 @@ def test_not_described_any_more():
     """What no setting describes any more is named, and the rest is booked."""
     found = Ledger()
 
-    assert ("v:CALL",) == recovery.rebook(found, BOOKINGS, {PERP.id: PERP, COINS.id: COINS})
+    assert ("v:CALL",) == recovery.rebook(found, BOOKINGS, {PERP.id: PERP, COINS.id: COINS}, OURS)
     assert D(-35_000) == found.position("v", PERP.id).quantity
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from rebalancer.core.events import Adopted, Mark, PositionReport, Verb
+from rebalancer.core.events import Adopted, Ending, Fill, Mark, PositionReport, Verb
 from rebalancer.errors import Unavailable
 from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.inbox import Inbox
@@ -100,3 +100,23 @@ def test_an_operator_adopts_and_arms():
 
     assert D(3) == desk.state.ledger.balance("deribit", "BTC")
     assert desk.orders
+
+
+def test_a_fill_that_was_adopted_already():
+    """A fill that is told after its position was adopted ends its order and is not booked twice."""
+    desk = desks.build(holdings=[(desks.SPOT, "2")])
+    [order] = desk.orders
+    desk.lose(order)
+    asked = desk.now
+    desk.wait(2)
+    desk.reconcile("binanceusdm: venue less ledger is -1.95")
+    desk.take(Adopted(desk.now, asked + 1, order.account, order.instrument, order.quantity, D(1)))
+    late = Fill(
+        *(desk.now, asked, order.account, order.instrument, "t1", order.client_order_id),
+        *(order.quantity, order.price, D(0), "USDT"),
+    )
+    desk.take(late)
+    desk.end(order, Ending.FILLED, order.quantity)
+
+    assert order.quantity == desk.state.ledger.position(order.account, order.instrument).quantity
+    assert [] == desk.state.open_orders()

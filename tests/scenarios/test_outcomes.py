@@ -253,12 +253,35 @@ def test_a_fill_of_an_earlier_start(desk):
     """A label of ours that nobody remembers is ours all the same: a hedge, and no stranger's."""
     [order] = desk.orders
     desk.reject(order)
-    forgotten = ids.encode(ids.ClientOrderId(account=0, epoch=77, sequence=5))
+    forgotten = ids.encode(ids.ClientOrderId(account=1, epoch=2, sequence=5))
 
     desk.fill(replace(order, client_order_id=forgotten))
 
     assert [] == desk.alerts
     assert order.quantity == desk.state.ledger.position("binanceusdm", LINEAR).hedge
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ids.ClientOrderId(account=1, epoch=4, sequence=5),  # of a start after this one
+        ids.ClientOrderId(account=1, epoch=3, sequence=5_000),  # of this one, which never made it
+        ids.ClientOrderId(account=0, epoch=2, sequence=5),  # for another account
+    ],
+)
+def test_a_fill_of_nobody(desk, parts):
+    """An id of ours that this start cannot know means another daemon, or a lost journal: a halt."""
+    [order] = desk.orders
+    desk.reject(order)
+
+    desk.fill(replace(order, client_order_id=ids.encode(parts)))
+
+    assert ["fill.foreign", "reconcile.differed"] == desk.alerts
+    assert "another daemon trades here" in desk.state.mode_reason
+    held = desk.state.ledger.position("binanceusdm", LINEAR)
+    assert (order.quantity, 0) == (held.quantity, held.hedge)  # booked, and no hedge of ours
+    desk.wait(61)
+    assert [order] == desk.orders
 
 
 def test_ids_are_never_used_twice(desk):
