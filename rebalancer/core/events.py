@@ -145,6 +145,7 @@ class OrderNotFound:
     ts_local: int
     ts_venue: int | None
     client_order_id: str
+    position: Decimal | None = None  # its instrument's on the account, read after; None: not told
 
 
 class Forced(StrEnum):

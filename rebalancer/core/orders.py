@@ -153,10 +153,13 @@ def note(order: Order, event: OrderEvent) -> Order:
             )
 
 
+def doubted(order: Order) -> Order:
+    """Return an order for which what was answered so far proves nothing any more."""
+    return replace(order, not_found=0, first_not_found=None, last_not_found=None)
+
+
 def _found(order: Order) -> Order:
-    return replace(
-        order, unknown_since=None, not_found=0, first_not_found=None, last_not_found=None
-    )
+    return replace(doubted(order), unknown_since=None)
 
 
 def filled(order: Order, fill: Fill) -> Order:

@@ -105,12 +105,9 @@ def _doubted(order: Order, now: int) -> Order:
     known = order.state in lives.TERMINAL  # its end is, its fills are not all
     state = order.state if known else OrderState.UNKNOWN
     return replace(
-        order,
+        lives.doubted(order),
         state=state,
         unknown_since=now,
-        not_found=0,
-        first_not_found=None,
-        last_not_found=None,
         asked_at=None,
         evidence=f"{order.evidence}; then a restart",
     )

@@ -28,6 +28,7 @@ from rebalancer.core.events import (
     MarketEvent,
     Operator,
     OrderEvent,
+    OrderNotFound,
     OrderUnknown,
     OutsideTold,
     PositionReport,
@@ -267,7 +268,8 @@ class State:  # long: whatever may be known is written through this one door
         if order is None:
             return (Alert(Severity.ERROR, "order.foreign", event.client_order_id, "not ours"),)
         back = lives.resurrects(order, event)
-        after = lives.note(order, event)
+        moved = isinstance(event, OrderNotFound) and not self._unmoved(order, event)
+        after = lives.doubted(order) if moved else lives.note(order, event)
         if lives.proved_absent(after, self.params.orders):
             proof = f"{after.not_found} answers not found"
             after = lives.advance(after, lives.Stimulus.PROVED_ABSENT, proof)
@@ -278,6 +280,16 @@ class State:  # long: whatever may be known is written through this one door
                 note = memories.failed if getattr(event, "sent", True) else memories.held_back
                 note(self.memory[after.submit.underlying], self.now)
         return self._resurrected(after, "was known to the venue") if back else ()
+
+    def _unmoved(self, order: Order, event: OrderNotFound) -> bool:
+        """Whether the account looks as if an order that is not found had never been there.
+
+        Its position is the ledger's, and its stream tells what happens: an answer
+        "no such order" that comes beside anything else counts for nothing.
+        """
+        told = order.submit
+        held = self.ledger.position(told.account, told.instrument).quantity
+        return event.position == held and told.account not in self.lost_feeds
 
     def _resurrected(self, order: Order, how: str) -> tuple[Alert, ...]:
         underlying = order.submit.underlying
@@ -342,6 +354,9 @@ class State:  # long: whatever may be known is written through this one door
             self.lost_feeds.pop(event.venue, None)
             return (Alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)
         self.lost_feeds[event.venue] = event.ts_local
+        for order in self.open_orders():
+            if order.submit.account == event.venue:
+                self._keep(lives.doubted(order))
         return (Alert(Severity.WARNING, "feed.lost", event.venue, "stream is gone"),)
 
     def _reconciled(self, event: Reconciled) -> tuple[Alert, ...]:

@@ -71,6 +71,9 @@ class Account(Protocol):
     async def cancel(self, label: str, instrument: str) -> int:
         """Withdraw the open orders that bear a label; return how many there were."""
 
+    async def position(self, instrument: str) -> Decimal | None:
+        """Return what is held of an instrument, contracts, signed; None: the venue lists none."""
+
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position and every cash balance."""
 

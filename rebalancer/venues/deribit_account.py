@@ -23,6 +23,7 @@ from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profiles import DERIBIT, MATCHING
 
 RECENT = 23 * 3_600 * SECOND  # ns that the archive of recent trades reaches back; documented 24 h
+_NO_SUCH_INSTRUMENT = ("10020", "13020")
 _NO_SUCH_ORDER = ("10004", "10010", "10029")
 
 
@@ -114,6 +115,21 @@ class DeribitAccount:
                 raise Malformed(f"{call}: must be a count, was {type(result).__name__}")
             count += result
         return count
+
+    async def position(self, instrument: str) -> Decimal | None:
+        """Return what is held of an instrument; asked by name, an empty one is told too."""
+        call = "private_get_get_position"
+        params = {"instrument_name": instrument.partition(":")[2]}
+        try:
+            result = await self._calls.ask(call, params, Lane.HEDGE)
+        except Refused as error:
+            if error.code in _NO_SUCH_INSTRUMENT:
+                return None
+            raise
+        name, size, _ = rows.position(table(result, call))
+        if name != instrument:
+            raise Malformed(f"{call}: must be about {instrument}, was about {name}")
+        return size
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position, also empty ones, and the cash of every currency.

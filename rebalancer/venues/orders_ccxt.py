@@ -212,7 +212,8 @@ class CcxtVenue:
         """Return what the venue knows of an order: by our id, among open ones, by its trades.
 
         An order that was accepted under a number is also asked for by that
-        number. "Not found" is said only when every question was answered with no.
+        number. "Not found" is said only when every question was answered with no,
+        and with the position as it was after that.
 
         Raises:
             Unavailable: A question was not answered, or the venue denies an order
@@ -236,8 +237,8 @@ class CcxtVenue:
                 f"{self._line.profile.venue} shows no {name} though it accepted it as {known};"
                 " it may be behind, asking again"
             )
-        ts = self._line.clock.now()
-        return (OrderNotFound(ts, None, name),)
+        position = await self._books.position(order.instrument)
+        return (OrderNotFound(self._line.clock.now(), None, name, position),)
 
     async def _told(self, placed: Placed) -> Sequence[AccountEvent]:
         """Return the whole story of an order that was found."""

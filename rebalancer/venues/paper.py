@@ -297,10 +297,12 @@ class PaperVenue:
         """Return all that the venue has booked of an order, or that it knows none."""
         await self._clock.sleep(self._latency.send)
         booked = self._exchange.query(self.account, order.client_order_id)
+        held = dict(holdings(self._exchange, self.account))
         await self._clock.sleep(self._latency.report)
         ts = self._clock.now()
         if not booked:
-            return (OrderNotFound(ts, ts, order.client_order_id),)
+            position = held.get(order.instrument, Decimal(0))
+            return (OrderNotFound(ts, ts, order.client_order_id, position),)
         return tuple(event for each in booked if (event := translate(each, ts)) is not None)
 
     async def positions(self) -> Sequence[PositionReport]:

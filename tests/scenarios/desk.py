@@ -276,8 +276,9 @@ class Desk:
         return self.take(OrderUnknown(self.now, None, order.client_order_id, "timeout"))
 
     def miss(self, order: Submit) -> Outcome:
-        """Let the venue say that it knows no such order."""
-        return self.take(OrderNotFound(self.now, self.now, order.client_order_id))
+        """Let the venue say that it knows no such order, and that nothing else is held."""
+        held = self.state.ledger.position(order.account, order.instrument).quantity
+        return self.take(OrderNotFound(self.now, self.now, order.client_order_id, held))
 
     def fill(self, order: Submit, quantity: str | Decimal | None = None) -> Outcome:
         """Execute an order at the price, whole unless a signed quantity is given."""

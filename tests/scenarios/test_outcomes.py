@@ -8,8 +8,9 @@ import pytest
 
 from rebalancer.core import ids
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending, OrderRejected, Verb
+from rebalancer.core.events import Ending, FeedStatus, OrderNotFound, OrderRejected, Verb
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.orders import OrderState
 from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
 
 D = Decimal
@@ -238,6 +239,63 @@ def test_doubled_news(desk):
 
     assert D("-1.950") == desk.state.ledger.position("binanceusdm", LINEAR).quantity
     assert ([order], []) == (desk.orders, desk.alerts)
+
+
+def prove(desk, order, position, seconds=15):
+    """Let the venue deny an order again and again, with a position beside it."""
+    for _ in range(seconds // 5):
+        desk.wait(5)
+        desk.take(OrderNotFound(desk.now, None, order.client_order_id, position))
+
+
+@pytest.mark.parametrize("position", [None, D("-1.95"), D("0.001")])
+def test_absence_needs_the_position(desk, position):
+    """Denied three times beside a position that is not the ledger's proves nothing: it halts."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, position, 60)
+
+    assert [order] == desk.orders
+    assert ["order.unproven"] == [each for each in desk.alerts if each != "delta.unhedged"]
+    desk.fill(order)  # there it is: nothing was sent beside it
+    assert [order] == desk.orders
+
+
+def test_absence_beside_its_position(desk):
+    """Denied three times while the position stands as if it had never been: it is absent."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, D(0))
+    desk.wait(2)
+
+    assert [OrderState.ABSENT] == [each.state for each in list(desk.state.orders.values())[:1]]
+    assert 2 == len(desk.orders)
+
+
+def test_a_gap_in_the_stream_makes_the_proof_begin_anew(desk):
+    """Answers on both sides of a lost stream are no row, and while it is lost none counts."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, D(0), 10)
+    desk.take(FeedStatus(desk.now, order.account, alive=False))
+    prove(desk, order, D(0), 20)
+    desk.take(FeedStatus(desk.now, order.account, alive=True))
+    prove(desk, order, D(0), 10)
+    assert [order] == desk.orders
+
+    prove(desk, order, D(0), 10)
+    assert OrderState.ABSENT is desk.state.orders[order.client_order_id].state
+
+
+def test_a_gap_elsewhere_changes_nothing(desk):
+    """The stream of another venue has nothing to say of the order."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, D(0), 10)
+    desk.take(FeedStatus(desk.now, "deribit", alive=False))
+    prove(desk, order, D(0), 5)
+
+    assert OrderState.ABSENT is desk.state.orders[order.client_order_id].state
 
 
 def test_foreign_fill():

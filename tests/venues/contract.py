@@ -162,7 +162,18 @@ async def query_unknown(tested: Subject) -> None:
     """An order that was never sent is not found."""
     (answer,) = await tested.venue.query(query_of(buy(tested)))
     assert isinstance(answer, OrderNotFound)
+    assert 0 == answer.position
     assert "rb01" == answer.client_order_id
+
+
+async def query_unknown_beside_a_position(tested: Subject) -> None:
+    """With "not found" comes what is held by then: it may be what the order left behind."""
+    order = buy(tested, "rb1")
+    await tested.venue.submit(order)
+    await tested.settle()
+    (answer,) = await tested.venue.query(query_of(buy(tested, "rb2")))
+    assert isinstance(answer, OrderNotFound)
+    assert order.quantity == answer.position == await tested.held()
 
 
 async def query_known(tested: Subject) -> None:
@@ -236,6 +247,7 @@ STORIES: Sequence[Story] = (
     price_is_a_limit,
     rejects,
     query_unknown,
+    query_unknown_beside_a_position,
     query_known,
     trade_ids_are_unique,
     cancels,
