@@ -42,6 +42,8 @@ class Reason(StrEnum):
     MARK_STALE = "mark_stale"
     OPTION_MISSING = "option_missing"
     OPTION_STALE = "option_stale"
+    POSITIONS_MISSING = "positions_missing"  # not read since the stream of their account is back
+    POSITIONS_STALE = "positions_stale"
     HOLDINGS_MISSING = "holdings_missing"  # of a source outside our venues
     HOLDINGS_STALE = "holdings_stale"
     REFERENCE_MISSING = "reference_missing"

@@ -291,6 +291,15 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountRead:
+    """What an account holds was read, and nothing of it speaks against the ledger."""
+
+    ts_local: int
+    asked: int  # ns, when the reading began
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
     """Ledger and venues were compared; `differences` names what did not agree."""
 
@@ -326,5 +335,5 @@ OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNo
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
-DaemonEvent = OutsideTold | Tick | FeedStatus | Reconciled | Operator
+DaemonEvent = OutsideTold | Tick | FeedStatus | AccountRead | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

@@ -314,6 +314,7 @@ def _inputs(
         Reason.QUOTE_STALE,
         for_delta=False,
     )
+    yield watch.reading(state, params, instrument.venue)
     yield from delta_inputs(state, params, view.params)
 
 

@@ -53,7 +53,9 @@ class Ledger:
     fees: dict[str, Decimal] = field(default_factory=dict)  # currency → paid, + is a cost
     funding: dict[str, Decimal] = field(default_factory=dict)  # currency → received
     seen: set[tuple[str, str, str, str]] = field(default_factory=set)  # bookings already made
-    settled: dict[tuple[str, str], Settled] = field(default_factory=dict)  # the last of each
+    settled: dict[tuple[str, str], tuple[Settled, Decimal]] = field(
+        default_factory=dict
+    )  # the last of each, and how many contracts it settled
     delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)  # what has ended
     adopted: dict[tuple[str, str], int] = field(default_factory=dict)  # … instrument → as of, ns
     version: int = 0  # grows with each booking
@@ -188,19 +190,19 @@ def book_fill(
     if ended is not None:
         _book_late(ledger, fill, instrument, ended)
         return True
-    price, moved = _as_settled(ledger, fill, instrument)
+    if _book_settled(ledger, fill, instrument, fill.quantity if ours else unwound):
+        return True
     before = ledger.position(fill.account, fill.instrument)
     turned = before.quantity * fill.quantity < 0
     closing = min(abs(fill.quantity), abs(before.quantity)) if turned else _ZERO
     closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
     released = _release(before, closed) if closing else _ZERO
-    proceeds = worth(instrument, closed, price)
-    traded = worth(instrument, fill.quantity, price)
+    proceeds = worth(instrument, closed, fill.price)
+    traded = worth(instrument, fill.quantity, fill.price)
     with localcontext(_EXACT):
         profit = proceeds - released
         if instrument.inverse and instrument.margined:
             profit = -profit
-        profit += moved
         after = Position(
             quantity=before.quantity + fill.quantity,
             # What opened is the trade without what closed: rounding the two by
@@ -213,10 +215,15 @@ def book_fill(
         credit(ledger, fill.account, instrument.settle, profit)
     else:
         credit(ledger, fill.account, instrument.settle, -traded)
+    _earn(ledger, fill, instrument, profit)
+    return True
+
+
+def _earn(ledger: Ledger, fill: Fill, instrument: Instrument, profit: Decimal) -> None:
+    """Book the fee of a fill, and add up what it realised."""
     credit(ledger, fill.account, fill.fee_currency, -fill.fee)
     _add(ledger.realised, instrument.settle, profit)
     _add(ledger.fees, fill.fee_currency, fill.fee)
-    return True
 
 
 def _book_late(ledger: Ledger, fill: Fill, instrument: Instrument, ended: Delivered) -> None:
@@ -228,23 +235,35 @@ def _book_late(ledger: Ledger, fill: Fill, instrument: Instrument, ended: Delive
     else:
         gain = open_profit(instrument, alone, ended.price)
     credit(ledger, fill.account, instrument.settle, gain)
-    credit(ledger, fill.account, fill.fee_currency, -fill.fee)
-    _add(ledger.realised, instrument.settle, gain)
-    _add(ledger.fees, fill.fee_currency, fill.fee)
+    _earn(ledger, fill, instrument, gain)
 
 
-def _as_settled(ledger: Ledger, fill: Fill, instrument: Instrument) -> tuple[Decimal, Decimal]:
-    """Return the price that a fill enters the basis at, and its profit that is cash already.
+def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Decimal) -> bool:
+    """Book a fill from before the last settlement as if it had been settled too.
 
-    Its own price and nothing, unless it comes from before the last settlement.
+    Its profit up to then is cash already, and it stands in the basis at the
+    settlement price with what was settled: rounding each by itself would leave a
+    unit. False where the fill is younger, and nothing is booked.
     """
-    last = ledger.settled.get((fill.account, fill.instrument))
+    key = (fill.account, fill.instrument)
+    last, settled = ledger.settled.get(key, (None, _ZERO))
     if last is None or last.ts_venue is None or fill.ts_venue is None:
-        return fill.price, _ZERO
+        return False
     if fill.ts_venue >= last.ts_venue:
-        return fill.price, _ZERO
+        return False
     alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
-    return last.price, open_profit(instrument, alone, last.price)
+    profit, before = open_profit(instrument, alone, last.price), ledger.position(*key)
+    with localcontext(_EXACT):
+        whole = settled + fill.quantity
+        added = worth(instrument, whole, last.price) - worth(instrument, settled, last.price)
+        after = Position(
+            before.quantity + fill.quantity, before.basis + added, before.hedge + hedge
+        )
+    ledger.settled[key] = (last, whole)
+    _keep(ledger, *key, after)
+    credit(ledger, fill.account, instrument.settle, profit)
+    _earn(ledger, fill, instrument, profit)
+    return True
 
 
 def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
@@ -281,8 +300,8 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return True  # what is paid in full has no open profit to move
     if _adopted_over(ledger, settled.account, settled.instrument, settled.ts_venue):
         return True
-    ledger.settled[settled.account, settled.instrument] = settled
     before = ledger.position(settled.account, settled.instrument)
+    ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
     profit = open_profit(instrument, before, settled.price)
     after = replace(before, basis=worth(instrument, before.quantity, settled.price))
     _keep(ledger, settled.account, settled.instrument, after)

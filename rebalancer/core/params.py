@@ -67,6 +67,7 @@ class StalenessParams:
     index: int
     mark: int  # of held dated futures, and of the hedge instrument as reference
     option: int  # vol and forward of held options
+    positions: int = 90_000_000_000  # since an account was read and found as the ledger has it
 
 
 @dataclass(frozen=True, slots=True)

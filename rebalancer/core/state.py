@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import foreign, ids, outside, standing
+from rebalancer.core import accounts, foreign, ids, outside, standing
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
 from rebalancer.core.commands import Alert, Severity, Submit
 from rebalancer.core.events import (
+    AccountRead,
     Adopted,
     CashMoved,
     ContractBooking,
@@ -68,7 +69,7 @@ class State:  # long: whatever may be known is written through this one door
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
         self.standing = Standing()
-        self.lost_feeds: dict[str, int] = {}  # venue → since, ns
+        self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
         self._prices = Prices(self.instruments, params, self.memory)
         self.markets = self._prices.markets
@@ -160,6 +161,8 @@ class State:  # long: whatever may be known is written through this one door
                 self._operate(event)
             case FeedStatus():
                 return self._feed(event)
+            case AccountRead():
+                accounts.take(self.accounts, event)
             case Reconciled():
                 return self._reconciled(event)
             case CashMoved():
@@ -289,7 +292,7 @@ class State:  # long: whatever may be known is written through this one door
         """
         told = order.submit
         held = self.ledger.position(told.account, told.instrument).quantity
-        return event.position == held and told.account not in self.lost_feeds
+        return event.position == held and told.account not in self.accounts.lost
 
     def _resurrected(self, order: Order, how: str) -> tuple[Alert, ...]:
         underlying = order.submit.underlying
@@ -334,8 +337,8 @@ class State:  # long: whatever may be known is written through this one door
 
     def _earlier(self, parts: ids.ClientOrderId, account: str) -> bool:
         """Whether an id that is not remembered is of an earlier start of this very book."""
-        accounts = self.params.accounts
-        place = accounts.index(account) if account in accounts else None
+        known = self.params.accounts
+        place = known.index(account) if account in known else None
         return parts.account == place and parts.epoch < self.params.epoch
 
     def _operate(self, event: Operator) -> None:
@@ -350,10 +353,9 @@ class State:  # long: whatever may be known is written through this one door
                 memory.failures = memory.unsent = memory.barred_until = 0
 
     def _feed(self, event: FeedStatus) -> tuple[Alert, ...]:
+        accounts.hear(self.accounts, event)
         if event.alive:
-            self.lost_feeds.pop(event.venue, None)
             return (Alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)
-        self.lost_feeds[event.venue] = event.ts_local
         for order in self.open_orders():
             if order.submit.account == event.venue:
                 self._keep(lives.doubted(order))

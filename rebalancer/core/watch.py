@@ -7,7 +7,7 @@ after until the venue proves it, and halts its underlying when it does not.
 
 from collections.abc import Iterable
 
-from rebalancer.core import orders, quotes
+from rebalancer.core import accounts, orders, quotes
 from rebalancer.core.band import Band
 from rebalancer.core.commands import Alert, Query, Severity
 from rebalancer.core.decision import Action, Decision, Reason
@@ -46,6 +46,13 @@ def delta_inputs(state: State, params: Params, own: UnderlyingParams) -> Iterabl
             yield _told(state, params, instrument, known=name not in book.missing)
 
 
+def reading(state: State, params: Params, account: str) -> InputAge:
+    """Return how long ago an account was read and found as the ledger has it."""
+    age = accounts.age(state.accounts, account, state.now)
+    limit, reasons = params.staleness.positions, (Reason.POSITIONS_MISSING, Reason.POSITIONS_STALE)
+    return InputAge(account, age, limit, *reasons)
+
+
 def _told(state: State, params: Params, instrument: Instrument, *, known: bool) -> InputAge:
     """Return the age of what a held option or future is valued by."""
     name, limits = instrument.id, params.staleness
@@ -74,7 +81,9 @@ def unhedged(state: State, params: Params, decision: Decision, *, told: bool) ->
     memory.outside_since = None if inside else memory.outside_since or now
     blind: tuple[str, ...] = ()
     if told:
-        inputs = delta_inputs(state, params, params.underlyings[decision.underlying])
+        own = params.underlyings[decision.underlying]
+        read = (reading(state, params, name) for name in params.accounts)
+        inputs = (*delta_inputs(state, params, own), *read)
         blind = tuple(i.subject for i in inputs if i.age is None or i.age > i.limit)
         memory.blind_since = (memory.blind_since or now) if blind else None
     since = min(filter(None, (memory.outside_since, memory.blind_since)), default=None)
@@ -83,7 +92,9 @@ def unhedged(state: State, params: Params, decision: Decision, *, told: bool) ->
         text = "inside the band again, every input known"
         yield Alert(Severity.INFO, "delta.restored", decision.underlying, text)
     acting = decision.action is Action.ORDER  # what is being mended just now wakes nobody yet
-    if since is not None and not acting and now >= _due(memory, since, params.unhedged_alert):
+    sure = told or not inside  # what is blind is named, and only a tick has looked
+    patience = params.unhedged_alert
+    if since is not None and sure and not acting and now >= _due(memory, since, patience):
         memory.alerts, memory.alerted_at = memory.alerts + 1, now
         text = _gap(decision, now - since, blind)
         yield Alert(Severity.ERROR, "delta.unhedged", decision.underlying, text)

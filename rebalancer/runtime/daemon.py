@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Cancel
-from rebalancer.core.events import Event, Operator, Tick, Verb
+from rebalancer.core.events import Event, FeedStatus, Operator, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
 from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Scheduler, Venue
@@ -20,10 +20,9 @@ from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
-from rebalancer.runtime.reconcile import Reconciler
+from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.tasks import TaskRegistry
 
-RECONCILE = 30 * SECOND
 _BEGINNING = (TradingState.STARTING, TradingState.RECONCILING)
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
 
@@ -95,6 +94,10 @@ class Daemon:
         def look() -> None:
             parts.tasks.spawn("reconcile", reconciler.look())
 
+        def look_if_due() -> None:
+            if reconciler.due and state.standing.phase not in _BEGINNING:
+                look()
+
         async def begin() -> None:
             while parts.adopts and not await adoption.adopt():
                 await parts.clock.sleep(SECOND)
@@ -108,7 +111,7 @@ class Daemon:
         def heed(event: Event, _decisions: object) -> None:
             if isinstance(event, Operator) and event.verb is Verb.ADOPT:
                 parts.tasks.spawn("adopt", adopt())
-            elif isinstance(event, Operator) and event.verb is Verb.RECONCILE:
+            elif _unsettles(event):
                 look()
 
         parts.engine.observe(heed)
@@ -119,7 +122,7 @@ class Daemon:
         parts.tasks.spawn("reconcile", begin())
         parts.scheduler.every("tick", parts.tick, self._guarded(tick))
         parts.scheduler.every("flush", parts.tick, self._guarded(parts.journal.flush))
-        parts.scheduler.every("reconcile", max(RECONCILE, parts.tick), self._guarded(look))
+        parts.scheduler.every("reconcile", max(AGAIN, parts.tick), self._guarded(look_if_due))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""
@@ -178,6 +181,12 @@ class Daemon:
         while parts.engine.state.open_orders() and waited < DRAIN and not parts.dispatch.closed[0]:
             await parts.clock.sleep(SECOND // 10)
             waited += SECOND // 10
+
+
+def _unsettles(event: Event) -> bool:
+    """Whether the accounts are to be read at once: somebody asks, or a stream is back."""
+    asked = isinstance(event, Operator) and event.verb is Verb.RECONCILE
+    return asked or (isinstance(event, FeedStatus) and event.alive)
 
 
 class Stop:

@@ -8,11 +8,12 @@ agree on a difference that there never was.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import Event, PositionReport, Reconciled
+from rebalancer.core.events import AccountRead, Event, OrderUnknown, PositionReport, Reconciled
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
@@ -20,7 +21,10 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log, Venue
 from rebalancer.runtime.inbox import Inbox
 
-PATIENCE = 20  # looks without proof until somebody is told
+EVERY = 30 * SECOND  # ns between two looks that proved something
+AGAIN = 2 * SECOND  # ns after one that proved nothing: orders were open, or bookings on their way
+SLOWLY = 15 * SECOND  # ns after one that found a difference, or no answer: bookings may take long
+PATIENCE = 600 * SECOND  # ns without proof until somebody is told
 BEHIND = 10 * SECOND  # ns that a report may be behind the fills that the venue told
 TOLERANCE = Decimal("1e-8")  # of a cash balance, its currency; quantities must agree exactly
 
@@ -80,13 +84,25 @@ class Reconciler:
         self._log = log
         self._ready = ready
         self._looking = False
+        self._due = clock.now()  # ns of the next look that the schedule asks for
+        self._doubted: set[str] = set()  # ids of orders whose outcome was unknown, until it is not
         self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
-        self._missed = 0  # looks in a row that proved nothing
+        self._proved = clock.now()  # ns of the last look that proved something, or was missed
         self._now = _copy(state.ledger)
         self._before: deque[tuple[int, Ledger]] = deque()  # the ledger, and until when it stood so
 
-    def notice(self, _event: Event, _decisions: Sequence[Decision]) -> None:
-        """Remember for a while how the ledger stood, if the step just taken changed it."""
+    def notice(self, event: Event, _decisions: Sequence[Decision]) -> None:
+        """Remember for a while how the ledger stood, if the step just taken changed it.
+
+        Once an outcome that nobody knew is known, it is time to look.
+        """
+        if isinstance(event, OrderUnknown):
+            self._doubted.add(event.client_order_id)
+        elif self._doubted:
+            left = {each.submit.client_order_id for each in self._state.open_orders()}
+            if self._doubted - left:
+                self._doubted &= left
+                self._due = self._clock.now()
         if self._state.ledger.version != self._now.version:
             self._before.append((self._clock.now(), self._now))
             self._now = _copy(self._state.ledger)
@@ -96,10 +112,17 @@ class Reconciler:
         while self._before and self._before[0][0] < self._clock.now() - BEHIND:
             self._before.popleft()
 
-    async def look(self) -> None:
-        """Compare once; says nothing while an order is open or a venue does not answer.
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look again, and no look is still waiting."""
+        return not self._looking and self._clock.now() >= self._due
 
-        Nor before the bookings of the time when the daemon was down are told.
+    async def look(self) -> None:
+        """Compare once; says nothing of the whole while an order is open or a venue is silent.
+
+        What an open order may touch is left out, so that the rest is known all
+        the same. Nothing is compared before the bookings of the time when the
+        daemon was down are told.
 
         Two looks at a time would see one passing difference twice, so a look
         that an earlier one is still waiting for is left out.
@@ -112,38 +135,62 @@ class Reconciler:
             return
         self._looking = True
         try:
-            await self._compare()
+            version, busy = self._state.ledger.version, self._busy()
+            seen = [await self._read(*each) for each in self._venues.items()]
+            wait = self._judge(seen, busy | self._busy(), version)
+            self._due = self._clock.now() + wait
         finally:
             self._looking = False
 
-    async def _compare(self) -> None:
+    async def _read(self, account: str, venue: Venue) -> "_Seen":
+        """Read one account and compare it; what it did not answer, it did not say."""
+        asked = self._clock.now()
+        try:
+            told = await venue.positions()
+        except Unavailable as error:
+            self._log.warning("reconcile.unanswered", account=account, error=str(error))
+            return _Seen(account, asked, None, {})
         self._forget()
-        version, agreed = self._state.ledger.version, True
+        gaps = differences(self._state.ledger, account, told, self._state.instruments)
+        return _Seen(account, asked, gaps, self._unexplained(gaps, account, told))
+
+    def _judge(self, seen: Sequence["_Seen"], busy: Set[str], version: int) -> int:
+        """Say what a look proved; return when to look again, ns from now."""
+        if self._state.ledger.version != version:
+            return self._miss(AGAIN)
         found: dict[str, Decimal] = {}
-        for account, venue in self._venues.items():
-            try:
-                told = await venue.positions()
-            except Unavailable as error:
-                self._log.warning("reconcile.unanswered", account=account, error=str(error))
-                return
-            gaps = differences(self._state.ledger, account, told, self._state.instruments)
-            agreed = agreed and not gaps
-            found |= self._unexplained(gaps, account, told)
-        if self._state.open_orders() or self._state.ledger.version != version:
-            self._miss()
-            return
+        for each in seen:
+            odd = {name: gap for name, gap in each.unexplained.items() if name not in busy}
+            found |= odd
+            if each.gaps is not None and not odd and each.gaps.keys() <= busy:
+                self._inbox.put(AccountRead(self._clock.now(), each.asked, each.account))
         lasting = {name: gap for name, gap in found.items() if self._last.get(name) == gap}
         self._last = found
-        if not found and not agreed:
-            self._miss()
-            return
-        if found and not lasting:
-            self._miss()  # once is nothing; a gap that changes with each look is told in time
-            return
-        self._missed = 0
-        if lasting or agreed:
+        if lasting:
             lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
-            self._inbox.put(Reconciled(self._clock.now(), tuple(lines)))
+            return self._prove(tuple(lines))
+        if found:
+            return self._miss(SLOWLY)  # once is nothing; it may change with each look
+        if any(each.gaps is None for each in seen):
+            return self._miss(SLOWLY)
+        if busy or any(each.gaps for each in seen):
+            return self._miss(AGAIN)
+        return self._prove(())
+
+    def _busy(self) -> Set[str]:
+        """Return the holdings that orders whose outcome is open may touch, by id."""
+        names: set[str] = set()
+        for order in self._state.open_orders():
+            account, name = order.submit.account, order.submit.instrument
+            traded = self._state.instruments[name]
+            cash = {f"{account}:{each}" for each in (traded.settle, traded.underlying)}
+            names |= {name, *cash}
+        return names
+
+    def _prove(self, lines: tuple[str, ...]) -> int:
+        self._proved = self._clock.now()
+        self._inbox.put(Reconciled(self._clock.now(), lines))
+        return EVERY
 
     def _unexplained(
         self, gaps: Mapping[str, Decimal], account: str, told: Sequence[PositionReport]
@@ -155,11 +202,24 @@ class Reconciler:
             left = {name: gap for name, gap in left.items() if name in then}
         return left
 
-    def _miss(self) -> None:
-        self._missed += 1
-        if self._missed % PATIENCE == 0:
-            missed = f"{self._missed} looks in a row proved nothing: orders, bookings, moving gaps"
+    def _miss(self, again: int) -> int:
+        """Tell somebody when nothing was proved for long; return when to look again."""
+        now = self._clock.now()
+        if now - self._proved >= PATIENCE:
+            self._proved = now
+            missed = f"nothing proved for {PATIENCE // SECOND} s: orders, bookings, moving gaps"
             self._log.warning("reconcile.unanswered", error=missed)
+        return again
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One account, read once."""
+
+    account: str
+    asked: int  # ns, when the reading began
+    gaps: Mapping[str, Decimal] | None  # venue less ledger, by id; None: it did not answer
+    unexplained: Mapping[str, Decimal]  # of which the ledger knew nothing a moment ago either
 
 
 def _copy(ledger: Ledger) -> Ledger:

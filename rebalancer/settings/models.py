@@ -253,6 +253,7 @@ class Staleness(Table):
     index: Duration = 5 * SECOND
     mark: Duration = 5 * SECOND
     option: Duration = 30 * SECOND
+    positions: Duration = 90 * SECOND
 
 
 class Collar(Table):

@@ -17,11 +17,16 @@ from rebalancer.core.params import (
     UnderlyingParams,
 )
 from rebalancer.settings.listing import Listing, listing, stable_cash
-from rebalancer.settings.models import Band, Holding, Role, Settings, Underlying
+from rebalancer.settings.models import SECOND, Band, Holding, Role, Settings, Underlying
+
+READINGS = 3  # of an account that may fail in a row before it counts as unread
 
 
 def to_params(
-    settings: Settings, epoch: int, instruments: Mapping[str, Instrument] | None = None
+    settings: Settings,
+    epoch: int,
+    instruments: Mapping[str, Instrument] | None = None,
+    reading: int = 30 * SECOND,
 ) -> Params:
     """Return the parameters of one start of a book.
 
@@ -29,6 +34,7 @@ def to_params(
         settings: Settings without faults.
         epoch: Start counter of the book, from its journal.
         instruments: All instruments of the mode; None is the built-in catalogue.
+        reading: ns between two readings of an account: a few may fail.
     """
     staleness, collar, orders = settings.guards.staleness, settings.guards.collar, settings.orders
     return Params(
@@ -41,6 +47,7 @@ def to_params(
             index=staleness.index,
             mark=staleness.mark,
             option=staleness.option,
+            positions=max(staleness.positions, READINGS * reading),
         ),
         collar=CollarParams(collar.width, collar.protect_factor, collar.index_width, collar.jump),
         orders=OrderParams(

@@ -12,6 +12,7 @@ from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.reconcile import EVERY
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
@@ -109,7 +110,7 @@ def _live(
 ) -> Running:
     """Put the daemon between venues that are open."""
     clock, log, inbox = around.clock, around.log, outside.inbox
-    params = to_params(settings, around.journal.epoch, instruments)
+    params = to_params(settings, around.journal.epoch, instruments, max(EVERY, around.tick))
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
     for order in outside.past.put_back(state, log):

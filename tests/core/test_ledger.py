@@ -369,3 +369,25 @@ def test_fill_told_after_the_end(instrument, quantity, price, ended, cash):
 
     assert {} == ledger.positions
     assert D(cash) == ledger.balance("v", instrument.settle) - settled
+
+
+@pytest.mark.parametrize("instrument", [PERP, LINEAR])
+def test_fills_told_after_their_settlement(instrument):
+    """However late fills are told, they stand in the basis as if they had been settled in time."""
+    early = [
+        Fill(9, n, "v", instrument.id, f"t{n}", None, D(7 + n), D(99_000 + n), D(0), "BTC")
+        for n in range(20)
+    ]
+    settled = Settled(9, 20, "v", instrument.id, "s1", D("100892.5"))
+    in_time, late = Ledger(), Ledger()
+    for each in early:
+        books.book_fill(in_time, each, instrument, ours=True)
+    books.book_settlement(in_time, settled, instrument)
+    books.book_fill(late, early[0], instrument, ours=True)
+    books.book_settlement(late, settled, instrument)
+    for each in early[1:]:
+        books.book_fill(late, each, instrument, ours=True)
+
+    assert in_time.positions == late.positions
+    apart = in_time.balance("v", instrument.settle) - late.balance("v", instrument.settle)
+    assert abs(apart) <= D("20e-12")  # one rounding a booking

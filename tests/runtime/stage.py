@@ -10,6 +10,7 @@ from typing import Any
 from rebalancer.core.commands import Alert, Cancel, Purpose, Query, Submit, TimeInForce
 from rebalancer.core.events import (
     AccountEvent,
+    AccountRead,
     Ending,
     Event,
     Fill,
@@ -282,6 +283,8 @@ class Stage:
 
     def activate(self) -> None:
         """Let the book be reconciled."""
+        for account in PARAMS.accounts:
+            self.engine.take(AccountRead(self.clock.now(), self.clock.now(), account))
         self.engine.take(Reconciled(self.clock.now(), ()))
 
     def drained(self) -> list[Event]:

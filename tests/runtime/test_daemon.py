@@ -10,7 +10,8 @@ from rebalancer.core.events import Ending, OrderAccepted, OrderEnded, Verb
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import run_wall
-from rebalancer.runtime.daemon import DRAIN, RECONCILE
+from rebalancer.runtime.daemon import DRAIN
+from rebalancer.runtime.reconcile import EVERY
 from tests.runtime.stage import D, market, play
 from tests.scenarios.desk import START
 
@@ -54,7 +55,7 @@ async def run(stage, duration=HOUR):
 
 def test_active_after_reconciliation():
     """Until the venues have said what they hold nothing is sent; they are asked every second."""
-    down = 2 * RECONCILE - SECOND
+    down = 2 * EVERY - SECOND
 
     async def story(stage):
         stage.venue.positions_error = Unavailable("down")

@@ -4,12 +4,21 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.events import Fill, PositionReport, Reconciled
+from rebalancer.core.events import (
+    AccountRead,
+    Ending,
+    FeedStatus,
+    Fill,
+    OrderEnded,
+    OrderUnknown,
+    PositionReport,
+    Reconciled,
+)
 from rebalancer.core.ledger import Ledger, Position
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.reconcile import Reconciler, differences
-from tests.runtime.stage import VENUE, market, play
+from tests.runtime.stage import VENUE, ScriptedVenue, market, play
 from tests.scenarios.desk import DOLLARS, ETHER, INSTRUMENTS, LINEAR, SPOT
 
 D = Decimal
@@ -309,3 +318,144 @@ def test_foreign_position_halts():
 
     assert "halted" == stage.state.mode
     assert "ODD" in stage.state.mode_reason
+
+
+def read(stage):
+    """Return the accounts whose reading was good, and what the whole look proved."""
+    told = stage.drained()
+    accounts = [each.account for each in told if isinstance(each, AccountRead)]
+    return accounts, [each.differences for each in told if isinstance(each, Reconciled)]
+
+
+def test_a_reading_is_dated_by_its_begin():
+    """Each account is told by itself, as of when its reading began."""
+
+    async def story(stage):
+        told = stage.venue.positions
+
+        async def slow():
+            await stage.clock.sleep(3 * SECOND)
+            return await told()
+
+        stage.venue.positions = slow
+        began = stage.clock.now()
+        await stage.reconciler.look()
+        (first, _) = stage.drained()
+        assert AccountRead(began + 3 * SECOND, began, VENUE) == first
+
+    look(story)
+
+
+def test_an_open_order_hides_only_what_it_touches():
+    """While an order is open the rest of its account is read, and differences there are found."""
+
+    async def story(stage):
+        for event in market()(stage.clock.now()):
+            stage.engine.take(event)
+        stage.venue.answer = stage.venue.never
+        stage.activate()
+        stage.venue.held[LINEAR] = D(1)
+        stage.venue.held[DOLLARS] = D(5)
+        await stage.reconciler.look()
+        assert ([VENUE], []) == read(stage)
+
+        stage.venue.held[ETHER] = D(1)
+        await stage.reconciler.look()
+        assert ([], []) == read(stage)
+        await stage.reconciler.look()
+        assert ([], [(f"{ETHER}: venue less ledger is 1",)]) == read(stage)
+
+    look(story)
+
+
+def test_a_silent_account_does_not_hide_the_others():
+    """Where one account does not answer, what the others hold is known all the same."""
+
+    async def story(stage):
+        silent, other = stage.venue, ScriptedVenue(stage.clock, stage.inbox.put, [])
+        silent.positions_error = Unavailable("down")
+        accounts = {"deribit": silent, VENUE: other}
+        reconciler = Reconciler(stage.state, accounts, stage.inbox, stage.clock, stage.log)
+        await reconciler.look()
+        assert ([VENUE], []) == read(stage)
+
+    look(story)
+
+
+def test_when_it_is_time():
+    """After a proof half a minute; sooner after a look in vain, and not while one still waits."""
+
+    async def story(stage):
+        reconciler = stage.reconciler
+
+        async def due_in():
+            for second in range(100):
+                if reconciler.due:
+                    return second
+                await stage.settle(SECOND)
+            return None
+
+        assert 0 == await due_in()
+        await reconciler.look()
+        assert 30 == await due_in()
+        stage.venue.held[LINEAR] = D(1)
+        await reconciler.look()
+        assert 15 == await due_in()
+        stage.venue.held.clear()
+        stage.venue.positions_error = Unavailable("down")
+        await reconciler.look()
+        assert 15 == await due_in()
+        stage.venue.positions_error = None
+        told = stage.venue.positions
+
+        async def slow():
+            stage.state.ledger.version += 1
+            assert not reconciler.due
+            return await told()
+
+        stage.venue.positions = slow
+        await reconciler.look()
+        assert 2 == await due_in()
+
+    look(story)
+
+
+def test_a_look_after_an_unknown_outcome():
+    """Once what nobody knew of an order is known, the accounts are read at once."""
+
+    async def story(stage):
+        stage.engine.observe(stage.reconciler.notice)
+        stage.activate()
+        for event in market()(stage.clock.now()):
+            stage.engine.take(event)
+        (order,) = stage.state.open_orders()
+        name = order.submit.client_order_id
+        stage.engine.take(OrderUnknown(stage.clock.now(), None, name, "lost"))
+        await stage.reconciler.look()
+        await stage.settle()
+        assert not stage.reconciler.due
+        stage.engine.take(OrderEnded(stage.clock.now(), None, name, Ending.EXPIRED, D(0)))
+        assert stage.reconciler.due
+
+    look(story)
+
+
+def test_a_look_once_a_stream_is_back():
+    """A stream that is back has the accounts read within a second, and a loss does not."""
+
+    async def story(stage):
+        def tell(alive):
+            stage.inbox.put(FeedStatus(stage.clock.now(), VENUE, alive=alive))
+
+        stage.clock.call_at(stage.clock.now() + 10 * SECOND, lambda: tell(False))
+        stage.clock.call_at(stage.clock.now() + 12 * SECOND, lambda: tell(True))
+        looks = []
+        for second in (11, 13):
+            stage.clock.call_at(
+                stage.clock.now() + second * SECOND,
+                lambda: looks.append(stage.trace.count("positions")),
+            )
+        await stage.daemon.run(20 * SECOND)
+        assert [1, 2] == looks
+
+    look(story)

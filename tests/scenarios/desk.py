@@ -8,6 +8,7 @@ from rebalancer.core import hedger
 from rebalancer.core.commands import Alert, Cancel, Command, Query, Submit
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import (
+    AccountRead,
     Ending,
     Event,
     Fill,
@@ -244,7 +245,14 @@ class Desk:
             if name not in self.quiet:
                 self.mark(name)
                 self.quote(name)
+        for account in self.params.accounts:
+            if account not in self.quiet:
+                self.read(account)
         return self.take(Tick(self.now)) if "index" in self.quiet else self.index()
+
+    def read(self, account: str, ago: int = 0) -> Outcome:
+        """Read an account, which holds what the ledger has."""
+        return self.take(AccountRead(self.now, self.now - ago, account))
 
     def wait(self, seconds: int, price: float | None = None) -> None:
         """Let time pass, the market talking each second."""
@@ -258,7 +266,9 @@ class Desk:
         return self.take(Operator(self.now, verb, "test", "1000", everything))
 
     def reconcile(self, *differences: str) -> Outcome:
-        """Compare ledger and venues."""
+        """Compare ledger and venues; where they agree, each was read."""
+        for account in () if differences else self.params.accounts:
+            self.read(account)
         return self.take(Reconciled(self.now, differences))
 
     # --- what becomes of an order ---

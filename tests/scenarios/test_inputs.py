@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import FeedStatus, Index
+from rebalancer.core.events import AccountRead, FeedStatus, Index
 from rebalancer.core.params import Numeraire
 from tests.scenarios.desk import (
     CALL,
@@ -417,11 +418,62 @@ def test_told_before_the_index():
 def test_feed(desk):
     """A feed that is lost and comes back is told; what it means is told by the ages."""
     desk.take(FeedStatus(desk.now, "deribit", alive=False))
-    assert {"deribit": desk.now} == desk.state.lost_feeds
+    assert {"deribit": desk.now} == desk.state.accounts.lost
     desk.take(FeedStatus(desk.now, "deribit", alive=True))
 
     assert ["feed.lost", "feed.recovered"] == desk.alerts
-    assert {} == desk.state.lost_feeds
+    assert {} == desk.state.accounts.lost
+
+
+def test_nothing_leaves_until_the_account_is_read_again():
+    """What happened while the stream was lost nobody heard: first the account is read, whole."""
+    desk, account = build(), "binanceusdm"
+    desk.quiet = {account}
+    asked = desk.now
+    desk.take(FeedStatus(desk.now, account, alive=False))
+    desk.read(account)  # in vain: the stream is gone
+    desk.wait(5)
+    desk.trade_by_hand(LINEAR, "1")
+    assert (Reason.POSITIONS_MISSING, "staleness", account) == binding(desk)
+
+    desk.take(FeedStatus(desk.now, account, alive=True))
+    desk.index()
+    assert Reason.POSITIONS_MISSING is desk.decision.reason
+    desk.take(AccountRead(desk.now, asked, account))  # it began before the stream was back
+    desk.index()
+    assert (Reason.POSITIONS_MISSING, []) == (desk.decision.reason, desk.orders)
+
+    desk.read(account)
+    desk.index()
+    assert [D("-0.950")] == [order.quantity for order in desk.orders]
+
+
+def test_another_account_that_is_gone():
+    """A stream that is lost stops no order for another account; but somebody hears of it."""
+    desk = build()
+    desk.quiet = {"deribit"}
+    desk.take(FeedStatus(desk.now, "deribit", alive=False))
+    desk.trade_by_hand(LINEAR, "1")
+    desk.execute(desk.orders[-1])
+    desk.wait(62)
+
+    assert 1 == len(desk.orders)
+    assert ["feed.lost", "fill.foreign", "delta.unhedged"] == desk.alerts
+    assert "deribit missing or too old" in desk.all(Alert)[-1].text
+
+
+@pytest.mark.parametrize(("seconds", "ordered"), [(90, True), (91, False)])
+def test_an_account_that_is_read_no_more(seconds, ordered):
+    """An account that was not read for a minute and a half may hold anything: nothing is sent."""
+    desk = build()
+    desk.quiet = {"binanceusdm"}
+    desk.wait(seconds)
+    desk.trade_by_hand(LINEAR, "1")
+
+    assert ordered == bool(desk.orders)
+    assert ordered or (Reason.POSITIONS_STALE, "staleness", "binanceusdm") == binding(desk)
+    desk.wait(62)
+    assert ["delta.unhedged"] == [each for each in desk.alerts if each != "fill.foreign"][:1]
 
 
 def test_refusals_are_told_once_a_minute(idle):
