@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.cli.serving import Wish, serve
+from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.log import configure
 from rebalancer.runtime.clock import WallClock, run_wall
@@ -62,7 +63,7 @@ async def _wired(wish: Wish, venue: str) -> Wired:
     with ExitStack() as stack:
         try:
             dressed = in_live_dress(settings, venue, loopback.address)
-            journal = open_journal(wish.folder / "journal.sqlite")
+            journal = open_journal(wish.folder / "journal.sqlite", least_epoch(clock.now()))
             stack.callback(journal.close)
             log = configure(wish.log(stack), clock)
             around = Surrounding(

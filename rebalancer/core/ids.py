@@ -11,6 +11,7 @@ from dataclasses import dataclass
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 PREFIX = "rb"
 LENGTH = 17
+_BEGAN, _STEP = 1_735_689_600_000_000_000, 600_000_000_000  # ns: 2025-01-01 UTC, ten minutes
 _CHECK = 1291  # largest prime below 36²: catches one wrong digit and two swapped ones
 
 
@@ -21,6 +22,15 @@ class ClientOrderId:
     account: int  # 0 … 1295: place of the account in the configuration
     epoch: int  # 0 … 36⁴ - 1
     sequence: int  # 0 … 36⁷ - 1
+
+
+def least_epoch(ts: int) -> int:
+    """Return the least epoch of a start at a time: the steps of ten minutes since 2025.
+
+    A journal that was lost counts its starts anew. So its first ones still lie
+    above those of the one before, whose labels the venues remember.
+    """
+    return max((ts - _BEGAN) // _STEP, 1)
 
 
 def _base36(number: int, width: int) -> str:

@@ -194,14 +194,15 @@ class SqliteJournal(JournalReader):
             raise DataError(f"{self._path}: the journal is closed for good: {self._fault}")
 
 
-def open_journal(path: Path) -> SqliteJournal:
+def open_journal(path: Path, least: int = 1) -> SqliteJournal:
     """Open a book's journal for writing; make it and its folder where there is none.
 
     Args:
         path: The file, `DIR/journal.sqlite`.
+        least: Epoch that this start has at least.
 
     Returns:
-        The journal, its epoch one higher than last time and already on disk.
+        The journal, its epoch higher than last time and already on disk.
 
     Raises:
         Unavailable: Another daemon writes it.
@@ -212,14 +213,14 @@ def open_journal(path: Path) -> SqliteJournal:
     lock = folder.lock(path.parent)
     try:
         folder.make_private(path)
-        connection, epoch = _open(path)
+        connection, epoch = _open(path, least)
     except BaseException:
         os.close(lock)
         raise
     return SqliteJournal(connection, path, lock, epoch)
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path, least: int) -> tuple[sqlite3.Connection, int]:
     """Return a connection that is fit to write, and the number of this start."""
     try:
         connection = _connect(path, "rw")
@@ -227,7 +228,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, int]:
             schema.secure(connection)
             schema.check(connection)
             schema.migrate(connection)
-            return connection, _count_epoch(connection)
+            return connection, _count_epoch(connection, least)
         except BaseException:
             connection.close()
             raise
@@ -263,14 +264,14 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
 
 
-def _count_epoch(connection: sqlite3.Connection) -> int:
+def _count_epoch(connection: sqlite3.Connection, least: int) -> int:
     """Return this start's number, once it is on disk."""
     connection.execute("BEGIN IMMEDIATE")
     with closing(
         connection.execute(
-            "INSERT INTO meta (key, value) VALUES (?, '1') "
-            "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value",
-            (_EPOCH,),
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) "
+            "DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?) RETURNING value",
+            (_EPOCH, str(least), least),
         )
     ) as cursor:
         ((epoch,),) = cursor.fetchall()

@@ -71,6 +71,9 @@ class Account(Protocol):
     async def cancel(self, label: str, instrument: str) -> int:
         """Withdraw the open orders that bear a label; return how many there were."""
 
+    async def resting(self) -> Sequence[Placed]:
+        """Return every open order of the account, whoever placed it."""
+
     async def position(self, instrument: str) -> Decimal | None:
         """Return what is held of an instrument, contracts, signed; None: the venue lists none."""
 

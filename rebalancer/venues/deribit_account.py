@@ -116,6 +116,13 @@ class DeribitAccount:
             count += result
         return count
 
+    async def resting(self) -> Sequence[Placed]:
+        """Return every open order of the account; one call tells those of all currencies."""
+        call = "private_get_get_open_orders"
+        return [
+            rows.placed(each) for each in rows_of(await self._calls.ask(call, {}, Lane.POLL), call)
+        ]
+
     async def position(self, instrument: str) -> Decimal | None:
         """Return what is held of an instrument; asked by name, an empty one is told too."""
         call = "private_get_get_position"

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from rebalancer.core.instruments import STABLE, Instrument, Kind
-from rebalancer.errors import RebalancerError
+from rebalancer.errors import ConfigError, Fault, RebalancerError
 from rebalancer.ports import Clock
 from rebalancer.settings.cross import lot_in_coins
 from rebalancer.settings.models import Underlying, Venue
@@ -79,6 +79,22 @@ async def examine(subject: Subject) -> Sequence[Finding]:
             if name == "reach":
                 break
     return found
+
+
+async def identify(subject: Subject) -> None:
+    """See that this is the account that the settings mean, and fit: before anything is traded.
+
+    Raises:
+        ConfigError: It is not; all that is wrong.
+        KeyRefused: The venue does not accept the key.
+        Unavailable: It did not answer.
+    """
+    found = [each for name, ask in QUESTIONS if name in IDENTITY for each in await ask(subject)]
+    place = f"venues.{subject.profile.venue}"
+    wrong = [Fault(place, f"{each.name} must be {each.must}", each.measured) for each in found
+             if not each.ok]  # fmt: skip
+    if wrong:
+        raise ConfigError(place, wrong)
 
 
 def finding(name: str, passes: bool, measured: object, must: str) -> Finding:
@@ -234,7 +250,7 @@ async def _instruments(subject: Subject) -> Sequence[Finding]:
         raw = by_name.get(instrument.name)
         if raw is None or raw.get("active") is False:
             found.append(
-                finding(f"instrument.{instrument.id}", False, "not traded", "be traded there")
+                finding(f"instrument.{instrument.id}", False, "not traded", "traded there")
             )
             continue
         found += [_constants(instrument, raw), _settles(instrument, raw), *_fees(subject, raw)]
@@ -267,7 +283,7 @@ def _constants(instrument: Instrument, raw: Row) -> Finding:
         theirs["type"] = raw.get("optionType")
     wrong = [name for name in ours if ours[name] != theirs[name]]
     measured = ", ".join(f"{name} {theirs[name]}" for name in wrong or ("lot", "tick", "settle"))
-    must = ", ".join(f"{name} {ours[name]}" for name in wrong) or "be as the settings have it"
+    must = ", ".join(f"{name} {ours[name]}" for name in wrong) or "as the settings have it"
     return finding(f"instrument.{instrument.id}", not wrong, measured, must)
 
 
@@ -281,7 +297,7 @@ def _settles(instrument: Instrument, raw: Row) -> Finding:
     """Refuse a quanto: what settles in a third currency has a delta that we do not know."""
     base, quote, settle = raw.get("base"), raw.get("quote"), raw.get("settle")
     passes = instrument.kind is Kind.SPOT or settle in (base, quote)
-    must = f"settle in its base ({base}) or quote ({quote}) currency"
+    must = f"its base ({base}) or quote ({quote}) currency"
     return finding(f"settles.{instrument.id}", passes, settle or "nothing", must)
 
 
@@ -346,6 +362,10 @@ QUESTIONS: Sequence[tuple[str, Question]] = (
     ("lot", _lots),
     ("dead_man", _dead_man),
 )
+
+
+IDENTITY = ("reach", "permission", "account", "positions", "instrument")
+"""What is asked at each start; the rest is `doctor`'s."""
 
 
 async def _ask(connection: Connection, call: str, params: Row | None = None) -> Any:

@@ -24,11 +24,13 @@ from rebalancer.venues.deribit_account import DeribitAccount
 from rebalancer.venues.deribit_channels import followed
 from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.deribit_stream import Access, DeribitStream
+from rebalancer.venues.examination import Subject, identify
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profiles import DeadManKind, Profile, profile_of
 from rebalancer.venues.requests import Market
+from rebalancer.venues.resting import RestingWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Feeds(NamedTuple):
     market: Feed
     bookings: AccountPoll
     keeper: Feed
+    resting: Feed
 
 
 async def open_venue(
@@ -86,7 +89,8 @@ async def open_venue(
         around: Clock, tasks, chance, log, and where hints go.
 
     Raises:
-        ConfigError: The venue is not finished, or not as the settings say.
+        ConfigError: The venue is not finished, or the account not as the settings say.
+        KeyRefused: The venue does not accept the key.
         Unavailable: It did not answer.
     """
     mode = settings.book.mode
@@ -102,6 +106,11 @@ async def open_venue(
         sent = Sent()
         account = DeribitAccount(name, connection, budget, around.clock, instruments, sent.ours)
         markets = await load(connection)
+        own = [each for each in instruments.values() if each.venue == name]
+        subject = Subject(
+            connection, profile, settings.venues[name], around.clock, own, settings.underlyings
+        )
+        await identify(subject)
         switch = dead_man(connection, profile, keys, around.clock, around.tasks)
         line = Line(connection, profile, budget, around.clock, switch, sent)
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
@@ -133,8 +142,12 @@ def feeds(
     instruments: Mapping[str, Instrument],
     keys: Credentials,
     around: Surroundings,
+    epoch: int,
 ) -> Feeds:
-    """Return what a venue tells, market and bookings, and what keeps its dead-man switch."""
+    """Return what a venue tells, market and bookings, and what keeps its dead-man switch.
+
+    And what looks for orders that are not of this start, the `epoch`.
+    """
     poll = AccountPoll(opened.venue, around.clock, around.log, opened.began, opened.heard)
     held = [each.instrument for each in opened.held if each.quantity]
     held += [each.instrument for each in settings.holdings]  # outside, and marked here
@@ -149,7 +162,9 @@ def feeds(
     keeper = DeadManKeeper(
         *(opened.line.dead_man, opened.name, around.clock, backoff, around.log, around.healthy)
     )
-    return Feeds(NativeFeed(stream, ports, loopback, poll.now), poll, keeper)
+    own = (list(settings.venues).index(opened.name), epoch)
+    resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
+    return Feeds(NativeFeed(stream, ports, loopback, poll.now), poll, keeper, resting)
 
 
 def dead_man(

@@ -51,6 +51,10 @@ class Sent:
         """Remember that an order leaves now."""
         self._at[name] = ts
 
+    def made(self, label: str) -> bool:
+        """Whether this start sent it, or remembers it from an earlier one."""
+        return label in self._at
+
     def ours(self, label: str) -> bool:
         """Whether a label is a client order id of ours, of this start or an earlier one."""
         return label in self._at or decode(label) is not None
@@ -250,6 +254,10 @@ class CcxtVenue:
         accepted = OrderAccepted(now, placed.ts, name, placed.order_id)
         fills = await self._books.fills_of(placed)
         return (accepted, *fills, *(() if end is None else (end,)))
+
+    async def resting(self) -> Sequence[Placed]:
+        """Return every open order of the account, whoever placed it."""
+        return await self._books.resting()
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position and cash balance of the account."""

@@ -116,7 +116,10 @@ def _live(
     for order in outside.past.put_back(state, log):
         told = order.submit
         if told.account in outside.opened:  # else it is unknown until somebody looks it up
-            outside.opened[told.account].line.sent.note(told.client_order_id, order.sent_at)
+            sent = outside.opened[told.account].line.sent
+            sent.note(told.client_order_id, order.sent_at)
+            if order.venue_order_id is not None:
+                sent.order_ids[told.client_order_id] = order.venue_order_id
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     dispatch = Dispatch(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
@@ -130,7 +133,7 @@ def _live(
         clock, outside.tasks, around.randomness, log, inbox.put, healthy
     )
     feeds = [
-        live_venues.feeds(each, settings, instruments, keys[name], seam)
+        live_venues.feeds(each, settings, instruments, keys[name], seam, params.epoch)
         for name, each in outside.opened.items()
     ]
 

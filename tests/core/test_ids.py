@@ -80,3 +80,18 @@ def test_order():
     told = [ids.encode(ClientOrderId(1, 2, sequence))[:15] for sequence in (1, 35, 36, 1295, 46656)]
 
     assert sorted(told) == told
+
+
+@pytest.mark.parametrize(
+    ("ts", "epoch"),
+    [
+        (0, 1),
+        (1_735_689_600_000_000_000, 1),
+        (1_735_689_600_000_000_000 + 1_200_000_000_000, 2),
+        (1_795_651_200_000_000_000, 99_936),  # 2026-11-26
+    ],
+)
+def test_least_epoch(ts, epoch):
+    """A journal that was lost begins above the starts of the one before, which time has passed."""
+    assert epoch == ids.least_epoch(ts)
+    ids.encode(ids.ClientOrderId(0, ids.least_epoch(2_500_000_000_000_000_000), 0))  # 2049

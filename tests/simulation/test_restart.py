@@ -32,11 +32,11 @@ DEAF = (
 
 
 @asynccontextmanager
-async def venue():
-    """Yield a loopback and the settings of a book on it."""
+async def venue(*more):
+    """Yield a loopback and the settings of a book on it; `more` keys may log in."""
     clock, settings = WallClock(), settings_of(CONFIG)
     key = Key("loopback", "loopback", VENUE, UID)
-    loopback = seeded_loopback(settings, resolve(settings), [key], clock, 7)
+    loopback = seeded_loopback(settings, resolve(settings), [key, *more], clock, 7)
     await loopback.start()
     try:
         yield loopback, in_live_dress(settings, VENUE, loopback.address)

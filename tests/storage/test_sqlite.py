@@ -55,6 +55,17 @@ def test_epoch_grows(path):
     assert [1, 2, 3] == epochs
 
 
+def test_least_epoch(path):
+    """A start may ask for an epoch; the next ones still count on from what there was."""
+    epochs = []
+    for least in (1, 700, 5, 702):
+        journal = open_journal(path, least)
+        epochs.append(journal.epoch)
+        journal.close()
+
+    assert [1, 700, 701, 702] == epochs
+
+
 def test_reopened(path):
     """What was closed in order is all there, the latch too."""
     journal = open_journal(path)
