@@ -12,6 +12,7 @@ import numpy as np
 
 from rebalancer.core.commands import Alert, Cancel, Query, Submit
 from rebalancer.core.events import AccountEvent, Event, OrderEvent, PositionReport, Verb
+from rebalancer.core.instruments import Instrument
 
 SECOND = 1_000_000_000  # ns
 
@@ -67,6 +68,15 @@ class Randomness(Protocol):
 
     def generator(self, name: str) -> np.random.Generator:
         """Return the stream of this name: same seed and name, same numbers."""
+
+
+Describe = Callable[[str], Instrument | None]
+"""Returns the terms of an instrument by its id, None where nobody knows them."""
+
+
+def nobody(_name: str) -> Instrument | None:
+    """Know no terms."""
+    return None
 
 
 class Venue(Protocol):

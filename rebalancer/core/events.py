@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from rebalancer.core.instruments import Instrument
+
 # --- market -----------------------------------------------------------------
 
 
@@ -271,6 +273,14 @@ class OutsideTold:
     held: tuple[OutsideHolding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An instrument that nobody named is met, and somebody knows its terms."""
+
+    ts_local: int
+    described: Instrument
+
+
 # --- the daemon itself ------------------------------------------------------
 
 
@@ -335,5 +345,5 @@ OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNo
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
-DaemonEvent = OutsideTold | Tick | FeedStatus | AccountRead | Reconciled | Operator
+DaemonEvent = OutsideTold | Described | Tick | FeedStatus | AccountRead | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

@@ -20,6 +20,7 @@ from rebalancer.core.events import (
     CashMoved,
     ContractBooking,
     Delivered,
+    Described,
     Event,
     FeedStatus,
     Fill,
@@ -169,6 +170,8 @@ class State:  # long: whatever may be known is written through this one door
                 books.book_cash(self.ledger, event)
             case OutsideTold():
                 return self._outside(event)
+            case Described():
+                self.instruments.setdefault(event.described.id, event.described)
             case PositionReport() | Tick():
                 pass  # a report is compared by the reconciler, a tick only moves the time
         return ()

@@ -127,6 +127,7 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "a venue cut a position of ours to close a bankrupt one",
         "see positions; hedge elsewhere if it goes on",
     ),
+    ("instrument.met", _INFO, "something was booked of an instrument that no setting names", _NONE),
     ("holdings.told", _INFO, "a file told what is held outside the venues", _NONE),
     (
         "holdings.malformed",

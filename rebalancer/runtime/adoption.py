@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from rebalancer.core.events import Adopted, PositionReport
-from rebalancer.core.instruments import Kind
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
-from rebalancer.ports import Clock, Log, Venue
+from rebalancer.ports import Clock, Describe, Log, Venue, nobody
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import differences
 
@@ -25,16 +25,24 @@ class Adoption:
         inbox: Gets an `Adopted` for each holding that differs.
         clock: For the events' times.
         log: For what cannot be adopted.
+        describe: Who knows the terms of what no setting names.
     """
 
     def __init__(
-        self, state: State, venues: Mapping[str, Venue], inbox: Inbox, clock: Clock, log: Log
+        self,
+        state: State,
+        venues: Mapping[str, Venue],
+        inbox: Inbox,
+        clock: Clock,
+        log: Log,
+        describe: Describe = nobody,
     ) -> None:
         self._state = state
         self._venues = venues
         self._inbox = inbox
         self._clock = clock
         self._log = log
+        self._describe = describe
 
     async def adopt(self) -> bool:
         """Adopt every difference; False when a venue did not answer, and nothing was adopted."""
@@ -55,10 +63,13 @@ class Adoption:
         return True
 
     def _known(self, name: str) -> bool:
-        if name in self._state.instruments:
+        if self._terms(name) is not None:
             return True
         self._log.warning("reconcile.unanswered", error=f"{name}: no setting describes it")
         return False
+
+    def _terms(self, name: str) -> Instrument | None:
+        return self._state.instruments.get(name) or self._describe(name)
 
     def _adopted(self, account: str, name: str, row: PositionReport | None) -> Adopted:
         """Return what a row declares; one that the venue leaves out is held no more."""
@@ -71,7 +82,8 @@ class Adoption:
 
     def _price(self, name: str) -> Decimal:
         """Return a price to enter at where the venue tells none: the mark, or the index."""
-        instrument = self._state.instruments[name]
+        instrument = self._terms(name)
+        assert instrument is not None  # `_known`
         markets = self._state.markets
         mark = markets.marks.get(name) or markets.options.get(name)
         if instrument.kind is Kind.CASH:

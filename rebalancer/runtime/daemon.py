@@ -15,7 +15,7 @@ from rebalancer.core.commands import Cancel
 from rebalancer.core.events import Event, FeedStatus, Operator, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
-from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Scheduler, Venue
+from rebalancer.ports import SECOND, Clock, Describe, Feed, Journal, Log, Scheduler, Venue, nobody
 from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
@@ -45,6 +45,7 @@ class Parts:
     closing: Sequence[Callable[[], Awaitable[None]]] = ()  # connections that end with the daemon
     adopts: bool = False  # whether a first start takes what the venues hold as the book's
     caught_up: Callable[[], bool] = lambda: True  # whether all that was booked meanwhile is told
+    describe: Describe = nobody  # who knows the terms of what no setting names
 
 
 class Daemon:
@@ -89,7 +90,7 @@ class Daemon:
         state, venues, inbox = parts.engine.state, parts.venues, parts.inbox
         reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.caught_up)
         parts.engine.observe(reconciler.notice)
-        adoption = Adoption(state, venues, inbox, parts.clock, parts.log)
+        adoption = Adoption(state, venues, inbox, parts.clock, parts.log, parts.describe)
 
         def look() -> None:
             parts.tasks.spawn("reconcile", reconciler.look())

@@ -7,7 +7,7 @@ on it made the same decisions.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from rebalancer.core.events import (
     Adopted,
     Booking,
     CashMoved,
+    ContractBooking,
     Delivered,
+    Described,
     Event,
     Fill,
     FundingPaid,
@@ -35,7 +37,7 @@ from rebalancer.core.events import (
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.ports import Entry, Journal, Log
+from rebalancer.ports import Describe, Entry, Journal, Log, nobody
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
@@ -53,6 +55,7 @@ JOURNALED = (
     CashMoved,
     Adopted,
     OutsideTold,
+    Described,
     Operator,
     Reconciled,
 )
@@ -85,6 +88,7 @@ class Surroundings:
     encode: Encode  # record → JSON values
     dispatch: Dispatch
     log: Log
+    describe: Describe = nobody  # who knows the terms of what no setting names
 
 
 class Engine:
@@ -136,10 +140,18 @@ class Engine:
             DataError: The journal failed; nothing leaves any more.
         """
         try:
+            for name in _held(event):
+                self._meet(name, event.ts_local)
             self._take(event)
         except BaseException:
             self._around.dispatch.shut()  # at once: an order that waits must not leave either
             raise
+
+    def _meet(self, name: str, ts: int) -> None:
+        """Let the book know an instrument before something is booked of it, if anybody does."""
+        described = None if name in self.state.instruments else self._around.describe(name)
+        if described is not None:
+            self._take(Described(ts, described))
 
     def _take(self, event: Event) -> None:
         self.tally.events += 1
@@ -251,6 +263,8 @@ class Engine:
                     amount=event.amount,
                     currency=event.currency,
                 )
+            case Described():
+                log.info("instrument.met", instrument=event.described.id)
             case OutsideTold():
                 log.info("holdings.told", source=event.source, count=len(event.held))
             case Operator():
@@ -287,6 +301,14 @@ class Engine:
         self._around.journal.append(entry)
         self._around.journal.flush()
         self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+
+
+def _held(event: Event) -> Iterable[str]:
+    """Yield the instruments that an event may put into the book."""
+    if isinstance(event, ContractBooking):
+        yield event.instrument
+    elif isinstance(event, OutsideTold):
+        yield from (each.instrument for each in event.held)
 
 
 def _key(event: Event) -> str:

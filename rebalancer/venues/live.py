@@ -25,6 +25,7 @@ from rebalancer.venues.deribit_channels import followed
 from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.deribit_stream import Access, DeribitStream
 from rebalancer.venues.examination import Subject, identify
+from rebalancer.venues.following import Following
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.polling import AccountPoll
@@ -70,6 +71,12 @@ class Feeds(NamedTuple):
     bookings: AccountPoll
     keeper: Feed
     resting: Feed
+    following: Following
+
+    @property
+    def running(self) -> tuple[Feed, ...]:
+        """What runs for as long as the book does."""
+        return (self.market, self.bookings, self.keeper, self.resting)
 
 
 async def open_venue(
@@ -164,7 +171,9 @@ def feeds(
     )
     own = (list(settings.venues).index(opened.name), epoch)
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
-    return Feeds(NativeFeed(stream, ports, loopback, poll.now), poll, keeper, resting)
+    market = NativeFeed(stream, ports, loopback, poll.now)
+    following = Following(opened.name, settings, stream, market, around.clock)
+    return Feeds(market, poll, keeper, resting, following)
 
 
 def dead_man(

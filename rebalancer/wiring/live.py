@@ -1,8 +1,10 @@
 """Live dress: real venues, or servers on this machine that stand for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rebalancer.core.decision import Decision
+from rebalancer.core.events import ContractBooking, Event
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
@@ -10,18 +12,19 @@ from rebalancer.ops.alerts import LogAlertSink
 from rebalancer.ports import SECOND, Journal, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
-from rebalancer.runtime.engine import Engine, Surroundings
+from rebalancer.runtime.engine import Engine, Observe, Surroundings
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import EVERY
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, to_params
+from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode
 from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.live import LiveVenue
+from rebalancer.venues.live import Feeds, LiveVenue
 from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
 from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
@@ -124,7 +127,8 @@ def _live(
     dispatch = Dispatch(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
     )
-    engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, known)
+    engine = Engine(state, params, inbox, decides)
 
     def healthy() -> bool:
         return not dispatch.closed[0] and clock.now() - state.now < HEALTHY
@@ -137,6 +141,8 @@ def _live(
         for name, each in outside.opened.items()
     ]
 
+    engine.observe(_follows(state, feeds))
+
     def caught_up() -> bool:
         return all(each.bookings.looks for each in feeds)
 
@@ -144,7 +150,7 @@ def _live(
         engine=engine,
         inbox=inbox,
         dispatch=dispatch,
-        feeds=(*files_of(settings, around), *(feed for each in feeds for feed in each)),
+        feeds=(*files_of(settings, around), *(feed for each in feeds for feed in each.running)),
         venues=venues,
         clock=clock,
         tasks=outside.tasks,
@@ -154,11 +160,24 @@ def _live(
         tick=around.tick,
         adopts=outside.past.first,
         caught_up=caught_up,
+        describe=known,
         closing=tuple(each.close for each in outside.opened.values()),
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
     ownership.claim(around.journal, settings.book.id, _money(settings))
     return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
+
+
+def _follows(state: State, feeds: Sequence[Feeds]) -> Observe:
+    """Return what lets each stream follow what is held, whenever that changed."""
+
+    def follow(event: Event, _decisions: Sequence[Decision]) -> None:
+        if isinstance(event, ContractBooking):
+            held = [name for (_, name), each in state.ledger.positions.items() if each.quantity]
+            for each in feeds:
+                each.following.hold(held, state.instruments)
+
+    return follow
 
 
 def _money(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from rebalancer.core.events import Adopted, Ending, Fill, Mark, PositionReport, 
 from rebalancer.errors import Unavailable
 from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.settings.catalogue import known
 from tests.runtime.stage import Lines
 from tests.scenarios import desk as desks
 
@@ -84,6 +85,16 @@ async def test_silence_adopts_nothing():
     done, found, log = await adopted(desk, Told(("deribit:NOTHING", D(1), D(1))))
     assert (True, []) == (done, found)
     assert ["reconcile.unanswered"] == log.events()
+
+
+async def test_what_somebody_else_describes():
+    """What no setting names is adopted where its terms are known all the same."""
+    desk = desks.build()
+    name = "deribit:BTC-25DEC26-90000-C"
+    inbox, venue = Inbox(), Told((name, D(2), D("0.05")))
+    await Adoption(desk.state, {"deribit": venue}, inbox, Clock(), Lines(), known).adopt()
+
+    assert [(name, D(2))] == [(each.instrument, each.quantity) for each in inbox.drain()]
 
 
 def test_an_operator_adopts_and_arms():

@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+from decimal import Decimal
 
 import pytest
 
 from rebalancer.core.decision import Action, canonical
-from rebalancer.core.events import Index, Operator, OrderRejected, Tick, Verb
+from rebalancer.core.events import Described, Fill, Index, Operator, OrderRejected, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError
 from rebalancer.ports import SECOND
+from rebalancer.runtime.engine import Engine, Surroundings
+from rebalancer.settings.catalogue import known
 from rebalancer.storage import codec
 from tests.runtime.stage import VENUE, Stage, market, play
-from tests.scenarios.desk import INSTRUMENTS, LINEAR
+from tests.scenarios.desk import INSTRUMENTS, LINEAR, PARAMS
+
+D = Decimal
 
 
 def operate(stage: Stage, verb: Verb) -> None:
@@ -225,3 +230,24 @@ def test_unknown_instrument():
 
     assert 0 == stage.engine.tally.hedges
     assert LINEAR in INSTRUMENTS
+
+
+def test_met():
+    """What is booked of an instrument that somebody can describe is described first, on disk."""
+    name = "deribit:BTC-25DEC26-90000-C"
+
+    async def story(stage):
+        around = Surroundings(stage.journal, codec.encode, stage.dispatch, stage.log, known)
+        engine = Engine(stage.state, PARAMS, stage.inbox, around)
+        ts = stage.clock.now()
+        for trade in ("t1", "t2"):
+            told = Fill(ts, ts, VENUE, name, trade, None, D(2), D("0.05"), D(0), "BTC")
+            engine.take(told)
+
+    stage = play(story)
+
+    assert D(4) == stage.state.ledger.position(VENUE, name).quantity
+    kept = [codec.decode(entry.payload) for entry in stage.journal.read("event")]
+    assert [Described, Fill, Fill] == [type(each) for each in kept]
+    assert known(name) == kept[0].described
+    assert not stage.state.standing.latched

@@ -32,11 +32,18 @@ DEAF = (
 
 
 @asynccontextmanager
-async def venue(*more):
-    """Yield a loopback and the settings of a book on it; `more` keys may log in."""
+async def venue(*more, listed=()):
+    """Yield a loopback and the settings of a book on it.
+
+    Args:
+        more: Keys that may log in too.
+        listed: What is traded there, and in no setting.
+    """
     clock, settings = WallClock(), settings_of(CONFIG)
     key = Key("loopback", "loopback", VENUE, UID)
-    loopback = seeded_loopback(settings, resolve(settings), [key, *more], clock, 7)
+    loopback = seeded_loopback(
+        settings, resolve(settings) | {each.id: each for each in listed}, [key, *more], clock, 7
+    )
     await loopback.start()
     try:
         yield loopback, in_live_dress(settings, VENUE, loopback.address)

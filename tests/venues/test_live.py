@@ -32,7 +32,7 @@ def test_streams_go_where_the_keys_belong(mode, address):
     line = SimpleNamespace(dead_man=None, sent=None)
     opened = live.LiveVenue(book.VENUE, None, None, line, {}, (), 0)
 
-    stream, poll, keeper, _ = live.feeds(opened, settings, resolve(settings), None, around, 1)
+    stream, poll, keeper, *_ = live.feeds(opened, settings, resolve(settings), None, around, 1)
 
     assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
     assert address == stream._address
