@@ -31,7 +31,7 @@ class Markets:
 
 LEAST, MOST = 1e-12, 1e12  # a price or size beyond is a fault of whoever sent it
 VOL_MOST = 10.0  # per year; above it somebody sent per cent
-SKEW = 5_000_000_000  # ns that two honest clocks may differ by
+SKEW = 1_000_000_000  # ns that two clocks may differ by; beyond it nothing is traded
 
 
 def _finite(number: Decimal | float) -> bool:

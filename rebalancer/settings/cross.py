@@ -14,6 +14,7 @@ from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings.context import Context
+from rebalancer.settings.deadlines import deadlines
 from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
@@ -270,5 +271,6 @@ RULES: tuple[Rule, ...] = (
     holdings,
     _declared,
     _margin,
+    deadlines,
     _replay,
 )

@@ -408,6 +408,46 @@ def test_nothing_to_trade(report):
     ] == lines(report(GOOD[:start] + "[venues]\n[underlyings]\n" + GOOD[end:rest]))
 
 
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ("absent_answers = 2", "orders.absent_answers: must be 3 to 20, was 2"),
+        ("absent_answers = 21", "orders.absent_answers: must be 3 to 20, was 21"),
+        ('absent_after = "9999ms"', "orders.absent_after: must be 10s to 120s, was 9.999s"),
+        ('timeout = "31s"', "orders.timeout: must be 1s to 30s, was 31s"),
+        ('max_decision_age = "1h"', "orders.max_decision_age: must be 0.05s to 5s, was 3600s"),
+        ('unknown_halt = "24h"', "orders.unknown_halt: must be 20s to 300s, was 86400s"),
+        (
+            'absent_after = "60s"',
+            "orders.unknown_halt: must be longer than absent_after, else nothing is ever proved in time, was 60s",
+        ),
+        ('absent_after = "59s"\nabsent_answers = 20\ntimeout = "30s"', None),
+    ],
+)
+def test_deadlines(report, told, line):
+    """No setting lets an order count as absent too early, or stay unknown for hours."""
+    assert ([] if line is None else [line]) == lines(report(f"{GOOD}[orders]\n{told}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("quote", 30), ("index", 30), ("mark", 60), ("option", 120), ("positions", 300)],
+)
+def test_ages_where_money_is_traded(report, name, most):
+    """A replay may rest on hourly bars; a book that trades may not."""
+    old = GOOD.replace(
+        "[guards.funding]", f'[guards.staleness]\n{name} = "{most + 1}s"\n[guards.funding]'
+    )
+    must = f"guards.staleness.{name}: must be at most {most}s in mode live, was {most + 1}s"
+
+    assert [] == lines(report(old))
+    assert [must] == [
+        line for line in lines(report(old.replace('"paper"', '"live"'))) if name in line
+    ]
+    young = old.replace(f"{most + 1}s", f"{most}s").replace('"paper"', '"live"')
+    assert [] == [line for line in lines(report(young)) if name in line]
+
+
 FILED = (
     '[[holdings]]\ninstrument = "deribit:ETH"\nrole = "outside"\nfile = "/t.json"\nmax_age = "1h"\n'
 )
