@@ -112,6 +112,7 @@ class Posting:
     instrument: Instrument | None = None
     price: Decimal | None = None
     position: Decimal = ZERO  # contracts after it
+    delivered: Decimal = ZERO  # contracts that it ended
     profit: Decimal = ZERO  # of the session, that moved into the balance
     funding: Decimal = ZERO  # + received
     fee: Decimal = ZERO

@@ -304,7 +304,8 @@ class Statement:  # long: every record that an account can meet, in one place
             0, record.ts, PostingKind.DELIVERY, record.currency, change, ZERO, held.instrument
         )
         profit = record.amount + held.realised
-        self._post(replace(line, price=record.price, profit=profit, fee=record.fee))
+        told = replace(line, price=record.price, delivered=held.quantity)
+        self._post(replace(told, profit=profit, fee=record.fee))
 
     def _post(self, line: Posting) -> None:
         after = self.balance(line.currency) + line.change

@@ -21,6 +21,7 @@ from rebalancer.venues.outcomes import Malformed, Refused
 from rebalancer.venues.payloads import Row, table
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profiles import DERIBIT, MATCHING
+from rebalancer.wire.deribit_values import is_combo
 
 RECENT = 23 * 3_600 * SECOND  # ns that the archive of recent trades reaches back; documented 24 h
 _NO_SUCH_INSTRUMENT = ("10020", "13020")
@@ -201,7 +202,8 @@ class DeribitAccount:
     def _fills(self, trades: Sequence[Row]) -> list[Fill]:
         """Return the fills of trades; a combo's own line is told by its legs' lines."""
         ts = self._clock.now()
-        return [self._reader.fill(each, ts) for each in trades if not each.get("legs")]
+        single = (each for each in trades if not is_combo(str(each.get("instrument_name"))))
+        return [self._reader.fill(each, ts) for each in single]
 
     def _currencies(self, instrument: str) -> Sequence[str]:
         return rows.settle_currency(instrument.partition(":")[2], DERIBIT.currencies)

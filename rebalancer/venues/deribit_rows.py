@@ -21,6 +21,7 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.venues.accounts import Placed, Standing
+from rebalancer.venues.deribit_deliveries import delivered_at
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, text
 
@@ -65,7 +66,8 @@ class Reader:
         """Return what a line of the transaction log moved, as it is learnt at `ts`.
 
         Nothing for a trade: that is told by its fill, with the label that the
-        log leaves out. A kind that is new to us is cash that moved.
+        log leaves out. A kind that is new to us is cash that moved, and so is a
+        delivery at a price that cannot be: the position stays, and differs.
 
         Raises:
             Malformed: A field is missing.
@@ -78,10 +80,11 @@ class Reader:
             return self._settlement(row, ts, where)
         key, at = text(row, "id", where), moment(row, "timestamp", where)
         if kind == "delivery":
-            price = decimal(row, "price", where)
-            fee = optional(row, "commission") or Decimal(0)
             name = _instrument(row, where)
-            return (Delivered(ts, at, self.account, name, key, price, fee),)
+            price = delivered_at(name.partition(":")[2], row)
+            if price is not None:
+                fee = optional(row, "commission") or Decimal(0)
+                return (Delivered(ts, at, self.account, name, key, price, fee),)
         change = decimal(row, "change", where)
         if not change:
             return ()

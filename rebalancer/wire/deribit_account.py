@@ -35,6 +35,7 @@ from rebalancer.wire.deribit_values import (
     Name,
     amount_fault,
     instrument_id,
+    is_combo,
     missing,
     ns,
     number_fault,
@@ -355,7 +356,8 @@ def events(body: AccountBody, account: str, ts_local: int) -> Iterator[AccountEv
     for told in records(body):
         match told:
             case UserTrade():
-                yield fill(told, account, ts_local)
+                if not is_combo(told.instrument):
+                    yield fill(told, account, ts_local)
             case Order():
                 yield order_event(told, ts_local)
             case Portfolio():

@@ -65,6 +65,19 @@ def is_option(name: str) -> bool:
     return name[-2:] in ("-C", "-P")
 
 
+def is_combo(name: str) -> bool:
+    """Tell whether a native name is a combo's: its legs are what is held, and are told themselves.
+
+    >>> [is_combo(each) for each in ("BTC-CS-19MAY26-70000_75000", "BTC-FS-19MAY26_PERP")]
+    [True, True]
+    >>> [is_combo(each) for each in ("BTC-PERPETUAL", "BTC-27FEB26", "BTC-27FEB26-98000-C")]
+    [False, False, False]
+    """
+    _, _, rest = name.partition("-")
+    kind, more, _ = rest.partition("-")
+    return bool(more) and kind.isalpha()
+
+
 def is_perpetual(name: str) -> bool:
     """Tell whether a native name is a perpetual's, e.g. BTC_USDC-PERPETUAL."""
     return name.endswith("-PERPETUAL")

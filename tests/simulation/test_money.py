@@ -1,15 +1,18 @@
 """The money that an account reads is the exchange model's, to the last unit."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from rebalancer.core.events import Delivered
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, SettlementDue
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.simulation.accounts import Asked
+from rebalancer.venues.deribit_rows import Reader
 from tests.simulation.fair import (
     ACCOUNT,
     CALL,
@@ -166,6 +169,24 @@ def test_delivery():
     assert {} == place.differences(ACCOUNT)
     assert CALL not in place.positions(ACCOUNT)
     assert CALL not in place.active
+
+
+async def test_the_line_of_a_delivery():
+    """It tells the option's own price as `price` and the underlying's as the index."""
+    async with fair() as loopback, wire(loopback) as line:
+        await line.log_in()
+        trade(loopback, CALL, 10)
+        place = loopback.place
+        place.clock._ahead += place.tape.seen[CALL].instrument.expiry - now(loopback)
+        place.tell(replace(step_of(now(loopback)), deliveries=(DeliveryDue(CALL, D(120_000)),)))
+        asked = {"currency": "BTC", "start_timestamp": 0, "end_timestamp": 2**53}
+        told = (await line.ask("private/get_transaction_log", **asked))["result"]["logs"][0]
+
+    assert ("delivery", 120_000, 1) == (told["type"], told["index_price"], told["amount"])
+    assert 0 < told["price"] < 1
+    row = json.loads(json.dumps(told), parse_float=str)
+    (ended,) = Reader(ACCOUNT, lambda label: False).bookings(row, 1)
+    assert (Delivered, D(120_000)) == (type(ended), ended.price)
 
 
 async def test_history():

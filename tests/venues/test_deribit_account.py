@@ -176,6 +176,84 @@ def test_log(row, kinds):
     assert kinds == [type(event) for event in READER.bookings(row, 1)]
 
 
+DELIVERY = {
+    "id": 6,
+    "type": "delivery",
+    "timestamp": 1_700_000_000_123,
+    "currency": "BTC",
+    "instrument_name": "BTC-27FEB26-90000-C",
+    "amount": "3",
+    "change": "-0.30045",
+    "commission": "0.00045",
+    "index_price": "100000.0",
+    "price": "0.1",
+    "mark_price": "0.1",
+}
+PUT = {"instrument_name": "BTC-27FEB26-120000-P"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "price"),
+    [
+        ({}, "100000"),  # `price` is the option's own
+        ({"index_price": None, "price": "100000"}, "100000"),  # here it is not
+        ({"settlement_price": "0.1"}, "100000"),
+        # two that may be: the one that explains what was paid, whichever it is
+        ({"index_price": "100100", "settlement_price": "100000.0"}, "100000"),
+        ({"index_price": "100000", "settlement_price": "100100.0"}, "100000"),
+        ({"amount": None}, "100000"),
+        ({"change": "7"}, "100000"),  # nothing explains it: the index, and it will differ
+        ({"instrument_name": "BTC-27FEB26-120000-C", "change": "-0.00045"}, "100000"),
+        ({**PUT, "change": "-0.60045", "price": "0.2"}, "100000"),
+        (
+            {"instrument_name": "SOL_USDC-27FEB26-150-C", "amount": "10", "price": "12.5"}
+            | {"index_price": "162.5", "change": "125", "commission": "0"},
+            "162.5",
+        ),
+        (
+            {"instrument_name": "XRP_USDC-27FEB26-0d52-P", "amount": "1000", "price": "0.02"}
+            | {"index_price": "0.5", "change": "-20.1", "commission": "0.1"},
+            "0.5",
+        ),
+        ({"instrument_name": "BTC-27FEB26", "price": "100000.0"}, "100000"),
+        ({"index_price": None}, None),  # its own alone
+        ({"index_price": None, "instrument_name": "BTC-27FEB26", "price": None}, None),
+    ],
+)  # fmt: skip
+def test_deliveries(changes, price):
+    """A contract ends at a price of the underlying, and never at the option's own."""
+    (told,) = READER.bookings({**DELIVERY, **changes}, 1)
+
+    if price is None:
+        assert (CashMoved, D("-0.30045")) == (type(told), told.amount)
+    else:
+        assert (Delivered, D(price), D(changes.get("commission", "0.00045"))) == (
+            type(told),
+            told.price,
+            told.fee,
+        )
+
+
+COMBO = {**TRADE, "instrument_name": "BTC-CS-27FEB26-90000_98000", "trade_id": "78"}
+LEG = {**TRADE, "instrument_name": "BTC-27FEB26-90000-C", "combo_id": COMBO["instrument_name"]}
+
+
+async def test_a_combo_is_told_by_its_legs():
+    """A combo's own line is nothing that is held; its legs are booked, each once."""
+
+    async def act(request):
+        if "get_instruments" in request.path:
+            return json_of(MARKETS)
+        told = {"trades": [COMBO, LEG], "has_more": False, "logs": [], "continuation": None}
+        if "summaries" in request.path:
+            told = {"summaries": [SUMMARY]}
+        return json_of(json.dumps({"result": told}))
+
+    async with answering(act) as (_, address), at(SimpleNamespace(address=address)) as opened:
+        told = await opened.books.history(opened.clock.now() - 1)
+    assert ["deribit:BTC-27FEB26-90000-C"] == [each.instrument for each in told]
+
+
 def test_session_funding_is_the_total():
     """At a settlement the funding of the whole session is booked, not of its last stretch."""
     paid = READER.bookings(SETTLEMENT, 1)[0]

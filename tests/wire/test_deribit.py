@@ -426,6 +426,14 @@ def test_fills(edits, order, quantity, forced):
     assert expected == deribit_account.fill(told, "desk", 5)
 
 
+def test_a_combo_is_told_by_its_legs():
+    """A combo's own line is no execution of ours; the lines of its legs are."""
+    own = USER_TRADE | {"instrument_name": "BTC-FS-27FEB26_PERP", "trade_id": "400"}
+    told = body("user.trades.any.any.raw", [own, USER_TRADE | {"combo_id": "BTC-FS-27FEB26_PERP"}])
+
+    assert ["401"] == [each.trade_id for each in deribit_account.events(told, "desk", 5)]
+
+
 ID = "rb0100020000e1v7v"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.exchange.contracts import payoff
 from rebalancer.simulation.accounts import Execution, OrderState, Posting, PostingKind
 from rebalancer.simulation.deribit import shapes
 from rebalancer.simulation.deribit.desk import (
@@ -143,6 +145,8 @@ def _row(asking: Asking, line: Posting) -> Mapping[str, Any]:
         "total_interest_pl": line.funding,
         "side": "-",
     }
+    if line.kind is PostingKind.DELIVERY:
+        told |= _delivered(line.instrument, line)
     execution = line.execution
     if line.kind is PostingKind.TRADE and execution is not None:
         quantity = size(line.instrument, abs(execution.quantity))
@@ -158,6 +162,18 @@ def _row(asking: Asking, line: Posting) -> Mapping[str, Any]:
             "side": _side(line, execution),
         }
     return told
+
+
+def _delivered(contract: Instrument, line: Posting) -> Mapping[str, Any]:
+    """Return what a delivery adds: the underlying's price is the index, an option's its own."""
+    told: dict[str, Any] = {
+        "amount": size(contract, abs(line.delivered)),
+        "index_price": line.price,
+    }
+    if contract.kind is not Kind.OPTION or line.price is None:
+        return told
+    own = payoff(contract, line.price)
+    return told | {"price": own, "mark_price": own, "settlement_price": own}
 
 
 def _side(line: Posting, execution: Execution) -> str:
