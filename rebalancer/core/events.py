@@ -301,6 +301,15 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ShutOut:
+    """A venue answers this machine no more: it was asked too much."""
+
+    ts_local: int
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRead:
     """What an account holds was read, and nothing of it speaks against the ledger."""
 
@@ -345,5 +354,6 @@ OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNo
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
-DaemonEvent = OutsideTold | Described | Tick | FeedStatus | AccountRead | Reconciled | Operator
+AccountNews = FeedStatus | AccountRead | ShutOut  # of the way to an account
+DaemonEvent = OutsideTold | Described | Tick | AccountNews | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

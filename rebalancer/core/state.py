@@ -15,6 +15,7 @@ from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
 from rebalancer.core.commands import Alert, Severity, Submit
 from rebalancer.core.events import (
+    AccountNews,
     AccountRead,
     Adopted,
     CashMoved,
@@ -22,7 +23,6 @@ from rebalancer.core.events import (
     Delivered,
     Described,
     Event,
-    FeedStatus,
     Fill,
     Forced,
     FundingPaid,
@@ -36,6 +36,7 @@ from rebalancer.core.events import (
     PositionReport,
     Reconciled,
     Settled,
+    ShutOut,
     Tick,
     Verb,
 )
@@ -157,13 +158,11 @@ class State:  # long: whatever may be known is written through this one door
             return self._order(event)
         if isinstance(event, ContractBooking):
             return self._account(event)
+        if isinstance(event, AccountNews):
+            return self._news(event)
         match event:
             case Operator():
                 self._operate(event)
-            case FeedStatus():
-                return self._feed(event)
-            case AccountRead():
-                accounts.take(self.accounts, event)
             case Reconciled():
                 return self._reconciled(event)
             case CashMoved():
@@ -355,7 +354,15 @@ class State:  # long: whatever may be known is written through this one door
             for memory in self.memory.values():
                 memory.failures = memory.unsent = memory.barred_until = 0
 
-    def _feed(self, event: FeedStatus) -> tuple[Alert, ...]:
+    def _news(self, event: AccountNews) -> tuple[Alert, ...]:
+        """Take down what is heard of the way to an account."""
+        if isinstance(event, AccountRead):
+            accounts.take(self.accounts, event)
+            return ()
+        if isinstance(event, ShutOut):  # asking on would only make it longer
+            text = f"{event.account} shuts this machine out: {event.reason}"
+            standing.move(self.standing, TradingState.HALTED, text)
+            return (Alert(Severity.ERROR, "rate.banned", event.account, text),)
         accounts.hear(self.accounts, event)
         if event.alive:
             return (Alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)

@@ -110,6 +110,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "wait: it is armed again; see doctor",
     ),
     ("rate.limited", _WARNING, "a venue asks for fewer requests", _NONE),
+    (
+        "rate.banned",
+        _ERROR,
+        "a venue shuts this machine out for too many requests; the book is halted",
+        "find what asks so often; wait until the ban ends, reconcile, then arm",
+    ),
     # money
     ("funding.paid", _INFO, "funding was booked to an account", _NONE),
     ("position.settled", _INFO, "a session's profit moved into cash", _NONE),

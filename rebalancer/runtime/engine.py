@@ -33,6 +33,7 @@ from rebalancer.core.events import (
     OutsideTold,
     Reconciled,
     Settled,
+    ShutOut,
 )
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
@@ -56,6 +57,7 @@ JOURNALED = (
     Adopted,
     OutsideTold,
     Described,
+    ShutOut,
     Operator,
     Reconciled,
 )

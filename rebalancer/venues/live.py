@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rebalancer.core.events import Event, PositionReport
+from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
@@ -107,6 +107,8 @@ async def open_venue(
     def limited(pause: int | None, banned: bool) -> None:
         around.log.warning("rate.limited", venue=name, banned=banned)
         budget.complained(pause, banned=banned)
+        if banned:
+            around.deliver(ShutOut(around.clock.now(), name, "banned for too many requests (418)"))
 
     connection = connect(name, settings.venues[name], mode, keys, limited)
     try:

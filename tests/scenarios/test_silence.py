@@ -3,8 +3,22 @@
 import pytest
 
 from rebalancer.core.commands import Severity
-from rebalancer.core.events import OrderAccepted, PositionReport, Verb
+from rebalancer.core.events import OrderAccepted, PositionReport, ShutOut, Verb
+from rebalancer.core.guards.trading_state import TradingState
 from tests.scenarios.desk import CALL, LINEAR, SPOT, build
+
+
+def test_shut_out():
+    """A venue that bans this machine halts the book and wakes somebody at once."""
+    desk = build()
+    desk.take(ShutOut(desk.now, "binanceusdm", "banned"))
+    desk.trade_by_hand(LINEAR, "1")
+
+    assert ["rate.banned"] == [each for each in desk.alerts if each != "fill.foreign"]
+    assert (TradingState.HALTED, []) == (desk.state.mode, desk.orders)
+    desk.operate(Verb.ARM)
+    desk.wait(1)
+    assert 1 == len(desk.orders)
 
 
 def test_unhedged_for_a_minute():

@@ -1,0 +1,28 @@
+"""A venue that bans this machine: the book stops, and goes on once an operator has looked."""
+
+from rebalancer.core.events import Operator, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.storage.memory import MemoryJournal
+from tests.runtime.stage import Lines
+from tests.simulation.test_restart import at_rest, fall, started, until, venue
+
+
+async def test_banned():
+    """One answer 418 halts the book and is told as an error, until somebody arms it."""
+    log = Lines()
+    async with venue() as (loopback, settings):
+        running = await started(settings, MemoryJournal(), log)
+        await until(lambda: at_rest(running, loopback))
+        loopback.script.add(Plan(Kind.ERROR_BEFORE, "private/get*", code=418))
+        await until(lambda: running.engine.state.mode is TradingState.HALTED)
+        assert "shuts this machine out" in running.engine.state.mode_reason
+        assert "418" in running.engine.state.mode_reason
+
+        arm = Operator(running.engine.state.now, Verb.ARM, "looked", "1000", False)
+        running.inbox.put(arm)
+        await until(lambda: running.engine.state.mode is TradingState.ACTIVE)
+        await fall(running)
+
+    assert [True] == [f["banned"] for _, event, f in log.said if event == "rate.limited"][:1]
+    assert "rate.banned" in log.events()
