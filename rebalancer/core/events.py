@@ -223,6 +223,7 @@ class CashMoved:
     kind: str  # as the venue names it
     amount: Decimal  # + received
     currency: str
+    flow: bool = False  # whether somebody brought or took it: no profit, no loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Engine:
         self._around = around
         self._digest = hashlib.sha256()
         self._observers: list[Observe] = []
+        self._watchers: list[Callable[[Event], None]] = []
         self._sent = False  # whether the step just taken wants something sent
         self._latched = self._latch()
 
@@ -124,6 +125,10 @@ class Engine:
     def observe(self, observer: Observe) -> None:
         """Call `observer` after each step with the event and its decisions."""
         self._observers.append(observer)
+
+    def watch(self, watcher: Callable[[Event], None]) -> None:
+        """Call `watcher` before each step with the event that is to be taken."""
+        self._watchers.append(watcher)
 
     async def run(self) -> None:
         """Take events until canceled."""
@@ -157,6 +162,8 @@ class Engine:
 
     def _take(self, event: Event) -> None:
         self.tally.events += 1
+        for watcher in self._watchers:
+            watcher(event)
         unknown, version = self._unknown(event), self.state.ledger.version
         outcome = hedger.step(self.state, event, self.params)
         if unknown is not None and not self._unknown(event):

@@ -6,7 +6,16 @@ from typing import Any
 
 from rebalancer.core import exposure as exposures
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import Index, Operator, Quote, Verb
+from rebalancer.core.events import (
+    Adopted,
+    CashMoved,
+    Event,
+    Index,
+    Operator,
+    OutsideTold,
+    Quote,
+    Verb,
+)
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import STABLE, cash_instrument
 from rebalancer.core.ledger import entry_price, open_profit
@@ -47,6 +56,8 @@ class BookStatus:
         self._started = clock.now()
         self._first_prices: dict[str, float] = {}
         self._first_worth: float | None = None
+        self._before: float | None = None  # worth before the flow that is just being taken
+        engine.watch(self._weigh)
         engine.observe(self._begin)
 
     def status(self) -> Mapping[str, Any]:
@@ -138,13 +149,27 @@ class BookStatus:
             "realised": {name: str(amount) for name, amount in ledger.realised.items()},
         }
 
-    def _begin(self, *_step: object) -> None:
-        """Take the first step at which everything has a price as the beginning."""
-        if self._first_worth is None:
+    def _weigh(self, event: Event) -> None:
+        """Take the worth before somebody brings or takes something."""
+        if _flows(event):
+            self._before = _worth(self._engine.state)
+
+    def _begin(self, event: Event, _decisions: object) -> None:
+        """Take the first step at which everything has a price as the beginning.
+
+        What flows in or out moves the beginning with it; a flow that has no
+        price yet makes it begin anew.
+        """
+        first = self._first_worth
+        if first is not None and _flows(event):
+            after, before = _worth(self._engine.state), self._before
+            known = after is not None and before is not None
+            self._first_worth = first + (after or 0.0) - (before or 0.0) if known else None
+        elif first is None:
             self._first_worth = _worth(self._engine.state)
 
     def _profit(self) -> float | None:
-        """Return the change of the worth of what is in scope, USD, since it was first priced."""
+        """Return what was earned in scope since it was first priced, USD, net of flows."""
         now = _worth(self._engine.state)
         return None if now is None or self._first_worth is None else now - self._first_worth
 
@@ -206,6 +231,11 @@ class BookStatus:
             raise PermissionRefused(must)
         self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything))
         return {"verb": str(verb), "before": str(self._engine.state.mode)}
+
+
+def _flows(event: Event) -> bool:
+    """Whether an event may bring or take what nobody earned or lost."""
+    return isinstance(event, Adopted | OutsideTold) or (isinstance(event, CashMoved) and event.flow)
 
 
 def _worth(state: State) -> float | None:

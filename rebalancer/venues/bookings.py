@@ -20,6 +20,8 @@ from rebalancer.exchange.records import Record
 
 Traded = records.Filled | records.Liquidated | records.AutoDeleveraged
 
+_FLOWS = (records.CashKind.DEPOSIT, records.CashKind.WITHDRAWAL, records.CashKind.TRANSFER)
+
 
 def translate(record: Record, ts: int) -> AccountEvent | None:
     """Return what the daemon learns at `ts` of something that the model booked.
@@ -97,6 +99,7 @@ def _booking(record: Record, ts: int) -> AccountEvent | None:
                 record.kind.value,
                 record.amount,
                 record.currency,
+                record.kind in _FLOWS,
             )
         case _:
             return None

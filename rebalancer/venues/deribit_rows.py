@@ -31,6 +31,7 @@ _SIGNS = {"buy": 1, "sell": -1}
 _STATES = ("open", "untriggered", "filled", "cancelled", "rejected")
 _HASTY = ("immediate_or_cancel", "fill_or_kill")  # whose rest expires by itself
 _TRADES = ("trade",)  # log types that are told by the trades themselves
+_FLOWS = ("deposit", "withdrawal", "transfer")  # log types by which somebody brings or takes coins
 _BY_PERSON = "user_request"
 
 _NEAR = Decimal("1e-7")  # of the settle currency: what the figures of a position are rounded by
@@ -89,7 +90,8 @@ class Reader:
         if not change:
             return ()
         currency = text(row, "currency", where)
-        return (CashMoved(ts, at, self.account, key, kind, change, currency),)
+        flow = kind in _FLOWS
+        return (CashMoved(ts, at, self.account, key, kind, change, currency, flow),)
 
     def _settlement(self, row: Row, ts: int, where: str) -> Sequence[AccountEvent]:
         """Return the funding of a session, then its settlement.

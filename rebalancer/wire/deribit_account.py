@@ -43,6 +43,7 @@ from rebalancer.wire.deribit_values import (
     signed,
 )
 
+_FLOWS = ("deposit", "withdrawal", "transfer")  # by which somebody brings or takes coins
 _QUIET_ROWS = frozenset({"trade", "liquidation", "options_settlement_summary"})  # told elsewhere
 _AT_ONCE = frozenset({"immediate_or_cancel", "fill_or_kill"})
 
@@ -348,7 +349,8 @@ def bookings(row: Booking, account: str, ts_local: int) -> Iterator[AccountEvent
             fee = row.commission or ZERO
             yield Delivered(ts_local, ts, account, instrument, key, price, fee)
     elif row.type not in _QUIET_ROWS and row.change:
-        yield CashMoved(ts_local, ts, account, key, row.type, row.change, row.currency)
+        told = (row.type, row.change, row.currency, row.type in _FLOWS)
+        yield CashMoved(ts_local, ts, account, key, *told)
 
 
 def events(body: AccountBody, account: str, ts_local: int) -> Iterator[AccountEvent]:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.events import Verb
+from rebalancer.core.events import Adopted, CashMoved, OutsideHolding, OutsideTold, Verb
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Entry
 from rebalancer.runtime.status import BookStatus, why
@@ -14,6 +15,7 @@ from tests.runtime.stage import VENUE, market, play
 from tests.scenarios.desk import LINEAR, SPOT, START
 
 SHAPE = {"book", "mode", "state", "seq", "underlyings", "latches", "feeds"}
+D = Decimal
 UNDERLYING = {"net_delta", "pending", "aim", "lower", "upper", "state", "outside_seconds"}
 
 
@@ -56,6 +58,44 @@ def test_shape():
     assert own["lower"] - 1e-9 <= own["net_delta"] <= own["upper"] + 1e-9
     assert {VENUE: 1.0} == told["feeds"]
     assert told["seq"] > 8
+
+
+def cash(stage, amount, kind, *, flow):
+    """Let cash of the account move."""
+    ts = stage.clock.now()
+    return CashMoved(ts, ts, VENUE, f"c{amount}", kind, D(amount), "USDT", flow)
+
+
+@pytest.mark.parametrize(("flow", "earned"), [(True, 0.0), (False, 5_000.0)])
+def test_profit_is_net_of_flows(flow, earned):
+    """What somebody brings is no profit, what a venue pays is; told twice it counts once."""
+
+    async def story(stage):
+        stage.before = stage.status.status()["counters"]["pnl"]
+        for _ in range(2):
+            stage.inbox.put(cash(stage, 5_000, "deposit" if flow else "interest", flow=flow))
+        await stage.settle(SECOND)
+        stage.after = stage.status.status()["counters"]["pnl"]
+
+    stage = tell(story)
+    assert pytest.approx(earned) == stage.after - stage.before
+
+
+def test_what_is_adopted_or_told_by_a_file_is_no_profit():
+    """Holdings that are declared to be there, or told to have left, were not earned."""
+
+    async def story(stage):
+        ts, name = stage.clock.now(), "deribit:BTC"
+        stage.state.activate(TradingState.PAUSED, "so that nothing is hedged meanwhile")
+        stage.before = stage.status.status()["counters"]["pnl"]
+        stage.inbox.put(Adopted(ts, ts, "deribit", name, D(3), D(1)))
+        stage.inbox.put(OutsideTold(ts, ts, "/f", (OutsideHolding(name, D(2)),)))
+        await stage.settle(SECOND)
+        stage.after = stage.status.status()["counters"]["pnl"]
+
+    stage = tell(story)
+    assert D(3) == stage.state.ledger.balance("deribit", "BTC")
+    assert pytest.approx(0.0, abs=1e-6) == stage.after - stage.before
 
 
 def test_before_the_first_price():

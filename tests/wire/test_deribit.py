@@ -489,11 +489,11 @@ def test_orders(edits, expected):
         ({"type": "trade", "interest_pl": 0.0}, []),
         (
             {"type": "deposit", "instrument_name": None, "interest_pl": None, "change": 5.0},
-            [CashMoved(5, NS, "desk", "61312", "deposit", D(5), "BTC")],
+            [CashMoved(5, NS, "desk", "61312", "deposit", D(5), "BTC", flow=True)],
         ),
         (
             {"type": "transfer", "instrument_name": None, "interest_pl": None, "change": -2.5},
-            [CashMoved(5, NS, "desk", "61312", "transfer", D("-2.5"), "BTC")],
+            [CashMoved(5, NS, "desk", "61312", "transfer", D("-2.5"), "BTC", flow=True)],
         ),
         ({"type": "correction", "interest_pl": None, "change": 0.0}, []),
         ({"type": "options_settlement_summary", "interest_pl": None, "change": 0.5}, []),
