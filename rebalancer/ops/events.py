@@ -102,6 +102,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("feed.malformed", _WARNING, "a message could not be read and was dropped", "report it"),
     ("venue.down", _ERROR, "a venue does not answer", "see its status page"),
     ("venue.recovered", _INFO, "a venue answers again", _NONE),
+    (
+        "key.refused",
+        _ERROR,
+        "a venue does not take our key: nothing is known of the account, and nothing leaves",
+        "see at the venue whether it was revoked or the address changed; then restart",
+    ),
     ("switch.armed", _INFO, "the venue takes our resting orders away if we vanish", _NONE),
     (
         "switch.lost",

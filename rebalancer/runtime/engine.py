@@ -42,6 +42,7 @@ from rebalancer.ports import Describe, Entry, Journal, Log, nobody
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.telling import key_of, tell, tell_decision
 
 JOURNALED = (
     OrderAccepted,
@@ -169,9 +170,10 @@ class Engine:
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED):
-            self._write("event", _key(event), event)
+            self._write("event", key_of(event), event)
             if not isinstance(event, Booking) or version != self.state.ledger.version:
-                self._say_event(event)  # what is told again, by a query or late, counts once
+                self._count(event)  # what is told again, by a query or late, counts once
+                tell(self._around.log, event)
         for decision in outcome.decisions:
             self.standing[decision.underlying] = decision
             if decision.action is not Action.HOLD:
@@ -205,81 +207,26 @@ class Engine:
         self._digest.update(canonical(decision).encode() + b"\n")
         self._write("decision", decision.client_order_id or decision.underlying, decision)
         self.recent.append(decision)
-        facts: dict[str, Any] = {
-            "seq": decision.sequence,
-            "underlying": decision.underlying,
-            "net_delta": round(decision.net_delta, 6),
-            "lower": round(decision.lower, 6),
-            "upper": round(decision.upper, 6),
-            "reason": decision.reason,
-        }
+        tell_decision(self._around.log, decision)
         if decision.action is Action.ORDER:
             self.tally.orders += 1
-            self._around.log.info(
-                "hedge.submitted",
-                **facts,
-                instrument=decision.instrument,
-                quantity=decision.allowed,
-                limit_price=decision.limit_price,
-                client_order_id=decision.client_order_id,
-            )
-            return
-        self.tally.refusals += 1
-        self.tally.reasons[decision.reason] = self.tally.reasons.get(decision.reason, 0) + 1
-        binding = next((v for v in decision.verdicts if v.reason is decision.reason), None)
-        if binding is not None:
-            facts |= {"guard": binding.guard, "measured": binding.measured, "limit": binding.limit}
-        self._around.log.warning("hedge.refused", **facts, instrument=decision.instrument)
+        else:
+            self.tally.refusals += 1
+            self.tally.reasons[decision.reason] = self.tally.reasons.get(decision.reason, 0) + 1
 
-    def _say_event(self, event: Event) -> None:
-        """Log what the account was told; one line an event."""
-        log = self._around.log
+    def _count(self, event: Event) -> None:
         match event:
             case Fill():
                 self.tally.fills += 1
                 order = self.state.orders.get(event.client_order_id or "")
                 if order is not None and order.filled == event.quantity:  # its first
                     self.tally.hedges += 1
-                log.info(
-                    "order.filled",
-                    instrument=event.instrument,
-                    quantity=event.quantity,
-                    price=event.price,
-                    fee=event.fee,
-                    client_order_id=event.client_order_id,
-                )
             case OrderRejected():
                 self.tally.rejects += 1
-                log.warning(
-                    "order.rejected", client_order_id=event.client_order_id, reason=event.reason
-                )
             case OrderUnknown():
                 self.tally.unknowns += 1
-                log.warning(
-                    "order.unknown", client_order_id=event.client_order_id, reason=event.reason
-                )
-            case FundingPaid():
-                log.info("funding.paid", instrument=event.instrument, amount=event.amount)
-            case Settled():
-                log.info("position.settled", instrument=event.instrument, price=event.price)
-            case Delivered():
-                log.info("position.delivered", instrument=event.instrument, price=event.price)
-            case CashMoved():
-                log.info(
-                    "cash.moved",
-                    account=event.account,
-                    kind=event.kind,
-                    amount=event.amount,
-                    currency=event.currency,
-                )
-            case Described():
-                log.info("instrument.met", instrument=event.described.id)
-            case OutsideTold():
-                log.info("holdings.told", source=event.source, count=len(event.held))
-            case Operator():
-                log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
             case _:
-                log.debug("account.told", type=type(event).__name__, key=_key(event))
+                pass
 
     def _write(self, kind: str, key: str, record: object) -> None:
         payload = self._around.encode(record)
@@ -318,11 +265,3 @@ def _held(event: Event) -> Iterable[str]:
         yield event.instrument
     elif isinstance(event, OutsideTold):
         yield from (each.instrument for each in event.held)
-
-
-def _key(event: Event) -> str:
-    """Return what an event is found by in the journal."""
-    for name in ("client_order_id", "instrument", "who", "source"):
-        if value := getattr(event, name, None):
-            return str(value)
-    return type(event).__name__

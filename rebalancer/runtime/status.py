@@ -7,23 +7,19 @@ from typing import Any
 from rebalancer.core import exposure as exposures
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import (
-    Adopted,
-    CashMoved,
-    Event,
     Index,
     Operator,
-    OutsideTold,
     Quote,
     Verb,
 )
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import STABLE, cash_instrument
+from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.ledger import entry_price, open_profit
-from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Entry, Journal
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.profit import Profit
 
 
 class BookStatus:
@@ -55,10 +51,9 @@ class BookStatus:
         self._extra = extra
         self._started = clock.now()
         self._first_prices: dict[str, float] = {}
-        self._first_worth: float | None = None
-        self._before: float | None = None  # worth before the flow that is just being taken
-        engine.watch(self._weigh)
-        engine.observe(self._begin)
+        self._profit = Profit(engine.state)
+        engine.watch(self._profit.weigh)
+        engine.observe(self._profit.take)
 
     def status(self) -> Mapping[str, Any]:
         """Return the book's state, and per underlying net delta against its band."""
@@ -143,35 +138,11 @@ class BookStatus:
         tally, ledger = self._engine.tally, self._engine.state.ledger
         return asdict(tally) | {
             "conflated": self._inbox.conflated,
-            "pnl": self._profit(),
+            "pnl": self._profit.earned,
             "fees": {name: str(amount) for name, amount in ledger.fees.items()},
             "funding": {name: str(amount) for name, amount in ledger.funding.items()},
             "realised": {name: str(amount) for name, amount in ledger.realised.items()},
         }
-
-    def _weigh(self, event: Event) -> None:
-        """Take the worth before somebody brings or takes something."""
-        if _flows(event):
-            self._before = _worth(self._engine.state)
-
-    def _begin(self, event: Event, _decisions: object) -> None:
-        """Take the first step at which everything has a price as the beginning.
-
-        What flows in or out moves the beginning with it; a flow that has no
-        price yet makes it begin anew.
-        """
-        first = self._first_worth
-        if first is not None and _flows(event):
-            after, before = _worth(self._engine.state), self._before
-            known = after is not None and before is not None
-            self._first_worth = first + (after or 0.0) - (before or 0.0) if known else None
-        elif first is None:
-            self._first_worth = _worth(self._engine.state)
-
-    def _profit(self) -> float | None:
-        """Return what was earned in scope since it was first priced, USD, net of flows."""
-        now = _worth(self._engine.state)
-        return None if now is None or self._first_worth is None else now - self._first_worth
 
     def positions(self) -> Sequence[Mapping[str, Any]]:
         """Return what is held, with entry, mark and delta; cash last."""
@@ -231,25 +202,6 @@ class BookStatus:
             raise PermissionRefused(must)
         self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything))
         return {"verb": str(verb), "before": str(self._engine.state.mode)}
-
-
-def _flows(event: Event) -> bool:
-    """Whether an event may bring or take what nobody earned or lost."""
-    return isinstance(event, Adopted | OutsideTold) or (isinstance(event, CashMoved) and event.flow)
-
-
-def _worth(state: State) -> float | None:
-    """Return what everything in scope is worth, USD; None while a price is missing."""
-    total = 0.0
-    for name in state.params.underlyings:
-        index, book = state.index(name), state.book(name)
-        if index is None or book.missing:
-            return None
-        total += exposures.value(book, float(index.price), state.now)
-    for (account, currency), balance in state.ledger.cash.items():
-        if currency in STABLE and f"{account}:{currency}" not in state.params.cash_underlying:
-            total += float(balance)
-    return total
 
 
 def _brief(decision: Decision) -> dict[str, Any]:

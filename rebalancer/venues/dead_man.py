@@ -17,13 +17,14 @@ from rebalancer.core.events import Event
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.outcomes import explain
+from rebalancer.venues.outcomes import KeyRefused, explain
 from rebalancer.venues.profiles import DeadManKind, Profile
 
 EVERY = 15 * SECOND  # ns between two renewals
 VALID = 60 * SECOND  # ns that a renewal holds
 HEARTBEAT = 10  # s; Deribit ends a websocket that misses one
 TOO_MANY_FAILURES = 2  # renewals in a row, after which resting orders must go
+REFUSED = 600 * SECOND  # ns after a key was refused: asking on gets an address banned
 LOOK = SECOND  # ns between two looks of the keeper
 LAG = 2 * SECOND  # ns that a look may come late before the loop counts as sick
 
@@ -175,6 +176,7 @@ class DeadManKeeper:
         self._clock, self._backoff, self._log = clock, backoff, log
         self._healthy = healthy
         self._told = False  # whether the log says that it is not armed
+        self._refused = False  # whether the key was not taken the last time
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
         """Arm and renew until canceled; then end the websocket."""
@@ -184,7 +186,7 @@ class DeadManKeeper:
                 if not self._told:
                     self._log.warning("switch.lost", venue=self._venue, why=why)
                 self._told = True
-                await self._clock.sleep(self._backoff.wait())
+                await self._clock.sleep(REFUSED if self._refused else self._backoff.wait())
         finally:
             await self._switch.release()
 
@@ -196,13 +198,21 @@ class DeadManKeeper:
             await self._switch.arm()
         except Unavailable as error:
             await self._switch.release()
-            return str(error)
-        self._told = False
+            return self._not_armed(error)
+        self._told = self._refused = False
         self._log.info("switch.armed", venue=self._venue)
         await self._keep()
         why = self._why()
         await self._switch.release()
         return why
+
+    def _not_armed(self, error: Unavailable) -> str:
+        """Say loudly, and once, that the key is not taken; it is tried again, but seldom."""
+        refused = isinstance(error, KeyRefused)
+        if refused and not self._refused:
+            self._log.error("key.refused", venue=self._venue, error=str(error))
+        self._refused = refused
+        return str(error)
 
     def _why(self) -> str:
         switch = self._switch

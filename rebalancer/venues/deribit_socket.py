@@ -20,6 +20,7 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Tasks
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.deadline import deadline
 from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND
 
@@ -68,11 +69,13 @@ class DeribitSocket:
             KeyRefused: The key is not accepted.
         """
         await self.close()
+        address = self._connection.exchange.urls["api"]["ws"]
         try:
-            socket = await self._connection.session.ws_connect(
-                self._connection.exchange.urls["api"]["ws"], timeout=_closing(), autoping=True
-            )
-        except (aiohttp.ClientError, OSError) as error:
+            async with deadline(self._clock, PATIENCE):
+                socket = await self._connection.session.ws_connect(
+                    address, timeout=_closing(), autoping=True
+                )
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is among them
             raise Unavailable(f"{VENUE} has no websocket: {type(error).__name__}") from None
         self._socket = socket
         self._tasks.spawn("deribit trading socket", self._read(socket))
@@ -97,15 +100,13 @@ class DeribitSocket:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
 
-        def give_up() -> None:
-            _fail(answer, Unavailable(f"{VENUE} did not answer {method}"))
-
-        timer = self._clock.call_at(self._clock.now() + PATIENCE, give_up)
         try:
-            await self._send(socket, number, method, params)
-            return await answer
+            async with deadline(self._clock, PATIENCE):  # of the writing too: nobody may read there
+                await self._send(socket, number, method, params)
+                return await answer
+        except TimeoutError:
+            raise Unavailable(f"{VENUE} did not answer {method}") from None
         finally:
-            timer.cancel()
             self._waiting.pop(number, None)
 
     async def close(self) -> None:

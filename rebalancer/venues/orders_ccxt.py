@@ -24,6 +24,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.ids import decode
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.orders import Order
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import requests
@@ -50,6 +51,13 @@ class Sent:
     def note(self, name: str, ts: int) -> None:
         """Remember that an order leaves now."""
         self._at[name] = ts
+
+    def remember(self, order: Order) -> None:
+        """Take over an order of an earlier start, with the venue's name for it if one is known."""
+        name = order.submit.client_order_id
+        self.note(name, order.sent_at)
+        if order.venue_order_id is not None:
+            self.order_ids[name] = order.venue_order_id
 
     def made(self, label: str) -> bool:
         """Whether this start sent it, or remembers it from an earlier one."""

@@ -14,6 +14,7 @@ from rebalancer.core.events import AccountEvent, Event
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.accounts import OVERLAP
+from rebalancer.venues.outcomes import KeyRefused
 
 
 class Historian(Protocol):
@@ -31,6 +32,7 @@ class Pace:
 
     every: int = 5 * SECOND
     after_failure: int = SECOND
+    after_refusal: int = 60 * SECOND  # of the key: asking on gets an address banned
 
 
 class AccountPoll:
@@ -61,6 +63,7 @@ class AccountPoll:
         self._pace = pace
         self._wake = asyncio.Event()
         self.looks = 0  # that were answered
+        self._refused = False  # whether the key was not taken the last time
 
     def now(self, _why: str = "") -> None:
         """Look at once: a stream was lost and is back, or somebody asked."""
@@ -70,25 +73,30 @@ class AccountPoll:
         """Deliver what was booked, until canceled."""
         while True:
             self._wake.clear()
-            wait = self._pace.every if await self._look(deliver) else self._pace.after_failure
+            wait = await self._look(deliver)
             timer = self._clock.call_at(self._clock.now() + wait, self._wake.set)
             try:
                 await self._wake.wait()
             finally:
                 timer.cancel()
 
-    async def _look(self, deliver: Callable[[Event], None]) -> bool:
-        """Read once; False when the venue did not answer."""
+    async def _look(self, deliver: Callable[[Event], None]) -> int:
+        """Read once; return when to look again, ns from now."""
         asked = self._clock.now()
         try:
             told = await self._venue.history(max(self._since - OVERLAP, self._floor))
+        except KeyRefused as error:
+            if not self._refused:
+                self._log.error("key.refused", venue=self._venue.account, error=str(error))
+            self._refused = True
+            return self._pace.after_refusal
         except Unavailable as error:
             account = self._venue.account
             self._log.warning("reconcile.unanswered", account=account, error=str(error))
-            return False
+            return self._pace.after_failure
         for event in told:
             if event.ts_venue is None or event.ts_venue >= self._floor:
                 deliver(event)
-        self._since = asked
+        self._since, self._refused = asked, False
         self.looks += 1
-        return True
+        return self._pace.every

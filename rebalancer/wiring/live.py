@@ -117,12 +117,8 @@ def _live(
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
     for order in outside.past.put_back(state, log):
-        told = order.submit
-        if told.account in outside.opened:  # else it is unknown until somebody looks it up
-            sent = outside.opened[told.account].line.sent
-            sent.note(told.client_order_id, order.sent_at)
-            if order.venue_order_id is not None:
-                sent.order_ids[told.client_order_id] = order.venue_order_id
+        if order.submit.account in outside.opened:  # else unknown until somebody looks it up
+            outside.opened[order.submit.account].line.sent.remember(order)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     dispatch = Dispatch(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]

@@ -16,7 +16,7 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues import backoff, deribit_socket
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.dead_man import EVERY, VALID, DeadManKeeper, DeadManSwitch
+from rebalancer.venues.dead_man import EVERY, REFUSED, VALID, DeadManKeeper, DeadManSwitch
 from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.profiles import BINANCE_USDM, DERIBIT
@@ -31,8 +31,12 @@ class Scripted:
 
     def __init__(self, told):
         self.told, self.calls, self.open, self.opened = told, [], False, 0
+        self.opens, self.tried = None, 0  # an error: it does not open
 
     async def start(self):
+        self.tried += 1
+        if self.opens is not None:
+            raise self.opens
         self.open, self.opened = True, self.opened + 1
 
     async def close(self):
@@ -231,8 +235,8 @@ async def test_socket_does_not_open(plan, error):
 
 async def test_silent_socket(monkeypatch):
     """A call that nobody answers is given up, and the socket's end fails what waits."""
-    monkeypatch.setattr(deribit_socket, "PATIENCE", SECOND // 10)
     async with desk(resting=True) as opened:
+        monkeypatch.setattr(deribit_socket, "PATIENCE", SECOND // 10)
         socket = opened.line.dead_man.socket
         opened.loopback.script.add(Plan(Kind.SLOW, "public/test", seconds=5))
         with pytest.raises(Unavailable, match="did not answer public/test"):
@@ -441,3 +445,73 @@ async def test_heartbeat_that_cannot_be_answered(error):
         assert not socket.open
         assert not switch.armed
         await before.close()
+
+
+def test_a_key_that_is_refused():
+    """It is told once as an error, and tried again after ten minutes and not every few seconds."""
+    kept = Kept()
+
+    async def story():
+        kept.socket.told = ARMED
+        kept.socket.opens = KeyRefused("deribit refused our key")
+        await kept.switch.release()
+        await kept.clock.sleep(3 * REFUSED)
+        kept.socket.opens = None
+        await kept.clock.sleep(REFUSED)
+        assert kept.switch.armed
+
+    kept.run(story)
+
+    told = [(level, name) for level, name, _ in kept.log.said if name == "key.refused"]
+    assert [("error", "key.refused")] == told
+    assert kept.socket.tried <= 7
+
+
+class Deaf:
+    """A server that takes connections and says nothing; `reads` tells whether it reads."""
+
+    def __init__(self):
+        self.writers = []
+
+    async def __aenter__(self):
+        async def hear(reader, writer):
+            self.writers.append(writer)
+            await asyncio.get_running_loop().create_future()
+
+        self._server = await asyncio.start_server(hear, "127.0.0.1", 0)
+        return self._server.sockets[0].getsockname()[1]
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+async def test_an_upgrade_that_nobody_answers(monkeypatch):
+    """A peer that takes the connection and never answers the upgrade is given up."""
+    async with desk(resting=True) as opened, Deaf() as port:
+        monkeypatch.setattr(deribit_socket, "PATIENCE", SECOND // 5)
+        socket = opened.line.dead_man.socket
+        monkeypatch.setitem(
+            opened.line.connection.exchange.urls["api"], "ws", f"http://127.0.0.1:{port}/ws"
+        )
+        began = opened.clock.monotonic()
+        with pytest.raises(Unavailable, match="has no websocket: TimeoutError"):
+            await socket.start()
+        assert opened.clock.monotonic() - began < 3 * SECOND
+        assert not socket.open
+
+
+async def test_a_peer_that_does_not_read(monkeypatch):
+    """A call that cannot be written, because nobody reads, is given up too."""
+    async with desk(resting=True) as opened:
+        monkeypatch.setattr(deribit_socket, "PATIENCE", SECOND // 5)
+        socket = opened.line.dead_man.socket
+
+        async def stuck(_text):
+            await asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(socket._socket, "send_str", stuck)
+        with pytest.raises(Unavailable, match="did not answer public/test"):
+            await socket.call("public/test", {})
+        assert {} == socket._waiting

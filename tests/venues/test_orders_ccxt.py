@@ -15,8 +15,10 @@ from rebalancer.core.events import (
     OrderRejected,
     OrderUnknown,
 )
+from rebalancer.core.orders import Order, OrderState
 from rebalancer.errors import Unavailable
 from rebalancer.simulation.faults import Deed, Kind, Plan
+from rebalancer.venues.orders_ccxt import Sent
 from rebalancer.venues.outcomes import KeyRefused
 from tests.venues import contract, loopback
 from tests.venues.contract import Subject
@@ -333,3 +335,14 @@ async def test_markets_unanswered(kind):
         opening = loopback.at(served)
         with pytest.raises(Unavailable, match="load_markets"):
             await opening.__aenter__()
+
+
+def test_an_order_of_an_earlier_start_keeps_its_number():
+    """What the venue called an order is asked for after a restart too."""
+    told = Order(order("rb07"), OrderState.UNKNOWN, 5, 1.0, venue_order_id="USD-7")
+    sent = Sent()
+    sent.remember(told)
+    sent.remember(replace(told, submit=order("rb08"), venue_order_id=None))
+
+    assert {"rb07": "USD-7"} == sent.order_ids
+    assert (True, True, False) == tuple(sent.made(each) for each in ("rb07", "rb08", "rb09"))

@@ -8,6 +8,7 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.venues.accounts import OVERLAP
+from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.polling import AccountPoll, Pace
 from tests.runtime.stage import Lines
 
@@ -19,11 +20,14 @@ class Told:
 
     account = "deribit"
 
-    def __init__(self, clock, bookings=(), silent=()):
+    def __init__(self, clock, bookings=(), silent=(), refused=()):
         self.clock, self.bookings, self.silent, self.asked = clock, bookings, silent, []
+        self.refused = refused
 
     async def history(self, since):
         self.asked.append((self.clock.now() - START, since - START))
+        if len(self.asked) in self.refused:
+            raise KeyRefused("deribit refused our key")
         if len(self.asked) in self.silent:
             raise Unavailable("deribit does not answer")
         return [each for each in self.bookings if each.ts_venue is None or each.ts_venue >= since]
@@ -50,6 +54,14 @@ def run(seconds, wakes=(), **told):
 
     poll = run_market(clock, main())
     return account, heard, log, poll
+
+
+def test_a_refused_key():
+    """A key that is refused is told once, loudly, and the venue is asked seldom until then."""
+    account, _, log, _ = run(200, refused=(2, 3))
+
+    assert [0, 5, 65, 125, 130] == [at // SECOND for at, _ in account.asked[:5]]
+    assert [("error", "key.refused")] == [(level, event) for level, event, _ in log.said]
 
 
 def test_looks_overlap():
