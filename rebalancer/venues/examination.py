@@ -24,9 +24,7 @@ from rebalancer.venues.deribit_rows import settle_currency
 from rebalancer.venues.outcomes import Malformed, explain
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, optional, rows, table, text
 from rebalancer.venues.profiles import DeadManKind, Profile
-
-SKEW_WARNS, SKEW_REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns
-SAMPLES = 3  # of the venue's clock; the quickest counts
+from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
 
 
 class Grade(StrEnum):
@@ -102,32 +100,11 @@ def finding(name: str, passes: bool, measured: object, must: str) -> Finding:
     return Finding(name, Grade.PASSED if passes else Grade.FAILED, str(measured), must)
 
 
-async def skew(connection: Connection, clock: Clock) -> tuple[int, int]:
-    """Return the venue's clock less ours, ns, and half of the round trip it is uncertain by.
-
-    The venue's time is held against the middle of the question; of several the
-    quickest counts.
-
-    Raises:
-        Unavailable: It does not tell.
-    """
-    best: tuple[int, int] | None = None
-    for _ in range(SAMPLES):
-        asked, began = clock.now(), clock.monotonic()
-        told = await _ask(connection, "fetch_time")
-        took = clock.monotonic() - began
-        if isinstance(told, bool) or not isinstance(told, int):
-            raise Malformed(f"{connection.venue} time must be ms, was {type(told).__name__}")
-        if best is None or took // 2 < best[1]:
-            best = told * MILLISECOND - (asked + took // 2), took // 2
-    return best if best is not None else (0, 0)
-
-
 async def _reach(subject: Subject) -> Sequence[Finding]:
     apart, uncertain = await skew(subject.connection, subject.clock)
-    sure = max(abs(apart) - uncertain - MILLISECOND, 0)  # the venue tells whole ms
-    grade = Grade.PASSED if sure < SKEW_WARNS else Grade.WARNED
-    grade = Grade.FAILED if sure > SKEW_REFUSES else grade
+    sure = surely(apart, uncertain)
+    grade = Grade.PASSED if sure < WARNS else Grade.WARNED
+    grade = Grade.FAILED if sure > REFUSES else grade
     told = f"{apart / MILLISECOND:+.0f} ms (± {uncertain / MILLISECOND:.0f})"
     return (
         finding("reach", True, f"{2 * uncertain / MILLISECOND:.0f} ms there and back", "answers"),

@@ -32,6 +32,7 @@ from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profiles import DeadManKind, Profile, profile_of
 from rebalancer.venues.requests import Market
 from rebalancer.venues.resting import RestingWatch
+from rebalancer.venues.skew import SkewWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,13 @@ class Feeds(NamedTuple):
     bookings: AccountPoll
     keeper: Feed
     resting: Feed
+    skew: Feed
     following: Following
 
     @property
     def running(self) -> tuple[Feed, ...]:
         """What runs for as long as the book does."""
-        return (self.market, self.bookings, self.keeper, self.resting)
+        return (self.market, self.bookings, self.keeper, self.resting, self.skew)
 
 
 async def open_venue(
@@ -121,7 +123,8 @@ async def open_venue(
         )
         await identify(subject)
         switch = dead_man(connection, profile, keys, around.clock, around.tasks)
-        line = Line(connection, profile, budget, around.clock, switch, sent)
+        watch = SkewWatch(connection, around.clock, around.log)
+        line = Line(connection, profile, budget, around.clock, switch, sent, watch)
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
         held = await account.positions()
@@ -175,7 +178,8 @@ def feeds(
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
     market = NativeFeed(stream, ports, loopback, poll.now)
     following = Following(opened.name, settings, stream, market, around.clock)
-    return Feeds(market, poll, keeper, resting, following)
+    skew = opened.line.skew or SkewWatch(opened.connection, around.clock, around.log)
+    return Feeds(market, poll, keeper, resting, skew, following)
 
 
 def dead_man(

@@ -35,6 +35,7 @@ from rebalancer.venues.dead_man import DeadManSwitch
 from rebalancer.venues.outcomes import Malformed, Outcome, explain, judge
 from rebalancer.venues.profiles import MATCHING, Profile
 from rebalancer.venues.requests import Market
+from rebalancer.venues.skew import SkewWatch
 
 Deliver = Callable[[Event], None]
 LOOK_BACK = 3_600 * SECOND  # ns from where fills of an order of an earlier start are looked for
@@ -82,6 +83,7 @@ class Line:
     clock: Clock
     dead_man: DeadManSwitch  # without an armed one nothing that may rest leaves
     sent: Sent  # shared with the account's reader, which must know our labels
+    skew: SkewWatch | None = None  # whether the clock may be trusted; None: nobody looks
 
 
 async def load(connection: Connection) -> Mapping[str, Market]:
@@ -140,6 +142,7 @@ class CcxtVenue:
         known = self._instruments.get(order.instrument)
         refused = requests.refusal(order, known, where, line.profile)
         refused = refused or line.dead_man.refusal(order)
+        refused = refused or (None if line.skew is None else line.skew.refusal())
         if refused is not None or where is None:
             return self._rejected(name, f"not sent: {refused}", sent=False)
         pause = line.budget.take(MATCHING, Lane.HEDGE)

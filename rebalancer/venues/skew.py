@@ -1,0 +1,92 @@
+"""Skew: how far this machine's clock is from a venue's, asked for as long as a book runs.
+
+Ages of inputs, deadlines of orders and signatures all rest on two clocks that
+agree. A quarter of a second apart is told; beyond a second nothing is sent.
+"""
+
+from collections.abc import Callable
+
+from rebalancer.core.events import Event
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND, Clock, Log
+from rebalancer.venues.connection import Connection
+from rebalancer.venues.outcomes import Malformed, explain
+from rebalancer.venues.payloads import MILLISECOND
+
+WARNS, REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns
+SAMPLES = 3  # of the venue's clock; the quickest counts
+EVERY = 60 * SECOND  # ns between two measurements
+AGAIN = 10 * SECOND  # ns after one that failed, or that found the clocks too far apart
+
+
+async def skew(connection: Connection, clock: Clock) -> tuple[int, int]:
+    """Return the venue's clock less ours, ns, and half of the round trip it is uncertain by.
+
+    The venue's time is held against the middle of the question; of several the
+    quickest counts.
+
+    Raises:
+        Unavailable: It does not tell.
+    """
+    best: tuple[int, int] | None = None
+    for _ in range(SAMPLES):
+        asked, began = clock.now(), clock.monotonic()
+        try:
+            told = await connection.exchange.fetch_time()
+        except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
+            raise explain(connection.venue, "fetch_time", error) from None
+        took = clock.monotonic() - began
+        if isinstance(told, bool) or not isinstance(told, int):
+            raise Malformed(f"{connection.venue} time must be ms, was {type(told).__name__}")
+        if best is None or took // 2 < best[1]:
+            best = told * MILLISECOND - (asked + took // 2), took // 2
+    return best if best is not None else (0, 0)
+
+
+def surely(apart: int, uncertain: int) -> int:
+    """Return by how much two clocks differ at least, ns; the venue tells whole milliseconds."""
+    return max(abs(apart) - uncertain - MILLISECOND, 0)
+
+
+class SkewWatch:
+    """A `ports.Feed` that tells nothing: it measures, and says when it is too much.
+
+    Args:
+        connection: To the venue.
+        clock: Ours.
+        log: Hears when the clocks part, once an episode, and when they are together again.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock, log: Log) -> None:
+        self._connection, self._clock, self._log = connection, clock, log
+        self.apart = 0  # ns by which the clocks differed at least, when it was measured last
+        self._told = 0  # ns: the limit that the log has heard of in this episode
+
+    async def run(self, _deliver: Callable[[Event], None]) -> None:
+        """Measure until canceled."""
+        while True:
+            await self._clock.sleep(await self.look())
+
+    async def look(self) -> int:
+        """Measure once; return ns until the next time."""
+        venue = self._connection.venue
+        try:
+            apart, uncertain = await skew(self._connection, self._clock)
+        except Unavailable as error:  # what was measured last still holds
+            self._log.debug("clock.unmeasured", venue=venue, error=str(error))
+            return AGAIN
+        self.apart = surely(apart, uncertain)
+        crossed = REFUSES if self.apart > REFUSES else WARNS if self.apart > WARNS else 0
+        if crossed > self._told:
+            say = self._log.error if crossed == REFUSES else self._log.warning
+            say("clock.skewed", venue=venue, milliseconds=apart // MILLISECOND)
+        elif self._told and not crossed:
+            self._log.info("clock.agreed", venue=venue, milliseconds=apart // MILLISECOND)
+        self._told = crossed and max(crossed, self._told)
+        return AGAIN if crossed == REFUSES else EVERY
+
+    def refusal(self) -> str | None:
+        """Return why nothing may be sent by this clock; None where it may."""
+        if self.apart <= REFUSES:
+            return None
+        return f"the clock is {self.apart / SECOND:.2f} s from {self._connection.venue}'s"

@@ -1,0 +1,148 @@
+"""The skew watch: clocks that part are told, and beyond a second nothing leaves."""
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from rebalancer.core.events import OrderRejected
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.venues.skew import AGAIN, EVERY, SkewWatch
+from tests.runtime.stage import Lines
+from tests.venues.loopback import ACCOUNT, desk, order
+
+MS = 1_000_000
+START = 1_769_757_300 * SECOND
+
+
+class Told:
+    """A venue whose clock is as far from ours as it is told; an error: it does not answer."""
+
+    venue = "deribit"
+
+    def __init__(self, clock):
+        self.clock, self.ahead, self.trip, self.asked = clock, 0, 20 * MS, []
+        self.exchange = SimpleNamespace(fetch_time=self._tell)
+
+    async def _tell(self):
+        self.asked.append(self.clock.now() - START)
+        if isinstance(self.ahead, Exception):
+            raise self.ahead
+        await self.clock.sleep(self.trip // 2)
+        told = (self.clock.now() + self.ahead) // MS
+        await self.clock.sleep(self.trip // 2)
+        return told
+
+
+def run(story):
+    """Run a story of a venue and a watch that runs; return them and the log."""
+    clock, log = MarketClock(START), Lines()
+    venue = Told(clock)
+    watch = SkewWatch(venue, clock, log)
+
+    async def main():
+        task = asyncio.ensure_future(watch.run(lambda event: None))
+        await story(venue, watch, clock)
+        task.cancel()
+
+    run_market(clock, main())
+    return venue, watch, log
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said", "refused"),
+    [
+        (0, [], False),
+        (250 * MS, [], False),
+        (-300 * MS, ["warning"], False),
+        (1_000 * MS, ["warning"], False),
+        (1_050 * MS, ["error"], True),
+        (-7_000 * MS, ["error"], True),
+    ],
+)
+def test_apart(ahead, said, refused):
+    """A quarter of a second is told, more than one is refused; what is uncertain counts for us."""
+
+    async def story(venue, watch, clock):
+        venue.ahead = ahead
+        await clock.sleep(5 * EVERY)
+        assert refused == (watch.refusal() is not None)
+
+    _, _, log = run(story)
+
+    assert [(level, "clock.skewed") for level in said] == [row[:2] for row in log.said]
+
+
+def test_a_long_trip_proves_little():
+    """Half a second of skew that a trip of two seconds may hide is not held against the clock."""
+
+    async def story(venue, watch, clock):
+        venue.ahead, venue.trip = 1_200 * MS, 2_000 * MS
+        await clock.sleep(EVERY)
+        assert watch.refusal() is None
+
+    run(story)
+
+
+def test_it_is_measured_on():
+    """Once a minute; each ten seconds while the clocks are apart, until they agree again."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(2 * EVERY)
+        venue.ahead = 3 * SECOND
+        await clock.sleep(EVERY + SECOND)
+        assert "3.0" in watch.refusal() or "2.9" in watch.refusal()
+        venue.ahead = 0
+        await clock.sleep(2 * AGAIN)
+        assert watch.refusal() is None
+
+    _, _, log = run(story)
+
+    assert ["clock.skewed", "clock.agreed"] == log.events()
+
+
+def test_a_venue_that_does_not_tell():
+    """What was measured last holds: silence neither forgives nor accuses."""
+
+    async def story(venue, watch, clock):
+        venue.ahead = Unavailable("down")
+        await clock.sleep(EVERY)
+        assert watch.refusal() is None
+        venue.ahead = 2 * SECOND
+        await clock.sleep(AGAIN + SECOND)
+        venue.ahead = Unavailable("down")
+        await clock.sleep(EVERY)
+        assert watch.refusal() is not None
+
+    run(story)
+
+
+async def test_nothing_leaves_by_a_wrong_clock():
+    """An order is held back here, and the exchange never hears of it."""
+    async with desk() as opened:
+        log = Lines()
+        watch = SkewWatch(opened.line.connection, Behind(opened.clock), log)
+        opened.venue._line = replace(opened.line, skew=watch)
+        await watch.look()
+        answer = await opened.venue.submit(order())
+
+        assert (OrderRejected, False) == (type(answer), answer.sent)
+        assert "the clock is 2.0" in answer.reason or "the clock is 1.9" in answer.reason
+        assert [] == list(opened.loopback.place.orders(ACCOUNT))
+        assert [("error", "clock.skewed")] == [row[:2] for row in log.said]
+
+
+class Behind:
+    """A clock that is two seconds behind."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def now(self):
+        return self._clock.now() - 2 * SECOND
+
+    def monotonic(self):
+        return self._clock.monotonic()
