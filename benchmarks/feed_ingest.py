@@ -35,8 +35,12 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.venues.ccxt_stream import CcxtFeed, Watch, configured
+from rebalancer.settings.models import Mode, Venue
+from rebalancer.venues.ccxt_life import Tapping, Watch
+from rebalancer.venues.ccxt_stream import CcxtFeed, CcxtTaps
 from rebalancer.venues.ccxt_tap import Kind, Word
+from rebalancer.venues.connection import Connection, connect
+from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.deribit_channels import Wanted
 from rebalancer.venues.deribit_stream import Access, DeribitStream
 from rebalancer.venues.native import NativeFeed, Ports
@@ -219,7 +223,8 @@ async def serve() -> None:
     for path in ("/ws/api/v2", "/www.deribit.com/ws/api/v2"):
         app.router.add_get(path, sender.stream)
     app.router.add_get("/go", sender.go)
-    app.router.add_get("/api/v2/{tail:.*}", sender.rest)
+    for path in ("/api/v2/{tail:.*}", "/www.deribit.com/api/v2/{tail:.*}"):
+        app.router.add_get(path, sender.rest)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -347,19 +352,20 @@ async def tapped(port: int, heard: Heard) -> Callable[[], Awaitable[None]]:
     tasks = TaskRegistry(fail)
     watches = (
         *(Watch("watch_ticker", (symbol,)) for symbol in SYMBOLS),
-        *(Watch("watch_my_trades"), Watch("watch_orders")),
+        *(Watch("watch_my_trades", private=True), Watch("watch_orders", private=True)),
     )
-    built = configured(config(port))
-    feed = CcxtFeed("deribit", built, ccxt.pro.deribit, watches, ports(tasks))
-    hear = feed.tap.hear
+    settings = Venue(loopback=f"http://127.0.0.1:{port}")
+    credentials = Credentials(Secret("id"), Secret("secret"))
+
+    def opened(kind: Tapping) -> Connection:
+        return connect("deribit", settings, Mode.LIVE, credentials, None, kind)
 
     def listen(word: Word) -> None:
-        hear(word)
         if word.kind is Kind.TICKER:  # options have no unified event: count what was heard
             info = word.told["info"]
             heard.price(info["instrument_name"], float(info["mark_price"]))
 
-    feed.tap.hear = listen
+    feed = CcxtFeed("deribit", opened, watches, ports(tasks), CcxtTaps(word=listen))
 
     def deliver(event: Event) -> None:
         if isinstance(event, Fill):
@@ -368,7 +374,7 @@ async def tapped(port: int, heard: Heard) -> Callable[[], Awaitable[None]]:
             heard.account.append(int(event.venue_order_id))
 
     tasks.spawn("feed", feed.run(deliver))
-    await asyncio.sleep(0.1)
+    await until(lambda: bool(feed.exchange and feed.exchange.clients))
     await subscribed(feed.exchange, len(watches))
     return tasks.close
 

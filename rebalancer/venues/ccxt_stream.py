@@ -1,47 +1,41 @@
 """A feed over ccxt.pro, for any venue that has no native one.
 
 ccxt keeps the transport and the subscriptions; what it would coalesce or
-withhold is taken at its handlers (`ccxt_tap`). Each stream has one owner task,
-which subscribes, waits until the connection falls, and subscribes again with
-back-off. The exchange is closed, with all that it opened, when the feed ends.
+withhold is taken at its handlers (`ccxt_tap`). Its object lives until anything
+falls (`ccxt_life`); then the feed waits and begins anew with another one, which
+goes where the settings say as every connection does. The daemon hears once that
+a venue is lost and once that it is back.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ccxt.base.errors import ArgumentsRequired, AuthenticationError, BadSymbol, NotSupported
+from ccxt.base.errors import AuthenticationError
 
-from rebalancer.core.events import Event, FeedStatus
+from rebalancer.core.events import Event, FeedStatus, Quote
 from rebalancer.ports import SECOND
 from rebalancer.venues import ccxt_words
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.ccxt_tap import Kind, Tap, Word, tapped
+from rebalancer.venues.ccxt_life import ENDURANCE, Ears, Endurance, Life, Tapping, Watch
+from rebalancer.venues.ccxt_tap import Kind, Word
+from rebalancer.venues.connection import Connection
 from rebalancer.venues.native import Ports
 from rebalancer.venues.paper import Depth
 
-QUIET = SECOND  # ns: a subscription that did not fail for so long is up, though nothing came
-_HOPELESS = (ArgumentsRequired, AuthenticationError, BadSymbol, NotSupported)
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """One stream: a `watch_*` method and what it is called with."""
-
-    method: str  # e.g. watch_bids_asks
-    arguments: tuple[Any, ...] = ()
+_MARKETS = 3600 * SECOND  # ns until they are read again
+_QUOTES = "watch_bids_asks"
 
 
 def watches(symbols: tuple[str, ...], *, private: bool) -> tuple[Watch, ...]:
     """Return the streams of a book's hedge instruments, by ccxt's symbols."""
     public = (
-        *((Watch("watch_bids_asks", (list(symbols),)),) if symbols else ()),
+        *((Watch(_QUOTES, (symbols,)),) if symbols else ()),
         *(Watch("watch_order_book", (symbol,)) for symbol in symbols),
         *(Watch("watch_trades", (symbol,)) for symbol in symbols),
     )
-    own = (Watch("watch_my_trades"), Watch("watch_orders")) if private else ()
-    return public + own
+    own = (Watch("watch_my_trades", private=True), Watch("watch_orders", private=True))
+    return public + (own if private else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,7 @@ class CcxtTaps:
 
     depth: Callable[[int, Depth], None] | None = None  # ns local, the best levels
     reconcile: Callable[[str], None] | None = None  # why the account may have moved unheard
+    word: Callable[[Word], None] | None = None  # each record, as it came
 
 
 class CcxtFeed:
@@ -57,135 +52,94 @@ class CcxtFeed:
 
     Args:
         account: Venue account that its events are of, e.g. binanceusdm.
-        build: Makes the exchange from the tapped class that it is given:
-            keys, addresses, options. Called inside the running loop.
-        base: The ccxt.pro class.
+        connect: Opens a connection whose exchange is of the tapped class, see
+            `connection.connect`. Called inside the running loop.
         streams: What to watch.
         ports: Clock, tasks, chance and log.
         taps: Who hears levels; and why the account must be reconciled.
+        endurance: How long what may take.
     """
 
     def __init__(
         self,
         account: str,
-        build: Callable[[type[Any]], Any],
-        base: type[Any],
+        connect: Callable[[Tapping], Connection],
         streams: tuple[Watch, ...],
         ports: Ports,
         taps: CcxtTaps | None = None,
+        endurance: Endurance = ENDURANCE,
     ) -> None:
-        self.tap = Tap(self._hear, self._fell)
-        self._account, self._build, self._ports = account, build, ports
-        self._class, self._streams = tapped(base, self.tap), streams
+        self._account, self._connect, self._ports = account, connect, ports
+        self._streams, self._endurance = streams, endurance
         self._taps = taps or CcxtTaps()
-        self.exchange: Any = None  # while it runs
+        self._backoff = Backoff(ports.randomness.generator(f"backoff/{account}"))
         self._deliver: Callable[[Event], None] = _nowhere
-        self._falling = asyncio.Event()  # set when a connection falls, and renewed
+        self._ears = Ears(self._hear, self._do_without, self._up)
+        self._life: Life | None = None  # while it runs
         self._lost: str | None = None  # why the daemon was told that the venue is lost
-        self._down: dict[str, str] = {}  # streams that are not subscribed, and why
-        self._awaited: dict[str, asyncio.Event] = {}  # streams that wait for their first word
-        self._closed = False
+        self._source: Any = None  # an exchange object that read the markets
+        self._read = 0  # monotonic ns: when it did
+        self._refused_at: int | None = None  # monotonic ns: when a key was not taken
+        self.refused = 0  # messages that a handler could not take, so far
         self.dropped: list[Watch] = []  # streams that cannot be had
+
+    @property
+    def exchange(self) -> Any:
+        """The object of ccxt that is at work just now; None between two of them."""
+        return None if self._life is None else self._life.connection.exchange
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver events until canceled."""
-        self._deliver, self._closed = deliver, False
-        self.exchange = self._build(self._class)
+        self._deliver = deliver
+        while True:
+            why = await self._once()
+            if self._lost is None:
+                self._ports.log.warning("feed.lost", venue=self._account, why=why)
+                deliver(FeedStatus(self._ports.clock.now(), self._account, alive=False))
+            self._lost = why
+            await self._ports.clock.sleep(self._backoff.wait())
+
+    async def _once(self) -> str:
+        """Live through one exchange object; return why it ended."""
+        streams, endurance = self._to_watch()
+        life = Life(self._connect, streams, self._ports, endurance, self._ears)
+        exchange = life.connection.exchange
+        now = self._ports.clock.monotonic()
+        if self._source is not None and now - self._read < _MARKETS:
+            exchange.set_markets_from_exchange(self._source)
+        else:
+            self._read = now
+        self._life = life
         try:
-            for number, stream in enumerate(self._streams):
-                name = f"{self._account}/{stream.method}/{number}"
-                self._ports.tasks.spawn(name, self._own(name, stream))
-            await asyncio.Event().wait()
+            why = await life.lived(f"feed/{self._account}")
+            self._source = exchange if exchange.markets else None
+            return why
         finally:
-            self._closed = True
-            self._falling.set()
-            await self.exchange.close()
+            self._life = None
+            self.refused += life.tap.refused
+            if life.age() >= self._endurance.sound:
+                self._backoff.succeeded()
+            await life.close()
 
-    async def _own(self, name: str, stream: Watch) -> None:
-        """Keep one stream subscribed, whatever happens."""
-        clock = self._ports.clock
-        backoff = Backoff(self._ports.randomness.generator(f"backoff/{name}"))
-        watch = getattr(self.exchange, stream.method)
-        while not self._over():
-            falling = self._falling
-            self._awaited[name] = falling
-            self._settle(name, falling)
-            try:
-                await watch(*stream.arguments)
-            except asyncio.CancelledError:
-                if self._over():
-                    raise
-                why = "given up"  # ccxt cancels who waits on a client that it closes
-            except _HOPELESS as error:
-                self._drop(name, stream, type(error).__name__)
-                return
-            except Exception as error:  # noqa: BLE001
-                why = type(error).__name__  # its text may hold a signed address
-            else:
-                backoff.succeeded()
-                self._awaited.pop(name, None)
-                self._up(name)
-                await falling.wait()
-                why = "the connection fell"
-            finally:
-                self._awaited.pop(name, None)
-            self._down[name] = why
-            if not falling.is_set():
-                self._fell(f"{stream.method}: {why}")
-            await clock.sleep(backoff.wait())
+    def _to_watch(self) -> tuple[tuple[Watch, ...], Endurance]:
+        """Return what can be had just now, and for how long to make do with it."""
+        streams = tuple(each for each in self._streams if each not in self.dropped)
+        if self._refused_at is None:
+            return streams, self._endurance
+        rest = self._refused_at + self._endurance.refused - self._ports.clock.monotonic()
+        if rest <= 0:
+            return streams, self._endurance
+        return (
+            tuple(each for each in streams if not each.private),
+            replace(self._endurance, old=min(self._endurance.old, rest)),
+        )
 
-    def _settle(self, name: str, falling: asyncio.Event, asked: int | None = None) -> None:
-        """Hold a stream for up that waits for its first word on an open connection for long."""
-        if self._awaited.get(name) is not falling or self._closed:
-            return
-        now = self._ports.clock.now()
-        clients = (self.exchange.clients or {}).values()
-        if asked is not None and clients and all(each.isConnected for each in clients):
-            self._up(name)
-            return
-        self._ports.clock.call_at(now + QUIET, lambda: self._settle(name, falling, now))
-
-    def _over(self) -> bool:
-        """Tell whether the feed ends, or the owner task that asks."""
-        task = asyncio.current_task()
-        return self._closed or task is None or task.cancelling() > 0
-
-    def _drop(self, name: str, stream: Watch, why: str) -> None:
-        """Go on without a stream that cannot be had."""
-        self._down.pop(name, None)
-        self.dropped.append(stream)
-        what = f"{stream.method}{stream.arguments}"
-        self._ports.log.warning("feed.lost", venue=self._account, channel=what, why=why)
-
-    # --- what the exchange says --------------------------------------------------
-
-    def _hear(self, word: Word) -> None:
-        """Deliver a word at once."""
-        market = self.exchange.markets.get(word.told.get("symbol"))
-        if market is None:
-            return
-        now = self._ports.clock.now()
-        if word.kind is Kind.BOOK:
-            if self._taps.depth is not None:
-                self._taps.depth(now, ccxt_words.depth(word, market, self._account))
-            return
-        for event in ccxt_words.events(word, market, self._account, now):
-            self._deliver(event)
-
-    def _fell(self, why: str) -> None:
-        """Wake the owners, and say once that the venue is lost."""
-        falling, self._falling = self._falling, asyncio.Event()
-        falling.set()
-        if self._closed or self._lost is not None:
-            return
-        self._lost = why
-        self._ports.log.warning("feed.lost", venue=self._account, why=why)
-        self._deliver(FeedStatus(self._ports.clock.now(), self._account, alive=False))
-
-    def _up(self, name: str) -> None:
-        """Say once, when the last stream is up, that the venue is back; the gap nobody heard."""
-        self._down.pop(name, None)
-        if self._down or self._lost is None:
+    def _up(self) -> None:
+        """Say once that the venue is back, all that can be had is subscribed."""
+        assert self._life is not None  # who is up lives
+        if self._life.logged_in:
+            self._refused_at = None
+        if self._lost is None:
             return
         why, self._lost = self._lost, None
         self._ports.log.info("feed.recovered", venue=self._account)
@@ -193,10 +147,46 @@ class CcxtFeed:
         if self._taps.reconcile is not None:
             self._taps.reconcile(f"{self._account} stream is back after {why}")
 
+    def _do_without(self, stream: Watch, error: Exception) -> None:
+        """Say which stream is done without; a key that is refused, loudly and once."""
+        kind, log = type(error).__name__, self._ports.log
+        if not isinstance(error, AuthenticationError):
+            self.dropped.append(stream)
+            log.warning("feed.lost", venue=self._account, channel=str(stream), why=kind)
+            return
+        if self._refused_at is None:
+            log.error("key.refused", venue=self._account, error=kind)
+        self._refused_at = self._ports.clock.monotonic()
 
-def configured(config: Mapping[str, Any]) -> Callable[[type[Any]], Any]:
-    """Return a builder that makes an exchange of nothing but its configuration."""
-    return lambda kind: kind(dict(config))
+    # --- what the exchange says --------------------------------------------------
+
+    def _hear(self, word: Word) -> None:
+        """Deliver a word at once."""
+        life = self._life
+        if life is None:
+            return
+        if self._taps.word is not None:
+            self._taps.word(word)
+        market = life.connection.exchange.markets.get(word.told.get("symbol"))
+        if market is None or not life.witness(word):
+            return
+        now = self._ports.clock.now()
+        if word.kind is Kind.BOOK:
+            self._hear_book(ccxt_words.depth(word, market, self._account), word, now)
+            return
+        for event in ccxt_words.events(word, market, self._account, now):
+            self._deliver(event)
+
+    def _hear_book(self, depth: Depth, word: Word, now: int) -> None:
+        """Tell levels; and the best of them as a quote, where the venue tells no other."""
+        if self._taps.depth is not None:
+            self._taps.depth(now, depth)
+        if not any(each.method == _QUOTES for each in self.dropped):
+            return
+        bid, bid_size = depth.bids[0] if depth.bids else (None, None)
+        ask, ask_size = depth.asks[0] if depth.asks else (None, None)
+        ts = ccxt_words.stamp(word)
+        self._deliver(Quote(now, ts, depth.instrument, bid, bid_size, ask, ask_size))
 
 
 def _nowhere(event: Event) -> None:

@@ -5,17 +5,28 @@ gone, the tail of a burst waits for the next message, and Deribit's fills are
 lost outright. A tapped class is the unmodified one but for its `handle_*`
 methods: while one runs, each ticker, trade, order and book that it makes is
 heard. And where an exception in a handler would end the receiving for minutes
-without a word, it is counted and the connection given up at once.
+without a word, it is counted and the connection given up at once. A rejection
+is heard too, whether or not somebody waits for it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ccxt.base.errors import NetworkError
+from ccxt.base.errors import (
+    ArgumentsRequired,
+    AuthenticationError,
+    BadSymbol,
+    NetworkError,
+    NotSupported,
+)
 
 KEEP_ALIVE = 5_000  # ms between pings; ccxt's 30 s notice a dead peer after 60 to 90
+LOGIN = "auth"  # how ccxt's names of what awaits a login begin, at every venue
+HOPELESS = (ArgumentsRequired, BadSymbol, NotSupported)  # what asking again does not mend
+REFUSED = (*HOPELESS, AuthenticationError)  # of one stream, while the others live
 
 
 class Kind(StrEnum):
@@ -28,6 +39,7 @@ class Kind(StrEnum):
     ORDER = "order"
 
 
+_CODE = re.compile(r'"code": ?"?(-?\d+)')
 # The names that ccxt's venues give their handlers.
 _NAMES: Mapping[Kind, str] = {
     Kind.TICKER: """
@@ -61,8 +73,10 @@ class Tap:
     """Where a tapped exchange speaks to."""
 
     hear: Callable[[Word], None]
-    fell: Callable[[str], None]  # a connection is gone, and why
+    fell: Callable[[str], None]  # a connection or a stream is gone, and why
+    beat: Callable[[], None]  # a frame came, of whatever kind
     refused: int = 0  # messages that a handler could not take
+    over: bool = False  # nothing is dialed any more
     kind: Kind | None = None  # what is being handled just now
 
     def make(self, kinds: tuple[Kind, ...], told: Any) -> Any:
@@ -121,24 +135,39 @@ def _client(base: type[Any], tap: Tap) -> Callable[..., Any]:
     """Return `client(url)` whose clients are guarded."""
 
     def client(self: Any, url: str) -> Any:
+        if tap.over:
+            raise NetworkError("this exchange object is closed")
         known = url in (self.clients or {})
         made = base.client(self, url)
         if not known:
-            _guard(made, tap)
+            _guard(self, made, tap)
         return made
 
     return client
 
 
-def _guard(client: Any, tap: Tap) -> None:
+def _refuses_key(exchange: Any, error: Exception) -> bool:
+    """Tell whether ccxt's table of a venue's codes has the one raised for a key that is refused."""
+    code = _CODE.search(str(error))
+    table = exchange.exceptions.get("exact", exchange.exceptions)
+    found = None if code is None else table.get(code[1])
+    return isinstance(found, type) and issubclass(found, AuthenticationError)
+
+
+def _guard(exchange: Any, client: Any, tap: Tap) -> None:
     """Let a client's messages be heard when they are books, and survived when they are bad."""
-    handle, resolve = client.handle_message, client.resolve
+    handle, resolve, reject = client.handle_message, client.resolve, client.reject
 
     def handle_message(message: Any) -> None:
+        tap.beat()
         try:
             handle(message)
         # Whatever a handler raises, ccxt would stop receiving and tell nobody for minutes.
         except Exception as error:  # noqa: BLE001
+            logins = [name for name in client.futures if str(name).startswith(LOGIN)]
+            if logins and _refuses_key(exchange, error):
+                client.reject(AuthenticationError("the login was refused"), logins[0])
+                return
             tap.refused += 1
             client.on_error(NetworkError(f"{type(error).__name__} in a handler"))
 
@@ -147,5 +176,12 @@ def _guard(client: Any, tap: Tap) -> None:
             tap.hear(Word(Kind.BOOK, result))
         return resolve(result, message_hash)
 
-    client.handle_message, client.resolve = handle_message, resolved
+    def rejected(result: Any, message_hash: Any = None) -> Any:
+        awaited = message_hash is not None and message_hash in client.futures
+        told = reject(result, message_hash)
+        if not (awaited and isinstance(result, REFUSED)):  # else whoever waits for it hears
+            tap.fell(f"{type(result).__name__} of {message_hash or 'all'}")
+        return told
+
+    client.handle_message, client.resolve, client.reject = handle_message, resolved, rejected
     client.keepAlive = KEEP_ALIVE

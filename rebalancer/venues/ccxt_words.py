@@ -53,8 +53,7 @@ def events(word: Word, market: Mapping[str, Any], account: str, ts_local: int) -
         ts_local: ns.
     """
     instrument = f"{account}:{market['id']}"
-    stamp = word.told.get("timestamp")
-    ts = None if stamp is None else int(stamp) * MILLISECOND
+    ts = stamp(word)
     match word.kind:
         case Kind.TICKER:
             yield from _prices(word.told, market, (ts_local, ts), instrument)
@@ -68,6 +67,12 @@ def events(word: Word, market: Mapping[str, Any], account: str, ts_local: int) -
             yield from _order(word.told, (ts_local, ts))
         case Kind.BOOK:
             return
+
+
+def stamp(word: Word) -> int | None:
+    """Return the venue time of a word, ns; None where it has none."""
+    told = word.told.get("timestamp")
+    return None if told is None else int(told) * MILLISECOND
 
 
 def depth(word: Word, market: Mapping[str, Any], account: str) -> Depth:

@@ -80,7 +80,7 @@ class Connection:
     """An open way to one venue account."""
 
     venue: str  # ccxt id
-    exchange: Any  # an instance of the ccxt.pro class, nothing overridden
+    exchange: Any  # an instance of the ccxt.pro class, nothing overridden but what a feed hears
     session: aiohttp.ClientSession
 
     def check(self) -> None:
@@ -109,6 +109,7 @@ def connect(
     mode: Mode,
     credentials: Credentials | None = None,
     limited: Limited | None = None,
+    kind: Callable[[type[Any]], type[Any]] = lambda base: base,
 ) -> Connection:
     """Return a connection to a venue; call it inside a running event loop.
 
@@ -118,6 +119,7 @@ def connect(
         mode: testnet switches to the venue's test hosts.
         credentials: Sign private calls; None: public calls only.
         limited: Hears when the venue says "too many requests".
+        kind: Makes of ccxt's class the one to use; a feed taps its messages.
 
     Raises:
         ConfigError: ccxt does not know the venue, it has no testnet, or the
@@ -125,7 +127,7 @@ def connect(
     """
     if name not in ccxt.pro.exchanges:
         raise _fault(name, "must be a venue that ccxt.pro knows", repr(name))
-    exchange = getattr(ccxt.pro, name)(_config(credentials))
+    exchange = kind(getattr(ccxt.pro, name))(_config(credentials))
     if mode is Mode.TESTNET:
         if not exchange.urls.get("test"):
             raise _fault(name, "must have a testnet", "none")

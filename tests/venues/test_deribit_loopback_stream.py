@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 
-import ccxt.pro
 import pytest
 
 from rebalancer.core.events import (
@@ -25,14 +24,18 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.settings.models import Mode, Venue
 from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues.ccxt_stream import CcxtFeed, Watch
+from rebalancer.venues.ccxt_life import Watch
+from rebalancer.venues.ccxt_stream import CcxtFeed
+from rebalancer.venues.connection import connect
+from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.deribit_channels import Wanted
 from rebalancer.venues.deribit_stream import Access, DeribitStream, Patience
 from rebalancer.venues.deribit_told import Taps
 from rebalancer.venues.native import NativeFeed, Pace, Ports
-from tests.simulation.fair import ACCOUNT, CALL, KEY, PERP, fair, point, step_of
+from tests.simulation.fair import ACCOUNT, CALL, KEY, PERP, fair, step_of
 from tests.venues.deribit_frames import Lines, kinds
 
 D = Decimal
@@ -136,15 +139,15 @@ async def test_generic_feed():
     """The generic feed hears the same fills through ccxt's own class."""
     async with fair() as loopback:
         events, failures = [], []
-        tasks, asked = TaskRegistry(failures.append), {"apiKey": KEY.client_id}
-        asked |= {"secret": KEY.secret, "enableRateLimit": False, "timeout_on_exit": 0}
+        tasks, settings = TaskRegistry(failures.append), Venue(loopback=loopback.address)
+        credentials = Credentials(Secret(KEY.client_id), Secret(KEY.secret))
         ports = Ports(WallClock(), tasks, SeededRandomness(7), Lines())
-        streams = (Watch("watch_my_trades"), Watch("watch_ticker", ("BTC/USD:BTC",)))
+        streams = (Watch("watch_my_trades", private=True), Watch("watch_ticker", ("BTC/USD:BTC",)))
 
-        def build(kind):
-            return point(kind(asked), loopback.address)
+        def opened(kind):
+            return connect("deribit", settings, Mode.LIVE, credentials, None, kind)
 
-        feed = CcxtFeed("deribit", build, ccxt.pro.deribit, streams, ports)
+        feed = CcxtFeed("deribit", opened, streams, ports)
         tasks.spawn("feed", feed.run(events.append))
         try:
             await _until(lambda: Quote in kinds(events) and Mark in kinds(events))
