@@ -70,6 +70,7 @@ class Pace:
     ping: float = 5.0  # s between pings, and until the pong must be here
     silent: int = 25 * SECOND  # ns without any frame: more than two heartbeats
     judge: int = SECOND  # ns between looks at the stream
+    old: int = 23 * 3600 * SECOND  # ns of one socket; venues cut at 24 h, when it suits them
 
 
 def address(path: str, loopback: str | None = None) -> str:
@@ -115,7 +116,7 @@ class NativeFeed:
         self._backoff = Backoff(ports.randomness.generator(f"backoff/{stream.venue}"))
         self._lost: str | None = None  # why the daemon was told that the venue is lost
         self._live = False  # whether this socket was seen live
-        self._heard = 0  # monotonic ns of the newest frame
+        self._heard = self._opened = 0  # monotonic ns: the newest frame, this socket
         self._doomed: str | None = None  # why this socket was broken off
         self._timer: Timer | None = None
         self._wake = asyncio.Event()  # something is to be sent
@@ -164,7 +165,7 @@ class NativeFeed:
     async def _listen(self, socket: ClientConnection, deliver: Callable[[Event], None]) -> None:
         """Take frames in until the socket ends."""
         stream, clock = self._stream, self._ports.clock
-        self._heard = clock.monotonic()
+        self._heard = self._opened = clock.monotonic()
         stream.opened(deliver, clock.now())
         self.connected = True
         self._ports.log.info("feed.connected", venue=stream.venue)
@@ -202,6 +203,8 @@ class NativeFeed:
         clock = self._ports.clock
         if clock.monotonic() - self._heard >= self._pace.silent:
             self._doomed = "silence"
+        elif clock.monotonic() - self._opened >= self._pace.old:
+            self._doomed = "its time is over"
         else:
             self._doomed = self._stream.judge(clock.now())
         if self._doomed is not None:

@@ -208,3 +208,15 @@ def test_backoff_grows_with_full_jitter():
     assert max(waits) > 0.9 * MOST
     assert min(waits[10:]) < 0.1 * MOST
     assert backoff.wait() <= LEAST
+
+
+async def test_socket_that_grows_old():
+    """A socket is left of our own accord before a venue cuts it at a time of its choosing."""
+    async with at_work(Pace(judge=50 * MS, old=400 * MS)) as (venue, desk):
+        spent = await desk.until(lambda: len(venue.sockets) >= 2)
+        await desk.until(lambda: True in desk.statuses())
+
+        assert spent > 0.2
+        assert ["its time is over"] == [
+            facts["why"] for name, facts in desk.log.lines if name == "feed.lost"
+        ]
