@@ -75,6 +75,19 @@ async def test_orders(kind, price, more, state, filled):
     assert D(filled) == loopback.place.positions(ACCOUNT).get(PERP, 0)
 
 
+async def test_order_that_comes_too_late():
+    """What arrives after the time it names is refused, and is never in the books."""
+    async with fair() as loopback, ccxt_rest(loopback) as exchange:
+        await exchange.load_markets()
+        now = loopback.place.clock.now() // 1_000_000
+        asked = SYMBOL, "limit", "buy", 10, 100_000.5
+        with pytest.raises(ccxt.ExchangeError, match="timed_out"):
+            await exchange.create_order(*asked, {"valid_until": now, "label": "late"})
+        await exchange.create_order(*asked, {"valid_until": now + 5_000, "label": "timely"})
+
+        assert ["timely"] == [each.asked.label for each in loopback.place.orders(ACCOUNT)]
+
+
 @pytest.mark.parametrize(
     ("asked", "error"),
     [

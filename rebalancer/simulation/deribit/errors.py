@@ -40,6 +40,7 @@ MESSAGES: Mapping[int, str] = {
     13020: "not_found",
     13021: "forbidden",
     13778: "raw_subscriptions_not_available_for_unauthorized",
+    13888: "timed_out",
     -32600: "Invalid Request",
     -32601: "Method not found",
     -32602: "Invalid params",

@@ -19,6 +19,7 @@ LIFETIMES = {
     "fill_or_kill": TimeInForce.FOK,
 }
 LONGEST_LABEL = 64
+MILLISECOND = 1_000_000  # ns
 
 
 def buy(asking: Asking) -> Any:
@@ -33,6 +34,7 @@ def sell(asking: Asking) -> Any:
 
 def _enter(asking: Asking, sign: int) -> Any:
     params, desk = asking.params, asking.desk
+    _in_time(asking)
     contract = desk.seen(params).instrument
     kind, label = text(params, "type", "limit"), text(params, "label", "")
     if kind not in ("limit", "market"):
@@ -61,6 +63,13 @@ def _enter(asking: Asking, sign: int) -> Any:
         line=None if asking.call.line is None else asking.call.line.number,
     )
     return _told(asking, desk.place.submit(asked), buys=sign > 0)
+
+
+def _in_time(asking: Asking) -> None:
+    """Refuse what arrives after the time that it names; what waits inside is taken even so."""
+    until = amount(asking.params, "valid_until")  # ms of the venue's clock
+    if until is not None and asking.call.received >= int(until) * MILLISECOND:
+        raise Refusal(13888)
 
 
 def _quantity(asking: Asking, contract: Instrument) -> Decimal:
