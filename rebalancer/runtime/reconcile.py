@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import AccountRead, Event, OrderUnknown, PositionReport, Reconciled
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
@@ -26,7 +26,18 @@ AGAIN = 2 * SECOND  # ns after one that proved nothing: orders were open, or boo
 SLOWLY = 15 * SECOND  # ns after one that found a difference, or no answer: bookings may take long
 PATIENCE = 600 * SECOND  # ns without proof until somebody is told
 BEHIND = 10 * SECOND  # ns that a report may be behind the fills that the venue told
-TOLERANCE = Decimal("1e-8")  # of a cash balance, its currency; quantities must agree exactly
+# Of a cash balance, its currency; quantities must agree exactly. A venue tells the sum of
+# figures that it has rounded one by one, to 8 digits or to 6, and our ledger rounds nothing.
+COINS, DOLLARS = Decimal("1e-6"), Decimal("1e-4")
+
+
+def tolerance(currency: str) -> Decimal:
+    """Return what a cash balance may differ by and still be the same.
+
+    >>> tolerance("BTC"), tolerance("USDC")
+    (Decimal('0.000001'), Decimal('0.0001'))
+    """
+    return DOLLARS if currency in STABLE else COINS
 
 
 def differences(
@@ -41,16 +52,18 @@ def differences(
     for report in told:
         name, instrument = report.instrument, known.get(report.instrument)
         cash = instrument is None or instrument.kind is Kind.CASH  # None: no setting names it
-        held = ledger.position(account, name).quantity
-        own = ledger.balance(account, name.partition(":")[2]) if cash else held
-        if abs(report.quantity - own) > (TOLERANCE if cash else 0):
+        held, currency = ledger.position(account, name).quantity, name.partition(":")[2]
+        own = ledger.balance(account, currency) if cash else held
+        if abs(report.quantity - own) > (tolerance(currency) if cash else 0):
             gaps[name] = report.quantity - own
     named = {report.instrument for report in told}
     for (holder, name), position in ledger.positions.items():
         if holder == account and position.quantity and name not in named:
             gaps[name] = -position.quantity
     for (holder, currency), balance in ledger.cash.items():
-        if holder == account and abs(balance) > TOLERANCE and f"{account}:{currency}" not in named:
+        if holder != account or f"{account}:{currency}" in named:
+            continue
+        if abs(balance) > tolerance(currency):
             gaps[f"{account}:{currency}"] = -balance
     return gaps
 

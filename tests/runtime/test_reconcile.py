@@ -54,13 +54,16 @@ def ledger(linear="0", dollars="0"):
         ({"linear": "1"}, {}, 1),  # a missing row is no flat
         ({}, {"linear": "1"}, 1),
         ({}, {"linear": "0"}, 0),
-        ({"dollars": "100"}, {"dollars": "100.00000001"}, 0),  # the tolerance of a balance
-        ({"dollars": "100"}, {"dollars": "100.00000002"}, 1),
+        ({"dollars": "100"}, {"dollars": "100.0001"}, 0),  # what rounding makes of many figures
+        ({"dollars": "100"}, {"dollars": "100.000101"}, 1),
         ({"dollars": "100"}, {}, 1),
-        ({"dollars": "0.00000001"}, {}, 0),
+        ({"dollars": "0.0001"}, {}, 0),
         ({}, {"dollars": "0"}, 0),
         ({}, {"odd": "3"}, 1),  # held there, and described nowhere
         ({}, {"odd": "0"}, 0),
+        ({}, {"odd": "0.000001"}, 0),
+        ({}, {"odd": "0.0000011"}, 1),
+        ({"dollars": "0.000101"}, {}, 1),
         ({"linear": "1", "dollars": "5"}, {"ether": "2"}, 3),
     ],
 )

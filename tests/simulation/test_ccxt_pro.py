@@ -88,4 +88,5 @@ async def test_account():
     (placed,) = loopback.place.orders(ACCOUNT)
     assert (placed.order_id, "rb3") == (orders[-1]["id"], orders[-1]["info"]["label"])
     assert (placed.order_id, 10) == (trades[-1]["order"], trades[-1]["amount"])
-    assert float(loopback.place.exchange.equity(ACCOUNT, "BTC")) == balance["BTC"]["BTC"]["total"]
+    truth = loopback.place.exchange.equity(ACCOUNT, "BTC")
+    assert float(round(truth, 8)) == balance["BTC"]["BTC"]["total"]

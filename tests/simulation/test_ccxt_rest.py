@@ -157,7 +157,7 @@ async def test_account():
     short, option = positions["BTC-PERPETUAL"], positions["BTC-25DEC37-100000-C"]
     assert (-25_000, 2) == (short["contracts"], option["contracts"])
     assert place.positions(ACCOUNT) == {PERP: D(-25_000), CALL: D(2)}
-    assert float(truth) == balance["BTC"]["total"]
+    assert float(round(truth, 8)) == balance["BTC"]["total"]
     assert {} == place.differences(ACCOUNT)
     assert [(float(each.price), float(abs(each.quantity)), float(each.fee)) for each in fills] == [
         (each["price"], each["amount"], each["fee"]["cost"]) for each in trades

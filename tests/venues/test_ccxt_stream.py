@@ -320,7 +320,7 @@ async def test_login_that_is_refused():
     streams = QUOTES, FILLS, ORDERS
     async with at_work(*streams, heard=1, endurance=brief, login="refused") as (venue, desk):
         await venue.say(frames.quote())
-        await desk.until(lambda: "key.refused" in desk.names())
+        await desk.until(lambda: "key.refused" in desk.names() and desk.events)
         assert [Quote] == kinds(desk.events)
         await desk.until(lambda: len(venue.sockets) >= 2)
         venue.login = "granted"

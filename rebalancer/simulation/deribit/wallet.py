@@ -25,6 +25,8 @@ from rebalancer.simulation.deribit.errors import Refusal
 from rebalancer.simulation.deribit.jsonrpc import amount, flag, text
 
 ZERO = Decimal(0)
+MOST_DIGITS = Decimal("0.00000001")  # of a figure that is told
+DIGITS = {"USDC": Decimal("0.000001"), "USDT": Decimal("0.000001")}
 GREEKS = ("gamma", "vega", "theta")
 LIMITS = {
     "limits_per_currency": False,
@@ -175,7 +177,16 @@ def of_currency(asking: Asking, currency: str) -> dict[str, Any]:
         "fees": _fees(asking, currency),
     }
     told["total_pl"] = told["futures_pl"] + options_pl
-    return told | _greeks(asking, futures, options)
+    return _rounded(told) | _greeks(asking, futures, options)
+
+
+def _rounded(told: dict[str, Any]) -> dict[str, Any]:
+    """Return figures with as many digits as the venue tells; its books have more."""
+    digits = DIGITS.get(told["currency"], MOST_DIGITS)
+    return {
+        name: each.quantize(digits) if isinstance(each, Decimal) else each
+        for name, each in told.items()
+    }
 
 
 def _fees(asking: Asking, currency: str) -> list[dict[str, Any]]:
