@@ -89,7 +89,7 @@ async def test_session_profit_waits():
     assert pytest.approx(before["equity"], abs=1e-7) == after["equity"]
     assert ("settlement", after["balance"]) == (log[0]["type"], round(log[0]["balance"], 8))
     gained = before["session_rpl"] + before["futures_session_upl"] + log[0]["interest_pl"]
-    assert pytest.approx(gained, abs=1e-12) == log[0]["change"]
+    assert pytest.approx(gained, abs=1e-8) == log[0]["change"]
 
 
 async def test_equity_is_deribits_sum():
