@@ -1,18 +1,34 @@
-"""The `rebalancer` command: gathers the groups and turns errors into exit codes."""
+"""The `rebalancer` command: gathers the groups and turns errors into exit codes.
+
+A group is imported when one of its commands is asked for: whoever asks a book
+how it stands does not wait until everything is loaded that a book runs on.
+"""
 
 import os
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from rebalancer import __version__
-from rebalancer.cli import book, checking, live, pricing, replaying, running
 from rebalancer.errors import Defect, RebalancerError, Unavailable
 
 USAGE = 64
 USAGE_OF_TYPER = 2
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "book": ("demo", "run"),
+    "checking": ("check",),
+    "live": ("doctor",),
+    "replaying": ("replay",),
+    "running": (
+        *("status", "positions", "orders", "why"),
+        *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
+    ),
+    "pricing": ("greeks",),
+}
 
 app = typer.Typer(
     name="rebalancer",
@@ -23,8 +39,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (book, checking, live, replaying, running, pricing):
-    group.register(app)
+
+
+def gather(arguments: Sequence[str]) -> None:
+    """Register the group whose command is asked for, or every group where none is."""
+    asked = next((each for each in arguments if not each.startswith("-")), None)
+    groups = [name for name, commands in GROUPS.items() if asked in commands]
+    for name in groups or GROUPS:
+        import_module(f"rebalancer.cli.{name}").register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -55,6 +77,7 @@ def main() -> None:
 
 def _run() -> int | str | None:
     try:
+        gather(sys.argv[1:])
         app()
     except SystemExit as left:
         return USAGE if left.code == USAGE_OF_TYPER else left.code

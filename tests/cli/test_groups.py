@@ -1,0 +1,48 @@
+"""Groups of commands: each is where the table says, and costs only what it needs."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+
+from rebalancer.cli.app import GROUPS
+
+LOADED = """
+import sys
+from rebalancer.cli.app import gather
+gather(sys.argv[1:])
+print(*(name for name in ("ccxt", "scipy", "rebalancer.wiring") if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_table(group):
+    """The commands of a group are those that it registers."""
+    app = typer.Typer()
+    import_module(f"rebalancer.cli.{group}").register(app)
+
+    assert GROUPS[group] == tuple(
+        each.callback.__name__ for each in app.registered_commands if each.callback
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        (("status",), ""),
+        (("--help", "why"), ""),
+        (("greeks",), "scipy"),
+        (("run",), "ccxt scipy rebalancer.wiring"),
+        (("nothing",), "ccxt scipy rebalancer.wiring"),
+        ((), "ccxt scipy rebalancer.wiring"),
+    ],
+)
+def test_loaded(arguments, loaded):
+    """Who asks a book how it stands does not load what a book runs on."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True, check=True
+    )
+
+    assert loaded == ran.stdout.strip()
