@@ -1,12 +1,14 @@
-"""Accounts: when each was last read and found as the ledger has it.
+"""Accounts: when each was last read and found as the ledger has it, and which take no orders.
 
-What happened while the stream of an account was lost, nobody heard. So a
-reading counts only when it began after the stream was back.
+What happened while the stream of an account was lost, nobody heard, and what a
+venue books in a settlement or a maintenance it tells late. So a reading counts
+only when it began after the stream was back and the venue open again.
 """
 
 from dataclasses import dataclass, field
 
-from rebalancer.core.events import AccountRead, FeedStatus
+from rebalancer.core.commands import Alert, Severity
+from rebalancer.core.events import AccountRead, FeedStatus, VenueHeld
 
 
 @dataclass(slots=True)
@@ -16,6 +18,8 @@ class Accounts:
     lost: dict[str, int] = field(default_factory=dict)  # whose stream is gone → since, ns
     resumed: dict[str, int] = field(default_factory=dict)  # whose stream came back → when, ns
     read: dict[str, int] = field(default_factory=dict)  # → when the newest good reading began
+    held: dict[str, str] = field(default_factory=dict)  # whose venue takes no orders → why
+    reopened: dict[str, int] = field(default_factory=dict)  # whose venue does again → since, ns
 
 
 def hear(accounts: Accounts, event: FeedStatus) -> None:
@@ -28,11 +32,34 @@ def hear(accounts: Accounts, event: FeedStatus) -> None:
         accounts.lost[event.venue] = event.ts_local
 
 
+def hold(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
+    """Note that a venue takes no orders, or does again; say it once, however often it is told."""
+    name, before = event.account, accounts.held.pop(event.account, None)
+    if event.reason is not None:
+        accounts.held[name] = event.reason
+        accounts.read.pop(name, None)
+        if before is not None:
+            return ()
+        text = f"{name} takes no orders: {event.reason}; what is to be hedged waits"
+        return (Alert(Severity.WARNING, "venue.held", name, text),)
+    if before is None:
+        return ()
+    accounts.resumed[name] = accounts.reopened[name] = event.ts_local
+    text = f"{name} takes orders again; the account is read before any leaves"
+    return (Alert(Severity.INFO, "venue.released", name, text),)
+
+
 def take(accounts: Accounts, event: AccountRead) -> None:
-    """Note a reading, unless the stream is gone or came back after it began."""
-    whole = event.account not in accounts.lost
+    """Note a reading, unless the way is shut or was opened again after it began."""
+    whole = event.account not in accounts.lost and event.account not in accounts.held
     if whole and event.asked >= accounts.resumed.get(event.account, event.asked):
         accounts.read[event.account] = event.asked
+
+
+def closed_within(accounts: Accounts, account: str, now: int, span: int) -> bool:
+    """Whether a venue takes no orders, or did not a moment (ns) ago: it could prove little."""
+    reopened = accounts.reopened.get(account)
+    return account in accounts.held or (reopened is not None and now - reopened < span)
 
 
 def age(accounts: Accounts, account: str, now: int) -> int | None:

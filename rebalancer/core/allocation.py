@@ -13,9 +13,9 @@ TURN = 3  # failures in a row until another hedge instrument is tried
 def choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | None:
     """Return the best hedge instrument of that side that can be traded, else the first.
 
-    One that has no young quote, or no room left under the position limit, is
-    passed over. After every third failure in a row it is the next one's turn.
-    A dated future whose settlement average has begun hedges less with each
+    One that has no young quote, no room left under the position limit, or a venue
+    that takes no orders, is passed over. After every third failure in a row it is
+    the next one's turn. A dated future whose settlement average has begun hedges less with each
     second, so it is none. None where nothing is left for that side.
     """
     named = own.hedge_buy if buys else own.hedge_sell
@@ -33,6 +33,8 @@ def _ending(state: State, name: str) -> bool:
 def _usable(state: State, own: UnderlyingParams, name: str, *, buys: bool) -> bool:
     instrument, quote = state.instruments[name], state.markets.quotes.get(name)
     age = quotes.age(state.markets, Quote, name, state.now)
+    if instrument.venue in state.accounts.held:
+        return False
     if age is None or age > state.params.staleness.quote or quote is None:
         return False
     held = state.ledger.position(instrument.venue, name).quantity

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     # refusals
     NOT_ACTIVE = "not_active"
     KILLED = "killed"
+    VENUE_HELD = "venue_held"  # maintenance, a lock, a settlement: it takes no orders
     OUTCOME_UNKNOWN = "outcome_unknown"
     INDEX_MISSING = "index_missing"
     INDEX_STALE = "index_stale"

@@ -311,6 +311,33 @@ class ShutOut:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueHeld:
+    """A venue takes no orders for now (maintenance, a lock, a settlement), or does again."""
+
+    ts_local: int
+    account: str
+    reason: str | None  # None: it takes them again
+
+
+class Unfit(StrEnum):
+    """Why an instrument is not what the book takes it for."""
+
+    GONE = "gone"  # its venue knows none of this name any more
+    CLOSED = "closed"  # its venue lists it, and does not trade it
+    CHANGED = "changed"  # its terms are not what they were
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentUnfit:
+    """A venue was asked after an instrument, and it is not what the book takes it for."""
+
+    ts_local: int
+    instrument: str
+    how: Unfit
+    what: str  # in words
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRead:
     """What an account holds was read, and nothing of it speaks against the ledger."""
 
@@ -355,6 +382,6 @@ OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNo
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
-AccountNews = FeedStatus | AccountRead | ShutOut  # of the way to an account
-DaemonEvent = OutsideTold | Described | Tick | AccountNews | Reconciled | Operator
+AccountNews = FeedStatus | AccountRead | ShutOut | VenueHeld  # of the way to an account
+DaemonEvent = OutsideTold | Described | InstrumentUnfit | Tick | AccountNews | Reconciled | Operator
 Event = MarketEvent | AccountEvent | DaemonEvent

@@ -43,6 +43,7 @@ from rebalancer.core.guards import (
     position_size,
     staleness,
     trading_state,
+    venue_open,
 )
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.guards.trading_state import TradingState
@@ -219,6 +220,7 @@ def _propose_hedge(state: State, params: Params, view: _View) -> tuple[Decision,
         trading_state.judge(
             intent, state.mode_of(own.name), killed=state.killed, sealed=state.sealed
         ),
+        venue_open.judge(intent, intent.account in state.accounts.held),
         staleness.judge(intent, _inputs(state, params, view, instrument)),
         collar.judge(intent, quote, reference, width),
         plausibility.judge(intent, quote, _told(state, params, view)),
@@ -364,7 +366,8 @@ def _told_once(state: State, decision: Decision) -> Decision:
         return replace(decision, action=Action.HOLD)
     memory = state.memory[decision.underlying]
     told = (decision.reason, decision.instrument or "")
-    if memory.refused == told and state.now - memory.refused_at < REPEAT:
+    lasting = decision.reason is Reason.VENUE_HELD  # told when it began, and when it ends
+    if memory.refused == told and (lasting or state.now - memory.refused_at < REPEAT):
         return replace(decision, action=Action.HOLD)
     memory.refused, memory.refused_at = told, state.now
     return decision

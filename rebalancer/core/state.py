@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import accounts, foreign, ids, outside, standing
+from rebalancer.core import accounts, foreign, ids, listings, outside, standing
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
@@ -27,6 +27,7 @@ from rebalancer.core.events import (
     Forced,
     FundingPaid,
     Index,
+    InstrumentUnfit,
     MarketEvent,
     Operator,
     OrderEvent,
@@ -38,6 +39,7 @@ from rebalancer.core.events import (
     Settled,
     ShutOut,
     Tick,
+    VenueHeld,
     Verb,
 )
 from rebalancer.core.exposure import Book, Holding, in_scope
@@ -169,6 +171,8 @@ class State:  # long: whatever may be known is written through this one door
                 books.book_cash(self.ledger, event)
             case OutsideTold():
                 return self._outside(event)
+            case InstrumentUnfit():
+                return self._unfit(event)
             case Described():
                 self.instruments.setdefault(event.described.id, event.described)
             case PositionReport() | Tick():
@@ -181,6 +185,18 @@ class State:  # long: whatever may be known is written through this one door
         self.outside[event.source] = event.as_of
         lost = outside.take(self.ledger, event, self.instruments, self.markets, self.believed)
         return tuple(alert for name in lost for alert in self._undescribed(name))
+
+    def _unfit(self, event: InstrumentUnfit) -> tuple[Alert, ...]:
+        instrument = self.instruments.get(event.instrument)
+        if instrument is None:
+            return ()
+        held = self.ledger.position(instrument.venue, instrument.id).quantity
+        why = listings.concern(event, instrument, self.params, held, self.now)
+        before = self.halted.get(instrument.underlying, "")
+        if why is None or why in before:
+            return ()  # it is told at each look, and halts once
+        self.halt(instrument.underlying, f"{before}; {why}" if before else why)
+        return (listings.alert(event, instrument.underlying, why),)
 
     def _account(self, event: ContractBooking) -> tuple[Alert, ...]:
         instrument = self.instruments.get(event.instrument)
@@ -359,6 +375,8 @@ class State:  # long: whatever may be known is written through this one door
         if isinstance(event, AccountRead):
             accounts.take(self.accounts, event)
             return ()
+        if isinstance(event, VenueHeld):
+            return accounts.hold(self.accounts, event)
         if isinstance(event, ShutOut):  # asking on would only make it longer
             text = f"{event.account} shuts this machine out: {event.reason}"
             standing.move(self.standing, TradingState.HALTED, text)

@@ -118,18 +118,24 @@ def _gap(decision: Decision, lasting: int, blind: tuple[str, ...]) -> str:
 
 
 def chase(state: State, params: Params) -> Iterable[Query | Alert]:
-    """Yield queries for orders open too long, and an alert for what stays unproven."""
+    """Yield queries for orders open too long, and an alert for what stays unproven.
+
+    A venue in maintenance proves nothing: it is asked, and the patience with it
+    begins, once it is open again.
+    """
+    patience = params.orders.unknown_halt
     for waiting in state.open_orders():
         silent = orders.overdue(waiting, state.now, params.orders)
         order = state.lost(waiting) if silent else waiting
         told = order.submit
-        if orders.due_for_query(order, state.now, params.orders):
+        held = told.account in state.accounts.held
+        if not held and orders.due_for_query(order, state.now, params.orders):
             state.asked(order)
             yield Query(told.client_order_id, told.account, told.instrument)
-        if orders.unproven(order, state.now, params.orders) and (
-            told.underlying not in state.halted
-        ):
-            waited = params.orders.unknown_halt // _SECOND
+        excused = accounts.closed_within(state.accounts, told.account, state.now, patience)
+        stuck = not excused and orders.unproven(order, state.now, params.orders)
+        if stuck and told.underlying not in state.halted:
+            waited = patience // _SECOND
             text = f"{told.client_order_id} unproven for {waited} s; find it at the venue, then arm"
             state.halt(told.underlying, text)
             yield Alert(Severity.ERROR, "order.unproven", told.underlying, text)

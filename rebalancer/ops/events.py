@@ -105,6 +105,36 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("venue.down", _ERROR, "a venue does not answer", "see its status page"),
     ("venue.recovered", _INFO, "a venue answers again", _NONE),
     (
+        "venue.held",
+        _WARNING,
+        "a venue takes no orders: maintenance, a lock, a settlement, or no answer; hedges wait",
+        "see its status page; it goes on by itself",
+    ),
+    (
+        "venue.released",
+        _INFO,
+        "a venue takes orders again; its account is read before any leaves",
+        _NONE,
+    ),
+    (
+        "instrument.closed",
+        _ERROR,
+        "a venue does not trade any more what the book hedges with or holds; it is halted",
+        "see the venue's announcements and positions; then arm",
+    ),
+    (
+        "instrument.changed",
+        _ERROR,
+        "a venue changed the terms of what the book hedges with or holds; it is halted",
+        "compare the terms; arm takes a new step or minimum, anything else needs a restart",
+    ),
+    (
+        "instrument.unread",
+        _WARNING,
+        "a venue did not say whether an instrument is still traded",
+        "wait: it is asked again",
+    ),
+    (
         "key.refused",
         _ERROR,
         "a venue does not take our key: nothing is known of the account, and nothing leaves",

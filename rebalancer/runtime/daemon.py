@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Cancel
-from rebalancer.core.events import Event, FeedStatus, Operator, Tick, Verb
+from rebalancer.core.events import Event, FeedStatus, Operator, Tick, VenueHeld, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
 from rebalancer.ports import SECOND, Clock, Describe, Feed, Journal, Log, Scheduler, Venue, nobody
@@ -185,9 +185,10 @@ class Daemon:
 
 
 def _unsettles(event: Event) -> bool:
-    """Whether the accounts are to be read at once: somebody asks, or a stream is back."""
+    """Whether the accounts are to be read at once: somebody asks, a stream or a venue is back."""
     asked = isinstance(event, Operator) and event.verb is Verb.RECONCILE
-    return asked or (isinstance(event, FeedStatus) and event.alive)
+    opened = isinstance(event, VenueHeld) and event.reason is None
+    return asked or opened or (isinstance(event, FeedStatus) and event.alive)
 
 
 class Stop:

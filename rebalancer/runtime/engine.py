@@ -24,6 +24,7 @@ from rebalancer.core.events import (
     Event,
     Fill,
     FundingPaid,
+    InstrumentUnfit,
     Operator,
     OrderAccepted,
     OrderEnded,
@@ -34,6 +35,7 @@ from rebalancer.core.events import (
     Reconciled,
     Settled,
     ShutOut,
+    VenueHeld,
 )
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
@@ -59,6 +61,8 @@ JOURNALED = (
     OutsideTold,
     Described,
     ShutOut,
+    VenueHeld,
+    InstrumentUnfit,
     Operator,
     Reconciled,
 )

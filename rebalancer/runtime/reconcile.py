@@ -97,6 +97,7 @@ class Reconciler:
         self._log = log
         self._ready = ready
         self._looking = False
+        self._silent: set[str] = set()  # accounts that did not answer the last time
         self._due = clock.now()  # ns of the next look that the schedule asks for
         self._doubted: set[str] = set()  # ids of orders whose outcome was unknown, until it is not
         self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
@@ -161,8 +162,11 @@ class Reconciler:
         try:
             told = await venue.positions()
         except Unavailable as error:
-            self._log.warning("reconcile.unanswered", account=account, error=str(error))
+            say = self._log.debug if account in self._silent else self._log.warning
+            say("reconcile.unanswered", account=account, error=str(error))
+            self._silent.add(account)
             return _Seen(account, asked, None, {})
+        self._silent.discard(account)
         self._forget()
         gaps = differences(self._state.ledger, account, told, self._state.instruments)
         return _Seen(account, asked, gaps, self._unexplained(gaps, account, told))

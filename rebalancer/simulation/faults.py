@@ -50,6 +50,11 @@ class Kind(StrEnum):
     # what others do with the account
     FOREIGN = "foreign"  # an order that is not ours comes to rest
     MANUAL = "manual"  # somebody trades by hand
+    # what the venue itself does
+    MAINTENANCE = "maintenance"  # for so many seconds it answers nothing private, takes no order
+    SETTLEMENT = "settlement"  # for so many seconds it takes no order, and is not locked
+    CLOSING = "closing"  # a book is closed for good; who holds it still does
+    DELISTING = "delisting"  # nobody knows the instrument any more
 
 
 BEFORE = (Kind.DROP_BEFORE, Kind.ERROR_BEFORE, Kind.LIMIT, Kind.CODE, Kind.LATE)
@@ -59,6 +64,7 @@ STREAM = (
     *(Kind.CLOSE, Kind.CUT, Kind.GARBAGE),
 )
 DEEDS = (Kind.FOREIGN, Kind.MANUAL)
+VENUE = (Kind.MAINTENANCE, Kind.SETTLEMENT, Kind.CLOSING, Kind.DELISTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,12 @@ class Plan:
     first: int = 1  # which of what matches is the first that it may strike
     times: int | None = 1  # None: without end
     chance: float = 1.0  # of each
-    seconds: float = 1.0  # of delay or lag
+    seconds: float = 1.0  # of delay, lag or maintenance
     lasts: float | None = None  # seconds from its first strike on
     over: str = "*"  # rest or ws
     code: int | None = None  # HTTP status, or the venue's code
     deed: Deed | None = None
+    instrument: str = ""  # id, of what is closed or delisted
 
 
 @dataclass(frozen=True, slots=True)

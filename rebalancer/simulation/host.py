@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from rebalancer.simulation.faults import Deed
+from rebalancer.simulation.faults import Deed, Plan
 from rebalancer.simulation.line import Line
 
 
@@ -65,3 +65,6 @@ class Host(Protocol):
 
     def interfere(self, deed: Deed, *, by_hand: bool) -> None:
         """Let somebody else trade for an account."""
+
+    def happen(self, plan: Plan) -> None:
+        """Let the venue itself shut, or close an instrument."""

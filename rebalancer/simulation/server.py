@@ -11,7 +11,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from rebalancer.ports import SECOND, Clock
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.simulation.faults import AFTER, BEFORE, DEEDS, Kind, Plan, Script
+from rebalancer.simulation.faults import AFTER, BEFORE, DEEDS, VENUE, Kind, Plan, Script
 from rebalancer.simulation.host import Answer, Call, Host, Request
 from rebalancer.simulation.line import Line, Memory
 
@@ -92,6 +92,9 @@ class Server:
         deed = self._script.strike(DEEDS, call.method, over)
         if deed is not None and deed.deed is not None:
             host.interfere(deed.deed, by_hand=deed.kind is Kind.MANUAL)
+        event = self._script.strike(VENUE, call.method, over)
+        if event is not None:
+            host.happen(event)
         lag = self._script.strike((Kind.LAG,), call.method, over)
         at = None if lag is None else self._clock.now() - int(lag.seconds * SECOND)
         try:

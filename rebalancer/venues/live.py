@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
+from rebalancer.errors import Defect
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Settings
@@ -26,6 +27,8 @@ from rebalancer.venues.deribit_socket import DeribitSocket
 from rebalancer.venues.deribit_stream import Access, DeribitStream
 from rebalancer.venues.examination import Subject, identify
 from rebalancer.venues.following import Following
+from rebalancer.venues.hold import VenueHold
+from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.polling import AccountPoll
@@ -74,11 +77,21 @@ class Feeds(NamedTuple):
     resting: Feed
     skew: Feed
     following: Following
+    hold: Feed
+    listings: ListingWatch
 
     @property
     def running(self) -> tuple[Feed, ...]:
         """What runs for as long as the book does."""
-        return (self.market, self.bookings, self.keeper, self.resting, self.skew)
+        return (
+            self.market,
+            self.bookings,
+            self.keeper,
+            self.resting,
+            self.skew,
+            self.hold,
+            self.listings,
+        )
 
 
 async def open_venue(
@@ -124,7 +137,10 @@ async def open_venue(
         await identify(subject)
         switch = dead_man(connection, profile, keys, around.clock, around.tasks)
         watch = SkewWatch(connection, around.clock, around.log)
-        line = Line(connection, profile, budget, around.clock, switch, sent, watch)
+        hold = VenueHold(connection, profile, settings.underlyings, around.clock, around.deliver)
+        seat = Seat(connection, profile, budget, around.clock, around.log, hold)
+        listings = ListingWatch(seat, _hedges(settings), instruments, markets)
+        line = Line(connection, profile, budget, around.clock, switch, sent, watch, hold, listings)
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
         held = await account.positions()
@@ -132,6 +148,12 @@ async def open_venue(
         await connection.close()
         raise
     return LiveVenue(name, venue, connection, line, markets, held, began)
+
+
+def _hedges(settings: Settings) -> list[str]:
+    """Return the ids of what orders may go to, on any venue."""
+    own = settings.underlyings.values()
+    return [name for one in own for name in (*one.hedge.buy, *one.hedge.sell)]
 
 
 def described(
@@ -178,8 +200,11 @@ def feeds(
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
     market = NativeFeed(stream, ports, loopback, poll.now)
     following = Following(opened.name, settings, stream, market, around.clock)
-    skew = opened.line.skew or SkewWatch(opened.connection, around.clock, around.log)
-    return Feeds(market, poll, keeper, resting, skew, following)
+    skew, hold, listings = opened.line.skew, opened.line.hold, opened.line.listings
+    if skew is None or hold is None or listings is None:
+        raise Defect(f"{opened.name}: a live venue must be watched, was not")
+    listings.hold([each.instrument for each in opened.held if each.quantity], instruments)
+    return Feeds(market, poll, keeper, resting, skew, following, hold, listings)
 
 
 def dead_man(

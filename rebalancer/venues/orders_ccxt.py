@@ -32,6 +32,8 @@ from rebalancer.venues.accounts import BEFORE_INTENT, Account, Placed, ended
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
+from rebalancer.venues.hold import VenueHold
+from rebalancer.venues.listings import ListingWatch
 from rebalancer.venues.outcomes import Malformed, Outcome, explain, judge
 from rebalancer.venues.profiles import MATCHING, Profile
 from rebalancer.venues.requests import Market
@@ -84,9 +86,24 @@ class Line:
     dead_man: DeadManSwitch  # without an armed one nothing that may rest leaves
     sent: Sent  # shared with the account's reader, which must know our labels
     skew: SkewWatch | None = None  # whether the clock may be trusted; None: nobody looks
+    hold: VenueHold | None = None  # whether the venue takes orders; None: nobody looks
+    listings: ListingWatch | None = None  # whether an instrument is fit; None: nobody looks
+
+    def refusal(self, instrument: str) -> str | None:
+        """Return why nothing may be sent, or not to an instrument; None where it may."""
+        refused = None if self.skew is None else self.skew.refusal()
+        refused = refused or (None if self.hold is None else self.hold.refusal())
+        return refused or (None if self.listings is None else self.listings.refusal(instrument))
+
+    def heard(self, instrument: str, error: BaseException, code: str | None) -> None:
+        """Take note of how an order failed."""
+        if self.hold is not None:
+            self.hold.heard(code)
+        if self.listings is not None:
+            self.listings.heard(instrument, error, code)
 
 
-async def load(connection: Connection) -> Mapping[str, Market]:
+async def load(connection: Connection) -> dict[str, Market]:
     """Load the venue's markets once and return those that an order can be made of, by name.
 
     It parses for half a second on the event loop: before a book is active, and
@@ -142,7 +159,7 @@ class CcxtVenue:
         known = self._instruments.get(order.instrument)
         refused = requests.refusal(order, known, where, line.profile)
         refused = refused or line.dead_man.refusal(order)
-        refused = refused or (None if line.skew is None else line.skew.refusal())
+        refused = refused or line.refusal(order.instrument)
         if refused is not None or where is None:
             return self._rejected(name, f"not sent: {refused}", sent=False)
         pause = line.budget.take(MATCHING, Lane.HEDGE)
@@ -157,7 +174,7 @@ class CcxtVenue:
                 if placed.label != name:
                     raise Malformed(f"label must be {name}, was {placed.label!r}")
             except Exception as error:  # noqa: BLE001 - whatever broke, `judge` says what it proves
-                return self._failed(name, error, sends)
+                return self._failed(order, error, sends)
         if placed.rejected and not placed.filled:
             return self._rejected(name, placed.rejected)
         line.sent.order_ids[name] = placed.order_id
@@ -177,9 +194,10 @@ class CcxtVenue:
         sends.append(method)
         return requests.as_created(await socket.call(method, params))
 
-    def _failed(self, name: str, error: Exception, sends: Sequence[str]) -> OrderEvent:
-        line = self._line
+    def _failed(self, order: Submit, error: Exception, sends: Sequence[str]) -> OrderEvent:
+        line, name = self._line, order.client_order_id
         judged = judge(line.profile.venue, error, sends)
+        line.heard(order.instrument, error, judged.code)
         match judged.outcome:
             case Outcome.REJECTED:
                 return self._rejected(name, judged.reason)

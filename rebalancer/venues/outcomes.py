@@ -83,14 +83,15 @@ CODES: Mapping[str, Mapping[str, Outcome]] = {
         **_all(Outcome.REJECTED, "10013 10014 10015 10016 10017 10018 10019"),  # account's limits
         **_all(Outcome.REJECTED, "10020 13020"),  # no such instrument
         **_all(Outcome.REJECTED, "10021 10022 10024 10027 10031 10036"),  # amount, arguments
-        **_all(Outcome.REJECTED, "10041 11051"),  # settlement, maintenance: matching is paused
+        **_all(Outcome.REJECTED, "10041"),  # settlement: "that time trading is paused"
         **_all(Outcome.REJECTED, "11029 11030 11037 11038 11039 11043 11046 11047 11048 11049"),
         **_all(Outcome.REJECTED, "11050 11054"),  # not parsed; post-only would have crossed
         **_all(Outcome.REJECTED, "9999 10000 11042 13002 13004 13009 13012 13021"),  # key
         **_all(Outcome.REJECTED, "-32602 -32601 -32700 -32000"),  # JSON-RPC: not understood
         **_all(Outcome.LIMITED, "10028 10047 10066"),
-        # 10001 error, 10040 retry, 11031 other_error, 11094 internal, 13028 and 13888
-        # (too slow) prove nothing.
+        # 10001 error, 10040 retry, 11031 other_error, 11051 maintenance ("system is under
+        # maintenance", and no word of orders), 11094 internal, 13028 and 13888 (too
+        # slow) prove nothing.
     },
     # developers.binance.com, USD-M "Error Code"; -1000 … -1007 and -1008 prove nothing
     "binanceusdm": {

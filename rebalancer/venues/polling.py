@@ -64,6 +64,7 @@ class AccountPoll:
         self._wake = asyncio.Event()
         self.looks = 0  # that were answered
         self._refused = False  # whether the key was not taken the last time
+        self._silent = False  # whether the log knows that it is not answered
 
     def now(self, _why: str = "") -> None:
         """Look at once: a stream was lost and is back, or somebody asked."""
@@ -92,11 +93,13 @@ class AccountPoll:
             return self._pace.after_refusal
         except Unavailable as error:
             account = self._venue.account
-            self._log.warning("reconcile.unanswered", account=account, error=str(error))
+            say = self._log.debug if self._silent else self._log.warning
+            say("reconcile.unanswered", account=account, error=str(error))
+            self._silent = True
             return self._pace.after_failure
         for event in told:
             if event.ts_venue is None or event.ts_venue >= self._floor:
                 deliver(event)
-        self._since, self._refused = asked, False
+        self._since, self._refused, self._silent = asked, False, False
         self.looks += 1
         return self._pace.every

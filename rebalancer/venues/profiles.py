@@ -63,6 +63,34 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How a venue says whether it takes orders at all."""
+
+    call: str = ""  # tells it; empty: the venue does not, only its answers do
+    locked: str = "locked"  # field of what the call answers
+    open: frozenset[str] = frozenset()  # its words for "nothing is locked"
+    partly: frozenset[str] = frozenset()  # its words for "some are", named by …
+    named: tuple[str, ...] = ()  # … these fields: lists of coins, or of names that begin with one
+    codes: frozenset[str] = frozenset()  # of any answer that says: not now
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How a venue tells the terms of one instrument, and that it trades none of the name."""
+
+    call: str = ""  # tells them; empty: nobody looks
+    name: str = ""  # its parameter
+    active: str = ""  # field: whether it is traded
+    state: str = ""  # field: the state of its book, where it is told
+    open: frozenset[str] = frozenset()  # states in which it takes orders
+    passing: frozenset[str] = frozenset()  # states that end by themselves, without a delisting
+    grave: Mapping[str, str] = field(default_factory=dict)  # what → field: its worth hangs on it
+    steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
+    unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
+    denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One venue. Calls are ccxt's names; a `{label}` or `{currency}` in them is filled in."""
 
@@ -86,6 +114,8 @@ class Profile:
     fill_or_kill: bool = True
     streams_positions: bool = False
     refuses_duplicates: bool = False  # of a client id among open orders
+    opening: Opening = Opening()
+    listing: Listing = Listing()
 
 
 _UNIFIED: Mapping[TimeInForce, Mapping[str, object]] = {
@@ -136,6 +166,39 @@ DERIBIT = Profile(
     ),
     rates={MATCHING: Rate(5, 20), OTHER: Rate(20, 100)},  # the lowest tier of an account
     deadline="valid_until",
+    opening=Opening(
+        call="public_get_status",
+        open=frozenset({"false"}),
+        partly=frozenset({"partial"}),
+        named=("locked_indices", "locked_currencies"),  # the schema's word, and the example's
+        codes=frozenset({"10041", "11051"}),
+    ),
+    listing=Listing(
+        call="public_get_get_instrument",
+        name="instrument_name",
+        active="is_active",
+        state="state",
+        open=frozenset({"open"}),
+        passing=frozenset({"settlement", "locked", "halted"}),  # docs, "book_state"
+        grave={
+            "contract size": "contract_size",
+            "settle currency": "settlement_currency",
+            "base currency": "base_currency",
+            "quote currency": "quote_currency",
+            "kind": "kind",
+            "type": "instrument_type",
+            "expiry": "expiration_timestamp",
+            "strike": "strike",
+            "option type": "option_type",
+        },
+        steps={
+            "tick": "tick_size",
+            "tick steps": "tick_size_steps",
+            "minimum": "min_trade_amount",
+        },
+        unknown=frozenset({"10020", "13020"}),
+        denied=frozenset({"10012", "10020", "13019", "13020"}),
+    ),
 )
 
 BINANCE_USDM = Profile(

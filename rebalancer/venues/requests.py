@@ -56,13 +56,6 @@ def market(raw: Row) -> Market | None:
     step, tick = optional(precision, "amount"), optional(precision, "price")
     if step is None or tick is None or step <= 0 or tick <= 0:
         return None
-    info = raw.get("info") or {}
-    coarser = [
-        (above, own)
-        for each in info.get("tick_size_steps") or ()
-        if (above := optional(each, "above_price")) is not None
-        and (own := optional(each, "tick_size")) is not None
-    ]
     minimum = optional(limits, "min")
     return Market(
         symbol=str(raw["symbol"]),
@@ -71,8 +64,18 @@ def market(raw: Row) -> Market | None:
         step=step,
         minimum=step if minimum is None else minimum,
         tick=tick,
-        coarser=coarser,
+        coarser=coarser(raw.get("info") or {}),
     )
+
+
+def coarser(info: Row) -> list[tuple[Decimal, Decimal]]:
+    """Return the coarser steps of a price in Deribit's own words."""
+    return [
+        (above, own)
+        for each in info.get("tick_size_steps") or ()
+        if (above := optional(each, "above_price")) is not None
+        and (own := optional(each, "tick_size")) is not None
+    ]
 
 
 def rounded(price: Decimal, quantity: Decimal, where: Market) -> Decimal:

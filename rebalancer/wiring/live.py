@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import ContractBooking, Event
+from rebalancer.core.events import ContractBooking, Event, Operator, Verb
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
@@ -165,13 +165,20 @@ def _live(
 
 
 def _follows(state: State, feeds: Sequence[Feeds]) -> Observe:
-    """Return what lets each stream follow what is held, whenever that changed."""
+    """Return what lets each stream and watch follow what is held, whenever that changed.
+
+    And what lets the terms that an operator has seen hold, once he arms.
+    """
 
     def follow(event: Event, _decisions: Sequence[Decision]) -> None:
         if isinstance(event, ContractBooking):
             held = [name for (_, name), each in state.ledger.positions.items() if each.quantity]
             for each in feeds:
                 each.following.hold(held, state.instruments)
+                each.listings.hold(held, state.instruments)
+        elif isinstance(event, Operator) and event.verb is Verb.ARM:
+            for each in feeds:
+                each.listings.armed()
 
     return follow
 

@@ -7,7 +7,7 @@ import pytest
 
 from rebalancer.core import hedger
 from rebalancer.core.decision import Verdict
-from rebalancer.core.events import Verb
+from rebalancer.core.events import VenueHeld, Verb
 from tests.scenarios.desk import LIMITS, LINEAR, SECOND, SPOT, build, settings
 
 D = Decimal
@@ -33,6 +33,15 @@ def killed():
     """A kill."""
     desk = build()
     desk.operate(Verb.KILL)
+    desk.trade_by_hand(SPOT, "1")
+    return desk
+
+
+def held():
+    """A venue in maintenance."""
+    desk = build()
+    desk.take(VenueHeld(desk.now, "binanceusdm", "maintenance"))
+    desk.state.accounts.read["binanceusdm"] = desk.now  # as if it had been read all the same
     desk.trade_by_hand(SPOT, "1")
     return desk
 
@@ -94,6 +103,7 @@ STORIES = (
     paused,
     reducing,
     killed,
+    held,
     stale_index,
     stale_quote,
     gap,
@@ -104,6 +114,7 @@ STORIES = (
 )
 GUARDS = {
     "trading_state": {"paused", "reducing", "killed"},
+    "venue_open": {"held"},
     "staleness": {"stale_index", "stale_quote"},
     "collar": {"gap", "crossed"},
     "plausibility": {"false_index"},

@@ -29,7 +29,12 @@ def test_streams_go_where_the_keys_belong(mode, address):
     told = settings.book.model_copy(update={"mode": mode})
     settings = settings.model_copy(update={"book": told})
     around = live.Surroundings(MarketClock(0), None, SeededRandomness(1), Lines(), None)
-    line = SimpleNamespace(dead_man=None, sent=None, skew=None)
+    watches = {
+        "skew": object(),
+        "hold": object(),
+        "listings": SimpleNamespace(hold=lambda *_: None),
+    }
+    line = SimpleNamespace(dead_man=None, sent=None, **watches)
     opened = live.LiveVenue(book.VENUE, None, None, line, {}, (), 0)
 
     stream, poll, keeper, *_ = live.feeds(opened, settings, resolve(settings), None, around, 1)

@@ -19,6 +19,16 @@ from rebalancer.simulation.tape import Seen
 MILLISECOND = 1_000_000  # ns
 
 
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A span in which the venue takes no orders."""
+
+    code: int  # Deribit's, of what it answers
+    until: int  # ns
+    locked: str = "true"  # what public/status says of it
+    indices: tuple[str, ...] = ()  # that are locked, where not all are
+
+
 @dataclass(slots=True)
 class Desk:
     """One venue's protocol and all that it stands on."""
@@ -29,11 +39,28 @@ class Desk:
     heartbeat_least: int = 10  # seconds
     budgets: Budgets | None = None  # None: as many requests as anybody likes
     patience: int = 600  # seconds of silence after which a connection counts as lost
+    shut: Shut | None = None  # it may be over
+    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
+    retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
 
     @property
     def now(self) -> int:
         """Time of the venue, ns."""
         return self.place.now()
+
+    @property
+    def closed(self) -> Shut | None:
+        """The span without orders that it is in now."""
+        return self.shut if self.shut is not None and self.now < self.shut.until else None
+
+    def close(self, instrument: str) -> None:
+        """Close a book for good, long before it ends; what is held of it stays."""
+        self.place.active.pop(instrument, None)
+
+    def delist(self, instrument: str) -> None:
+        """Close a book, and forget the instrument where it is asked for by name."""
+        self.close(instrument)
+        self.delisted[instrument] = None
 
     def seen(self, params: Mapping[str, Any]) -> Seen:
         """Return what is known of the instrument that is asked for.
@@ -42,7 +69,7 @@ class Desk:
             Refusal: There is none of this name.
         """
         name = f"{self.place.setup.venue}:{text(params, 'instrument_name')}"
-        if name not in self.place.tape.seen:
+        if name not in self.place.tape.seen or name in self.delisted:
             raise Refusal(13020, {"param": "instrument_name", "reason": "instrument not found"})
         return self.place.tape.seen[name]
 

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rebalancer.exchange.orders import TimeInForce
+from rebalancer.ports import SECOND
 from rebalancer.simulation.accounts import Asked, OrderState
 from rebalancer.simulation.deribit import history, jsonrpc, public, trading, wallet
-from rebalancer.simulation.deribit.desk import Asking, Desk
+from rebalancer.simulation.deribit.desk import Asking, Desk, Shut
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.deribit.session import Session
 from rebalancer.simulation.deribit.streams import Streams
-from rebalancer.simulation.faults import Deed
+from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.simulation.host import Answer, Call, Request
 from rebalancer.simulation.line import Line
 
@@ -53,6 +54,7 @@ LINES = (
     *("private/subscribe", "private/unsubscribe", "private/unsubscribe_all"),
     *("public/set_heartbeat", "public/disable_heartbeat", "private/logout"),
 )
+SETTLING, MAINTAINED = 10041, 11051
 CANCELS = (
     "private/enable_cancel_on_disconnect",
     "private/disable_cancel_on_disconnect",
@@ -100,6 +102,7 @@ class Deribit:  # long: one door to every method
         method, params = call.method, call.params
         if not isinstance(params, Mapping):
             raise invalid("params", "must be an object")
+        self._open(method)
         if method == "public/auth":
             return self._log_in(call)
         if method in public.METHODS:
@@ -120,6 +123,18 @@ class Deribit:  # long: one door to every method
                 raise Refusal(13021)
             return TRADING[method](Asking(self.desk, call, key))
         raise Refusal(-32601)
+
+    def _open(self, method: str) -> None:
+        """See that the venue does just now what is asked.
+
+        Raises:
+            Refusal: In a settlement orders wait, in a maintenance all that is private.
+        """
+        shut = self.desk.closed
+        if shut is None:
+            return
+        if method in TRADING or (shut.code != SETTLING and not method.startswith("public/")):
+            raise Refusal(shut.code)
 
     def _alive(self, call: Call) -> None:
         if call.method == "public/test" and call.line is not None:
@@ -238,3 +253,16 @@ class Deribit:  # long: one door to every method
             by_hand=by_hand,
         )
         self.desk.place.submit(asked)
+
+    def happen(self, plan: Plan) -> None:
+        """Let the venue itself shut, or close an instrument."""
+        until = self.desk.now + int(plan.seconds * SECOND)
+        match plan.kind:
+            case Kind.MAINTENANCE:
+                self.desk.shut = Shut(MAINTAINED, until)
+            case Kind.SETTLEMENT:
+                self.desk.shut = Shut(SETTLING, until, "false")
+            case Kind.CLOSING:
+                self.desk.close(plan.instrument)
+            case _:
+                self.desk.delist(plan.instrument)

@@ -21,8 +21,11 @@ def _test(*_: Any) -> Any:
     return {"version": VERSION}
 
 
-def _status(*_: Any) -> Any:
-    return {"locked": "false", "locked_indices": []}
+def _status(desk: Desk, _: Params) -> Any:
+    shut = desk.closed
+    if shut is None:
+        return {"locked": "false", "locked_indices": []}
+    return {"locked": shut.locked, "locked_indices": list(shut.indices)}
 
 
 def _currencies(desk: Desk, _: Params) -> Any:

@@ -36,6 +36,8 @@ def _enter(asking: Asking, sign: int) -> Any:
     params, desk = asking.params, asking.desk
     _in_time(asking)
     contract = desk.seen(params).instrument
+    if contract.id not in desk.place.active:
+        raise Refusal(10012)
     kind, label = text(params, "type", "limit"), text(params, "label", "")
     if kind not in ("limit", "market"):
         raise Refusal(10033)
