@@ -25,7 +25,7 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import Row, optional, table
-from rebalancer.venues.profiles import OTHER, Listing, Profile
+from rebalancer.venues.profiles import OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
 
 EVERY = 3_600 * SECOND  # ns between two looks
@@ -114,7 +114,7 @@ class ListingWatch:
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Look until canceled."""
-        while self._listing.call:
+        while True:
             self._wake.clear()
             clock = self._seat.clock
             timer = clock.call_at(clock.now() + await self.look(deliver), self._wake.set)
@@ -126,7 +126,7 @@ class ListingWatch:
     async def look(self, deliver: Callable[[Event], None]) -> int:
         """Ask after every instrument; return ns until the next look."""
         wait = EVERY
-        for name, instrument in self._wanted.items():
+        for name, instrument in self._wanted.items() if self._listing.call else ():
             if self._over(instrument):
                 continue
             try:
@@ -184,7 +184,8 @@ class ListingWatch:
 
     def _read(self, row: Row, first: Row) -> _Found:
         """Return what an answer means, held against the terms that hold."""
-        listing, state = self._listing, self._seat_state(row)
+        listing = self._listing
+        state = str(row.get(listing.state) or "")
         if state in listing.passing:
             return _Found(what=f"its book is {state}", passing=True, row=row)
         if row.get(listing.active) is not True or (state and state not in listing.open):
@@ -194,17 +195,14 @@ class ListingWatch:
             return _Found(Unfit.CHANGED, ", ".join(changed), row=row)
         return _Found(row=row)
 
-    def _seat_state(self, row: Row) -> str:
-        return str(row.get(self._listing.state) or "")
-
     def _retell(self, name: str, row: Row) -> None:
         """Make orders by new steps from now on."""
         native, steps = self._wanted[name].name, self._listing.steps
         where = self._markets.get(native)
         tick, least = (optional(row, steps.get(each, "")) for each in ("tick", "minimum"))
         if where is not None and tick and least:
-            told = {"step": least, "minimum": least, "tick": tick, "coarser": coarser(row)}
-            self._markets[native] = replace(where, **told)
+            told = replace(where, step=least, minimum=least, tick=tick, coarser=coarser(row))
+            self._markets[native] = told
 
 
 def _changes(first: Row, row: Row, fields: Mapping[str, str]) -> list[str]:

@@ -80,7 +80,7 @@ def instrument(desk: Desk, contract: Instrument) -> dict[str, Any]:
             "future_type": told["instrument_type"],
             "max_non_default_leverage": 5,
         }
-    return told | desk.retold.get(contract.id, {})
+    return {**told, **desk.retold.get(contract.id, {})}
 
 
 def _expiry(contract: Instrument) -> int:

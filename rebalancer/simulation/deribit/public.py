@@ -53,7 +53,9 @@ def _instruments(desk: Desk, params: Params) -> Any:
     return [
         market.instrument(desk, each.instrument)
         for name, each in desk.place.tape.seen.items()
-        if matches(each.instrument, currency, kind) and (name in desk.place.active) != expired
+        if matches(each.instrument, currency, kind)
+        and (name in desk.place.active) != expired
+        and name not in desk.delisted
     ]
 
 

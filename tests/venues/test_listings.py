@@ -1,0 +1,229 @@
+"""The listing watch, over the wire: what is gone, closed or changed is told and barred."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.events import InstrumentUnfit, OrderAccepted, OrderRejected, Unfit
+from rebalancer.ports import SECOND
+from rebalancer.simulation.deribit.desk import Shut
+from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.hold import VenueHold
+from rebalancer.venues.listings import AGAIN, EVERY, ListingWatch, Seat
+from rebalancer.venues.profiles import DERIBIT
+from tests.runtime.stage import Lines
+from tests.venues.loopback import CALL, INSTRUMENTS, PERP, desk, order
+
+ASKED = ("public/get_instrument", "rest")
+
+
+@asynccontextmanager
+async def watched(held=(), instruments=INSTRUMENTS):
+    """Yield a desk with a watch on its orders, what the watch told, and its log."""
+    async with desk(instruments=instruments) as opened:
+        line, told, log = opened.line, [], Lines()
+        hold = VenueHold(line.connection, DERIBIT, ["BTC"], line.clock, told.append)
+        seat = Seat(line.connection, DERIBIT, line.budget, line.clock, log, hold)
+        watch = ListingWatch(seat, [PERP], instruments, opened.venue._markets)
+        watch.hold(held, instruments)
+        opened.venue._line = replace(line, hold=hold, listings=watch)
+        assert EVERY == await watch.look(told.append)
+        assert [] == told
+        yield opened, watch, told, log
+
+
+async def sent(opened, name="rb01"):
+    """Send an order; return whether the venue took it."""
+    answer = await opened.venue.submit(order(name))
+    assert isinstance(answer, OrderAccepted | OrderRejected)
+    return isinstance(answer, OrderAccepted)
+
+
+CASES = {
+    "gone": (lambda at: at.delist(PERP), Unfit.GONE, "knows none"),
+    "closed": (lambda at: at.close(PERP), Unfit.CLOSED, "inactive"),
+    "inactive": (
+        lambda at: at.retold.update({PERP: {"state": "inactive"}}),
+        Unfit.CLOSED,
+        "not traded (inactive)",
+    ),
+    "delivered": (
+        lambda at: at.retold.update({PERP: {"state": "delivered"}}),
+        Unfit.CLOSED,
+        "not traded (delivered)",
+    ),
+    "contract size": (
+        lambda at: at.retold.update({PERP: {"contract_size": 1}}),
+        Unfit.CHANGED,
+        "contract size was 10, is 1",
+    ),
+    "settle": (
+        lambda at: at.retold.update({PERP: {"settlement_currency": "USDC"}}),
+        Unfit.CHANGED,
+        "settle currency was BTC, is USDC",
+    ),
+    "tick": (
+        lambda at: at.retold.update({PERP: {"tick_size": Decimal("2.5")}}),
+        Unfit.CHANGED,
+        "tick was 0.5, is 2.5",
+    ),
+    "minimum": (
+        lambda at: at.retold.update({PERP: {"min_trade_amount": 100}}),
+        Unfit.CHANGED,
+        "minimum was 10, is 100",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_unfit(case):
+    """It is told, and no order leaves for it; the exchange never hears of one."""
+    change, how, what = CASES[case]
+    async with watched() as (opened, watch, told, _):
+        change(opened.loopback.desk)
+        await watch.look(told.append)
+        (event,) = told
+        assert (InstrumentUnfit, PERP, how) == (type(event), event.instrument, event.how)
+        assert what in event.what
+        before = list(opened.loopback.server.calls)
+        assert not await sent(opened)
+        assert before == list(opened.loopback.server.calls)
+
+
+@pytest.mark.parametrize("spelled", [Decimal("10.0"), 10, Decimal("1E+1")])
+async def test_the_same_otherwise_spelled(spelled):
+    """A number that is written with more zeros did not change."""
+    async with watched() as (opened, watch, told, _):
+        opened.loopback.desk.retold[PERP] = {"contract_size": spelled}
+        await watch.look(told.append)
+
+        assert [] == told
+        assert await sent(opened)
+
+
+@pytest.mark.parametrize("state", ["settlement", "locked", "halted"])
+async def test_a_book_that_is_locked(state):
+    """It is no delisting: the venue is held, and asked again soon."""
+    async with watched() as (opened, watch, told, _):
+        opened.loopback.desk.retold[PERP] = {"state": state}
+        assert AGAIN == await watch.look(told.append)
+        assert [f"{PERP}: its book is {state}"] == [each.reason for each in told]
+        assert not await sent(opened)
+
+        opened.loopback.desk.retold[PERP] = {"state": "open"}
+        watch._seat.hold.reason = None
+        assert not await sent(opened, "rb02")  # not before a look found it open
+        assert EVERY == await watch.look(told.append)
+        assert await sent(opened, "rb03")
+
+
+async def test_what_is_held():
+    """An option is looked after for as long as it is held."""
+    async with watched(held=[CALL]) as (opened, watch, told, _):
+        opened.loopback.desk.close(CALL)
+        await watch.look(told.append)
+        assert [CALL] == [each.instrument for each in told]
+
+        watch.hold((), INSTRUMENTS)
+        await watch.look(told.append)
+        assert 1 == len(told)
+
+
+async def test_what_expired_is_not_asked_after():
+    """Its delivery is booked; that it is gone is no news."""
+    over = {**INSTRUMENTS, CALL: replace(INSTRUMENTS[CALL], expiry=1)}
+    async with watched(held=[CALL], instruments=over) as (opened, watch, told, _):
+        opened.loopback.desk.delist(CALL)
+        await watch.look(told.append)
+
+        assert [] == told
+
+
+@pytest.mark.parametrize(("denied", "how"), [("close", Unfit.CLOSED), ("delist", Unfit.GONE)])
+async def test_an_order_that_is_denied(denied, how):
+    """The venue is asked at once, without waiting for the hour, and nothing follows the order."""
+    async with watched() as (opened, watch, told, _):
+        running = asyncio.ensure_future(watch.run(told.append))
+        await asyncio.sleep(0.2)
+        getattr(opened.loopback.desk, denied)(PERP)
+        assert not await sent(opened)
+        assert not await sent(opened, "rb02")
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if told:
+                break
+        running.cancel()
+
+        assert [how] == [each.how for each in told]
+        orders = [each for each in opened.loopback.server.calls if each[0] == "private/buy"]
+        assert 1 == len(orders)
+
+
+async def test_denied_and_listed():
+    """What is denied once and found fit is traded again, and not before."""
+    async with watched() as (opened, watch, told, _):
+        opened.loopback.script.add(Plan(Kind.CODE, "private/buy", code=13020))
+        assert not await sent(opened)
+        assert not await sent(opened, "rb02")
+        await watch.look(told.append)
+
+        assert [] == told
+        assert await sent(opened, "rb03")
+
+
+async def test_nothing_is_learned_from_silence():
+    """It is said once, asked again soon, and what was barred stays so."""
+    async with watched() as (opened, watch, told, log):
+        opened.loopback.desk.close(PERP)
+        await watch.look(told.append)
+        opened.loopback.desk.place.active[PERP] = None
+        deaf = Plan(Kind.ERROR_BEFORE, "public/get_instrument", times=None)
+        opened.loopback.script.add(deaf)
+        for _ in range(3):
+            assert AGAIN == await watch.look(told.append)
+        assert ["instrument.unread"] == log.events()
+        assert not await sent(opened)
+
+        opened.loopback.script.clear()
+        assert EVERY == await watch.look(told.append)
+        assert await sent(opened, "rb02")
+
+
+async def test_a_venue_that_is_held_is_not_asked():
+    """What is locked is not delisted."""
+    async with watched() as (opened, watch, told, _):
+        watch._seat.hold.shut("maintenance")
+        opened.loopback.desk.shut = Shut(11051, opened.clock.now() + 60 * SECOND)
+        opened.loopback.desk.close(PERP)
+        asked = list(opened.loopback.server.calls).count(ASKED)
+        assert AGAIN == await watch.look(told.append)
+
+        assert asked == list(opened.loopback.server.calls).count(ASKED)
+        assert [] == [each for each in told if isinstance(each, InstrumentUnfit)]
+
+
+@pytest.mark.parametrize(
+    ("terms", "taken"),
+    [
+        ({"tick_size": Decimal("2.5")}, True),
+        ({"min_trade_amount": 50}, True),
+        ({"contract_size": 1}, False),
+        ({"tick_size": Decimal("2.5"), "contract_size": 1}, False),
+    ],
+)
+async def test_armed(terms, taken):
+    """An operator takes new steps, and orders are made by them; a new size he cannot take."""
+    async with watched() as (opened, watch, told, _):
+        opened.loopback.desk.retold[PERP] = terms
+        await watch.look(told.append)
+        watch.armed()
+        await watch.look(told.append)
+
+        assert (1 if taken else 2) == len(told)
+        assert taken == await sent(opened)
+        where = opened.venue._markets["BTC-PERPETUAL"]
+        assert (taken and "tick_size" in terms) == (Decimal("2.5") == where.tick)
+        assert (taken and "min_trade_amount" in terms) == (Decimal(50) == where.minimum)
