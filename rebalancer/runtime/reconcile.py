@@ -157,8 +157,13 @@ class Reconciler:
             self._looking = False
 
     async def _read(self, account: str, venue: Venue) -> "_Seen":
-        """Read one account and compare it; what it did not answer, it did not say."""
+        """Read one account and compare it; what it did not answer, it did not say.
+
+        A venue that takes no orders may be booking: what it shows then is not asked for.
+        """
         asked = self._clock.now()
+        if account in self._state.accounts.held:
+            return _Seen(account, asked, None, {})
         try:
             told = await venue.positions()
         except Unavailable as error:

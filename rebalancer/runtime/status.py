@@ -72,6 +72,7 @@ class BookStatus:
                 name: self._underlying(name) for name in self._engine.params.underlyings
             },
             "latches": latches,
+            "held": dict(state.accounts.held),
             "feeds": self._feeds(),
             "positions": self.positions(),
             "decisions": [_brief(decision) for decision in self._engine.recent],

@@ -82,6 +82,8 @@ TRIALS: Mapping[str, Sequence[Plan]] = {
     "a foreign order rests": (
         Plan(Kind.FOREIGN, "private/get_*", first=8, deed=_deed("1000", "hand")),
     ),
+    "maintenance for 8 s": (Plan(Kind.MAINTENANCE, ORDER, seconds=8),),
+    "settlement for 6 s": (Plan(Kind.SETTLEMENT, ORDER, seconds=6),),
     "somebody trades by hand": (Plan(Kind.MANUAL, "private/get_*", first=8, deed=_deed("-20000")),),
 }
 MIX: Sequence[Plan] = (

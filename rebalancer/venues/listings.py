@@ -80,7 +80,8 @@ class ListingWatch:
         self._barred: dict[str, str] = {}  # id → why no order leaves for it
         self._wake = asyncio.Event()
         self._unread = False  # whether the log knows that a look was not answered
-        self.looks = 0  # that were whole
+        self._left: dict[str, None] = {}  # ids that are still to be asked after
+        self._due = seat.clock.monotonic()  # ns of the next look at all of them
         self.hold((), instruments)
 
     def hold(self, held: Iterable[str], instruments: Mapping[str, Instrument]) -> None:
@@ -89,7 +90,9 @@ class ListingWatch:
         venue = self._seat.connection.venue
         own = (each for each in known if each.venue == venue and each.kind is not Kind.CASH)
         wanted = {each.id: each for each in own}
-        if wanted.keys() - self._wanted.keys():
+        new = wanted.keys() - self._wanted.keys()
+        if new:
+            self._left |= {name: None for name in wanted if name in new}
             self._wake.set()
         self._wanted = wanted
 
@@ -102,7 +105,13 @@ class ListingWatch:
         """Take note of how an order failed: where there is no such instrument, look at once."""
         if code in self._listing.denied or isinstance(error, ccxt.BadSymbol):
             self._barred.setdefault(instrument, DENIED)
+            self._left[instrument] = None
             self._wake.set()
+
+    def now(self) -> None:
+        """Look at all of them at once."""
+        self._due = self._seat.clock.monotonic()
+        self._wake.set()
 
     def armed(self) -> None:
         """Take over new steps and minima, which an operator has seen, and look at once."""
@@ -110,7 +119,7 @@ class ListingWatch:
             if not _changes(self._first[name], row, self._listing.grave):
                 self._first[name] = row
                 self._retell(name, row)
-        self._wake.set()
+        self.now()
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Look until canceled."""
@@ -124,25 +133,37 @@ class ListingWatch:
                 timer.cancel()
 
     async def look(self, deliver: Callable[[Event], None]) -> int:
-        """Ask after every instrument; return ns until the next look."""
-        wait = EVERY
-        for name, instrument in self._wanted.items() if self._listing.call else ():
-            if self._over(instrument):
+        """Ask after all, once an hour, else after what is left; return ns until the next look.
+
+        One that is not answered ends the look and comes last in the next one.
+        """
+        now = self._seat.clock.monotonic()
+        if now >= self._due:
+            self._left |= dict.fromkeys(self._wanted)
+            self._due = now + EVERY
+        for name in tuple(self._left):
+            instrument = self._wanted.get(name)
+            if instrument is None or self._over(instrument) or not self._listing.call:
+                self._left.pop(name, None)
                 continue
+            if self._seat.hold.refusal() is not None:
+                return AGAIN
+            self._left.pop(name, None)
             try:
                 found = await self._ask(name, instrument.name)
             except Unavailable as error:
-                if not self._unread:
-                    self._seat.log.warning("instrument.unread", instrument=name, error=str(error))
-                self._unread = True
+                self._left[name] = None
+                self._say_unread(name, error)
                 return AGAIN
-            if self._seat.hold.reason is not None:
-                return AGAIN
-            if not self._judge(name, found, deliver):
-                wait = AGAIN
-        self._unread = False
-        self.looks += 1
-        return wait
+            if self._seat.hold.refusal() is not None or not self._judge(name, found, deliver):
+                self._left[name] = None
+        self._unread = self._unread and bool(self._left)
+        return AGAIN if self._left else max(self._due - self._seat.clock.monotonic(), 1)
+
+    def _say_unread(self, name: str, error: Unavailable) -> None:
+        if not self._unread:
+            self._seat.log.warning("instrument.unread", instrument=name, error=str(error))
+        self._unread = True
 
     def _over(self, instrument: Instrument) -> bool:
         return instrument.expiry is not None and instrument.expiry <= self._seat.clock.now()
@@ -165,8 +186,6 @@ class ListingWatch:
 
     async def _ask(self, name: str, native: str) -> _Found:
         seat, listing = self._seat, self._listing
-        if seat.hold.reason is not None:
-            return _Found()  # not to be judged
         await seat.budget.wait(OTHER, Lane.POLL)
         try:
             answer = await getattr(seat.connection.exchange, listing.call)({listing.name: native})

@@ -287,6 +287,37 @@ def test_unanswered():
     assert ["reconcile.unanswered"] == stage.log.events()
 
 
+def test_silence_is_told_once_an_episode():
+    """Not at each look, and anew once the account had answered."""
+
+    async def story(stage):
+        for error in (Unavailable("down"), Unavailable("down"), None, Unavailable("down")):
+            stage.venue.positions_error = error
+            await stage.look()
+
+    told = [row for row in look(story).log.said if row[1] == "reconcile.unanswered"]
+
+    assert ["warning", "debug", "warning"] == [level for level, *_ in told]
+
+
+def test_a_venue_that_is_held_is_not_compared():
+    """It may be booking: what it shows meanwhile, twice alike, is no difference; after it, it is."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        stage.state.accounts.held[VENUE] = "settlement"
+        for _ in range(4):
+            await stage.look()
+        assert [] == [each for each in stage.heard if each]
+        del stage.state.accounts.held[VENUE]
+        for _ in range(2):
+            await stage.look()
+
+    stage = look(story)
+
+    assert 1 == len([each for each in stage.heard if each and each[0]])
+
+
 def test_looks_do_not_overlap():
     """A look that an earlier one still waits for is left out, so no difference counts twice."""
 

@@ -14,7 +14,7 @@ from rebalancer.storage.memory import MemoryJournal
 from tests.runtime.stage import VENUE, market, play
 from tests.scenarios.desk import LINEAR, SPOT, START
 
-SHAPE = {"book", "mode", "state", "seq", "underlyings", "latches", "feeds"}
+SHAPE = {"book", "mode", "state", "seq", "underlyings", "latches", "held", "feeds"}
 D = Decimal
 UNDERLYING = {"net_delta", "pending", "aim", "lower", "upper", "state", "outside_seconds"}
 

@@ -17,6 +17,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
         ("HTML with 200", "filled"),
         ("fills lost on the stream", "-"),
         ("somebody trades by hand", "-"),
+        ("maintenance for 8 s", "absent"),
     ],
 )
 async def test_trial(name, resolved):

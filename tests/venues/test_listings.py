@@ -12,7 +12,7 @@ from rebalancer.ports import SECOND
 from rebalancer.simulation.deribit.desk import Shut
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues.hold import VenueHold
-from rebalancer.venues.listings import AGAIN, EVERY, ListingWatch, Seat
+from rebalancer.venues.listings import AGAIN, ListingWatch, Seat
 from rebalancer.venues.profiles import DERIBIT
 from tests.runtime.stage import Lines
 from tests.venues.loopback import CALL, INSTRUMENTS, PERP, desk, order
@@ -30,9 +30,15 @@ async def watched(held=(), instruments=INSTRUMENTS):
         watch = ListingWatch(seat, [PERP], instruments, opened.venue._markets)
         watch.hold(held, instruments)
         opened.venue._line = replace(line, hold=hold, listings=watch)
-        assert EVERY == await watch.look(told.append)
+        assert await look(watch, told) > AGAIN
         assert [] == told
         yield opened, watch, told, log
+
+
+async def look(watch, told):
+    """Look at everything now; return ns until the next time."""
+    watch.now()
+    return await watch.look(told.append)
 
 
 async def sent(opened, name="rb01"):
@@ -84,7 +90,7 @@ async def test_unfit(case):
     change, how, what = CASES[case]
     async with watched() as (opened, watch, told, _):
         change(opened.loopback.desk)
-        await watch.look(told.append)
+        await look(watch, told)
         (event,) = told
         assert (InstrumentUnfit, PERP, how) == (type(event), event.instrument, event.how)
         assert what in event.what
@@ -98,7 +104,7 @@ async def test_the_same_otherwise_spelled(spelled):
     """A number that is written with more zeros did not change."""
     async with watched() as (opened, watch, told, _):
         opened.loopback.desk.retold[PERP] = {"contract_size": spelled}
-        await watch.look(told.append)
+        await look(watch, told)
 
         assert [] == told
         assert await sent(opened)
@@ -109,14 +115,14 @@ async def test_a_book_that_is_locked(state):
     """It is no delisting: the venue is held, and asked again soon."""
     async with watched() as (opened, watch, told, _):
         opened.loopback.desk.retold[PERP] = {"state": state}
-        assert AGAIN == await watch.look(told.append)
+        assert AGAIN == await look(watch, told)
         assert [f"{PERP}: its book is {state}"] == [each.reason for each in told]
         assert not await sent(opened)
 
         opened.loopback.desk.retold[PERP] = {"state": "open"}
         watch._seat.hold.reason = None
         assert not await sent(opened, "rb02")  # not before a look found it open
-        assert EVERY == await watch.look(told.append)
+        assert await look(watch, told) > AGAIN
         assert await sent(opened, "rb03")
 
 
@@ -124,11 +130,11 @@ async def test_what_is_held():
     """An option is looked after for as long as it is held."""
     async with watched(held=[CALL]) as (opened, watch, told, _):
         opened.loopback.desk.close(CALL)
-        await watch.look(told.append)
+        await look(watch, told)
         assert [CALL] == [each.instrument for each in told]
 
         watch.hold((), INSTRUMENTS)
-        await watch.look(told.append)
+        await look(watch, told)
         assert 1 == len(told)
 
 
@@ -137,7 +143,7 @@ async def test_what_expired_is_not_asked_after():
     over = {**INSTRUMENTS, CALL: replace(INSTRUMENTS[CALL], expiry=1)}
     async with watched(held=[CALL], instruments=over) as (opened, watch, told, _):
         opened.loopback.desk.delist(CALL)
-        await watch.look(told.append)
+        await look(watch, told)
 
         assert [] == told
 
@@ -168,7 +174,7 @@ async def test_denied_and_listed():
         opened.loopback.script.add(Plan(Kind.CODE, "private/buy", code=13020))
         assert not await sent(opened)
         assert not await sent(opened, "rb02")
-        await watch.look(told.append)
+        await look(watch, told)
 
         assert [] == told
         assert await sent(opened, "rb03")
@@ -178,17 +184,17 @@ async def test_nothing_is_learned_from_silence():
     """It is said once, asked again soon, and what was barred stays so."""
     async with watched() as (opened, watch, told, log):
         opened.loopback.desk.close(PERP)
-        await watch.look(told.append)
+        await look(watch, told)
         opened.loopback.desk.place.active[PERP] = None
         deaf = Plan(Kind.ERROR_BEFORE, "public/get_instrument", times=None)
         opened.loopback.script.add(deaf)
         for _ in range(3):
-            assert AGAIN == await watch.look(told.append)
+            assert AGAIN == await look(watch, told)
         assert ["instrument.unread"] == log.events()
         assert not await sent(opened)
 
         opened.loopback.script.clear()
-        assert EVERY == await watch.look(told.append)
+        assert await look(watch, told) > AGAIN
         assert await sent(opened, "rb02")
 
 
@@ -199,7 +205,7 @@ async def test_a_venue_that_is_held_is_not_asked():
         opened.loopback.desk.shut = Shut(11051, opened.clock.now() + 60 * SECOND)
         opened.loopback.desk.close(PERP)
         asked = list(opened.loopback.server.calls).count(ASKED)
-        assert AGAIN == await watch.look(told.append)
+        assert AGAIN == await look(watch, told)
 
         assert asked == list(opened.loopback.server.calls).count(ASKED)
         assert [] == [each for each in told if isinstance(each, InstrumentUnfit)]
@@ -218,12 +224,28 @@ async def test_armed(terms, taken):
     """An operator takes new steps, and orders are made by them; a new size he cannot take."""
     async with watched() as (opened, watch, told, _):
         opened.loopback.desk.retold[PERP] = terms
-        await watch.look(told.append)
+        await look(watch, told)
         watch.armed()
-        await watch.look(told.append)
+        await look(watch, told)
 
         assert (1 if taken else 2) == len(told)
         assert taken == await sent(opened)
         where = opened.venue._markets["BTC-PERPETUAL"]
         assert (taken and "tick_size" in terms) == (Decimal("2.5") == where.tick)
         assert (taken and "min_trade_amount" in terms) == (Decimal(50) == where.minimum)
+
+
+async def test_one_that_is_not_answered():
+    """It alone is asked again, and it does not keep the others from being asked."""
+    async with watched(held=[CALL]) as (opened, watch, told, _):
+        opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, ASKED[0], times=1))
+        opened.loopback.desk.close(CALL)
+        assert AGAIN == await look(watch, told)
+        assert [] == told
+        before = list(opened.loopback.server.calls).count(ASKED)
+        assert await watch.look(told.append) > AGAIN
+
+        assert [CALL] == [each.instrument for each in told]
+        assert before + 2 == list(opened.loopback.server.calls).count(ASKED)
+        await watch.look(told.append)
+        assert before + 2 == list(opened.loopback.server.calls).count(ASKED)

@@ -85,11 +85,12 @@ def test_what_was_before_is_not_told():
 
 
 def test_silence_is_asked_again_soon():
-    """A look without an answer is told, moves nothing, and is made again a second later."""
+    """It moves nothing, is told once an episode, and the look is made again a second later."""
     account, heard, log, _ = run(4, bookings=(cash("c1", 1),), silent=(1, 2))
 
     assert [0, 1, 2] == [at // SECOND for at, _ in account.asked]
-    assert ["reconcile.unanswered"] * 2 == log.events()
+    told = [row[:2] for row in log.said]
+    assert [("warning", "reconcile.unanswered"), ("debug", "reconcile.unanswered")] == told
     assert 1 == len(heard)
 
 
