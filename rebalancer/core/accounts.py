@@ -19,7 +19,8 @@ class Accounts:
     resumed: dict[str, int] = field(default_factory=dict)  # whose stream came back → when, ns
     read: dict[str, int] = field(default_factory=dict)  # → when the newest good reading began
     held: dict[str, str] = field(default_factory=dict)  # whose venue takes no orders → why
-    reopened: dict[str, int] = field(default_factory=dict)  # whose venue does again → since, ns
+    declared: dict[str, None] = field(default_factory=dict)  # of them those whose venue says so
+    reopened: dict[str, int] = field(default_factory=dict)  # whose venue said so, and is open → ns
 
 
 def hear(accounts: Accounts, event: FeedStatus) -> None:
@@ -37,6 +38,8 @@ def hold(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
     name, before = event.account, accounts.held.pop(event.account, None)
     if event.reason is not None:
         accounts.held[name] = event.reason
+        if event.said:
+            accounts.declared[name] = None
         accounts.read.pop(name, None)
         if before is not None:
             return ()
@@ -44,7 +47,10 @@ def hold(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
         return (Alert(Severity.WARNING, "venue.held", name, text),)
     if before is None:
         return ()
-    accounts.resumed[name] = accounts.reopened[name] = event.ts_local
+    accounts.resumed[name] = event.ts_local
+    if name in accounts.declared:
+        del accounts.declared[name]
+        accounts.reopened[name] = event.ts_local
     text = f"{name} takes orders again; the account is read before any leaves"
     return (Alert(Severity.INFO, "venue.released", name, text),)
 
@@ -57,9 +63,9 @@ def take(accounts: Accounts, event: AccountRead) -> None:
 
 
 def closed_within(accounts: Accounts, account: str, now: int, span: int) -> bool:
-    """Whether a venue takes no orders, or did not a moment (ns) ago: it could prove little."""
+    """Whether a venue says that it is shut, or was a moment (ns) ago: it could prove little."""
     reopened = accounts.reopened.get(account)
-    return account in accounts.held or (reopened is not None and now - reopened < span)
+    return account in accounts.declared or (reopened is not None and now - reopened < span)
 
 
 def age(accounts: Accounts, account: str, now: int) -> int | None:

@@ -317,6 +317,7 @@ class VenueHeld:
     ts_local: int
     account: str
     reason: str | None  # None: it takes them again
+    said: bool = True  # by the venue itself; False: it is silent, and that is all that is known
 
 
 class Unfit(StrEnum):

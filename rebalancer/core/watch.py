@@ -120,16 +120,17 @@ def _gap(decision: Decision, lasting: int, blind: tuple[str, ...]) -> str:
 def chase(state: State, params: Params) -> Iterable[Query | Alert]:
     """Yield queries for orders open too long, and an alert for what stays unproven.
 
-    A venue in maintenance proves nothing: it is asked, and the patience with it
-    begins, once it is open again.
+    A venue that says it is in maintenance proves nothing: it is asked, and the
+    patience with it begins, once it is open again. One that is only silent is
+    no excuse.
     """
     patience = params.orders.unknown_halt
     for waiting in state.open_orders():
         silent = orders.overdue(waiting, state.now, params.orders)
         order = state.lost(waiting) if silent else waiting
         told = order.submit
-        held = told.account in state.accounts.held
-        if not held and orders.due_for_query(order, state.now, params.orders):
+        shut = told.account in state.accounts.declared
+        if not shut and orders.due_for_query(order, state.now, params.orders):
             state.asked(order)
             yield Query(told.client_order_id, told.account, told.instrument)
         excused = accounts.closed_within(state.accounts, told.account, state.now, patience)

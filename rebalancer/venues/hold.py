@@ -47,6 +47,7 @@ class VenueHold:
         self._connection, self._opening = connection, profile.opening
         self._coins, self._clock, self._deliver = frozenset(coins), clock, deliver
         self._wake = asyncio.Event()
+        self._said = False  # whether the venue itself says so
         self._span = FIRST
         self._until = 0  # ns, monotonic: not opened before
         self._opened: int | None = None  # ns, monotonic: when it opened last
@@ -63,19 +64,23 @@ class VenueHold:
                 timer.cancel()
 
     def heard(self, code: str | None) -> None:
-        """Take note of the code of an answer, to an order or anything else."""
-        if code is not None and code in self._opening.codes:
+        """Take note of how an order failed; where no code tells why, the venue is asked at once."""
+        if code is None:
+            self._wake.set()
+        elif code in self._opening.codes:
             self.shut(f"it answered {code}")
 
-    def shut(self, reason: str) -> None:
-        """Let nothing leave from now on."""
+    def shut(self, reason: str, *, said: bool = True) -> None:
+        """Let nothing leave from now on; `said` by the venue itself, or taken from its silence."""
         now = self._clock.monotonic()
         if self.reason is None:
             steady = self._opened is None or now - self._opened >= CALM
             self._span = FIRST if steady else min(2 * self._span, LONGEST)
-            self.reason = reason
-            self._deliver(VenueHeld(self._clock.now(), self._connection.venue, reason))
+            self._said = False
             self._wake.set()
+        if self.reason is None or (said and not self._said):
+            self.reason, self._said = reason, said
+            self._deliver(VenueHeld(self._clock.now(), self._connection.venue, reason, said))
         self._until = now + self._span
 
     def refusal(self) -> str | None:
@@ -94,9 +99,9 @@ class VenueHold:
         except Unavailable as error:
             self._missed += 1
             if isinstance(error, Refused):
-                self.heard(error.code)
+                self.heard(error.code)  # a maintenance may be all that it says
             if self._missed >= SILENT:
-                self.shut("it does not answer")
+                self.shut("it does not answer", said=False)
             return AGAIN
         self._missed = 0
         if locked is not None:

@@ -30,6 +30,7 @@ from rebalancer.venues.requests import Market, coarser
 
 EVERY = 3_600 * SECOND  # ns between two looks
 AGAIN = 10 * SECOND  # ns after one that was not answered, or that found a book locked
+LAST = 60 * SECOND  # ns before its expiry in which nobody asks after an instrument any more
 DENIED = "the venue says that there is none, and is asked"
 
 
@@ -166,7 +167,9 @@ class ListingWatch:
         self._unread = True
 
     def _over(self, instrument: Instrument) -> bool:
-        return instrument.expiry is not None and instrument.expiry <= self._seat.clock.now()
+        """Whether an instrument is delivered, or is in its last minute by a clock that may lag."""
+        now = self._seat.clock.now()
+        return instrument.expiry is not None and instrument.expiry - now <= LAST
 
     def _judge(self, name: str, found: _Found, deliver: Callable[[Event], None]) -> bool:
         """Bar or free an instrument; return whether it is what it is for good."""
@@ -178,7 +181,8 @@ class ListingWatch:
                 self._seat.hold.shut(f"{name}: {found.what}")
             return False
         if found.how is None:
-            self._barred.pop(name, None)
+            if name not in self._left:  # else an order was denied after this was asked
+                self._barred.pop(name, None)
         else:
             self._barred[name] = found.what
             deliver(InstrumentUnfit(self._seat.clock.now(), name, found.how, found.what))

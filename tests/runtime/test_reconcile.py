@@ -301,7 +301,7 @@ def test_silence_is_told_once_an_episode():
 
 
 def test_a_venue_that_is_held_is_not_compared():
-    """It may be booking: what it shows meanwhile, twice alike, is no difference; after it, it is."""
+    """It may be booking: what it shows meanwhile is no difference, however often; later it is."""
 
     async def story(stage):
         stage.venue.held[LINEAR] = D(1)

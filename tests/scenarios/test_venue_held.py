@@ -143,6 +143,18 @@ def test_an_outcome_that_it_cannot_prove():
     assert "unproven" in desk.state.halted["BTC"]
 
 
+def test_silence_is_no_excuse():
+    """A venue that only does not answer is asked on; what stays unproven halts after a minute."""
+    desk = build()
+    desk.trade_by_hand(SPOT, "1")
+    desk.lose(desk.orders[0])
+    desk.take(VenueHeld(desk.now, VENUE, "it does not answer", said=False))
+    desk.wait(65)
+
+    assert desk.queries
+    assert "unproven" in desk.state.halted["BTC"]
+
+
 @pytest.mark.parametrize("verb", [Verb.ARM, Verb.RESUME])
 def test_no_operator_opens_a_venue(verb):
     """Only the venue's own word ends it."""

@@ -151,6 +151,36 @@ def test_silence(silent):
     run(story)
 
 
+def test_silence_that_is_explained():
+    """A venue that was silent and then says why is told once more, as its own word."""
+    said = []
+
+    async def story(venue, hold, clock):
+        hold._deliver = said.append
+        venue.says = ccxt.ExchangeNotAvailable("503")
+        await clock.sleep(10 * SECOND)
+        venue.says = {"locked": "true"}
+        await clock.sleep(10 * SECOND)
+        venue.says = ccxt.ExchangeNotAvailable("503")
+        await clock.sleep(30 * SECOND)
+
+    run(story)
+
+    assert [False, True] == [each.said for each in said]
+
+
+def test_an_order_without_an_answer():
+    """It is no word of the venue's, and a reason to ask for one at once."""
+
+    async def story(venue, hold, clock):
+        await clock.sleep(SECOND)
+        venue.says = {"locked": "true"}
+        hold.heard(None)
+        await clock.sleep(SECOND)
+
+    assert [(1, "it is locked")] == run(story)
+
+
 def test_an_answer_without_meaning():
     """One that does not say whether it is locked is none."""
 

@@ -180,6 +180,21 @@ async def test_denied_and_listed():
         assert await sent(opened, "rb03")
 
 
+async def test_denied_while_it_is_asked_after():
+    """An answer to a question from before the denial does not let the next order go."""
+    async with watched() as (opened, watch, told, _):
+        opened.loopback.script.add(
+            Plan(Kind.SLOW, ASKED[0], seconds=0.3), Plan(Kind.CODE, "private/buy", code=13020)
+        )
+        looking = asyncio.ensure_future(look(watch, told))
+        await asyncio.sleep(0.1)
+        assert not await sent(opened)
+        assert AGAIN == await looking
+        assert not await sent(opened, "rb02")
+        await watch.look(told.append)
+        assert await sent(opened, "rb03")
+
+
 async def test_nothing_is_learned_from_silence():
     """It is said once, asked again soon, and what was barred stays so."""
     async with watched() as (opened, watch, told, log):
