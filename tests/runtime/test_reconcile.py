@@ -1,5 +1,6 @@
 """Reconciliation: a difference must be seen twice, with nothing in between, to count."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     PositionReport,
     Reconciled,
+    VenueHeld,
 )
 from rebalancer.core.ledger import Ledger, Position
 from rebalancer.errors import Unavailable
@@ -474,15 +476,22 @@ def test_a_look_after_an_unknown_outcome():
     look(story)
 
 
-def test_a_look_once_a_stream_is_back():
-    """A stream that is back has the accounts read within a second, and a loss does not."""
+@pytest.mark.parametrize(
+    ("lost", "back"),
+    [
+        (FeedStatus(0, VENUE, alive=False), FeedStatus(0, VENUE, alive=True)),
+        (VenueHeld(0, VENUE, "maintenance"), VenueHeld(0, VENUE, None)),
+    ],
+)
+def test_a_look_once_it_is_back(lost, back):
+    """A stream or a venue that is back has the accounts read within a second, a loss does not."""
 
     async def story(stage):
-        def tell(alive):
-            stage.inbox.put(FeedStatus(stage.clock.now(), VENUE, alive=alive))
+        def tell(event):
+            stage.inbox.put(replace(event, ts_local=stage.clock.now()))
 
-        stage.clock.call_at(stage.clock.now() + 10 * SECOND, lambda: tell(False))
-        stage.clock.call_at(stage.clock.now() + 12 * SECOND, lambda: tell(True))
+        stage.clock.call_at(stage.clock.now() + 10 * SECOND, lambda: tell(lost))
+        stage.clock.call_at(stage.clock.now() + 12 * SECOND, lambda: tell(back))
         looks = []
         for second in (11, 13):
             stage.clock.call_at(
