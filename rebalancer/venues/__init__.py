@@ -26,6 +26,8 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     dead_man        what takes resting orders away when we fall silent, and its keeper;
                     deribit_socket
     examination     is this account fit to be traded
+    hold            whether the venue takes orders at all just now
+    listings        whether what is hedged with and held is still traded as it was
     native          a websocket kept open; deribit_stream speaks over it, with
                     deribit_channels, deribit_requests, deribit_told, freezing, backoff
     ccxt_stream     any other venue's stream through ccxt.pro, with ccxt_tap, ccxt_words
