@@ -1,5 +1,7 @@
 """Streams: what freezes is the word, never the market; what was missed is never told late."""
 
+from functools import cache
+
 import pytest
 
 from rebalancer.core.events import (
@@ -31,13 +33,15 @@ def freezing(rate=1.0, seed=1):
     return Mischance({Mishap.STALE_STREAM: rate}, SeededRandomness(seed).generator)
 
 
+@cache
 def freezes(seed=1):
     """Return (begins, ends) of the freeze of each minute, ns, drawn apart from the venue."""
-    stream = SeededRandomness(seed).generator("stale_stream")
+    stream, found = SeededRandomness(seed).generator("stale_stream"), []
     for minute in range(MINUTES):
         _, when, hard = stream.random(3)
         begins = START + minute * MINUTE + int(when * MINUTE)
-        yield begins, begins + FREEZE[0] + int(hard * (FREEZE[1] - FREEZE[0]))
+        found.append((begins, begins + FREEZE[0] + int(hard * (FREEZE[1] - FREEZE[0]))))
+    return tuple(found)
 
 
 def frozen_at(ts, seed=1):
@@ -126,7 +130,7 @@ def test_nothing_old_after_something_new(half_an_hour):
 def test_count_and_length(half_an_hour):
     """Each freeze is counted once; those that run into one another are one."""
     _, mischance = half_an_hour
-    windows = list(freezes())
+    windows = freezes()
     merged = sum(not any(b < begins <= e for b, e in windows) for begins, _ in windows)
 
     assert {"stale_stream": merged} == mischance.struck
@@ -143,7 +147,7 @@ def test_rate(rate):
 
 def test_the_market_goes_on():
     """In a freeze an order meets the true book, and the account is told at once."""
-    begins, ends = next(freezes())
+    begins, ends = freezes()[0]
     assert ends - begins > SECOND
 
     async def story(fair):
