@@ -65,14 +65,14 @@ def step(ts, **changes):
     return replace(told, **changes)
 
 
-def make():
+def make(instruments=INSTRUMENTS, cash=None, **changes):
     """Return a loopback of one account, its market told once; it does not listen yet."""
     clock = WallClock()
     terms = AccountTerms(leverage=D(10))
-    account = OpeningAccount(ACCOUNT, {"BTC": D(10), "ETH": D(100)}, terms=terms)
-    setup = open_setup(ACCOUNT, list(INSTRUMENTS.values()), [account])
+    account = OpeningAccount(ACCOUNT, {"BTC": D(10), "ETH": D(100)} | (cash or {}), terms=terms)
+    setup = open_setup(ACCOUNT, list(instruments.values()), [account])
     loopback = Loopback(setup, [KEY, READER, WITHDRAWER], clock)
-    loopback.place.tell(step(clock.now()))
+    loopback.place.tell(step(clock.now(), **changes))
     return loopback
 
 
