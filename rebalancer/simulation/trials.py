@@ -152,15 +152,13 @@ class Silence:
 def settings_of(config: Path) -> Settings:
     """Return the wire demo's book with a narrow band in a wild market: it hedges all the time."""
     settings = load(config)
-    market = settings.market.model_copy(update={"vols": {"BTC": 1.5}})
-    own = settings.underlyings["BTC"]
-    band = own.band.model_copy(update={"lower": -0.004, "upper": 0.004, "min_interval": SECOND})
-    return settings.model_copy(
-        update={
-            "market": market,
-            "underlyings": {"BTC": own.model_copy(update={"band": band})},
-        }
-    )
+    market = settings.market.model_copy(update={"vols": dict.fromkeys(settings.underlyings, 1.5)})
+    underlyings = {}
+    for coin, own in settings.underlyings.items():
+        edges = {"lower": own.band.lower / 25, "upper": own.band.upper / 25}
+        band = own.band.model_copy(update={**edges, "min_interval": SECOND})
+        underlyings[coin] = own.model_copy(update={"band": band})
+    return settings.model_copy(update={"market": market, "underlyings": underlyings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +238,11 @@ async def _settled(running: Running, loopback: Loopback, waits: bool, length: Le
     clock, quiet = WallClock(), 0
     for second in range(length.most):
         await clock.sleep(SECOND)
-        state, standing = running.engine.state, running.engine.standing.get("BTC")
+        state = running.engine.state
         struck = loopback.script.done or not waits
         calm = (
             struck
-            and _inside(standing)
+            and _inside(running)
             and not state.open_orders()
             and not differences(running, loopback, VENUE)
         )
@@ -253,11 +251,13 @@ async def _settled(running: Running, loopback: Loopback, waits: bool, length: Le
             return
 
 
-def _inside(standing: Decision | None) -> bool:
-    """Whether the net delta is known and inside the band."""
-    if standing is None or standing.price is None:
-        return False
-    return standing.lower <= standing.net_delta <= standing.upper
+def _inside(running: Running) -> bool:
+    """Whether each net delta is known and inside its band."""
+    found = [running.engine.standing.get(coin) for coin in running.engine.state.params.underlyings]
+    return all(
+        each is not None and each.price is not None and each.lower <= each.net_delta <= each.upper
+        for each in found
+    )
 
 
 def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Result:
@@ -266,7 +266,6 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
     ours = [each.asked.label for each in loopback.place.orders(VENUE) if decode(each.asked.label)]
     twice = len(ours) - len(set(ours))
     ended = [f"{state.orders[name].state}" for name in watch.unknown if name in state.orders]
-    standing = running.engine.standing.get("BTC")
     faults = []
     if twice:
         faults.append(f"{twice} labels stand twice in the venue's books")
@@ -276,7 +275,7 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
         faults.append(f"halted: {dict(state.halted)} {state.mode_reason}")
     if state.open_orders():
         faults.append(f"{len(state.open_orders())} orders are still open")
-    if not _inside(standing):
+    if not _inside(running):
         faults.append("net delta is outside the band")
     faults += [
         f"{what}: ledger less venue is {gap}"

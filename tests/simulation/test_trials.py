@@ -30,6 +30,41 @@ async def test_trial(name, resolved, orders):
     assert resolved in found.resolved
 
 
+# The wire demo's desk, in ether.
+ETHER = {
+    "BTC-31DEC27-105000-C": "ETH-31DEC27-3600-C",
+    "BTC-31DEC27-90000-P": "ETH-31DEC27-3200-P",
+    "BTC-31DEC27-110000-C": "ETH-31DEC27-4000-C",
+    "BTC": "ETH",
+    "entry = 98_500": "entry = 3_400",
+    "quantity = -3\n": "quantity = -60\n",
+    "quantity = -2\n": "quantity = -40\n",
+    "quantity = 10\n": "quantity = 200\n",
+    "quantity = -300_000": "quantity = -200_000",
+    "lower = -0.10, upper = 0.10": "lower = -0.5, upper = 0.5",
+    "order = 5.0": "order = 100",
+    "position = 50.0": "position = 1000",
+    "net_delta = 2.0": "net_delta = 40",
+}
+
+
+async def test_ether(tmp_path):
+    """A book of another coin is hedged as well; an order whose answer is lost is found there."""
+    text = CONFIG.read_text()
+    for old, new in ETHER.items():
+        assert old in text
+        text = text.replace(old, new)
+    config = tmp_path / "ether.toml"
+    config.write_text(text)
+    name = "drop after acceptance"
+    found = await trials.trial(name, trials.TRIALS[name], config, length=trials.Length(least=8))
+
+    assert () == found.faults
+    assert found.struck >= 1
+    assert found.orders >= 2
+    assert "filled" in found.resolved
+
+
 async def test_mix():
     """So it is when everything goes wrong at random."""
     found = await trials.trial("mix", trials.MIX, CONFIG, 3, trials.Length(10, 4))
