@@ -1,5 +1,8 @@
 """A venue that bans this machine: the book stops, and goes on once an operator has looked."""
 
+import asyncio
+import time
+
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.simulation.faults import Kind, Plan
@@ -26,3 +29,29 @@ async def test_banned():
 
     assert [True] == [f["banned"] for _, event, f in log.said if event == "rate.limited"][:1]
     assert "rate.banned" in log.events()
+
+
+async def test_too_many_requests():
+    """After one answer 429 nothing is asked for a second, and the book goes on after it."""
+    log, asked = Lines(), []
+    async with venue() as (loopback, settings):
+        running = await started(settings, MemoryJournal(), log)
+        await until(lambda: at_rest(running, loopback))
+        perform = loopback.host.perform
+
+        def performed(call, *more):
+            asked.append((time.monotonic(), call.method))
+            return perform(call, *more)
+
+        loopback.host.perform = performed
+        loopback.script.add(Plan(Kind.LIMIT, "private/get*"))
+        await until(lambda: loopback.script.struck(Kind.LIMIT))
+        struck = time.monotonic()
+        await asyncio.sleep(2.5)
+        await until(lambda: at_rest(running, loopback))
+        await fall(running)
+
+    own = [at - struck for at, method in asked if method.startswith("private/") and at > struck]
+    assert own
+    assert min(own) > 0.8
+    assert "rate.limited" in log.events()

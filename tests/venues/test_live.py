@@ -41,3 +41,4 @@ def test_streams_go_where_the_keys_belong(mode, address):
 
     assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
     assert address == stream._address
+    assert poll.now == stream._reconcile  # what happened while it was lost is asked for at once
