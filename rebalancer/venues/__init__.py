@@ -26,9 +26,14 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     dead_man        what takes resting orders away when we fall silent, and its keeper;
                     deribit_socket
     examination     is this account fit to be traded
+    skew            how far our clock is from the venue's, for as long as a book runs
+    resting         what earlier starts and others left in the books of the venue
+    following       what is held and no setting names is described, and followed
     hold            whether the venue takes orders at all just now
     listings        whether what is hedged with and held is still traded as it was
     native          a websocket kept open; deribit_stream speaks over it, with
                     deribit_channels, deribit_requests, deribit_told, freezing, backoff
-    ccxt_stream     any other venue's stream through ccxt.pro, with ccxt_tap, ccxt_words
+    ccxt_stream     any other venue's stream through ccxt.pro: one object after the other
+                    (ccxt_life), heard at its handlers (ccxt_tap), put into our words (ccxt_words)
+    outside         holdings that no venue sees, told by files
 """
