@@ -16,6 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REPORTS := .reports
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
+MEASURED := $(addprefix tests/,core exchange golden properties scenarios)
 FLOOR := 95
 ARGS ?=
 UPGRADE ?=
@@ -49,8 +51,9 @@ lint: install
 
 test: lint
 	@mkdir -p $(REPORTS)
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term \
-		--cov-report=json:$(REPORTS)/coverage.json --junit-xml=$(REPORTS)/junit.xml
+	$(PYTEST) -m measured --junit-xml=$(REPORTS)/junit-measured.xml $(MEASURED) \
+		--cov --cov-report=term --cov-report=json:$(REPORTS)/coverage.json
+	$(PYTEST) -m "not measured" --junit-xml=$(REPORTS)/junit-others.xml
 	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
 		rebalancer/core rebalancer/exchange
 

@@ -27,6 +27,20 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+# Whose coverage counts: tests of the floors that have a floor of branches. Measuring the
+# daemons and processes of the others too would take as long again and count nothing.
+MEASURED = ("core", "exchange", "golden", "properties", "scenarios")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what is measured, which is run apart from the rest."""
+    for item in items:
+        top, folder, *_ = (*item.path.relative_to(ROOT).parts, "")
+        counts = top == "tests" and folder in MEASURED
+        if counts and item.get_closest_marker("campaign") is None:
+            item.add_marker(pytest.mark.measured)
+
+
 @pytest.fixture(scope="session")
 def recordings():
     """Return the folder of recorded markets; skip where this machine has none."""

@@ -207,7 +207,7 @@ def drawn(part):
             yield case
 
 
-@pytest.mark.no_cover  # measured as it runs, it takes thrice as long
+@pytest.mark.campaign
 @pytest.mark.parametrize("part", range(PARTS))
 def test_to_the_tick(part):
     """Where the core says, the scan finds the tick; and there, not before, the exchange acts."""
