@@ -6,6 +6,7 @@ daemon and the sequence with each order, so an id names one intention for ever
 and an order left by an earlier start can be told on sight.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -65,3 +66,16 @@ def decode(text: str) -> ClientOrderId | None:
     if _base36(int(body, 36) % _CHECK, 2) != check:
         return None
     return ClientOrderId(int(body[:2], 36), int(body[2:6], 36), int(body[6:], 36))
+
+
+def of_earlier(parts: ClientOrderId, accounts: Sequence[str], account: str, epoch: int) -> bool:
+    """Return whether an id was made by a start of the same book before the one of `epoch`.
+
+    Args:
+        parts: Of the id.
+        accounts: Of the book, in the order of its settings.
+        account: Where the id was met.
+        epoch: Of the start that asks.
+    """
+    place = accounts.index(account) if account in accounts else None
+    return parts.account == place and parts.epoch < epoch

@@ -49,6 +49,7 @@ class Ledger:
 
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)  # account, instrument
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, currency
+    aside: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # of it: not to be hedged
     realised: dict[str, Decimal] = field(default_factory=dict)  # currency → profit booked
     fees: dict[str, Decimal] = field(default_factory=dict)  # currency → paid, + is a cost
     funding: dict[str, Decimal] = field(default_factory=dict)  # currency → received
@@ -373,12 +374,12 @@ def adopt(
     ledger.version += 1
 
 
-def moved(
-    ledger: Ledger, before: Mapping[tuple[str, str], Decimal]
-) -> dict[tuple[str, str], Decimal]:
-    """Return by account and currency how far each balance moved since `before`."""
-    changes = {key: total - before.get(key, _ZERO) for key, total in ledger.cash.items()}
-    return {key: change for key, change in changes.items() if change}
+def set_aside(ledger: Ledger, before: Mapping[tuple[str, str], Decimal]) -> None:
+    """Note that what moved each balance since `before` came from what is not hedged."""
+    for key, total in ledger.cash.items():
+        change = total - before.get(key, _ZERO)
+        if change:
+            ledger.aside[key] = ledger.aside.get(key, _ZERO) + change
 
 
 def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None:

@@ -9,40 +9,38 @@ listened, or never have left: its outcome is unknown until the venue proves it.
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
-from rebalancer.core import foreign
+from rebalancer.core import bookings
 from rebalancer.core import ledger as books
 from rebalancer.core import orders as lives
 from rebalancer.core.commands import Submit
 from rebalancer.core.events import (
-    Adopted,
     Booking,
     CashMoved,
-    ContractBooking,
-    Delivered,
     Fill,
-    FundingPaid,
     OrderEvent,
-    Settled,
 )
 from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.orders import Order, OrderState
+from rebalancer.core.params import UnderlyingParams
 
 DAY = 86_400_000_000_000  # ns that an order is remembered after its intent
 
 
 def rebook(
     ledger: books.Ledger,
-    bookings: Iterable[Booking],
+    told: Iterable[Booking],
     instruments: Mapping[str, Instrument],
+    underlyings: Mapping[str, UnderlyingParams],
     own: Container[str],
 ) -> tuple[str, ...]:
     """Book what was booked before, in the order in which it was.
 
     Args:
         ledger: Is written; empty at the start.
-        bookings: Of the journal.
+        told: Bookings of the journal.
         instruments: By id.
+        underlyings: Settings by name: what of each is hedged.
         own: Client order ids of the orders that were made: their fills are hedges.
 
     Returns:
@@ -50,11 +48,13 @@ def rebook(
         are left out.
     """
     lost: dict[str, None] = {}
-    for event in bookings:
+    for event in told:
         if isinstance(event, CashMoved):
             books.book_cash(ledger, event)
         elif event.instrument in instruments:
-            _book(ledger, event, instruments[event.instrument], own)
+            ours = isinstance(event, Fill) and event.client_order_id in own
+            instrument = instruments[event.instrument]
+            bookings.book(ledger, event, instrument, underlyings, ours=ours)
         else:
             lost[event.instrument] = None
     return tuple(lost)
@@ -111,24 +111,3 @@ def _doubted(order: Order, now: int) -> Order:
         asked_at=None,
         evidence=f"{order.evidence}; then a restart",
     )
-
-
-def _book(
-    ledger: books.Ledger,
-    event: ContractBooking,
-    instrument: Instrument,
-    own: Container[str],
-) -> None:
-    match event:
-        case Fill():
-            ours = event.client_order_id in own
-            unwound = foreign.unwound(ledger.position(event.account, event.instrument), event)
-            books.book_fill(ledger, event, instrument, ours=ours, unwound=unwound)
-        case FundingPaid():
-            books.book_funding(ledger, event)
-        case Settled():
-            books.book_settlement(ledger, event, instrument)
-        case Delivered():
-            books.book_delivery(ledger, event, instrument)
-        case Adopted():
-            books.book_adopted(ledger, event, instrument)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import accounts, foreign, ids, listings, outside, standing
+from rebalancer.core import accounts, bookings, foreign, ids, listings, outside, standing
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
@@ -20,12 +20,10 @@ from rebalancer.core.events import (
     Adopted,
     CashMoved,
     ContractBooking,
-    Delivered,
     Described,
     Event,
     Fill,
     Forced,
-    FundingPaid,
     Index,
     InstrumentUnfit,
     MarketEvent,
@@ -36,13 +34,12 @@ from rebalancer.core.events import (
     OutsideTold,
     PositionReport,
     Reconciled,
-    Settled,
     ShutOut,
     Tick,
     VenueHeld,
     Verb,
 )
-from rebalancer.core.exposure import Book, Holding, in_scope
+from rebalancer.core.exposure import Book, Holding
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
 from rebalancer.core.memory import Memory
@@ -68,7 +65,6 @@ class State:  # long: whatever may be known is written through this one door
         self.sequence = 0  # steps taken
         self.order_sequence = 0  # intents made
         self.ledger = books.Ledger()
-        self.aside: dict[tuple[str, str], Decimal] = {}  # cash that came from out of scope
         self.outside: dict[str, int] = {}  # source of holdings → when they were so, ns
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
@@ -139,7 +135,7 @@ class State:  # long: whatever may be known is written through this one door
                     float(position.hedge),
                 )
         for (account, currency), total in self.ledger.cash.items():
-            balance = total - self.aside.get((account, currency), Decimal(0))
+            balance = total - self.ledger.aside.get((account, currency), Decimal(0))
             if balance and self._belongs(account, currency) == underlying:
                 yield Holding(cash_instrument(account, currency), float(balance), 0.0, 0.0)
 
@@ -202,36 +198,10 @@ class State:  # long: whatever may be known is written through this one door
         instrument = self.instruments.get(event.instrument)
         if instrument is None:
             return self._undescribed(event.instrument)
-        before = dict(self.ledger.cash)
-        alerts = self._book(event, instrument)
-        self._set_aside(instrument, before)
-        return alerts
-
-    def _book(self, event: ContractBooking, instrument: Instrument) -> tuple[Alert, ...]:
-        match event:
-            case Fill():
-                return self._fill(event, instrument)
-            case FundingPaid():
-                books.book_funding(self.ledger, event)
-            case Settled():
-                books.book_settlement(self.ledger, event, instrument)
-            case Delivered():
-                books.book_delivery(self.ledger, event, instrument)
-            case Adopted():
-                books.book_adopted(self.ledger, event, instrument)
-                return (foreign.adopted(event),)
-        return ()
-
-    def _set_aside(self, instrument: Instrument, before: Mapping[tuple[str, str], Decimal]) -> None:
-        """Keep what something out of scope earned or cost out of scope too.
-
-        Else a directional position that was left out would come back as coins
-        at its first settlement, and be hedged away after all.
-        """
-        own = self.params.underlyings.get(instrument.underlying)
-        if own is not None and not in_scope(own, instrument):
-            for key, moved in books.moved(self.ledger, before).items():
-                self.aside[key] = self.aside.get(key, Decimal(0)) + moved
+        if isinstance(event, Fill):
+            return self._fill(event, instrument)
+        bookings.book(self.ledger, event, instrument, self.params.underlyings)
+        return (foreign.adopted(event),) if isinstance(event, Adopted) else ()
 
     def adopt(self, report: PositionReport, price: Decimal, *, hedge: bool) -> None:
         """Take a starting position as the truth.
@@ -299,8 +269,12 @@ class State:  # long: whatever may be known is written through this one door
             told = after.filled if after.reported is None else after.reported
             if not told:
                 note = memories.failed if getattr(event, "sent", True) else memories.held_back
-                note(self.memory[after.submit.underlying], self.now)
+                note(self._remembered(after), self.now)
         return self._resurrected(after, "was known to the venue") if back else ()
+
+    def _remembered(self, order: Order) -> Memory:
+        """Return the notebook of an order's underlying, which may have left the settings since."""
+        return self.memory.setdefault(order.submit.underlying, Memory(started_at=self.now))
 
     def _unmoved(self, order: Order, event: OrderNotFound) -> bool:
         """Whether the account looks as if an order that is not found had never been there.
@@ -328,11 +302,11 @@ class State:  # long: whatever may be known is written through this one door
 
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id or "")
-        held = self.ledger.position(event.account, event.instrument)
         parts = None if order is not None else ids.decode(event.client_order_id or "")
-        own = order is not None or (parts is not None and self._earlier(parts, event.account))
-        unwound = foreign.unwound(held, event)
-        if not books.book_fill(self.ledger, event, instrument, ours=own, unwound=unwound):
+        own, known = order is not None, self.params
+        if parts is not None:
+            own = ids.of_earlier(parts, known.accounts, event.account, known.epoch)
+        if not bookings.book(self.ledger, event, instrument, known.underlyings, ours=own):
             return ()
         if order is None:
             if event.forced is Forced.LIQUIDATION:
@@ -342,7 +316,7 @@ class State:  # long: whatever may be known is written through this one door
             return (*alerts, *self._differed(foreign.stranger(event))) if stranger else alerts
         index = self.index(order.submit.underlying)
         price = None if index is None else float(index.price)
-        memories.hedged(self.memory[order.submit.underlying], self.now, price)
+        memories.hedged(self._remembered(order), self.now, price)
         self._keep(lives.filled(order, event))
         if lives.resurrects(order, event):
             return self._resurrected(order, "filled")
@@ -352,12 +326,6 @@ class State:  # long: whatever may be known is written through this one door
             self.halt(told.underlying, text)
             return (Alert(Severity.ERROR, "order.overfilled", told.underlying, text),)
         return ()
-
-    def _earlier(self, parts: ids.ClientOrderId, account: str) -> bool:
-        """Whether an id that is not remembered is of an earlier start of this very book."""
-        known = self.params.accounts
-        place = known.index(account) if account in known else None
-        return parts.account == place and parts.epoch < self.params.epoch
 
     def _operate(self, event: Operator) -> None:
         standing.operate(self.standing, event)

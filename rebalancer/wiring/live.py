@@ -26,7 +26,7 @@ from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import Feeds, LiveVenue
 from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
-from rebalancer.wiring.recovered import BEGAN, Recovered, recover
+from rebalancer.wiring.recovered import BEGAN, Recovered, begun, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
 
@@ -116,6 +116,7 @@ def _live(
     params = to_params(settings, around.journal.epoch, instruments, max(EVERY, around.tick))
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
+    begun(around.journal, clock.now(), settings.book.id)
     for order in outside.past.put_back(state, log):
         if order.submit.account in outside.opened:  # else unknown until somebody looks it up
             outside.opened[order.submit.account].line.sent.remember(order)

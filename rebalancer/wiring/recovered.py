@@ -1,10 +1,10 @@
 """Recovered: what the journal of earlier starts kept of a live book, put back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rebalancer.core import recovery
+from rebalancer.core import ids, recovery
 from rebalancer.core.commands import Submit
 from rebalancer.core.events import (
     Adopted,
@@ -21,6 +21,7 @@ from rebalancer.ports import Entry, Journal, Log
 from rebalancer.settings.catalogue import known
 from rebalancer.storage import codec
 
+START = "start"  # journal kind of a start, with its epoch
 BEGAN = "began/"  # journal key of when an account began, ns; its name follows
 
 
@@ -36,6 +37,7 @@ class Recovered:
     bookings: tuple[Booking, ...]
     submits: tuple[Submit, ...]
     told: tuple[OrderEvent | Fill, ...]  # of orders
+    own: frozenset[str]  # client order ids that were made for this book, by whichever journal
     began: Mapping[str, int]  # account → ns: what the venue dates before is adopted
     agreed: int | None  # ns: when ledger and venues last agreed; None: never
 
@@ -46,19 +48,21 @@ class Recovered:
 
     def described(self, instruments: Mapping[str, Instrument]) -> dict[str, Instrument]:
         """Return the instruments with those that were traded and are in no setting any more."""
+        booked = (each.instrument for each in self.bookings if not isinstance(each, CashMoved))
         found = dict(instruments)
-        for booking in self.bookings:
-            if isinstance(booking, CashMoved) or booking.instrument in found:
-                continue
-            own = known(booking.instrument)
-            if own is not None:
-                found[own.id] = own
+        for name in (*booked, *(each.instrument for each in self.submits)):
+            terms = None if name in found else known(name)
+            if terms is not None:
+                found[name] = terms
         return found
 
     def put_back(self, state: State, log: Log) -> tuple[Order, ...]:
         """Book again what was booked; return the orders that were revived."""
-        own = {each.client_order_id for each in self.submits}
-        for name in recovery.rebook(state.ledger, self.bookings, state.instruments, own):
+        known, own = state.params.underlyings, self.own
+        lost = recovery.rebook(state.ledger, self.bookings, state.instruments, known, own)
+        ordered = (each.instrument for each in self.submits)
+        gone = (name for name in ordered if name not in state.instruments)
+        for name in dict.fromkeys((*lost, *gone)):
             log.error("reconcile.differed", instrument=name, error="not described any more")
         orders = recovery.revived(self.submits, self.told, state.instruments, state.now)
         for order in orders:
@@ -79,9 +83,34 @@ def recover(journal: Journal, accounts: Iterable[str]) -> Recovered:
             bookings.append(event)
         if isinstance(event, OrderEvent | Fill):
             told.append(event)
-    submits = tuple(_submits(journal.read("order")))
-    began = _began(journal, accounts, bookings) if bookings or submits else {}
-    return Recovered(tuple(bookings), submits, tuple(told), began, agreed)
+    submits, places = tuple(_submits(journal.read("order"))), tuple(accounts)
+    made = {each.client_order_id for each in submits}
+    own = made | set(_inherited(bookings, places, journal.read(START)))
+    began = _began(journal, places, bookings) if bookings or submits else {}
+    return Recovered(tuple(bookings), submits, tuple(told), frozenset(own), began, agreed)
+
+
+def begun(journal: Journal, ts: int, book: str) -> None:
+    """Write down that a start begins, and which: what came of earlier ones is told by it."""
+    journal.append(Entry(0, ts, START, book, {"epoch": journal.epoch}))
+
+
+def _inherited(
+    bookings: Iterable[Booking], accounts: Sequence[str], starts: Iterable[Entry]
+) -> Iterable[str]:
+    """Yield the ids of fills of a journal that was lost, judged as the start judged that heard.
+
+    The orders of such a journal are remembered nowhere. Their epochs lie below
+    the one of the start that was told of them.
+    """
+    heard = [(entry.ts, int(entry.payload["epoch"])) for entry in starts]
+    for event in bookings:
+        if not isinstance(event, Fill) or event.client_order_id is None:
+            continue
+        parts = ids.decode(event.client_order_id)
+        epoch = max((each for ts, each in heard if ts <= event.ts_local), default=0)
+        if parts is not None and ids.of_earlier(parts, accounts, event.account, epoch):
+            yield event.client_order_id
 
 
 def _began(

@@ -57,11 +57,11 @@ BOOKINGS = [
 def test_rebook():
     """What was booked comes back as it was: quantities, bases, hedges, cash, totals and ids."""
     first = Ledger()
-    assert () == recovery.rebook(first, BOOKINGS, LISTED, OURS)
+    assert () == recovery.rebook(first, BOOKINGS, LISTED, {}, OURS)
     told = [codec.decode(codec.encode(each)) for each in BOOKINGS]
     again = Ledger()
 
-    assert () == recovery.rebook(again, told, LISTED, OURS)
+    assert () == recovery.rebook(again, told, LISTED, {}, OURS)
 
     assert first == again
     assert (D(-35_000), D(-20_000)) == (
@@ -75,10 +75,10 @@ def test_rebook():
 def test_told_again(place):
     """What the venue tells once more after a restart changes nothing."""
     once = Ledger()
-    recovery.rebook(once, BOOKINGS, LISTED, OURS)
+    recovery.rebook(once, BOOKINGS, LISTED, {}, OURS)
     cash, positions = dict(once.cash), dict(once.positions)
 
-    recovery.rebook(once, [BOOKINGS[place]], LISTED, OURS)
+    recovery.rebook(once, [BOOKINGS[place]], LISTED, {}, OURS)
 
     assert (cash, positions) == (once.cash, once.positions)
 
@@ -87,7 +87,9 @@ def test_not_described_any_more():
     """What no setting describes any more is named, and the rest is booked."""
     found = Ledger()
 
-    assert ("v:CALL",) == recovery.rebook(found, BOOKINGS, {PERP.id: PERP, COINS.id: COINS}, OURS)
+    assert ("v:CALL",) == recovery.rebook(
+        found, BOOKINGS, {PERP.id: PERP, COINS.id: COINS}, {}, OURS
+    )
     assert D(-35_000) == found.position("v", PERP.id).quantity
 
 
