@@ -376,6 +376,7 @@ class Operator:
     reason: str
     who: str  # user id of the peer, or the name of an internal source
     everything: bool = False  # pause --all: stops protect proposals too
+    ended: tuple[str, ...] = ()  # arm: ids of orders that he looked up at the venue; it has none
 
 
 MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade

@@ -101,6 +101,7 @@ class Order:
     first_not_found: int | None = None  # ns
     last_not_found: int | None = None  # ns
     asked_at: int | None = None  # ns of the last query
+    told: bool = False  # whether a person heard that nobody proves its outcome
     evidence: str = "intent"  # what the present state rests on
 
     @property
@@ -233,6 +234,8 @@ def looked_up(order: Order, reason: str) -> Order:
     What it filled beyond the fills that are known has to show in a reconciliation.
     """
     evidence = f"operator: {reason}"
+    if order.state is S.SENDING:
+        order = advance(order, T.LOST, evidence)
     if order.state is S.UNKNOWN:
         return advance(order, T.PROVED_ABSENT, evidence)
     return advance(replace(order, reported=order.filled), T.ENDED_CANCELED, evidence)

@@ -17,6 +17,7 @@ from rebalancer.core.events import (
     Booking,
     CashMoved,
     Fill,
+    Operator,
     OrderEvent,
 )
 from rebalancer.core.exposure import delta_per_contract
@@ -62,7 +63,7 @@ def rebook(
 
 def revived(
     submits: Iterable[Submit],
-    told: Iterable[OrderEvent | Fill],
+    told: Iterable[OrderEvent | Fill | Operator],
     instruments: Mapping[str, Instrument],
     now: int,
 ) -> tuple[Order, ...]:
@@ -70,7 +71,7 @@ def revived(
 
     Args:
         submits: That were about to be sent, oldest first.
-        told: What was heard of them, in the order in which it was.
+        told: What was heard of them, in the order in which it was; also what operators looked up.
         instruments: By id; an order for one that is not there any more is left out.
         now: ns; since when what is open counts as unknown.
     """
@@ -83,6 +84,10 @@ def revived(
     }
     booked: set[tuple[str, str]] = set()
     for event in told:
+        if isinstance(event, Operator):
+            for each in (found[name] for name in event.ended if name in found):
+                found[each.submit.client_order_id] = lives.looked_up(each, event.reason)
+            continue
         order = found.get(event.client_order_id or "")
         if order is None:
             continue

@@ -54,6 +54,13 @@ def move(standing: Standing, mode: TradingState, reason: str) -> None:
         standing.phase = mode
 
 
+def halt(standing: Standing, underlying: str, reason: str) -> None:
+    """Halt one underlying; what halted it before stands beside the new reason."""
+    before = standing.halted.get(underlying, "")
+    if reason not in before:
+        standing.halted[underlying] = f"{before}; {reason}" if before else reason
+
+
 def differed(standing: Standing, reason: str) -> None:
     """Halt until an operator arms; then only a reconciliation that agrees reactivates."""
     doubted(standing)

@@ -110,6 +110,11 @@ class State:  # long: whatever may be known is written through this one door
         live = [self.orders[name] for name in self._open]
         return [order for order in live if underlying in (None, order.submit.underlying)]
 
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Ids of the orders that a person was asked to look up, and that are still open."""
+        return tuple(name for name in self._open if self.orders[name].told)
+
     def index(self, underlying: str) -> Index | None:
         """Return the index that an underlying is measured by, None when nobody told one."""
         return self._prices.index(underlying, self.now)
@@ -188,10 +193,9 @@ class State:  # long: whatever may be known is written through this one door
             return ()
         held = self.ledger.position(instrument.venue, instrument.id).quantity
         why = listings.concern(event, instrument, self.params, held, self.now)
-        before = self.halted.get(instrument.underlying, "")
-        if why is None or why in before:
+        if why is None or why in self.halted.get(instrument.underlying, ""):
             return ()  # it is told at each look, and halts once
-        self.halt(instrument.underlying, f"{before}; {why}" if before else why)
+        self.halt(instrument.underlying, why)
         return (listings.alert(event, instrument.underlying, why),)
 
     def _account(self, event: ContractBooking) -> tuple[Alert, ...]:
@@ -233,9 +237,13 @@ class State:  # long: whatever may be known is written through this one door
         self._keep(lives.note(order, OrderUnknown(self.now, None, name, "no answer in time")))
         return self.orders[name]
 
+    def told(self, order: Order) -> None:
+        """Write down that a person is asked to look an order up."""
+        self._keep(replace(order, told=True))
+
     def halt(self, underlying: str, reason: str) -> None:
         """Stop hedging one underlying until an operator arms it again."""
-        self.standing.halted[underlying] = reason
+        standing.halt(self.standing, underlying, reason)
 
     def activate(self, mode: TradingState, reason: str) -> None:
         """Move the book to another state; a kill or a halt is not undone here."""
@@ -331,8 +339,7 @@ class State:  # long: whatever may be known is written through this one door
         standing.operate(self.standing, event)
         if event.verb is Verb.ARM:
             for order in self.open_orders():
-                stuck = lives.unproven(order, self.now, self.params.orders)
-                if stuck or order.state is lives.OrderState.UNKNOWN:
+                if order.submit.client_order_id in event.ended:
                     self._keep(lives.looked_up(order, event.reason))
                     standing.doubted(self.standing)
             for memory in self.memory.values():

@@ -135,7 +135,8 @@ def chase(state: State, params: Params) -> Iterable[Query | Alert]:
             yield Query(told.client_order_id, told.account, told.instrument)
         excused = accounts.closed_within(state.accounts, told.account, state.now, patience)
         stuck = not excused and orders.unproven(order, state.now, params.orders)
-        if stuck and told.underlying not in state.halted:
+        if stuck and not order.told:
+            state.told(state.orders[told.client_order_id])
             waited = patience // _SECOND
             text = f"{told.client_order_id} unproven for {waited} s; find it at the venue, then arm"
             state.halt(told.underlying, text)

@@ -201,8 +201,10 @@ class BookStatus:
         if halted and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._engine.state.mode_reason}); arm it first"
             raise PermissionRefused(must)
-        self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything))
-        return {"verb": str(verb), "before": str(self._engine.state.mode)}
+        ended = self._engine.state.unproven if verb is Verb.ARM else ()
+        self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything, ended))
+        told = {"verb": str(verb), "before": str(self._engine.state.mode)}
+        return told | ({"ended": list(ended)} if ended else {})
 
 
 def _brief(decision: Decision) -> dict[str, Any]:

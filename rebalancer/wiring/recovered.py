@@ -11,6 +11,7 @@ from rebalancer.core.events import (
     Booking,
     CashMoved,
     Fill,
+    Operator,
     OrderEvent,
     Reconciled,
 )
@@ -36,7 +37,7 @@ class Recovered:
 
     bookings: tuple[Booking, ...]
     submits: tuple[Submit, ...]
-    told: tuple[OrderEvent | Fill, ...]  # of orders
+    told: tuple[OrderEvent | Fill | Operator, ...]  # of orders
     own: frozenset[str]  # client order ids that were made for this book, by whichever journal
     began: Mapping[str, int]  # account → ns: what the venue dates before is adopted
     agreed: int | None  # ns: when ledger and venues last agreed; None: never
@@ -73,7 +74,7 @@ class Recovered:
 def recover(journal: Journal, accounts: Iterable[str]) -> Recovered:
     """Read a journal once and return what earlier starts of a book with these accounts left."""
     bookings: list[Booking] = []
-    told: list[OrderEvent | Fill] = []
+    told: list[OrderEvent | Fill | Operator] = []
     agreed: int | None = None
     for entry in journal.read("event"):
         event = codec.decode(entry.payload)
@@ -81,7 +82,7 @@ def recover(journal: Journal, accounts: Iterable[str]) -> Recovered:
             agreed = event.ts_local
         if isinstance(event, Booking):
             bookings.append(event)
-        if isinstance(event, OrderEvent | Fill):
+        if isinstance(event, OrderEvent | Fill | Operator):
             told.append(event)
     submits, places = tuple(_submits(journal.read("order"))), tuple(accounts)
     made = {each.client_order_id for each in submits}

@@ -7,7 +7,17 @@ import pytest
 
 from rebalancer.core import ids
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
-from rebalancer.core.events import Delivered, Ending, Fill, FundingPaid, OrderEnded, Settled
+from rebalancer.core.events import (
+    Delivered,
+    Ending,
+    Fill,
+    FundingPaid,
+    Operator,
+    OrderAccepted,
+    OrderEnded,
+    Settled,
+    Verb,
+)
 from rebalancer.core.orders import OrderState
 from rebalancer.core.state import State
 from rebalancer.ports import Entry
@@ -139,3 +149,22 @@ def test_what_was_traded_is_described():
     found = recover(kept(submits=[order(instrument=name)]), ACCOUNTS).described({})
 
     assert [name] == list(found)
+
+
+@pytest.mark.parametrize("known", [(), ("accepted",), ("accepted", "filled")])
+def test_what_an_operator_ended_stays_ended(known):
+    """An order that somebody looked up and declared over does not come back with a restart."""
+    sent = order()
+    name = sent.client_order_id
+    news = {
+        "accepted": OrderAccepted(START + 1, START, name, "v1"),
+        "filled": Fill(
+            *(START + 2, START, "binanceusdm", desks.LINEAR, "t1", name, D("-0.5")),
+            *(D(100_000), D(0), "USDT"),
+        ),
+    }
+    armed = Operator(START + 9, Verb.ARM, "none there", "1000", ended=(name,))
+    state, _ = restarted(kept(*(news[each] for each in known), armed, submits=[sent]), desks.PARAMS)
+
+    assert [] == state.open_orders()
+    assert "operator: none there" == state.orders[name].evidence

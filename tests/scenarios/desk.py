@@ -263,7 +263,8 @@ class Desk:
 
     def operate(self, verb: Verb, *, everything: bool = False) -> Outcome:
         """Let the operator speak."""
-        return self.take(Operator(self.now, verb, "test", "1000", everything))
+        ended = self.state.unproven if verb is Verb.ARM else ()
+        return self.take(Operator(self.now, verb, "test", "1000", everything, ended))
 
     def reconcile(self, *differences: str) -> Outcome:
         """Compare ledger and venues; where they agree, each was read."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Verb
+from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from tests.scenarios.desk import LINEAR, SPOT, build
 
@@ -232,13 +232,14 @@ def test_armed_though_it_was_filled(desk):
     """An order that was declared absent and was not shows as a difference, and halts."""
     [order] = desk.orders
     desk.lose(order)
+    desk.wait(61)
     desk.operate(Verb.ARM)
     desk.reconcile("binanceusdm:BTC/USDT:USDT: venue -1.95, ledger 0")
     assert TradingState.HALTED is desk.state.mode
 
     desk.operate(Verb.ARM)
     desk.fill(order)
-    assert ["reconcile.differed", "order.resurrected"] == desk.alerts
+    assert ["reconcile.differed", "order.resurrected"] == desk.alerts[-3:-1]
     assert TradingState.HALTED is desk.state.mode_of("BTC")
 
 
@@ -269,3 +270,47 @@ def test_arm_after_an_order_that_never_ended(desk, story):
     desk.wait(2)
 
     assert TradingState.ACTIVE is desk.state.mode_of("BTC")
+
+
+def test_arm_spares_what_nobody_was_told_of(desk):
+    """An order whose outcome is unknown since a moment is not ended by an arm for another cause."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.reconcile("deribit:BTC: venue 9, ledger 10")
+    desk.operate(Verb.ARM)
+    desk.reconcile()
+    desk.wait(20)
+
+    assert ("unknown", True) == (
+        desk.state.orders[order.client_order_id].state,
+        desk.state.orders[order.client_order_id].open,
+    )
+    assert [order] == desk.orders  # its whole rest may still be filled
+
+    desk.wait(41)
+    assert "order.unproven" in desk.alerts
+    desk.operate(Verb.ARM)
+    assert not desk.state.open_orders()
+
+
+def test_unproven_is_told_in_a_halt_too(desk):
+    """An order that stays unproven is named though its underlying is halted for something else."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.state.halt("BTC", "liquidated")
+    desk.wait(61)
+
+    assert 1 == desk.alerts.count("order.unproven")
+    assert "liquidated; " in desk.state.halted["BTC"]
+    assert order.client_order_id in desk.state.halted["BTC"]
+    assert (order.client_order_id,) == desk.state.unproven
+
+
+def test_arm_names_what_it_ends(desk):
+    """Only what an arm names is ended: not what was told between his look and his word."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(61)
+    desk.take(Operator(desk.now, Verb.ARM, "looked", "1000"))
+
+    assert [order] == [each.submit for each in desk.state.open_orders()]
