@@ -10,8 +10,9 @@ released from a basis is what leaves it, so nothing is lost between the two.
 
 A fill that is told after a settlement that came after it at the venue has its
 profit up to that settlement's price in cash there, and so it has here; one
-that is told after its contract ended is cash altogether. What is from before
-its position was adopted is in what was adopted.
+that is told after its contract ended is cash altogether. An account is adopted
+as it stood at one moment: what is from before that is in what was adopted, be it
+of a holding that was adopted or of one that agreed and was left as it was.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from rebalancer.core.events import (
     PositionReport,
     Settled,
 )
-from rebalancer.core.instruments import Instrument, Kind, cash_instrument
+from rebalancer.core.instruments import Instrument, Kind
 
 QUANTUM = Decimal("1e-12")  # finest amount of any currency that a division may leave
 _ZERO = Decimal(0)
@@ -58,7 +59,7 @@ class Ledger:
         default_factory=dict
     )  # the last of each, and how many contracts it settled
     delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)  # what has ended
-    adopted: dict[tuple[str, str], int] = field(default_factory=dict)  # … instrument → as of, ns
+    adopted: dict[str, int] = field(default_factory=dict)  # account → as of when, ns
     version: int = 0  # grows with each booking
 
     def position(self, account: str, instrument: str) -> Position:
@@ -140,9 +141,9 @@ def _first_time(ledger: Ledger, kind: str, account: str, instrument: str, key: s
     return True
 
 
-def _adopted_over(ledger: Ledger, account: str, instrument: str, ts: int | None) -> bool:
-    """Whether a booking is from before its position was adopted, and so is in it already."""
-    since = ledger.adopted.get((account, instrument))
+def _adopted_over(ledger: Ledger, account: str, ts: int | None) -> bool:
+    """Whether a booking is from before its account was adopted, and so is in it already."""
+    since = ledger.adopted.get(account)
     return since is not None and ts is not None and ts < since
 
 
@@ -181,11 +182,11 @@ def book_fill(
 
     Returns:
         False when this fill was booked before. Nothing changes then, nor when
-        it is from before its position was adopted.
+        it is from before its account was adopted.
     """
     if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):
         return False
-    if _adopted_over(ledger, fill.account, fill.instrument, fill.ts_venue):
+    if _adopted_over(ledger, fill.account, fill.ts_venue):
         return True
     ended = ledger.delivered.get((fill.account, fill.instrument))
     if ended is not None:
@@ -271,7 +272,7 @@ def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
     """Book a funding payment; False when it was booked before."""
     if not _first_time(ledger, "funding", paid.account, paid.instrument, paid.payment_id):
         return False
-    if _adopted_over(ledger, paid.account, paid.instrument, paid.ts_venue):
+    if _adopted_over(ledger, paid.account, paid.ts_venue):
         return True
     credit(ledger, paid.account, paid.currency, paid.amount)
     _add(ledger.funding, paid.currency, paid.amount)
@@ -282,8 +283,7 @@ def book_cash(ledger: Ledger, moved: CashMoved) -> bool:
     """Book cash that moved without a trade; False when it was booked before."""
     if not _first_time(ledger, "cash", moved.account, moved.currency, moved.cash_id):
         return False
-    held = cash_instrument(moved.account, moved.currency).id
-    if _adopted_over(ledger, moved.account, held, moved.ts_venue):
+    if _adopted_over(ledger, moved.account, moved.ts_venue):
         return True
     credit(ledger, moved.account, moved.currency, moved.amount)
     return True
@@ -299,7 +299,7 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return False
     if not instrument.margined:
         return True  # what is paid in full has no open profit to move
-    if _adopted_over(ledger, settled.account, settled.instrument, settled.ts_venue):
+    if _adopted_over(ledger, settled.account, settled.ts_venue):
         return True
     before = ledger.position(settled.account, settled.instrument)
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
@@ -328,6 +328,8 @@ def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> b
         return False
     before = ledger.position(ended.account, ended.instrument)
     ledger.delivered[ended.account, ended.instrument] = ended
+    if not before.quantity and _adopted_over(ledger, ended.account, ended.ts_venue):
+        return True
     if instrument.kind is Kind.OPTION:
         with localcontext(_EXACT):
             value = before.quantity * payoff(instrument, ended.price)
@@ -390,7 +392,8 @@ def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None
     before = ledger.position(event.account, event.instrument).hedge
     adopt(ledger, event.report, instrument, event.entry)
     if event.ts_venue is not None:
-        ledger.adopted[event.account, event.instrument] = event.ts_venue
+        since = ledger.adopted.get(event.account, event.ts_venue)
+        ledger.adopted[event.account] = max(since, event.ts_venue)
     after = ledger.position(event.account, event.instrument)
     if before * after.quantity > 0:
         kept = min(abs(before), abs(after.quantity)).copy_sign(before)

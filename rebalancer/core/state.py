@@ -68,6 +68,7 @@ class State:  # long: whatever may be known is written through this one door
         self.outside: dict[str, int] = {}  # source of holdings → when they were so, ns
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
+        self._differing = ""  # how ledger and venues differ, as a person was told
         self.standing = Standing()
         self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
@@ -205,7 +206,10 @@ class State:  # long: whatever may be known is written through this one door
         if isinstance(event, Fill):
             return self._fill(event, instrument)
         bookings.book(self.ledger, event, instrument, self.params.underlyings)
-        return (foreign.adopted(event),) if isinstance(event, Adopted) else ()
+        if not isinstance(event, Adopted):
+            return ()
+        standing.doubted(self.standing)
+        return (foreign.adopted(event),)
 
     def adopt(self, report: PositionReport, price: Decimal, *, hedge: bool) -> None:
         """Take a starting position as the truth.
@@ -306,6 +310,9 @@ class State:  # long: whatever may be known is written through this one door
 
     def _differed(self, text: str) -> tuple[Alert, ...]:
         standing.differed(self.standing, text)
+        if text == self._differing:
+            return ()  # each look finds it again until somebody has seen to it
+        self._differing = text
         return (Alert(Severity.ERROR, "reconcile.differed", self.params.book, text),)
 
     def _fill(self, event: Fill, instrument: Instrument) -> tuple[Alert, ...]:
@@ -342,6 +349,7 @@ class State:  # long: whatever may be known is written through this one door
                 if order.submit.client_order_id in event.ended:
                     self._keep(lives.looked_up(order, event.reason))
                     standing.doubted(self.standing)
+            self._differing = ""
             for memory in self.memory.values():
                 memory.failures = memory.unsent = memory.barred_until = 0
 
@@ -366,6 +374,7 @@ class State:  # long: whatever may be known is written through this one door
 
     def _reconciled(self, event: Reconciled) -> tuple[Alert, ...]:
         if not event.differences:
+            self._differing = ""
             standing.agreed(self.standing)
             return ()
         return self._differed(f"reconciliation: {'; '.join(event.differences)}")

@@ -190,6 +190,7 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     # reconciliation
     ("reconcile.agreed", _INFO, "ledger and venues agree", _NONE),
     ("reconcile.differed", _ERROR, "ledger and venues do not agree", "compare, adopt, then arm"),
+    ("adoption.waits", _WARNING, "what is held cannot be adopted yet", "see its reason"),
     (
         "reconcile.unanswered",
         _WARNING,

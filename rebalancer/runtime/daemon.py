@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Cancel
-from rebalancer.core.events import Event, FeedStatus, Operator, Tick, VenueHeld, Verb
+from rebalancer.core.events import Tick
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
 from rebalancer.ports import SECOND, Clock, Describe, Feed, Journal, Log, Scheduler, Venue, nobody
@@ -21,9 +21,9 @@ from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
+from rebalancer.runtime.rounds import Rounds
 from rebalancer.runtime.tasks import TaskRegistry
 
-_BEGINNING = (TradingState.STARTING, TradingState.RECONCILING)
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
 
 
@@ -89,41 +89,20 @@ class Daemon:
         parts = self._parts
         state, venues, inbox = parts.engine.state, parts.venues, parts.inbox
         reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.caught_up)
-        parts.engine.observe(reconciler.notice)
         adoption = Adoption(state, venues, inbox, parts.clock, parts.log, parts.describe)
-
-        def look() -> None:
-            parts.tasks.spawn("reconcile", reconciler.look())
-
-        def look_if_due() -> None:
-            if reconciler.due and state.standing.phase not in _BEGINNING:
-                look()
-
-        async def begin() -> None:
-            while parts.adopts and not await adoption.adopt():
-                await parts.clock.sleep(SECOND)
-            while state.standing.phase in _BEGINNING:
-                await reconciler.look()  # a look that fell into bookings proves nothing: again
-                await parts.clock.sleep(SECOND)
-
-        async def adopt() -> None:
-            await adoption.adopt()
-
-        def heed(event: Event, _decisions: object) -> None:
-            if isinstance(event, Operator) and event.verb is Verb.ADOPT:
-                parts.tasks.spawn("adopt", adopt())
-            elif _unsettles(event):
-                look()
-
-        parts.engine.observe(heed)
+        rounds = Rounds(reconciler, adoption, state, parts.clock, parts.tasks, adopts=parts.adopts)
+        parts.engine.observe(reconciler.notice)
+        parts.engine.observe(rounds.heed)
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
 
-        parts.tasks.spawn("reconcile", begin())
+        parts.tasks.spawn("reconcile", rounds.begin())
         parts.scheduler.every("tick", parts.tick, self._guarded(tick))
         parts.scheduler.every("flush", parts.tick, self._guarded(parts.journal.flush))
-        parts.scheduler.every("reconcile", max(AGAIN, parts.tick), self._guarded(look_if_due))
+        parts.scheduler.every(
+            "reconcile", max(AGAIN, parts.tick), self._guarded(rounds.look_if_due)
+        )
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""
@@ -182,13 +161,6 @@ class Daemon:
         while parts.engine.state.open_orders() and waited < DRAIN and not parts.dispatch.closed[0]:
             await parts.clock.sleep(SECOND // 10)
             waited += SECOND // 10
-
-
-def _unsettles(event: Event) -> bool:
-    """Whether the accounts are to be read at once: somebody asks, a stream or a venue is back."""
-    asked = isinstance(event, Operator) and event.verb is Verb.RECONCILE
-    opened = isinstance(event, VenueHeld) and event.reason is None
-    return asked or opened or (isinstance(event, FeedStatus) and event.alive)
 
 
 class Stop:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 
-from rebalancer.core.events import Event, FundingRate, Index, Mark, OptionMark, Quote, Tick
+from rebalancer.core.events import Booking, Event, FundingRate, Index, Mark, OptionMark, Quote, Tick
 
 _CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, Tick)
 
@@ -35,6 +35,11 @@ class Inbox:
             self._latest[slot] = place
         self._waiting.append(place)
         self._arrived.set()
+
+    @property
+    def booking(self) -> bool:
+        """Whether something waits that an account was booked."""
+        return any(isinstance(each, Booking) for place in self._waiting for each in place)
 
     async def wait(self) -> None:
         """Return once an event waits."""

@@ -97,6 +97,7 @@ class Reconciler:
         self._log = log
         self._ready = ready
         self._looking = False
+        self._again = False  # whether a look was asked for while one was still waiting
         self._silent: set[str] = set()  # accounts that did not answer the last time
         self._due = clock.now()  # ns of the next look that the schedule asks for
         self._doubted: set[str] = set()  # ids of orders whose outcome was unknown, until it is not
@@ -127,6 +128,11 @@ class Reconciler:
             self._before.popleft()
 
     @property
+    def ready(self) -> bool:
+        """Whether everything was told that was booked while nobody listened."""
+        return self._ready()
+
+    @property
     def due(self) -> bool:
         """Whether it is time to look again, and no look is still waiting."""
         return not self._looking and self._clock.now() >= self._due
@@ -139,20 +145,21 @@ class Reconciler:
         daemon was down are told.
 
         Two looks at a time would see one passing difference twice, so a look
-        that an earlier one is still waiting for is left out.
+        that an earlier one is still waiting for is made when that is over.
         """
         if not self._ready():
             self._log.debug("reconcile.unanswered", error="what was booked is not told yet")
             return
         if self._looking:
             self._log.warning("reconcile.unanswered", error="the look before is still waiting")
+            self._again = True
             return
-        self._looking = True
+        self._looking, self._again = True, False
         try:
             version, busy = self._state.ledger.version, self._busy()
             seen = [await self._read(*each) for each in self._venues.items()]
             wait = self._judge(seen, busy | self._busy(), version)
-            self._due = self._clock.now() + wait
+            self._due = self._clock.now() + (0 if self._again else wait)
         finally:
             self._looking = False
 
