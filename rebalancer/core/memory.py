@@ -5,8 +5,19 @@ from dataclasses import dataclass, field
 
 from rebalancer.core.decision import Reason
 
+DAY = 24 * 3600 * 1_000_000_000  # ns
 FIRST_WAIT = 1_000_000_000  # ns after an order that came to nothing …
 LONGEST_WAIT = 60_000_000_000  # … doubled by each further one in a row, up to this
+
+
+@dataclass(slots=True)
+class Episode:
+    """A time in which something is not as it must be, and what a person heard of it."""
+
+    since: int | None = None  # ns; None: all is well
+    told_at: int | None = None  # ns, the last time
+    times: int = 0  # told in a row
+    size: float = 0.0  # of the gap that was told last, coins
 
 
 @dataclass(slots=True)
@@ -16,10 +27,9 @@ class Memory:
     started_at: int  # ns
     hedged_at: int | None = None  # ns of the last order
     hedge_price: float | None = None  # index then, at first at the start; USD per coin
-    outside_since: int | None = None  # ns; None: inside the band
-    blind_since: int | None = None  # ns; None: every input of the delta is known and young
-    alerted_at: int | None = None  # ns: when this episode outside or blind last woke a person
-    alerts: int = 0  # told in this episode
+    outside: Episode = field(default_factory=Episode)  # the band
+    blind: Episode = field(default_factory=Episode)  # an input of the delta missing or too old
+    restores: bool = False  # whether a person waits to hear that both are over
     failures: int = 0  # orders in a row that were rejected or filled nothing
     unsent: int = 0  # orders in a row that were held back before they left
     barred_until: int = 0  # ns: no new order before, after a failure
@@ -29,6 +39,34 @@ class Memory:
     suspect: float | None = None  # one that lies a jump away and that no second word confirmed
     highs: deque[tuple[int, float]] = field(default_factory=deque)  # of the filter, falling
     lows: deque[tuple[int, float]] = field(default_factory=deque)  # rising
+
+
+def lasts(episode: Episode, ts: int, *, wrong: bool) -> None:
+    """Note whether something is still, or newly, not as it must be at `ts`."""
+    if not wrong:
+        episode.since, episode.told_at, episode.times, episode.size = None, None, 0, 0.0
+    elif episode.since is None:
+        episode.since = ts
+
+
+def due(episode: Episode, ts: int, patience: int, size: float = 0.0) -> bool:
+    """Whether a person is to be woken now; if so it is noted as told.
+
+    After `patience` (ns), then ever more rarely, at last daily; as soon again as at
+    first where the gap has doubled since.
+    """
+    if episode.since is None:
+        return False
+    if episode.told_at is None:
+        at = episode.since + patience
+    elif episode.size and size >= 2 * episode.size:
+        at, episode.times = episode.told_at + patience, 0
+    else:
+        at = episode.told_at + min(patience << min(2 * episode.times, 20), DAY)
+    if ts < at:
+        return False
+    episode.told_at, episode.times, episode.size = ts, episode.times + 1, size
+    return True
 
 
 def hedged(memory: Memory, ts: int, price: float | None) -> None:

@@ -8,13 +8,13 @@ after until the venue proves it, and halts its underlying when it does not.
 from collections.abc import Iterable
 
 from rebalancer.core import accounts, orders, quotes
+from rebalancer.core import memory as memories
 from rebalancer.core.band import Band
 from rebalancer.core.commands import Alert, Query, Severity
 from rebalancer.core.decision import Action, Decision, Reason
 from rebalancer.core.events import Delivered, Index, Mark, OptionMark
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.memory import Memory
 from rebalancer.core.outside import is_outside
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.state import State
@@ -66,7 +66,8 @@ def _told(state: State, params: Params, instrument: Instrument, *, known: bool) 
 def unhedged(state: State, params: Params, decision: Decision, *, told: bool) -> Iterable[Alert]:
     """Yield an alert when a gap stays open, or its size unknown, for too long.
 
-    What the venue's smallest order cannot close is no gap.
+    What the venue's smallest order cannot close is no gap. The two causes are
+    counted apart: one that somebody has heard of does not hush the other.
 
     Args:
         state: Remembers since when.
@@ -74,47 +75,50 @@ def unhedged(state: State, params: Params, decision: Decision, *, told: bool) ->
         decision: The latest of this underlying.
         told: Whether the inputs' ages are looked at too (once a tick of the clock).
     """
-    memory, now = state.memory[decision.underlying], state.now
-    band = Band(decision.aim, decision.lower, decision.upper)
-    small = decision.reason is Reason.BELOW_MINIMUM
-    inside = decision.price is not None and (small or band.contains(decision.net_delta))
-    memory.outside_since = None if inside else memory.outside_since or now
-    blind: tuple[str, ...] = ()
-    if told:
-        own = params.underlyings[decision.underlying]
-        read = (reading(state, params, name) for name in params.accounts)
-        inputs = (*delta_inputs(state, params, own), *read)
-        blind = tuple(i.subject for i in inputs if i.age is None or i.age > i.limit)
-        memory.blind_since = (memory.blind_since or now) if blind else None
-    since = min(filter(None, (memory.outside_since, memory.blind_since)), default=None)
-    if since is None and memory.alerts:
-        memory.alerts, memory.alerted_at = 0, None
+    memory, now, name = state.memory[decision.underlying], state.now, decision.underlying
+    gap = _gap(decision)
+    if gap is not None:  # else what was outside before still is, as far as anybody knows
+        memories.lasts(memory.outside, now, wrong=gap > 0)
+    looks = told or gap is None
+    blind = _blind(state, params, params.underlyings[name]) if looks else ()
+    if looks:
+        memories.lasts(memory.blind, now, wrong=bool(blind))
+    if memory.restores and memory.outside.since is None and memory.blind.since is None:
+        memory.restores = False
         text = "inside the band again, every input known"
-        yield Alert(Severity.INFO, "delta.restored", decision.underlying, text)
-    acting = decision.action is Action.ORDER  # what is being mended just now wakes nobody yet
-    sure = told or not inside  # what is blind is named, and only a tick has looked
-    patience = params.unhedged_alert
-    if since is not None and sure and not acting and now >= _due(memory, since, patience):
-        memory.alerts, memory.alerted_at = memory.alerts + 1, now
-        text = _gap(decision, now - since, blind)
-        yield Alert(Severity.ERROR, "delta.unhedged", decision.underlying, text)
+        yield Alert(Severity.INFO, "delta.restored", name, text)
+    if decision.action is Action.ORDER:
+        return  # what is being mended just now wakes nobody yet
+    patience, causes = params.unhedged_alert, []
+    if memories.due(memory.outside, now, patience, gap or 0.0):
+        band = f"{decision.lower:.4f} … {decision.upper:.4f} {name}"
+        text = f"net delta {decision.net_delta:.4f} is outside {band} ({decision.reason})"
+        causes.append((memory.outside, text))
+    if blind and memories.due(memory.blind, now, patience):
+        text = f"net delta is unknown: {', '.join(blind[:3])} missing or too old"
+        causes.append((memory.blind, text))
+    for episode, text in causes:
+        memory.restores = True
+        lasting = (now - (episode.since or now)) // _SECOND
+        told_of = f"{text}, for {lasting} s; see `why {decision.sequence}`"
+        yield Alert(Severity.ERROR, "delta.unhedged", name, told_of)
 
 
-def _due(memory: Memory, since: int, patience: int) -> int:
-    """Return when a person is woken: after `patience`, then ever more rarely, at last daily."""
-    if memory.alerted_at is None:
-        return since + patience
-    return memory.alerted_at + min(patience << min(2 * memory.alerts, 20), 24 * 3600 * _SECOND)
+def _gap(decision: Decision) -> float | None:
+    """Return how far the net delta is outside its band, coins; None: nobody knows."""
+    if decision.price is None:
+        return None
+    band = Band(decision.aim, decision.lower, decision.upper)
+    if decision.reason is Reason.BELOW_MINIMUM or band.contains(decision.net_delta):
+        return 0.0
+    return max(decision.lower - decision.net_delta, decision.net_delta - decision.upper)
 
 
-def _gap(decision: Decision, lasting: int, blind: tuple[str, ...]) -> str:
-    """Say what is open: the inputs that nobody knows, else the gap."""
-    if blind:
-        what = f"net delta is unknown: {', '.join(blind[:3])} missing or too old"
-    else:
-        band = f"{decision.lower:.4f} … {decision.upper:.4f} {decision.underlying}"
-        what = f"net delta {decision.net_delta:.4f} is outside {band} ({decision.reason})"
-    return f"{what}, for {lasting // _SECOND} s; see `why {decision.sequence}`"
+def _blind(state: State, params: Params, own: UnderlyingParams) -> tuple[str, ...]:
+    """Return what the delta rests on and is missing or too old."""
+    read = (reading(state, params, name) for name in params.accounts)
+    inputs = (*delta_inputs(state, params, own), *read)
+    return tuple(each.subject for each in inputs if each.age is None or each.age > each.limit)
 
 
 def chase(state: State, params: Params) -> Iterable[Query | Alert]:

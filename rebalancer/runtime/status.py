@@ -95,7 +95,7 @@ class BookStatus:
             }
         memory, price = state.memory[name], float(index.price)
         greeks = exposures.greeks(state.book(name), price, state.now)
-        since = memory.outside_since
+        since = memory.outside.since
         first = self._first_prices.setdefault(name, price)
         return told | {
             "price": price,

@@ -152,3 +152,55 @@ def test_a_lasting_gap_is_told_again():
 
     desk.trade_by_hand(LINEAR, "-1")
     assert "delta.restored" == desk.alerts[-1]
+
+
+def told_at(desk, seconds):
+    """Return the seconds within a span at which a person is woken."""
+    found = []
+    for second in range(1, seconds + 1):
+        before = desk.alerts.count("delta.unhedged")
+        desk.wait(1)
+        found += [second] * (desk.alerts.count("delta.unhedged") - before)
+    return found
+
+
+def test_blindness_hushes_no_gap():
+    """A gap that opens while an input is long missing wakes somebody after its own minute."""
+    desk = build(holdings=[(CALL, "0.0001")])  # an option that nobody marks
+    desk.wait(60 * 60)
+    assert desk.alerts.count("delta.unhedged") in range(3, 6)  # ever more rarely by now
+    desk.operate(Verb.PAUSE)
+    desk.trade_by_hand(LINEAR, "1")
+
+    assert [60] == told_at(desk, 100)
+
+
+def test_a_gap_that_grows_is_told_anew():
+    """One that doubled since it was told wakes somebody again, a minute after the last time."""
+    desk = build()
+    desk.operate(Verb.PAUSE)
+    desk.trade_by_hand(LINEAR, "1")
+    desk.wait(30 * 60)
+    desk.trade_by_hand(LINEAR, "0.5")
+    assert [] == told_at(desk, 300)  # half as much again is the same gap
+
+    before = desk.alerts.count("delta.unhedged")
+    desk.trade_by_hand(LINEAR, "0.5")
+    assert 1 == desk.alerts.count("delta.unhedged") - before
+    assert [240] == told_at(desk, 300)  # and from there on more rarely again
+
+
+def test_one_cause_ends_before_the_other():
+    """That all is well again is told when both causes are over, and once."""
+    desk = build()
+    desk.operate(Verb.PAUSE)
+    desk.quiet = {"index"}
+    desk.trade_by_hand(LINEAR, "1")
+    desk.wait(100)
+    desk.quiet = set()
+    desk.wait(5)
+    assert "delta.restored" not in desk.alerts
+    desk.trade_by_hand(LINEAR, "-1")
+    desk.wait(5)
+
+    assert 1 == desk.alerts.count("delta.restored")
