@@ -147,6 +147,30 @@ class Journal(Protocol):
         """Flush and let go of the file."""
 
 
+class Archives(Protocol):
+    """What the venues wrote down of all accounts of a book."""
+
+    def told(self) -> bool:
+        """Whether all was told that was booked while nobody listened, or was asked for again."""
+
+    def ask(self) -> None:
+        """Have told again what was booked since ledger and venues last agreed."""
+
+
+class _AllTold:
+    """Archives of accounts of which every booking is heard at once."""
+
+    def told(self) -> bool:
+        """Return True."""
+        return True
+
+    def ask(self) -> None:
+        """Do nothing."""
+
+
+ALL_TOLD: Archives = _AllTold()
+
+
 class AlertSink(Protocol):
     """Where alerts leave the program."""
 

@@ -15,7 +15,19 @@ from rebalancer.core.commands import Cancel
 from rebalancer.core.events import Tick
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import RebalancerError
-from rebalancer.ports import SECOND, Clock, Describe, Feed, Journal, Log, Scheduler, Venue, nobody
+from rebalancer.ports import (
+    ALL_TOLD,
+    SECOND,
+    Archives,
+    Clock,
+    Describe,
+    Feed,
+    Journal,
+    Log,
+    Scheduler,
+    Venue,
+    nobody,
+)
 from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
@@ -44,7 +56,7 @@ class Parts:
     tick: int = SECOND  # ns between two looks at the clock
     closing: Sequence[Callable[[], Awaitable[None]]] = ()  # connections that end with the daemon
     adopts: bool = False  # whether a first start takes what the venues hold as the book's
-    caught_up: Callable[[], bool] = lambda: True  # whether all that was booked meanwhile is told
+    archives: Archives = ALL_TOLD
     describe: Describe = nobody  # who knows the terms of what no setting names
 
 
@@ -88,7 +100,7 @@ class Daemon:
     def _schedule(self) -> None:
         parts = self._parts
         state, venues, inbox = parts.engine.state, parts.venues, parts.inbox
-        reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.caught_up)
+        reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.archives)
         adoption = Adoption(state, venues, inbox, parts.clock, parts.log, parts.describe)
         rounds = Rounds(reconciler, adoption, state, parts.clock, parts.tasks, adopts=parts.adopts)
         parts.engine.observe(reconciler.notice)

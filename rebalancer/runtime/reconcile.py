@@ -8,7 +8,7 @@ agree on a difference that there never was.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
-from rebalancer.ports import SECOND, Clock, Log, Venue
+from rebalancer.ports import ALL_TOLD, SECOND, Archives, Clock, Log, Venue
 from rebalancer.runtime.inbox import Inbox
 
 EVERY = 30 * SECOND  # ns between two looks that proved something
@@ -77,8 +77,9 @@ class Reconciler:
         inbox: Gets a `Reconciled` for each look that proves something.
         clock: For the events' times.
         log: For looks that a venue did not answer.
-        ready: Whether everything was told that was booked while nobody listened;
-            before that a difference means nothing.
+        archives: Tell what was booked while nobody listened; before that a
+            difference means nothing. One that is found has them asked again:
+            what a venue writes down late it dates back.
     """
 
     def __init__(
@@ -88,14 +89,14 @@ class Reconciler:
         inbox: Inbox,
         clock: Clock,
         log: Log,
-        ready: Callable[[], bool] = lambda: True,
+        archives: Archives = ALL_TOLD,
     ) -> None:
         self._state = state
         self._venues = venues
         self._inbox = inbox
         self._clock = clock
         self._log = log
-        self._ready = ready
+        self._archives = archives
         self._looking = False
         self._again = False  # whether a look was asked for while one was still waiting
         self._silent: set[str] = set()  # accounts that did not answer the last time
@@ -130,7 +131,7 @@ class Reconciler:
     @property
     def ready(self) -> bool:
         """Whether everything was told that was booked while nobody listened."""
-        return self._ready()
+        return self._archives.told()
 
     @property
     def due(self) -> bool:
@@ -147,7 +148,7 @@ class Reconciler:
         Two looks at a time would see one passing difference twice, so a look
         that an earlier one is still waiting for is made when that is over.
         """
-        if not self._ready():
+        if not self.ready:
             self._log.debug("reconcile.unanswered", error="what was booked is not told yet")
             return
         if self._looking:
@@ -199,6 +200,7 @@ class Reconciler:
             lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
             return self._prove(tuple(lines))
         if found:
+            self._archives.ask()
             return self._miss(SLOWLY)  # once is nothing; it may change with each look
         if any(each.gaps is None for each in seen):
             return self._miss(SLOWLY)

@@ -2,7 +2,8 @@
 
 Streams are hints; what a venue has booked is read off its own lists, each time
 from a little before where the last look ended, and the ledger knows what it
-has booked already.
+has booked already. A venue may write down late what it dates back further: where
+the ledger differs, it is asked from before the two last agreed.
 """
 
 import asyncio
@@ -10,11 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rebalancer.core import memory
 from rebalancer.core.events import AccountEvent, Event
+from rebalancer.core.memory import Episode
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.accounts import OVERLAP
 from rebalancer.venues.outcomes import KeyRefused
+
+MARGIN = 60 * SECOND  # ns before the two agreed from where a look back begins
 
 
 class Historian(Protocol):
@@ -28,11 +33,12 @@ class Historian(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often an account is read, ns."""
+    """How often an account is read, and how long in vain, ns."""
 
     every: int = 5 * SECOND
     after_failure: int = SECOND
     after_refusal: int = 60 * SECOND  # of the key: asking on gets an address banned
+    patience: int = 60 * SECOND  # of failing looks until somebody is woken
 
 
 class AccountPoll:
@@ -61,6 +67,9 @@ class AccountPoll:
         self._floor = floor
         self._since = floor if heard is None else heard
         self._pace = pace
+        self._agreed = self._since  # ns: what is dated before is in the ledger
+        self._back: int | None = None  # ns: from where all is to be told again
+        self._failing = Episode()
         self._wake = asyncio.Event()
         self.looks = 0  # that were answered
         self._refused = False  # whether the key was not taken the last time
@@ -69,6 +78,20 @@ class AccountPoll:
     def now(self, _why: str = "") -> None:
         """Look at once: a stream was lost and is back, or somebody asked."""
         self._wake.set()
+
+    def agreed(self, ts: int) -> None:
+        """Note that the ledger and the venue agreed at a time, ns."""
+        self._agreed = max(ts - MARGIN, self._agreed)
+
+    def look_back(self) -> None:
+        """Have everything told again that is dated after the two last agreed."""
+        self._back = self._agreed
+        self.now()
+
+    @property
+    def told(self) -> bool:
+        """Whether a look was answered, and the look back that was asked for last."""
+        return self.looks > 0 and self._back is None
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver what was booked, until canceled."""
@@ -83,9 +106,10 @@ class AccountPoll:
 
     async def _look(self, deliver: Callable[[Event], None]) -> int:
         """Read once; return when to look again, ns from now."""
-        asked = self._clock.now()
+        asked, back = self._clock.now(), self._back
+        since = self._since - OVERLAP if back is None else min(back, self._since - OVERLAP)
         try:
-            told = await self._venue.history(max(self._since - OVERLAP, self._floor))
+            told = await self._venue.history(max(since, self._floor))
         except KeyRefused as error:
             if not self._refused:
                 self._log.error("key.refused", venue=self._venue.account, error=str(error))
@@ -93,7 +117,10 @@ class AccountPoll:
             return self._pace.after_refusal
         except Unavailable as error:
             account = self._venue.account
+            memory.lasts(self._failing, asked, wrong=True)
             say = self._log.debug if self._silent else self._log.warning
+            if memory.due(self._failing, asked, self._pace.patience):
+                say = self._log.error
             say("reconcile.unanswered", account=account, error=str(error))
             self._silent = True
             return self._pace.after_failure
@@ -101,5 +128,8 @@ class AccountPoll:
             if event.ts_venue is None or event.ts_venue >= self._floor:
                 deliver(event)
         self._since, self._refused, self._silent = asked, False, False
+        memory.lasts(self._failing, asked, wrong=False)
+        if back == self._back:
+            self._back = None
         self.looks += 1
         return self._pace.every

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import ContractBooking, Event, Operator, Verb
+from rebalancer.core.events import ContractBooking, Event, Operator, Reconciled, Verb
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
@@ -139,10 +139,6 @@ def _live(
     ]
 
     engine.observe(_follows(state, feeds))
-
-    def caught_up() -> bool:
-        return all(each.bookings.looks for each in feeds)
-
     parts = Parts(
         engine=engine,
         inbox=inbox,
@@ -156,7 +152,7 @@ def _live(
         log=log,
         tick=around.tick,
         adopts=outside.past.first,
-        caught_up=caught_up,
+        archives=_Archives(feeds),
         describe=known,
         closing=tuple(each.close for each in outside.opened.values()),
     )
@@ -165,10 +161,25 @@ def _live(
     return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
 
 
+@dataclass(frozen=True, slots=True)
+class _Archives:
+    """The archives of all accounts."""
+
+    feeds: Sequence[Feeds]
+
+    def told(self) -> bool:
+        return all(each.bookings.told for each in self.feeds)
+
+    def ask(self) -> None:
+        for each in self.feeds:
+            each.bookings.look_back()
+
+
 def _follows(state: State, feeds: Sequence[Feeds]) -> Observe:
     """Return what lets each stream and watch follow what is held, whenever that changed.
 
-    And what lets the terms that an operator has seen hold, once he arms.
+    And what lets the terms that an operator has seen hold, once he arms, and each
+    account know when the ledger agreed with it.
     """
 
     def follow(event: Event, _decisions: Sequence[Decision]) -> None:
@@ -180,6 +191,9 @@ def _follows(state: State, feeds: Sequence[Feeds]) -> Observe:
         elif isinstance(event, Operator) and event.verb is Verb.ARM:
             for each in feeds:
                 each.listings.armed()
+        elif isinstance(event, Reconciled) and not event.differences:
+            for each in feeds:
+                each.bookings.agreed(event.ts_local)
 
     return follow
 

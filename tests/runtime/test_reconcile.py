@@ -32,6 +32,16 @@ def reports(**rows):
     return [PositionReport(0, 0, VENUE, names[name], D(held)) for name, held in rows.items()]
 
 
+class Archives:
+    """Archives that count what they are asked for."""
+
+    def __init__(self, told=lambda: True):
+        self.told, self.asked = told, 0
+
+    def ask(self):
+        self.asked += 1
+
+
 def ledger(linear="0", dollars="0"):
     """Return a ledger with something in the account, and more in others."""
     made = Ledger()
@@ -143,11 +153,29 @@ def test_nothing_counts_before_the_past_is_told():
 
     async def story(stage):
         stage.venue.held[LINEAR] = D(1)
-        stage.reconciler._ready = lambda: len(stage.heard) >= 3
+        stage.reconciler._archives = Archives(lambda: len(stage.heard) >= 3)
         for _ in range(5):
             await stage.look()
 
     assert [0, 0, 0, 0, 1] == [len(each) for each in look(story).heard]
+
+
+def test_what_is_told_late_is_asked_for():
+    """A difference has the archives asked again, and counts only once they have answered."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        archives = stage.reconciler._archives = Archives()
+        await stage.look()
+        assert 1 == archives.asked
+        archives.told = lambda: False
+        await stage.look()
+        assert [[], []] == stage.heard
+        archives.told = lambda: True
+        await stage.look()
+        assert (1, 1) == (len(stage.heard[2]), archives.asked)
+
+    look(story)
 
 
 def test_bookings_do_not_hide_a_difference():

@@ -99,3 +99,59 @@ def test_woken():
     account, _, _, _ = run(4, wakes=(1, 2))
 
     assert [0, 1, 2] == [at // SECOND for at, _ in account.asked]
+
+
+def looking_back(seconds, calls, **told):
+    """Poll while somebody calls the poll at some seconds.
+
+    Return the account, what was delivered, and each second whether all was told.
+    """
+    clock, heard, seen = MarketClock(START), [], []
+    account = Told(clock, **told)
+
+    async def main():
+        poll = AccountPoll(account, clock, Lines(), START, pace=Pace(5 * SECOND, SECOND))
+        for second, call in calls:
+            clock.call_at(START + second * SECOND, lambda call=call: call(poll))
+        task = asyncio.ensure_future(poll.run(heard.append))
+        for _ in range(seconds):
+            await clock.sleep(SECOND)
+            seen.append(poll.told)
+        task.cancel()
+        await asyncio.wait([task])
+
+    run_market(clock, main())
+    return account, heard, seen
+
+
+def test_a_look_back_begins_before_the_two_agreed():
+    """What is dated since the ledger agreed is told again, however late it was written down."""
+    late, bookings = cash("c1", 150 * SECOND), []
+    calls = [
+        (100, lambda poll: poll.agreed(START + 100 * SECOND)),
+        (200, lambda _: bookings.append(late)),
+        (202, AccountPoll.look_back),
+    ]
+    account, heard, seen = looking_back(210, calls, bookings=bookings)
+
+    assert (202, 40) in [(at // SECOND, since // SECOND) for at, since in account.asked]
+    assert [late] == heard
+    assert all(seen[1:])
+
+
+def test_a_look_back_that_is_not_answered_is_made_again():
+    """Until then not all is told."""
+    account, _, seen = looking_back(20, [(11, AccountPoll.look_back)], silent=(4, 5))
+
+    asked = [(at // SECOND, since // SECOND) for at, since in account.asked]
+    assert [(11, 0), (12, 0), (13, 0), (18, 3)] == asked[3:]
+    assert seen[11] is False  # at the end of the twelfth second
+    assert seen[9] is seen[14] is True
+
+
+def test_what_fails_for_long_wakes_somebody():
+    """A minute of looks in vain is an error, and later ever more rarely one."""
+    _, _, log, _ = run(600, silent=range(1, 1_000))
+    told = [place for place, (level, _, _) in enumerate(log.said) if level == "error"]
+
+    assert [60, 300] == told
