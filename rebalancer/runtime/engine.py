@@ -173,11 +173,10 @@ class Engine:
         outcome = hedger.step(self.state, event, self.params)
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
-        if isinstance(event, JOURNALED):
+        if isinstance(event, JOURNALED) and not self._told_again(event, version):
             self._write("event", key_of(event), event)
-            if not isinstance(event, Booking) or version != self.state.ledger.version:
-                self._count(event)  # what is told again, by a query or late, counts once
-                tell(self._around.log, event)
+            self._count(event)
+            tell(self._around.log, event)
         for decision in outcome.decisions:
             self.standing[decision.underlying] = decision
             if decision.action is not Action.HOLD:
@@ -193,6 +192,15 @@ class Engine:
             self._around.dispatch.carry_out(command)
         for observer in self._observers:
             observer(event, outcome.decisions)
+
+    def _told_again(self, event: Event, version: int) -> bool:
+        """Whether a booking changed nothing, because the ledger had it; nobody needs it twice.
+
+        One of an instrument that nobody describes changed nothing either, and is kept.
+        """
+        if not isinstance(event, Booking) or self.state.ledger.version != version:
+            return False
+        return isinstance(event, CashMoved) or event.instrument in self.state.instruments
 
     def _unknown(self, event: Event) -> str | None:
         """Return the client order id of an event if its order's outcome is unknown."""

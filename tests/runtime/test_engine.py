@@ -251,3 +251,19 @@ def test_met():
     assert [Described, Fill, Fill] == [type(each) for each in kept]
     assert known(name) == kept[0].described
     assert not stage.state.standing.latched
+
+
+@pytest.mark.parametrize(("name", "lines"), [(LINEAR, 1), ("binanceusdm:ODD", 3)])
+def test_what_is_told_again_is_kept_once(name, lines):
+    """A booking is on disk once, however often it is told; one that was not booked, each time."""
+
+    async def story(stage):
+        ts = stage.clock.now()
+        told = Fill(ts, ts, VENUE, name, "t1", None, D(1), D(100_000), D(0), "USDT")
+        for _ in range(3):
+            stage.engine.take(told)
+
+    stage = play(story)
+    kept = [each for each in stage.journal.read("event") if each.payload["type"] == "Fill"]
+
+    assert lines == len(kept)
