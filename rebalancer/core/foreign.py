@@ -11,7 +11,7 @@ from decimal import Decimal
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Adopted, Fill, Forced
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.ledger import Position
+from rebalancer.core.positions import Position
 
 
 def alert(fill: Fill, instrument: Instrument) -> Alert:

@@ -1,12 +1,8 @@
 """The ledger: fills, funding and settlements become positions and cash, to the last unit.
 
-Every booking is an amount in a currency. Profit that has not yet moved into
-cash is kept as a *basis* instead of an entry price: a linear contract's basis
-is what its coins cost in USD, an inverse contract's is the coins that its USD
-bought. A basis adds up exactly where an average price would round, and it is
-the very number that the delta needs (an inverse position's dollar delta *is*
-its basis). Amounts that a division makes are rounded to 1e-12 and whatever is
-released from a basis is what leaves it, so nothing is lost between the two.
+Every booking is an amount in a currency. Amounts that a division makes are
+rounded to 1e-12 and whatever is released from a basis is what leaves it, so
+nothing is lost between the two.
 
 A fill that is told after a settlement that came after it at the venue has its
 profit up to that settlement's price in cash there, and so it has here; one
@@ -17,7 +13,7 @@ of a holding that was adopted or of one that agreed and was left as it was.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 
 from rebalancer.core.events import (
     Adopted,
@@ -29,19 +25,16 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.positions import (
+    EXACT,
+    Position,
+    open_profit,
+    payoff,
+    release,
+    worth,
+)
 
-QUANTUM = Decimal("1e-12")  # finest amount of any currency that a division may leave
 _ZERO = Decimal(0)
-_EXACT = Context(prec=60)  # wide enough that products of venue numbers never round
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """What an account holds of one instrument."""
-
-    quantity: Decimal = _ZERO  # contracts, signed
-    basis: Decimal = _ZERO  # settle currency, signed like the quantity; see the module
-    hedge: Decimal = _ZERO  # part of the quantity that our own orders put there, contracts
 
 
 @dataclass(slots=True)
@@ -71,63 +64,15 @@ class Ledger:
         return self.cash.get((account, currency), _ZERO)
 
 
-def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
-    """Return the basis that `quantity` contracts have when traded at `price`.
-
-    Args:
-        instrument: The contract.
-        quantity: Contracts, signed.
-        price: Quote currency, > 0; for an inverse option coin per coin.
-
-    Returns:
-        Settle currency, signed like the quantity: coins for an inverse
-        perpetual or future (rounded to 1e-12), otherwise size x price exactly.
-    """
-    with localcontext(_EXACT):
-        if instrument.inverse and instrument.margined:
-            return (quantity * instrument.size / price).quantize(QUANTUM)
-        return quantity * instrument.size * price
-
-
-def open_profit(instrument: Instrument, position: Position, price: Decimal) -> Decimal:
-    """Return the profit of a perpetual or future that is not yet cash.
-
-    Args:
-        instrument: The contract; 0 for one that is paid in full.
-        position: Quantity and basis held.
-        price: Mark, USD per coin, > 0.
-
-    Returns:
-        Settle currency, + is a gain.
-    """
-    if not instrument.margined:
-        return _ZERO
-    now = worth(instrument, position.quantity, price)
-    with localcontext(_EXACT):
-        return position.basis - now if instrument.inverse else now - position.basis
-
-
-def entry_price(instrument: Instrument, position: Position) -> Decimal | None:
-    """Return the price at which the basis was made; None where nothing is held.
-
-    Quote currency per coin; for an inverse option coin per coin.
-    """
-    if not position.quantity or not position.basis:
-        return None
-    size = position.quantity * instrument.size
-    inverse = instrument.inverse and instrument.margined
-    return size / position.basis if inverse else position.basis / size
-
-
 def credit(ledger: Ledger, account: str, currency: str, amount: Decimal) -> None:
     """Add `amount` to a cash balance; negative takes away."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         ledger.cash[account, currency] = ledger.balance(account, currency) + amount
     ledger.version += 1
 
 
 def _add(totals: dict[str, Decimal], currency: str, amount: Decimal) -> None:
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         totals[currency] = totals.get(currency, _ZERO) + amount
 
 
@@ -145,14 +90,6 @@ def _adopted_over(ledger: Ledger, account: str, ts: int | None) -> bool:
     """Whether a booking is from before its account was adopted, and so is in it already."""
     since = ledger.adopted.get(account)
     return since is not None and ts is not None and ts < since
-
-
-def _release(position: Position, closed: Decimal) -> Decimal:
-    """Return the part of the basis that belongs to `closed` contracts (sign of the position)."""
-    if closed == position.quantity:
-        return position.basis
-    with localcontext(_EXACT):
-        return (position.basis * closed / position.quantity).quantize(QUANTUM)
 
 
 def _keep(ledger: Ledger, account: str, instrument: str, position: Position) -> None:
@@ -198,10 +135,10 @@ def book_fill(
     turned = before.quantity * fill.quantity < 0
     closing = min(abs(fill.quantity), abs(before.quantity)) if turned else _ZERO
     closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
-    released = _release(before, closed) if closing else _ZERO
+    released = release(before, closed) if closing else _ZERO
     proceeds = worth(instrument, closed, fill.price)
     traded = worth(instrument, fill.quantity, fill.price)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         profit = proceeds - released
         if instrument.inverse and instrument.margined:
             profit = -profit
@@ -232,7 +169,7 @@ def _book_late(ledger: Ledger, fill: Fill, instrument: Instrument, ended: Delive
     """Book a fill that is told after its contract ended: it was delivered with the rest."""
     alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
     if instrument.kind is Kind.OPTION:
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             gain = fill.quantity * payoff(instrument, ended.price) - alone.basis
     else:
         gain = open_profit(instrument, alone, ended.price)
@@ -255,7 +192,7 @@ def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Dec
         return False
     alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
     profit, before = open_profit(instrument, alone, last.price), ledger.position(*key)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         whole = settled + fill.quantity
         added = worth(instrument, whole, last.price) - worth(instrument, settled, last.price)
         after = Position(
@@ -311,17 +248,6 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
     return True
 
 
-def payoff(instrument: Instrument, price: Decimal) -> Decimal:
-    """Return what one contract of an option pays at its settlement price.
-
-    Settle currency, >= 0: coins (rounded to 1e-12) if inverse, else USD.
-    """
-    strike = instrument.strike if instrument.strike is not None else _ZERO
-    with localcontext(_EXACT):
-        inside = max(instrument.sign * (price - strike), _ZERO) * instrument.size
-        return (inside / price).quantize(QUANTUM) if instrument.inverse else inside
-
-
 def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> bool:
     """End a dated contract at its settlement price; False when booked before."""
     if not _first_time(ledger, "delivery", ended.account, ended.instrument, ended.delivery_id):
@@ -331,7 +257,7 @@ def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> b
     if not before.quantity and _adopted_over(ledger, ended.account, ended.ts_venue):
         return True
     if instrument.kind is Kind.OPTION:
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             value = before.quantity * payoff(instrument, ended.price)
             profit = value - before.basis
     else:

@@ -14,7 +14,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import cash_instrument
-from rebalancer.core.ledger import entry_price, open_profit
+from rebalancer.core.positions import entry_price, open_profit
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Entry, Journal
 from rebalancer.runtime.engine import Engine

@@ -8,7 +8,7 @@ from rebalancer.core import foreign
 from rebalancer.core.commands import Severity
 from rebalancer.core.events import Fill, Forced
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.ledger import Position
+from rebalancer.core.positions import Position
 
 D = Decimal
 PERP = Instrument("deribit:BTC-PERPETUAL", Kind.PERPETUAL, "BTC", "BTC", D(1), D(10), D(10))

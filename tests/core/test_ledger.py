@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core import ledger as books
+from rebalancer.core import positions
 from rebalancer.core.events import (
     Adopted,
     CashMoved,
@@ -16,7 +17,8 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.ledger import Ledger, Position
+from rebalancer.core.ledger import Ledger
+from rebalancer.core.positions import Position
 
 D = Decimal
 
@@ -225,9 +227,9 @@ def test_open_profit_and_entry(instrument, trades, price, profit, entry):
     ledger = Ledger()
     book(ledger, instrument, *trades)
     held = ledger.position("v", instrument.id)
-    told = books.entry_price(instrument, held)
+    told = positions.entry_price(instrument, held)
 
-    assert D(profit) == books.open_profit(instrument, held, D(price))
+    assert D(profit) == positions.open_profit(instrument, held, D(price))
     if entry is None:
         assert told is None
     else:

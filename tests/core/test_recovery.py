@@ -22,8 +22,9 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.ledger import Ledger, Position
+from rebalancer.core.ledger import Ledger
 from rebalancer.core.orders import OrderState
+from rebalancer.core.positions import Position
 from rebalancer.storage import codec
 
 D = Decimal

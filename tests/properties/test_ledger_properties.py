@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core import ledger as books
+from rebalancer.core import positions
 from rebalancer.core.events import Delivered, Fill, FundingPaid, Settled
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
@@ -73,7 +74,7 @@ def booked(told):
 def equity(ledger, instrument, price):
     """Return cash and the open profit of one instrument's currency."""
     held = ledger.position("v", instrument.id)
-    return ledger.balance("v", instrument.settle) + books.open_profit(instrument, held, price)
+    return ledger.balance("v", instrument.settle) + positions.open_profit(instrument, held, price)
 
 
 @given(fills(), st.data())
@@ -146,7 +147,7 @@ def test_settlement_and_delivery_move_and_make_nothing(told, first, second):
         settled = Settled(1, 1, "v", instrument.id, "s", D(first))
         books.book_settlement(ledger, settled, instrument)
         assert before == equity(ledger, instrument, D(first))
-        assert 0 == books.open_profit(instrument, ledger.position("v", instrument.id), D(first))
+        assert 0 == positions.open_profit(instrument, ledger.position("v", instrument.id), D(first))
 
         before = equity(ledger, instrument, D(second))
         dated = replace(instrument, kind=Kind.FUTURE)

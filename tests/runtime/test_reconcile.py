@@ -16,7 +16,8 @@ from rebalancer.core.events import (
     Reconciled,
     VenueHeld,
 )
-from rebalancer.core.ledger import Ledger, Position
+from rebalancer.core.ledger import Ledger
+from rebalancer.core.positions import Position
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.reconcile import Reconciler, differences
