@@ -43,6 +43,7 @@ class Ledger:
 
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)  # account, instrument
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # account, currency
+    credits: dict[tuple[str, str], int] = field(default_factory=dict)  # amounts in each balance
     aside: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # of it: not to be hedged
     realised: dict[str, Decimal] = field(default_factory=dict)  # currency → profit booked
     fees: dict[str, Decimal] = field(default_factory=dict)  # currency → paid, + is a cost
@@ -68,6 +69,8 @@ def credit(ledger: Ledger, account: str, currency: str, amount: Decimal) -> None
     """Add `amount` to a cash balance; negative takes away."""
     with localcontext(EXACT):
         ledger.cash[account, currency] = ledger.balance(account, currency) + amount
+    if amount:
+        ledger.credits[account, currency] = ledger.credits.get((account, currency), 0) + 1
     ledger.version += 1
 
 
@@ -292,6 +295,7 @@ def adopt(
     if instrument.kind is Kind.CASH:
         held = ledger.balance(report.account, instrument.settle)
         credit(ledger, report.account, instrument.settle, report.quantity - held)
+        ledger.credits.pop((report.account, instrument.settle), None)  # as the venue tells it
         return
     after = Position(
         quantity=report.quantity,

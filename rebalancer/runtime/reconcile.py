@@ -26,18 +26,25 @@ AGAIN = 2 * SECOND  # ns after one that proved nothing: orders were open, or boo
 SLOWLY = 15 * SECOND  # ns after one that found a difference, or no answer: bookings may take long
 PATIENCE = 600 * SECOND  # ns without proof until somebody is told
 BEHIND = 10 * SECOND  # ns that a report may be behind the fills that the venue told
-# Of a cash balance, its currency; quantities must agree exactly. A venue tells the sum of
-# figures that it has rounded one by one, to 8 digits or to 6, and our ledger rounds nothing.
+# Of a cash balance, its currency; quantities must agree exactly. A venue tells figures that it
+# has rounded, to 8 digits or to 6, and our ledger rounds nothing: so much for one look, and half
+# a unit more for each amount that went into the balance.
 COINS, DOLLARS = Decimal("1e-6"), Decimal("1e-4")
+COIN_UNIT, DOLLAR_UNIT = Decimal("1e-8"), Decimal("1e-6")
 
 
-def tolerance(currency: str) -> Decimal:
+def tolerance(currency: str, credits: int = 0) -> Decimal:
     """Return what a cash balance may differ by and still be the same.
 
-    >>> tolerance("BTC"), tolerance("USDC")
-    (Decimal('0.000001'), Decimal('0.0001'))
+    Args:
+        currency: Of the balance.
+        credits: Amounts of which it is the sum.
+
+    >>> tolerance("BTC"), tolerance("USDC", 200)
+    (Decimal('0.00000100'), Decimal('0.000200'))
     """
-    return DOLLARS if currency in STABLE else COINS
+    base, unit = (DOLLARS, DOLLAR_UNIT) if currency in STABLE else (COINS, COIN_UNIT)
+    return base + credits * unit / 2
 
 
 def differences(
@@ -54,7 +61,8 @@ def differences(
         cash = instrument is None or instrument.kind is Kind.CASH  # None: no setting names it
         held, currency = ledger.position(account, name).quantity, name.partition(":")[2]
         own = ledger.balance(account, currency) if cash else held
-        if abs(report.quantity - own) > (tolerance(currency) if cash else 0):
+        near = tolerance(currency, ledger.credits.get((account, currency), 0)) if cash else 0
+        if abs(report.quantity - own) > near:
             gaps[name] = report.quantity - own
     named = {report.instrument for report in told}
     for (holder, name), position in ledger.positions.items():
@@ -63,7 +71,7 @@ def differences(
     for (holder, currency), balance in ledger.cash.items():
         if holder != account or f"{account}:{currency}" in named:
             continue
-        if abs(balance) > tolerance(currency):
+        if abs(balance) > tolerance(currency, ledger.credits.get((account, currency), 0)):
             gaps[f"{account}:{currency}"] = -balance
     return gaps
 
@@ -255,4 +263,6 @@ class _Seen:
 
 def _copy(ledger: Ledger) -> Ledger:
     """Return what a ledger holds as it stands."""
-    return Ledger(dict(ledger.positions), dict(ledger.cash), version=ledger.version)
+    return Ledger(
+        dict(ledger.positions), dict(ledger.cash), dict(ledger.credits), version=ledger.version
+    )

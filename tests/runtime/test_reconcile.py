@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     AccountRead,
     Ending,
@@ -22,7 +23,7 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.reconcile import Reconciler, differences
 from tests.runtime.stage import VENUE, ScriptedVenue, market, play
-from tests.scenarios.desk import DOLLARS, ETHER, INSTRUMENTS, LINEAR, SPOT
+from tests.scenarios.desk import COINS, DOLLARS, ETHER, INSTRUMENTS, LINEAR, SPOT
 
 D = Decimal
 
@@ -102,6 +103,24 @@ def look(story):
         await story(stage)
 
     return play(wrapped)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "gap", "agrees"),
+    [(1, "0.0000009", True), (1, "0.000003", False), (1_000, "0.000003", True)],
+)
+def test_roundings_add_up(amounts, gap, agrees):
+    """Each amount that a venue rounds may move a balance by half a unit; after many they show."""
+    book = Ledger()
+    for _ in range(amounts):
+        books.credit(book, "deribit", "BTC", D("0.001"))
+    told = book.balance("deribit", "BTC") + D(gap)
+    row = PositionReport(0, 0, "deribit", COINS, told)
+
+    assert agrees is not bool(differences(book, "deribit", [row], INSTRUMENTS))
+
+    books.adopt(book, row, INSTRUMENTS[COINS], D(1))
+    assert ({}, {}) == (book.credits, differences(book, "deribit", [row], INSTRUMENTS))
 
 
 def test_agreement_counts_at_once():
