@@ -33,6 +33,12 @@ class Clock(Protocol):
     def monotonic(self) -> int:
         """Return ns that never jump, for ages and deadlines."""
 
+    def wall(self) -> int:
+        """Return ns since 1970 UTC by the machine's own clock, which may be set while we run."""
+
+    def anchor(self) -> None:
+        """Let `now()` go on from the machine's own clock, which was set since."""
+
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when `now()` reaches `ts`, at once when it has."""
 

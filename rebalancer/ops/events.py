@@ -44,6 +44,7 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("state.changed", _INFO, "the book or an underlying entered another state", _NONE),
     ("state.latched", _ERROR, "a halt outlives a restart", "find the cause, then arm --reason"),
     ("clock.agreed", _INFO, "this machine's clock and a venue's are together again", _NONE),
+    ("clock.anchored", _WARNING, "this machine's clock was set; ours follows it", "see time sync"),
     ("clock.unmeasured", _INFO, "a venue did not tell its time", _NONE),
     ("clock.skewed", _ERROR, "this machine's clock disagrees with a venue's", "mend time sync"),
     ("loop.lagged", _WARNING, "the event loop was blocked", "look for load on the machine"),

@@ -43,22 +43,45 @@ async def breathe() -> None:
     await asyncio.sleep(0)
 
 
-class WallClock:
-    """Real time: the wall's at the start, and from there the monotonic clock's.
+def _steady() -> int:
+    """Return ns that never jump; where the system tells, those of a suspended machine count too."""
+    boot: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(boot)
 
-    A wall clock that is set, forwards or back, moves neither an age nor a deadline.
+
+class WallClock:
+    """Real time: the wall's at the start, and from there a steady clock's.
+
+    A wall clock that is set, forwards or back, moves neither an age nor a deadline,
+    until somebody who knows that it is right says `anchor`.
+
+    Args:
+        wall: Tells ns since 1970 UTC.
+        steady: Tells ns that never jump.
     """
 
-    def __init__(self) -> None:
-        self._ahead = time.time_ns() - time.monotonic_ns()
+    def __init__(
+        self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = _steady
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self._ahead = 0
+        self.anchor()
 
     def now(self) -> int:
         """Return ns since 1970 UTC."""
-        return self._ahead + time.monotonic_ns()
+        return self._ahead + self._steady()
 
     def monotonic(self) -> int:
         """Return ns that never jump."""
-        return time.monotonic_ns()
+        return self._steady()
+
+    def wall(self) -> int:
+        """Return ns since 1970 UTC as the machine tells them now."""
+        return self._wall()
+
+    def anchor(self) -> None:
+        """Go on from what the machine's clock shows now."""
+        self._ahead = self._wall() - self._steady()
 
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when the wall shows `ts`, measured from now."""
@@ -104,6 +127,13 @@ class MarketClock:
     def monotonic(self) -> int:
         """Return the same: market time never jumps back."""
         return self._now
+
+    def wall(self) -> int:
+        """Return the same: nobody sets the market's time."""
+        return self._now
+
+    def anchor(self) -> None:
+        """Do nothing: there is no other clock."""
 
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once at `ts`, or now if that has passed."""

@@ -2,6 +2,12 @@
 
 Ages of inputs, deadlines of orders and signatures all rest on two clocks that
 agree. A quarter of a second apart is told; beyond a second nothing is sent.
+
+Ours goes on from what the machine's clock showed at the start. That one may have
+been wrong then and set right since, or a virtual machine stood still in between:
+where it agrees with the venue and ours does not, two say the same and ours is
+moved forwards. It is never moved back: what is old would look young. Then the
+process ends, to be started again with a clock that is right.
 """
 
 from collections.abc import Callable
@@ -75,6 +81,7 @@ class SkewWatch:
         except Unavailable as error:  # what was measured last still holds
             self._log.debug("clock.unmeasured", venue=venue, error=str(error))
             return AGAIN
+        apart -= self._anchored(apart, uncertain)
         self.apart = surely(apart, uncertain)
         crossed = REFUSES if self.apart > REFUSES else WARNS if self.apart > WARNS else 0
         if crossed > self._told:
@@ -84,6 +91,24 @@ class SkewWatch:
             self._log.info("clock.agreed", venue=venue, milliseconds=apart // MILLISECOND)
         self._told = crossed and max(crossed, self._told)
         return AGAIN if crossed == REFUSES else EVERY
+
+    def _anchored(self, apart: int, uncertain: int) -> int:
+        """Move our clock to the machine's where that is the venue's; return by how much, ns.
+
+        Raises:
+            Unavailable: Ours is ahead of both.
+        """
+        off = self._clock.wall() - self._clock.now()
+        if surely(apart, uncertain) <= REFUSES or surely(apart - off, uncertain) > WARNS:
+            return 0
+        facts = {"venue": self._connection.venue, "milliseconds": off // MILLISECOND}
+        if off < 0:
+            self._log.error("clock.skewed", **facts)
+            was = f"{-off / SECOND:.1f} s ahead of this machine's clock, which was set back since"
+            raise Unavailable(f"time must not run back, ours is {was}: start again")
+        self._clock.anchor()
+        self._log.warning("clock.anchored", **facts)
+        return off
 
     def refusal(self) -> str | None:
         """Return why nothing may be sent by this clock; None where it may."""

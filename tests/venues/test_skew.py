@@ -9,7 +9,7 @@ import pytest
 from rebalancer.core.events import OrderRejected
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
-from rebalancer.runtime.clock import MarketClock, run_market
+from rebalancer.runtime.clock import MarketClock, WallClock, run_market
 from rebalancer.venues.skew import AGAIN, EVERY, SkewWatch
 from tests.runtime.stage import Lines
 from tests.venues.loopback import ACCOUNT, desk, order
@@ -146,3 +146,78 @@ class Behind:
 
     def monotonic(self):
         return self._clock.monotonic()
+
+    def wall(self):
+        return self.now()
+
+
+class Machine:
+    """A machine's clocks: the wall's may be set, and the steady one stands still in a pause."""
+
+    def __init__(self, wrong=0):
+        self.true, self.wrong, self.paused = START, wrong, 0
+
+    def clock(self):
+        return WallClock(lambda: self.true + self.wrong, lambda: self.true - self.paused)
+
+
+async def look_at(machine, clock, log):
+    """Let a watch measure once against a venue that is right."""
+
+    async def tell():
+        return machine.true // MS
+
+    venue = SimpleNamespace(venue="deribit", exchange=SimpleNamespace(fetch_time=tell))
+    watch = SkewWatch(venue, clock, log)
+    await watch.look()
+    return watch
+
+
+@pytest.mark.parametrize("story", ["paused", "wrong at the start"])
+async def test_our_clock_follows_one_that_was_set_forwards(story):
+    """After a pause of the machine, or a start with a late clock, ours follows."""
+    machine, log = Machine(-40 * SECOND if story != "paused" else 0), Lines()
+    clock = machine.clock()
+    machine.true += 60 * SECOND
+    machine.wrong, machine.paused = 0, 40 * SECOND if story == "paused" else 0
+    assert machine.true - 40 * SECOND == clock.now()
+
+    watch = await look_at(machine, clock, log)
+
+    assert (machine.true, None) == (clock.now(), watch.refusal())
+    assert ["clock.anchored"] == log.events()
+
+
+async def test_our_clock_is_never_moved_back():
+    """A start with a clock that was ahead ends the process once that was set right."""
+    machine, log = Machine(40 * SECOND), Lines()
+    clock = machine.clock()
+    machine.wrong = 0
+
+    with pytest.raises(Unavailable, match="start again") as raised:
+        await look_at(machine, clock, log)
+
+    assert 75 == raised.value.exit_code
+    assert machine.true + 40 * SECOND == clock.now()
+
+
+async def test_a_machine_that_is_wrong_moves_nothing():
+    """Where the machine's clock is as wrong as ours nothing is sent until somebody mends it."""
+    machine, log = Machine(40 * SECOND), Lines()
+    clock = machine.clock()
+
+    watch = await look_at(machine, clock, log)
+
+    assert "40.0" in watch.refusal()
+    assert machine.true + 40 * SECOND == clock.now()
+
+
+async def test_a_clock_that_is_set_wrong_moves_nothing():
+    """One that was right at the start is right for ever, whatever the machine shows."""
+    machine, log = Machine(), Lines()
+    clock = machine.clock()
+    machine.wrong = -40 * SECOND
+
+    watch = await look_at(machine, clock, log)
+
+    assert (machine.true, None, []) == (clock.now(), watch.refusal(), log.events())
