@@ -13,6 +13,8 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 PREFIX = "rb"
 LENGTH = 17
 _BEGAN, _STEP = 1_735_689_600_000_000_000, 600_000_000_000  # ns: 2025-01-01 UTC, ten minutes
+MOST_EPOCH = 36**4 - 1
+_KEPT = 100_000  # epochs that no clock takes away: starts after one whose clock was far ahead
 _CHECK = 1291  # largest prime below 36²: catches one wrong digit and two swapped ones
 
 
@@ -21,7 +23,7 @@ class ClientOrderId:
     """The parts of a client order id."""
 
     account: int  # 0 … 1295: place of the account in the configuration
-    epoch: int  # 0 … 36⁴ - 1
+    epoch: int  # 0 … MOST_EPOCH
     sequence: int  # 0 … 36⁷ - 1
 
 
@@ -29,9 +31,10 @@ def least_epoch(ts: int) -> int:
     """Return the least epoch of a start at a time: the steps of ten minutes since 2025.
 
     A journal that was lost counts its starts anew. So its first ones still lie
-    above those of the one before, whose labels the venues remember.
+    above those of the one before, whose labels the venues remember. A clock that
+    is decades ahead leaves enough of them for the starts that follow.
     """
-    return max((ts - _BEGAN) // _STEP, 1)
+    return min(max((ts - _BEGAN) // _STEP, 1), MOST_EPOCH - _KEPT)
 
 
 def _base36(number: int, width: int) -> str:

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import DataError, Defect, Unavailable
 from rebalancer.ports import Entry
 from rebalancer.storage import folder, schema
@@ -275,5 +276,11 @@ def _count_epoch(connection: sqlite3.Connection, least: int) -> int:
         )
     ) as cursor:
         ((epoch,),) = cursor.fetchall()
+    if int(epoch) > MOST_EPOCH:
+        connection.execute("ROLLBACK")
+        raise DataError(
+            f"the start's number must be at most {MOST_EPOCH}, was {epoch}: keep this "
+            "journal aside and begin a new one"
+        )
     connection.execute("COMMIT")
     return int(epoch)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.core import ids
 from rebalancer.errors import DataError, Defect, PermissionRefused, Unavailable
 from rebalancer.ports import Entry
 from rebalancer.storage import schema
@@ -419,3 +420,19 @@ def test_killed(tmp_path):
         assert min(10, point // 3) * 2 == flushed
         assert 2 == journal.epoch
         journal.close()
+
+
+def test_a_clock_that_was_decades_ahead(path):
+    """One start with such a clock leaves epochs for all that follow; the last one is refused."""
+    far = ids.least_epoch(4_000_000_000_000_000_000)  # 2096
+    for least in (far, 1, 1):
+        journal = open_journal(path, least)
+        ids.encode(ids.ClientOrderId(0, journal.epoch, 0))
+        journal.close()
+    assert ids.MOST_EPOCH - journal.epoch > 99_000
+
+    open_journal(path, ids.MOST_EPOCH).close()
+    with pytest.raises(DataError, match=f"at most {ids.MOST_EPOCH}, was {ids.MOST_EPOCH + 1}"):
+        open_journal(path)
+    with pytest.raises(DataError, match="at most"):  # and counts no further
+        open_journal(path)
