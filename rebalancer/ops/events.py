@@ -71,6 +71,7 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("order.unknown", _WARNING, "nobody can say whether the venue holds an order", "wait: it asks"),
     ("order.resolved", _INFO, "the venue proved what became of an unknown order", _NONE),
     ("order.absent", _WARNING, "an unknown order was proved never to have existed", _NONE),
+    ("order.unread", _ERROR, "an open order at the venue could not be read", "see it there"),
     ("order.unproven", _ERROR, "an unknown order stays unknown", "find it at the venue, then arm"),
     ("order.resurrected", _ERROR, "an order filled after its end", "compare positions, then arm"),
     ("order.filled", _INFO, "an order was executed, in part or whole", _NONE),

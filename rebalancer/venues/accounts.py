@@ -32,6 +32,24 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Resting:
+    """An order that lies open in the venue's books, whoever placed it."""
+
+    order_id: str
+    label: str
+    instrument: str  # id
+    left: Decimal | None  # contracts, signed; None: the venue does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All open orders of an account, and what of the list nobody could read."""
+
+    orders: Sequence[Resting]
+    unread: Sequence[str] = ()  # one word a row
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One currency of an account, in that currency."""
 
@@ -71,7 +89,7 @@ class Account(Protocol):
     async def cancel(self, label: str, instrument: str) -> int:
         """Withdraw the open orders that bear a label; return how many there were."""
 
-    async def resting(self) -> Sequence[Placed]:
+    async def resting(self) -> Shelf:
         """Return every open order of the account, whoever placed it."""
 
     async def position(self, instrument: str) -> Decimal | None:

@@ -13,7 +13,7 @@ from rebalancer.core.events import AccountEvent, Fill, PositionReport
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import deribit_rows as rows
-from rebalancer.venues.accounts import Placed, Standing
+from rebalancer.venues.accounts import Placed, Resting, Shelf, Standing
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.deribit_calls import DeribitCalls
@@ -71,10 +71,10 @@ class DeribitAccount:
             for currency in self._currencies(instrument):
                 params = {"currency": currency, "label": label}
                 result = await self._calls.ask(call, params, Lane.HEDGE)
-                found += [rows.placed(each) for each in rows_of(result, call)]
-            mine = [each for each in found if each.label == label]
-            if mine:
-                return mine
+                mine = (each for each in rows_of(result, call) if each.get("label") == label)
+                found += [rows.placed(each) for each in mine]
+            if found:
+                return found
         return ()
 
     async def by_id(self, order_id: str) -> Placed | None:
@@ -117,12 +117,17 @@ class DeribitAccount:
             count += result
         return count
 
-    async def resting(self) -> Sequence[Placed]:
+    async def resting(self) -> Shelf:
         """Return every open order of the account; one call tells those of all currencies."""
         call = "private_get_get_open_orders"
-        return [
-            rows.placed(each) for each in rows_of(await self._calls.ask(call, {}, Lane.POLL), call)
-        ]
+        found: list[Resting] = []
+        unread: list[str] = []
+        for row in rows_of(await self._calls.ask(call, {}, Lane.POLL), call):
+            try:
+                found.append(rows.resting(row))
+            except Malformed as error:  # one that nobody understands must not hide the others
+                unread.append(str(error))
+        return Shelf(found, unread)
 
     async def position(self, instrument: str) -> Decimal | None:
         """Return what is held of an instrument; asked by name, an empty one is told too."""

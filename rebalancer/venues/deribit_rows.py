@@ -20,7 +20,7 @@ from rebalancer.core.events import (
     FundingPaid,
     Settled,
 )
-from rebalancer.venues.accounts import Placed, Standing
+from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.deribit_deliveries import delivered_at
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, text
@@ -28,7 +28,8 @@ from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, 
 VENUE = "deribit"
 AGREES = Decimal("0.000001")  # of a currency: figures that the venue rounds to 8 digits or 6
 _SIGNS = {"buy": 1, "sell": -1}
-_STATES = ("open", "untriggered", "filled", "cancelled", "rejected")
+_WAITING = ("untriggered", "triggered")  # stop orders; they fill nothing, and tell no such figure
+_STATES = ("open", *_WAITING, "filled", "cancelled", "rejected")
 _HASTY = ("immediate_or_cancel", "fill_or_kill")  # whose rest expires by itself
 _TRADES = ("trade",)  # log types that are told by the trades themselves
 _FLOWS = ("deposit", "withdrawal", "transfer")  # log types by which somebody brings or takes coins
@@ -125,11 +126,35 @@ def placed(row: Row) -> Placed:
         label=str(row.get("label") or ""),
         instrument=_instrument(row, where),
         quantity=_signed(row, "amount", where),
-        filled=_signed(row, "filled_amount", where),
+        filled=_filled(row, state, where),
         ts=moment(row, "last_update_timestamp", where),
         ending=_ending(row, state) if done else None,
         rejected=str(row.get("reject_reason") or "rejected") if state == "rejected" else "",
     )
+
+
+def resting(row: Row) -> Resting:
+    """Return an open order as it lies there; raises Malformed where it cannot even be named.
+
+    A person's stop order tells no filled amount, and one that closes a position none at all.
+    """
+    where = "deribit open order"
+    try:
+        left = _signed(row, "amount", where) - _filled(row, str(row.get("order_state")), where)
+    except Malformed:
+        left = None
+    return Resting(
+        order_id=text(row, "order_id", where),
+        label=str(row.get("label") or ""),
+        instrument=_instrument(row, where),
+        left=left,
+    )
+
+
+def _filled(row: Row, state: str, where: str) -> Decimal:
+    if state in _WAITING and "filled_amount" not in row:
+        return Decimal(0)
+    return _signed(row, "filled_amount", where)
 
 
 def _ending(row: Row, state: str) -> Ending:

@@ -28,7 +28,7 @@ from rebalancer.core.orders import Order
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import requests
-from rebalancer.venues.accounts import BEFORE_INTENT, Account, Placed, ended
+from rebalancer.venues.accounts import BEFORE_INTENT, Account, Placed, Shelf, ended
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
@@ -284,7 +284,7 @@ class CcxtVenue:
         fills = await self._books.fills_of(placed)
         return (accepted, *fills, *(() if end is None else (end,)))
 
-    async def resting(self) -> Sequence[Placed]:
+    async def resting(self) -> Shelf:
         """Return every open order of the account, whoever placed it."""
         return await self._books.resting()
 

@@ -5,7 +5,7 @@ what has long been hedged. Somebody else's is left alone and told once; its
 fills are booked like any trade that no order of ours made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from rebalancer.core import ids
@@ -13,18 +13,18 @@ from rebalancer.core.commands import Cancel
 from rebalancer.core.events import Event
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
-from rebalancer.venues.accounts import Placed
+from rebalancer.venues.accounts import Resting, Shelf
 from rebalancer.venues.orders_ccxt import Sent
 
 EVERY = 30 * SECOND  # ns between two looks
 
 
-class Shelf(Protocol):
+class Shelved(Protocol):
     """An account whose open orders can be seen and withdrawn."""
 
     account: str
 
-    async def resting(self) -> Sequence[Placed]:
+    async def resting(self) -> Shelf:
         """Return every open order of the account; raises `Unavailable`."""
 
     async def cancel(self, order: Cancel) -> None:
@@ -43,11 +43,11 @@ class RestingWatch:
     """
 
     def __init__(
-        self, shelf: Shelf, sent: Sent, own: tuple[int, int], clock: Clock, log: Log
+        self, shelf: Shelved, sent: Sent, own: tuple[int, int], clock: Clock, log: Log
     ) -> None:
         self._shelf, self._sent, self._own = shelf, sent, own
         self._clock, self._log = clock, log
-        self._told: set[str] = set()  # order ids of others that the log has heard of
+        self._told: set[str] = set()  # order ids of others, and rows, that the log has heard of
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
         """Look until canceled."""
@@ -58,15 +58,22 @@ class RestingWatch:
     async def look(self) -> None:
         """Look once; what is not answered is asked for again next time."""
         try:
-            placed = await self._shelf.resting()
-            for each in placed:
+            found = await self._shelf.resting()
+            for each in found.orders:
                 if not self._sent.made(each.label):
                     await self._judge(each)
+            for fault in found.unread:
+                self._say_unread(fault)
         except Unavailable as error:
             account = self._shelf.account
             self._log.warning("reconcile.unanswered", account=account, error=str(error))
 
-    async def _judge(self, placed: Placed) -> None:
+    def _say_unread(self, fault: str) -> None:
+        if fault not in self._told:
+            self._log.error("order.unread", account=self._shelf.account, error=fault)
+        self._told.add(fault)
+
+    async def _judge(self, placed: Resting) -> None:
         parts, (place, epoch) = ids.decode(placed.label), self._own
         ours = parts is not None and parts.account == place and parts.epoch < epoch
         facts = {"order_id": placed.order_id, "label": placed.label, "withdrawn": ours}
@@ -75,5 +82,6 @@ class RestingWatch:
         elif placed.order_id in self._told:
             return
         self._told.add(placed.order_id)
-        left = placed.quantity - placed.filled
-        self._log.error("order.foreign", instrument=placed.instrument, quantity=left, **facts)
+        self._log.error(
+            "order.foreign", instrument=placed.instrument, quantity=placed.left, **facts
+        )

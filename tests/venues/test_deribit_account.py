@@ -454,3 +454,14 @@ async def test_history_unanswered():
 
         with pytest.raises(Malformed, match="get_transaction_log"):
             await opened.venue.history(0)
+
+
+@pytest.mark.parametrize("state", ["untriggered", "triggered"])
+def test_a_stop_order_tells_no_filled_amount(state):
+    """One that waits for its price has filled nothing; a figure that is null is none."""
+    waiting = {key: value for key, value in ORDER.items() if key != "filled_amount"}
+    read = rows.placed(waiting | {"order_state": state})
+
+    assert (0, None) == (read.filled, read.ending)
+    with pytest.raises(Malformed, match="filled_amount"):
+        rows.placed(waiting | {"order_state": state, "filled_amount": None})

@@ -10,10 +10,11 @@ from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import Unavailable
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.simulation.accounts import OrderState
+from rebalancer.simulation.deribit.desk import Stop
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues.resting import EVERY, RestingWatch
 from tests.runtime.stage import Lines
-from tests.venues.loopback import ACCOUNT, ETH, PERP, desk, order
+from tests.venues.loopback import ACCOUNT, ETH, INSTRUMENTS, PERP, desk, order
 
 OWN = (2, 7)  # place of the account, epoch of the start
 OLD = ids.encode(ids.ClientOrderId(2, 6, 41))
@@ -126,3 +127,66 @@ def test_looks_go_on():
 
     run_market(clock, main())
     assert [0, EVERY, 2 * EVERY, 3 * EVERY] == looks
+
+
+def stop(opened, name=PERP, label=""):
+    """Let a person leave a stop order that sells."""
+    made = Stop(
+        *(f"BTC-SLMS-{len(opened.loopback.desk.stops)}", ACCOUNT, INSTRUMENTS[name]),
+        *(Decimal(-10), Decimal(90_000), opened.clock.now(), label),
+    )
+    opened.loopback.desk.stops.append(made)
+    return made
+
+
+async def test_a_stop_order_hides_nothing():
+    """A person's stop order, which tells no filled amount, is told; what is ours is withdrawn."""
+    async with desk() as opened:
+        left = stop(opened)
+        await rest(opened, OLD)
+        watched, log = watch(opened)
+        for _ in range(2):
+            await watched.look()
+
+        assert [] == labels(opened)
+        told = {facts["order_id"]: facts for _, _, facts in log.said}
+        assert (Decimal(-10), False) == (
+            told[left.order_id]["quantity"],
+            told[left.order_id]["withdrawn"],
+        )
+        assert 2 == len(log.said) == len(told)
+
+
+BROKEN = [
+    {"filled_amount": None},  # not left out, but null
+    {"amount": None},
+    {"order_state": "dreaming"},
+    {"direction": "zero"},
+]
+
+
+@pytest.mark.parametrize("changes", [*BROKEN, {"instrument_name": None}, {"order_id": ""}])
+async def test_a_row_that_nobody_reads_hides_nothing(changes):
+    """What can be named is told without its size, what cannot is told as it is: once."""
+    async with desk() as opened:
+        await rest(opened, OLD)
+        await rest(opened, "by-hand")
+        ask = opened.line.connection.exchange.private_get_get_open_orders
+
+        async def altered(params):
+            answer = await ask(params)
+            rows = [
+                {**row, **(changes if row["label"] == "by-hand" else {})}
+                for row in answer["result"]
+            ]
+            return {**answer, "result": rows}
+
+        opened.line.connection.exchange.private_get_get_open_orders = altered
+        watched, log = watch(opened)
+        for _ in range(2):
+            await watched.look()
+
+        assert ["by-hand"] == labels(opened)
+        told = [event for _, event, facts in log.said if not facts.get("withdrawn")]
+        named = changes in BROKEN
+        assert ["order.foreign" if named else "order.unread"] == told

@@ -29,6 +29,19 @@ class Shut:
     indices: tuple[str, ...] = ()  # that are locked, where not all are
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop order that a person left at the venue and that never triggers."""
+
+    order_id: str
+    account: str
+    instrument: Instrument
+    quantity: Decimal  # contracts, signed
+    trigger: Decimal  # price
+    created: int  # ns
+    label: str = ""
+
+
 @dataclass(slots=True)
 class Desk:
     """One venue's protocol and all that it stands on."""
@@ -40,6 +53,8 @@ class Desk:
     budgets: Budgets | None = None  # None: as many requests as anybody likes
     patience: int = 600  # seconds of silence after which a connection counts as lost
     shut: Shut | None = None  # it may be over
+    stops: list[Stop] = field(default_factory=list)
+    remembers: int = 1_800 * 1_000 * MILLISECOND  # ns that an order is shown after its end
     delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
 

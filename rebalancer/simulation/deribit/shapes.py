@@ -7,7 +7,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange.contracts import cost, entry_price, profit
 from rebalancer.exchange.orders import TimeInForce
 from rebalancer.simulation.accounts import Execution, Held, OrderState, PlacedOrder
-from rebalancer.simulation.deribit.desk import Desk, kind, milliseconds, size, unit
+from rebalancer.simulation.deribit.desk import Desk, Stop, kind, milliseconds, size, unit
 from rebalancer.simulation.deribit.greeks import greeks, terms_of
 from rebalancer.simulation.deribit.market import trade_id
 
@@ -55,6 +55,35 @@ def order(placed: PlacedOrder, uid: int) -> dict[str, Any]:
     if placed.state is OrderState.CANCELLED and placed.reason:
         told["cancel_reason"] = placed.reason
     return told
+
+
+def stop(waiting: Stop) -> dict[str, Any]:
+    """Return a stop order that waits for its price: nothing is filled of it, and nothing told."""
+    contract = waiting.instrument
+    amount = size(contract, abs(waiting.quantity))
+    return {
+        "triggered": False,
+        "trigger": "mark_price",
+        "trigger_price": waiting.trigger,
+        "stop_price": waiting.trigger,
+        "time_in_force": LIFETIMES[TimeInForce.GTC],
+        "reduce_only": False,
+        "profit_loss": 0,
+        "price": "market_price",
+        "post_only": False,
+        "order_type": "stop_market",
+        "order_state": "untriggered",
+        "order_id": waiting.order_id,
+        "max_show": amount,
+        "last_update_timestamp": milliseconds(waiting.created),
+        "label": waiting.label,
+        "is_liquidation": False,
+        "instrument_name": contract.name,
+        "direction": "buy" if waiting.quantity > 0 else "sell",
+        "creation_timestamp": milliseconds(waiting.created),
+        "api": False,
+        "amount": amount,
+    }
 
 
 def trade(execution: Execution) -> dict[str, Any]:

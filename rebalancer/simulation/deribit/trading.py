@@ -197,22 +197,32 @@ def _shown(asking: Asking, orders: Iterable[PlacedOrder]) -> list[Any]:
     return [shapes.order(each, asking.key.uid) for each in orders]
 
 
+def _waiting(asking: Asking, here: Callable[[Instrument], bool]) -> list[Any]:
+    """Return the stop orders of an account in the instruments that are asked for."""
+    own = (each for each in asking.desk.stops if each.account == asking.key.account)
+    return [shapes.stop(each) for each in own if here(each.instrument)]
+
+
 def open_orders(asking: Asking) -> Any:
     """Return the open orders of a currency and kind."""
     currency, kind = wanted(asking.params)
-    return _shown(
-        asking, [each for each in _open(asking) if matches(each.instrument, currency, kind)]
-    )
+
+    def here(contract: Instrument) -> bool:
+        return matches(contract, currency, kind)
+
+    found = [each for each in _open(asking) if here(each.instrument)]
+    return _shown(asking, found) + _waiting(asking, here)
 
 
 def open_orders_by_instrument(asking: Asking) -> Any:
     """Return the open orders of an instrument."""
     name = asking.desk.seen(asking.params).instrument.id
-    return _shown(asking, [each for each in _open(asking) if each.instrument.id == name])
+    found = [each for each in _open(asking) if each.instrument.id == name]
+    return _shown(asking, found) + _waiting(asking, lambda contract: contract.id == name)
 
 
 def open_orders_by_label(asking: Asking) -> Any:
-    """Return the open orders of a currency that bear a label."""
+    """Return the open orders of a currency that bear a label; stops of people bear none."""
     label, currency = text(asking.params, "label", ""), text(asking.params, "currency")
     found = [each for each in _open(asking) if label in ("", each.asked.label)]
     return _shown(asking, [each for each in found if matches(each.instrument, currency, "any")])
