@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from rebalancer.core.events import AccountEvent, Ending, Fill, OrderEnded, PositionReport
+from rebalancer.errors import Unavailable
 
 OVERLAP = 10_000_000_000  # ns by which a look at the past goes behind the last one
 BEFORE_INTENT = 5_000_000_000  # ns before an order left, from where its fills are looked for
@@ -68,6 +69,14 @@ class Standing:
         return self.maintenance / self.margin_balance
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What an account was booked, by venue time, as far as the venue told it."""
+
+    events: Sequence[AccountEvent]
+    fault: Unavailable | None = None  # why something is missing; None: this is all
+
+
 class Account(Protocol):
     """A venue account, read and asked through raw calls; raises `Unavailable` when it fails."""
 
@@ -101,8 +110,14 @@ class Account(Protocol):
     async def standing(self) -> Sequence[Standing]:
         """Return each currency of the account."""
 
-    async def history(self, since: int) -> Sequence[AccountEvent]:
-        """Return all bookings since a time: fills, funding, settlements, deliveries, cash."""
+    async def history(self, since: int, *, whole: bool = True) -> History:
+        """Return the bookings since a time: fills, funding, settlements, deliveries, cash.
+
+        Args:
+            since: ns.
+            whole: Ask for every currency there is; else for those that matter,
+                and that ever had anything in them.
+        """
 
 
 def ended(order: Placed, ts: int) -> OrderEnded | None:

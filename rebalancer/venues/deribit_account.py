@@ -9,21 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.events import AccountEvent, Fill, PositionReport
+from rebalancer.core.events import Fill, PositionReport
 from rebalancer.core.instruments import Instrument
-from rebalancer.ports import SECOND, Clock
+from rebalancer.ports import Clock
 from rebalancer.venues import deribit_rows as rows
-from rebalancer.venues.accounts import Placed, Resting, Shelf, Standing
+from rebalancer.venues.accounts import History, Placed, Resting, Shelf, Standing
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.deribit_calls import DeribitCalls
+from rebalancer.venues.deribit_history import DeribitHistory
 from rebalancer.venues.outcomes import Malformed, Refused
 from rebalancer.venues.payloads import Row, table
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profiles import DERIBIT, MATCHING
-from rebalancer.wire.deribit_values import is_combo
 
-RECENT = 23 * 3_600 * SECOND  # ns that the archive of recent trades reaches back; documented 24 h
 _NO_SUCH_INSTRUMENT = ("10020", "13020")
 _NO_SUCH_ORDER = ("10004", "10010", "10029")
 
@@ -56,6 +55,7 @@ class DeribitAccount:
         self._reader = rows.Reader(account, ours)
         settled = (each.settle for each in instruments.values() if each.venue == account)
         self._settled = tuple(dict.fromkeys(settled))
+        self._history = DeribitHistory(self._calls, clock, self._reader, self._settled)
 
     def answered(self, order: Any) -> tuple[Placed, Sequence[Fill]]:
         """Read what `create_order` returned: the raw order with its trades inside."""
@@ -96,15 +96,17 @@ class DeribitAccount:
         params = {"order_id": order.order_id, "sorting": "asc"}
         result = await self._calls.ask(call, params, Lane.HEDGE)
         trades = result.get("trades") if isinstance(result, Mapping) else result
-        return self._fills(rows_of(trades, call))
+        return self._history.fills(rows_of(trades, call))
 
     async def fills_labelled(self, label: str, instrument: str, since: int) -> Sequence[Fill]:
         """Return the fills of a label since a time, oldest first."""
         found: list[Row] = []
         for currency in self._currencies(instrument):
-            async for row in self._calls.trades(currency, since, "false", Lane.HEDGE):
-                found += [row] if row.get("label") == label else []
-        return self._fills(found)
+            for archive in self._history.archives(since):
+                async for row in self._calls.trades(currency, since, archive, Lane.HEDGE):
+                    found += [row] if row.get("label") == label else []
+        fills = {each.trade_id: each for each in self._history.fills(found)}
+        return list(fills.values())
 
     async def cancel(self, label: str, instrument: str) -> int:
         """Withdraw the open orders that bear a label; return how many there were."""
@@ -186,29 +188,9 @@ class DeribitAccount:
         result = table(await self._calls.ask(call, {}, Lane.POLL), call)
         return rows_of(result.get("summaries"), call)
 
-    async def history(self, since: int) -> Sequence[AccountEvent]:
-        """Return all bookings since a time, by venue time, each once."""
-        known = [str(each.get("currency")) for each in await self.summaries()]
-        now = self._clock.now()
-        archives = ("false",) if now - since < RECENT else ("true", "false")
-        found: dict[tuple[str, str, str], AccountEvent] = {}
-        for currency in (each for each in DERIBIT.currencies if each in known):
-            for archive in archives:
-                async for row in self._calls.trades(currency, since, archive, Lane.POLL):
-                    for fill in self._fills((row,)):
-                        found.setdefault(("fill", fill.instrument, fill.trade_id), fill)
-        for currency in known:
-            async for row in self._calls.log(currency, since):
-                for event in self._reader.bookings(row, self._clock.now()):
-                    key = (type(event).__name__, currency, str(row.get("id")))
-                    found.setdefault(key, event)
-        return rows.in_order(found.values())
-
-    def _fills(self, trades: Sequence[Row]) -> list[Fill]:
-        """Return the fills of trades; a combo's own line is told by its legs' lines."""
-        ts = self._clock.now()
-        single = (each for each in trades if not is_combo(str(each.get("instrument_name"))))
-        return [self._reader.fill(each, ts) for each in single]
+    async def history(self, since: int, *, whole: bool = True) -> History:
+        """Return the bookings since a time, by venue time, each once; see `DeribitHistory`."""
+        return await self._history.read(since, await self.summaries(), whole=whole)
 
     def _currencies(self, instrument: str) -> Sequence[str]:
         return rows.settle_currency(instrument.partition(":")[2], DERIBIT.currencies)

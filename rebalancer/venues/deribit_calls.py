@@ -13,7 +13,7 @@ from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.outcomes import Malformed, explain
 from rebalancer.venues.payloads import MILLISECOND, Row, rows, table
-from rebalancer.venues.profiles import DERIBIT, OTHER
+from rebalancer.venues.profiles import DERIBIT, LOG, OTHER
 
 TRADES_PAGE, LOG_PAGE = 1_000, 250  # most rows of one answer
 PAGES = 1_000  # of one look, after which something goes in circles
@@ -79,7 +79,8 @@ class DeribitCalls:
             "count": LOG_PAGE,
         }
         for _ in range(PAGES):
-            result = table(await self.ask(call, params, Lane.POLL), call)
+            # Nobody else asks this list, so nothing of its limit is kept for anybody.
+            result = table(await self.ask(call, params, Lane.HEDGE, LOG), call)
             for row in rows(result.get("logs"), call):
                 yield row
             if result.get("continuation") is None:

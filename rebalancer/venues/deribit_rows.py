@@ -228,6 +228,11 @@ def standing(row: Row) -> Standing:
     )
 
 
+def used(row: Row) -> bool:
+    """Whether a currency's summary shows that there is anything in it."""
+    return any(optional(row, name) for name in ("balance", "equity"))
+
+
 def _realised(row: Row, where: str) -> Decimal:
     """Return what futures realised in the session; summaries with a shared pool leave it out."""
     futures = optional(row, "futures_session_rpl")

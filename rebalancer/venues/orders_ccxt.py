@@ -8,14 +8,17 @@ vouch for is never sent again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.commands import Cancel, Query, Submit, TimeInForce
 from rebalancer.core.events import (
     AccountEvent,
+    Ending,
     Event,
     Fill,
     OrderAccepted,
+    OrderEnded,
     OrderEvent,
     OrderNotFound,
     OrderRejected,
@@ -28,7 +31,7 @@ from rebalancer.core.orders import Order
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import requests
-from rebalancer.venues.accounts import BEFORE_INTENT, Account, Placed, Shelf, ended
+from rebalancer.venues.accounts import BEFORE_INTENT, Account, History, Placed, Shelf, ended
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
@@ -40,6 +43,7 @@ from rebalancer.venues.requests import Market
 from rebalancer.venues.skew import SkewWatch
 
 Deliver = Callable[[Event], None]
+LONG_OVER = requests.VALIDITY + 30 * SECOND  # ns: an order that may not rest has ended long since
 LOOK_BACK = 3_600 * SECOND  # ns from where fills of an order of an earlier start are looked for
 
 
@@ -50,15 +54,19 @@ class Sent:
         self._at: dict[str, int] = {}
         self.order_ids: dict[str, str] = {}  # client order id → the venue's
         self.over: dict[str, None] = {}  # client order ids whose end was delivered
+        self._hasty: set[str] = set()  # client order ids of what may not rest
 
-    def note(self, name: str, ts: int) -> None:
-        """Remember that an order leaves now."""
+    def note(self, name: str, ts: int, *, hasty: bool = False) -> None:
+        """Remember that an order leaves now; a hasty one ends at once, or never arrives."""
         self._at[name] = ts
+        if hasty:
+            self._hasty.add(name)
 
     def remember(self, order: Order) -> None:
         """Take over an order of an earlier start, with the venue's name for it if one is known."""
         name = order.submit.client_order_id
-        self.note(name, order.sent_at)
+        hasty = order.submit.time_in_force is TimeInForce.IOC
+        self.note(name, order.sent_at, hasty=hasty)
         if order.venue_order_id is not None:
             self.order_ids[name] = order.venue_order_id
 
@@ -69,6 +77,10 @@ class Sent:
     def ours(self, label: str) -> bool:
         """Whether a label is a client order id of ours, of this start or an earlier one."""
         return label in self._at or decode(label) is not None
+
+    def ended(self, name: str, now: int) -> bool:
+        """Whether an order, if it ever arrived, cannot live any more and is shown everywhere."""
+        return name in self._hasty and now - self._at[name] >= LONG_OVER
 
     def since(self, name: str, now: int) -> int:
         """Return from when fills of an order are looked for, ns."""
@@ -166,7 +178,8 @@ class CcxtVenue:
         if pause:
             reason = f"not sent: the rate budget is spent for {pause // 1_000_000} ms"
             return self._rejected(name, reason, sent=False)
-        line.sent.note(name, line.clock.now())
+        hasty = order.time_in_force is TimeInForce.IOC
+        line.sent.note(name, line.clock.now(), hasty=hasty)
         with sending() as sends:
             try:
                 answer = await self._send(order, where, sends)
@@ -246,14 +259,16 @@ class CcxtVenue:
 
         An order that was accepted under a number is also asked for by that
         number. "Not found" is said only when every question was answered with no,
-        and with the position as it was after that.
+        and with the position as it was after that. A venue forgets what has ended:
+        an order that may not rest, is not open and is long past its time has
+        ended with what its trades tell.
 
         Raises:
             Unavailable: A question was not answered, or the venue denies an order
                 that it has accepted: nothing follows from that.
         """
-        name, now = order.client_order_id, self._line.clock.now()
-        sent = self._line.sent
+        line, name, now = self._line, order.client_order_id, self._line.clock.now()
+        sent = line.sent
         found = list(await self._books.placed(name, order.instrument))
         known = sent.order_ids.get(name)
         if not found and known is not None:
@@ -263,15 +278,17 @@ class CcxtVenue:
             return [event for placed in found for event in await self._told(placed)]
         since = sent.since(name, now)
         fills = await self._books.fills_labelled(name, order.instrument, since)
+        if (fills or known is not None) and line.profile.deadline and sent.ended(name, now):
+            return (*fills, _forgotten(name, fills, now))
         if fills:
             return fills
         if known is not None:
             raise Unavailable(
-                f"{self._line.profile.venue} shows no {name} though it accepted it as {known};"
+                f"{line.profile.venue} shows no {name} though it accepted it as {known};"
                 " it may be behind, asking again"
             )
         position = await self._books.position(order.instrument)
-        return (OrderNotFound(self._line.clock.now(), None, name, position),)
+        return (OrderNotFound(line.clock.now(), None, name, position),)
 
     async def _told(self, placed: Placed) -> Sequence[AccountEvent]:
         """Return the whole story of an order that was found."""
@@ -292,10 +309,17 @@ class CcxtVenue:
         """Return every position and cash balance of the account."""
         return await self._books.positions()
 
-    async def history(self, since: int) -> Sequence[AccountEvent]:
+    async def history(self, since: int, *, whole: bool = True) -> History:
         """Return every booking since `since` (ns), by venue time, each once.
 
         Bookings show late: a caller asks from `accounts.OVERLAP` before where
         its last look ended, and the ledger knows what it booked already.
         """
-        return await self._books.history(since)
+        return await self._books.history(since, whole=whole)
+
+
+def _forgotten(name: str, fills: Sequence[Fill], now: int) -> OrderEnded:
+    """Return the end of an order that the venue shows no more, but for its trades."""
+    at = max((each.ts_venue or 0 for each in fills), default=0)
+    filled = sum((each.quantity for each in fills), Decimal(0))
+    return OrderEnded(now, at or None, name, Ending.EXPIRED, filled)

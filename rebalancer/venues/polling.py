@@ -7,16 +7,16 @@ the ledger differs, it is asked from before the two last agreed.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from rebalancer.core import memory
-from rebalancer.core.events import AccountEvent, Event
+from rebalancer.core.events import Event
 from rebalancer.core.memory import Episode
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
-from rebalancer.venues.accounts import OVERLAP
+from rebalancer.venues.accounts import OVERLAP, History
 from rebalancer.venues.outcomes import KeyRefused
 
 MARGIN = 60 * SECOND  # ns before the two agreed from where a look back begins
@@ -27,8 +27,8 @@ class Historian(Protocol):
 
     account: str
 
-    async def history(self, since: int) -> Sequence[AccountEvent]:
-        """Return all bookings since a time, ns, oldest first."""
+    async def history(self, since: int, *, whole: bool) -> History:
+        """Return the bookings since a time, ns; `whole`: of every currency there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,13 @@ class AccountPoll:
         asked, back = self._clock.now(), self._back
         since = self._since - OVERLAP if back is None else min(back, self._since - OVERLAP)
         try:
-            told = await self._venue.history(max(since, self._floor))
+            whole = back is not None or not self.looks
+            told = await self._venue.history(max(since, self._floor), whole=whole)
+            for event in told.events:
+                if event.ts_venue is None or event.ts_venue >= self._floor:
+                    deliver(event)
+            if told.fault is not None:
+                raise told.fault
         except KeyRefused as error:
             if not self._refused:
                 self._log.error("key.refused", venue=self._venue.account, error=str(error))
@@ -124,9 +130,6 @@ class AccountPoll:
             say("reconcile.unanswered", account=account, error=str(error))
             self._silent = True
             return self._pace.after_failure
-        for event in told:
-            if event.ts_venue is None or event.ts_venue >= self._floor:
-                deliver(event)
         self._since, self._refused, self._silent = asked, False, False
         memory.lasts(self._failing, asked, wrong=False)
         if back == self._back:

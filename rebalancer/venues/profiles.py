@@ -17,7 +17,8 @@ from rebalancer.errors import ConfigError, Fault
 from rebalancer.settings.models import Mode
 from rebalancer.venues.budget import Rate
 
-MATCHING, OTHER = "matching", "other"  # classes of endpoints: orders and cancels; all else
+# Classes of endpoints: orders and cancels, a log of bookings with a limit of its own, all else.
+MATCHING, LOG, OTHER = "matching", "log", "other"
 PERPETUALS = (Kind.PERPETUAL,)
 
 
@@ -164,7 +165,7 @@ DERIBIT = Profile(
         read="private/get_cancel_on_disconnect",
         params={"scope": "connection"},
     ),
-    rates={MATCHING: Rate(5, 20), OTHER: Rate(20, 100)},  # the lowest tier of an account
+    rates={MATCHING: Rate(5, 20), LOG: Rate(1, 8), OTHER: Rate(20, 100)},  # the lowest tier
     deadline="valid_until",
     opening=Opening(
         call="public_get_status",

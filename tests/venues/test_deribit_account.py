@@ -39,6 +39,7 @@ from tests.venues.loopback import (
     at,
     desk,
     json_of,
+    make,
     order,
     step,
 )
@@ -250,7 +251,7 @@ async def test_a_combo_is_told_by_its_legs():
         return json_of(json.dumps({"result": told}))
 
     async with answering(act) as (_, address), at(SimpleNamespace(address=address)) as opened:
-        told = await opened.books.history(opened.clock.now() - 1)
+        told = (await opened.books.history(opened.clock.now() - 1)).events
     assert ["deribit:BTC-27FEB26-90000-C"] == [each.instrument for each in told]
 
 
@@ -399,10 +400,10 @@ async def test_polling_alone_converges():
         await opened.clock.sleep(2 * MS)
         place.move_cash(CashRequest(ACCOUNT, CashKind.DEPOSIT, "BTC", D("0.5")))
         await opened.venue.submit(order("rb04", quantity=D(-900), price=BID))
-        told = await opened.venue.history(began - 1_000 * MS)
+        told = (await opened.venue.history(began - 1_000 * MS)).events
         book(ledger, told)
         version = ledger.version
-        book(ledger, await opened.venue.history(began - 1_000 * MS))
+        book(ledger, (await opened.venue.history(began - 1_000 * MS)).events)
         reported = await opened.venue.positions()
 
         assert {type(event) for event in told} >= {Fill, FundingPaid, Settled, CashMoved}
@@ -443,17 +444,46 @@ async def test_pages(monkeypatch):
             await opened.clock.sleep(2 * MS)
         told = await opened.venue.history(0)
 
-    assert 6 == len(told)
+    assert (6, None) == (len(told.events), told.fault)
 
 
-async def test_history_unanswered():
-    """A page that is not answered fails the look; half a history is none."""
+async def test_a_list_that_is_not_answered_takes_nothing_from_the_others():
+    """What was told is kept, and what is missing is said: half a history is not taken for whole."""
     async with desk() as opened:
         await opened.venue.submit(order())
         opened.loopback.script.add(Plan(Kind.HTML, "private/get_transaction_log"))
+        told = await opened.venue.history(0)
 
-        with pytest.raises(Malformed, match="get_transaction_log"):
-            await opened.venue.history(0)
+        assert [Fill] == [type(each) for each in told.events]
+        assert "get_transaction_log" in str(told.fault)
+
+
+async def test_currencies_that_matter():
+    """Once all are known to be empty only what is traded, or ever held something, is asked for."""
+    empty = {"USDC": D(0), "USDT": D(0)}
+    async with make(cash=empty) as loopback, at(loopback) as opened:
+        asked, log = [], opened.line.connection.exchange.private_get_get_transaction_log
+
+        async def noted(params):
+            asked.append(params["currency"])
+            return await log(params)
+
+        opened.line.connection.exchange.private_get_get_transaction_log = noted
+        await opened.venue.history(0)
+        everything = set(asked)
+        asked.clear()
+        await opened.venue.history(0, whole=False)
+        assert {"BTC", "ETH"} == set(asked) < everything
+
+        opened.loopback.place.move_cash(CashRequest(ACCOUNT, CashKind.DEPOSIT, "USDC", D(5)))
+        asked.clear()
+        told = await opened.venue.history(0, whole=False)
+        assert {"BTC", "ETH", "USDC"} == set(asked)
+        assert D(5) in [each.amount for each in told.events if isinstance(each, CashMoved)]
+
+        opened.loopback.place.move_cash(CashRequest(ACCOUNT, CashKind.WITHDRAWAL, "USDC", D(-5)))
+        told = await opened.venue.history(0, whole=False)
+        assert D(-5) in [each.amount for each in told.events if isinstance(each, CashMoved)]
 
 
 @pytest.mark.parametrize("state", ["untriggered", "triggered"])

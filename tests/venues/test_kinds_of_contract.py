@@ -75,7 +75,7 @@ async def test_bought_and_sold(name, quantity, ask, bid, amount, currency):
         await opened.venue.submit(short)
 
         assert -quantity == place.positions(ACCOUNT)[name]
-        told = await opened.venue.history(began)
+        told = (await opened.venue.history(began)).events
         assert [quantity, -2 * quantity] == [each.quantity for each in fills_of(told)]
         assert [currency] * 2 == [each.fee_currency for each in fills_of(told)]
         assert all(each.fee > 0 for each in fills_of(told))

@@ -9,8 +9,18 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.commands import Query, TimeInForce
-from rebalancer.core.events import Fill, OrderAccepted, OrderEnded, OrderNotFound, OrderUnknown
+from rebalancer.core.events import (
+    Ending,
+    Fill,
+    OrderAccepted,
+    OrderEnded,
+    OrderNotFound,
+    OrderUnknown,
+)
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.orders_ccxt import LONG_OVER
 from tests.venues.loopback import ACCOUNT, BID, PERP, desk, order
 
 D = Decimal
@@ -51,3 +61,54 @@ async def test_found(sent, lost, without, told):
         assert {D(100)} >= {each.quantity for each in found if isinstance(each, Fill)}
         if OrderNotFound in told:
             assert D(100) == found[0].position  # which speaks against it, and it is not believed
+
+
+IOC = order(quantity=D(5_000), price=D("100000.5"))  # the book has 2,000
+LATER = LONG_OVER + SECOND
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_what_the_venue_forgot(accepted, forgotten):
+    """An order in part filled that is shown no more has ended with what its trades tell.
+
+    Only long after its time: a moment ago its trades may not all be shown yet.
+    """
+    async with desk() as opened:
+        if not accepted:
+            opened.loopback.script.add(Plan(Kind.ERROR_AFTER, "private/buy"))
+        await opened.venue.submit(IOC)
+        if forgotten:
+            opened.loopback.desk.remembers = -1
+        sent, name = opened.line.sent, IOC.client_order_id
+        early = await opened.venue.query(QUERY)
+        sent._at[name] -= LATER
+        late = await opened.venue.query(QUERY)
+
+        whole = [OrderAccepted, Fill, OrderEnded]
+        assert ([Fill] if forgotten else whole) == [type(each) for each in early]
+        assert ([Fill, OrderEnded] if forgotten else whole) == [type(each) for each in late]
+        assert (Ending.EXPIRED, D(2_000)) == (late[-1].how, late[-1].filled)
+
+
+async def test_what_the_venue_forgot_and_nothing_was_filled():
+    """An order that was accepted, filled nothing and is shown no more has ended with nothing."""
+    async with desk() as opened:
+        await opened.venue.submit(order(price=BID))
+        opened.loopback.desk.remembers = -1
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(QUERY)
+        opened.line.sent._at[TAKEN.client_order_id] -= LATER
+        (end,) = await opened.venue.query(QUERY)
+
+        assert (Ending.EXPIRED, D(0)) == (end.how, end.filled)
+
+
+async def test_what_may_rest_is_never_taken_for_forgotten():
+    """An order that may rest and is not found lives, as far as anybody knows."""
+    async with desk(resting=True) as opened:
+        await opened.venue.submit(RESTING)
+        opened.loopback.script.add(*blind(STATE, OPEN, "private/get_order_state"))
+        opened.line.sent._at[RESTING.client_order_id] -= LATER
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(QUERY)

@@ -112,7 +112,7 @@ async def test_five_fills_in_a_burst():
             await opened.venue.submit(order(f"rb0{number}", quantity=D(10)))
         await pause()
         hints = [event for event in opened.delivered if isinstance(event, Fill)]
-        told = await opened.venue.history(0)
+        told = (await opened.venue.history(0)).events
         fills = [event for event in told if isinstance(event, Fill)]
 
         assert 5 == len(hints) == len({fill.trade_id for fill in hints})
@@ -127,7 +127,7 @@ async def test_foreign_trades_are_facts():
         opened.loopback.script.add(Plan(Kind.MANUAL, "*", deed=deed))
         await opened.venue.positions()
         await pause()
-        told = await opened.venue.history(0)
+        told = (await opened.venue.history(0)).events
 
         assert [(D(-50), None)] == [(each.quantity, each.client_order_id) for each in told]
         held = {row.instrument: row.quantity for row in await opened.venue.positions()}

@@ -7,7 +7,7 @@ from rebalancer.core.events import CashMoved
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
-from rebalancer.venues.accounts import OVERLAP
+from rebalancer.venues.accounts import OVERLAP, History
 from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.polling import AccountPoll, Pace
 from tests.runtime.stage import Lines
@@ -20,17 +20,20 @@ class Told:
 
     account = "deribit"
 
-    def __init__(self, clock, bookings=(), silent=(), refused=()):
+    def __init__(self, clock, bookings=(), silent=(), refused=(), halves=()):
         self.clock, self.bookings, self.silent, self.asked = clock, bookings, silent, []
-        self.refused = refused
+        self.refused, self.halves, self.wholes = refused, halves, []
 
-    async def history(self, since):
+    async def history(self, since, *, whole):
         self.asked.append((self.clock.now() - START, since - START))
+        self.wholes.append(whole)
         if len(self.asked) in self.refused:
             raise KeyRefused("deribit refused our key")
         if len(self.asked) in self.silent:
             raise Unavailable("deribit does not answer")
-        return [each for each in self.bookings if each.ts_venue is None or each.ts_venue >= since]
+        told = [each for each in self.bookings if each.ts_venue is None or each.ts_venue >= since]
+        half = len(self.asked) in self.halves
+        return History(told, Unavailable("one list is missing") if half else None)
 
 
 def cash(name, ts):
@@ -155,3 +158,19 @@ def test_what_fails_for_long_wakes_somebody():
     told = [place for place, (level, _, _) in enumerate(log.said) if level == "error"]
 
     assert [60, 300] == told
+
+
+def test_half_a_history_is_told_and_asked_for_again():
+    """What was read is delivered at once; the rest is asked for from the same time."""
+    account, heard, log, poll = run(4, bookings=(cash("c1", 1),), halves=(1,))
+
+    assert [(0, 0), (1, 0)] == [(at // SECOND, since // SECOND) for at, since in account.asked]
+    assert (2, 1) == (len(heard), poll.looks)
+    assert ["reconcile.unanswered"] == log.events()
+
+
+def test_every_currency_is_asked_for_at_first_and_when_looking_back():
+    """In between those suffice that matter."""
+    account, _, _ = looking_back(18, [(11, AccountPoll.look_back)])
+
+    assert [True, False, False, True, False] == account.wholes

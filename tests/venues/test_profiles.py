@@ -11,6 +11,7 @@ from rebalancer.settings.models import Mode
 from rebalancer.venues.outcomes import CODES, KEY_CODES
 from rebalancer.venues.profiles import (
     DERIBIT,
+    LOG,
     MATCHING,
     OTHER,
     PROFILES,
@@ -31,7 +32,7 @@ def test_complete(name):
 
     assert name == profile.venue
     assert set(TimeInForce) == set(profile.order_flags) == set(profile.wire_flags)
-    assert {MATCHING, OTHER} == set(profile.rates)
+    assert {MATCHING, OTHER} <= set(profile.rates) <= {MATCHING, LOG, OTHER}
     assert Kind.PERPETUAL in profile.amounts
     assert LENGTH <= profile.client_id_length
     assert CODES[name]

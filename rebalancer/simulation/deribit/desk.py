@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.simulation.accounts import PlacedOrder
+from rebalancer.simulation.accounts import OrderState, PlacedOrder
 from rebalancer.simulation.deribit.budgets import Budgets
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.jsonrpc import text
@@ -146,6 +146,12 @@ def wanted(params: Mapping[str, Any]) -> tuple[str, str]:
     return text(params, "currency", "any"), text(params, "kind", "any")
 
 
+def remembered(asking: Asking, order: PlacedOrder) -> bool:
+    """Whether the venue still shows an order among the recent ones; open ones it always does."""
+    ended = order.state is not OrderState.OPEN
+    return not ended or asking.desk.now - order.updated <= asking.desk.remembers
+
+
 def own_order(asking: Asking, at: int | None = None) -> PlacedOrder:
     """Return the order of this account that is asked for, as it stood.
 
@@ -157,6 +163,6 @@ def own_order(asking: Asking, at: int | None = None) -> PlacedOrder:
         raise invalid("order_id", "value required")
     line = asking.statement.orders.get(name)
     order = line.at(at) if line else None
-    if order is None:
+    if order is None or not remembered(asking, order):
         raise Refusal(10004)
     return order

@@ -13,6 +13,7 @@ from rebalancer.simulation.deribit.desk import (
     matches,
     milliseconds,
     own_order,
+    remembered,
     size,
     unit,
     wanted,
@@ -81,10 +82,13 @@ def orders_by_instrument(asking: Asking) -> Any:
 def _orders(asking: Asking, here: Any) -> Any:
     params, uid = asking.params, asking.key.uid
     unfilled = flag(params, "include_unfilled")
+    ended = (each for each in asking.statement.listed(asking.at) if here(each.instrument))
     found = [
         each
-        for each in reversed(asking.statement.listed(asking.at))
-        if each.state is not OrderState.OPEN and (unfilled or each.filled) and here(each.instrument)
+        for each in reversed(list(ended))
+        if each.state is not OrderState.OPEN
+        and (unfilled or each.filled)
+        and flag(params, "historical") is not remembered(asking, each)
     ]
     start, count = whole(params, "offset", 0), min(whole(params, "count", 20), MOST)
     return [shapes.order(each, uid) for each in found[start : start + count]]

@@ -114,11 +114,11 @@ class Deribit:  # long: one door to every method
             return self._cancels(call, self._key(call))
         if method in READING:
             key = self._key(call)
-            self._spend(key, matching=False)
+            self._spend(key, "log" if method == "private/get_transaction_log" else "other")
             return READING[method](Asking(self.desk, call, key, at))
         if method in TRADING:
             key = self._key(call)
-            self._spend(key, matching=True)
+            self._spend(key, "matching")
             if not key.trades:
                 raise Refusal(13021)
             return TRADING[method](Asking(self.desk, call, key))
@@ -167,9 +167,9 @@ class Deribit:  # long: one door to every method
             raise Refusal(13009)
         return session.key
 
-    def _spend(self, key: Key, *, matching: bool) -> None:
+    def _spend(self, key: Key, kind: str) -> None:
         budgets = self.desk.budgets
-        if budgets is not None and not budgets.take(key.account, matching, self.desk.now):
+        if budgets is not None and not budgets.take(key.account, kind, self.desk.now):
             raise Refusal(10028)
 
     # --- the connection -------------------------------------------------------

@@ -8,7 +8,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.exchange.orders import TimeInForce
 from rebalancer.simulation.accounts import Asked, OrderState, Outcome, PlacedOrder
 from rebalancer.simulation.deribit import shapes
-from rebalancer.simulation.deribit.desk import Asking, matches, own_order, unit, wanted
+from rebalancer.simulation.deribit.desk import Asking, matches, own_order, remembered, unit, wanted
 from rebalancer.simulation.deribit.errors import Refusal, invalid, of_reject
 from rebalancer.simulation.deribit.jsonrpc import amount, flag, text
 
@@ -234,11 +234,11 @@ def order_state(asking: Asking) -> Any:
 
 
 def order_state_by_label(asking: Asking) -> Any:
-    """Return all orders of a currency that bear a label, open or not, newest first."""
+    """Return the recent orders of a currency that bear a label, open or not, newest first."""
     label, currency = text(asking.params, "label"), text(asking.params, "currency")
     found = [
         each
         for each in reversed(asking.statement.listed(asking.at))
         if each.asked.label == label and matches(each.instrument, currency, "any")
     ]
-    return _shown(asking, found)
+    return _shown(asking, (each for each in found if remembered(asking, each)))
