@@ -19,6 +19,7 @@ class Accounts:
     resumed: dict[str, int] = field(default_factory=dict)  # whose stream came back → when, ns
     read: dict[str, int] = field(default_factory=dict)  # → when the newest good reading began
     held: dict[str, str] = field(default_factory=dict)  # whose venue takes no orders → why
+    barred: dict[str, str] = field(default_factory=dict)  # instrument that takes none → why
     declared: dict[str, None] = field(default_factory=dict)  # of them those whose venue says so
     reopened: dict[str, int] = field(default_factory=dict)  # whose venue said so, and is open → ns
 
@@ -35,6 +36,8 @@ def hear(accounts: Accounts, event: FeedStatus) -> None:
 
 def hold(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
     """Note that a venue takes no orders, or does again; say it once, however often it is told."""
+    if event.instrument:
+        return _bar(accounts, event)
     name, before = event.account, accounts.held.pop(event.account, None)
     if event.reason is not None:
         accounts.held[name] = event.reason
@@ -53,6 +56,25 @@ def hold(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
         accounts.reopened[name] = event.ts_local
     text = f"{name} takes orders again; the account is read before any leaves"
     return (Alert(Severity.INFO, "venue.released", name, text),)
+
+
+def _bar(accounts: Accounts, event: VenueHeld) -> tuple[Alert, ...]:
+    """Note that one instrument takes no orders, or does again; its account goes on."""
+    name, before = event.instrument, accounts.barred.pop(event.instrument, None)
+    if event.reason is not None:
+        accounts.barred[name] = event.reason
+        text = f"{name} takes no orders: {event.reason}; what is to be hedged with it waits"
+        return () if before is not None else (Alert(Severity.WARNING, "venue.held", name, text),)
+    if before is None:
+        return ()
+    return (Alert(Severity.INFO, "venue.released", name, f"{name} takes orders again"),)
+
+
+def shut(accounts: Accounts, account: str, instrument: str) -> str | None:
+    """Return what takes no orders, the account or the instrument; None where both do."""
+    if account in accounts.held:
+        return account
+    return instrument if instrument in accounts.barred else None
 
 
 def take(accounts: Accounts, event: AccountRead) -> None:

@@ -312,12 +312,13 @@ class ShutOut:
 
 @dataclass(frozen=True, slots=True)
 class VenueHeld:
-    """A venue takes no orders for now (maintenance, a lock, a settlement), or does again."""
+    """A venue takes no orders for now, or does again: a maintenance, a lock, a settlement."""
 
     ts_local: int
     account: str
     reason: str | None  # None: it takes them again
     said: bool = True  # by the venue itself; False: it is silent, and that is all that is known
+    instrument: str = ""  # id of the one that it takes none for; empty: for all
 
 
 class Unfit(StrEnum):

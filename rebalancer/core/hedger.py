@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from rebalancer.core import allocation, ids, orders, quotes, sizing, watch
 from rebalancer.core import band as bands
+from rebalancer.core.accounts import shut
 from rebalancer.core.band import Band, Pulse
 from rebalancer.core.commands import (
     Alert,
@@ -220,7 +221,7 @@ def _propose_hedge(state: State, params: Params, view: _View) -> tuple[Decision,
         trading_state.judge(
             intent, state.mode_of(own.name), killed=state.killed, sealed=state.sealed
         ),
-        venue_open.judge(intent, intent.account in state.accounts.held),
+        venue_open.judge(intent, shut(state.accounts, intent.account, instrument.id)),
         staleness.judge(intent, _inputs(state, params, view, instrument)),
         collar.judge(intent, quote, reference, width),
         plausibility.judge(intent, quote, _told(state, params, view)),

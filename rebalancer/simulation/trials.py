@@ -20,6 +20,7 @@ from typing import Any
 
 from rebalancer.core.decision import Action, Decision
 from rebalancer.core.events import Event, OrderUnknown
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.ids import decode
 from rebalancer.core.orders import OrderState
 from rebalancer.ports import SECOND, Log
@@ -191,7 +192,6 @@ async def trial(
     tasks = TaskRegistry(failures.append)
     try:
         running = await _dressed(settings, loopback, clock, seed)
-        loopback.script.add(*plans)
         running.engine.observe(lambda *step: watch.step(running, *step))
 
         async def serve() -> None:
@@ -201,6 +201,8 @@ async def trial(
                 ended.set()
 
         tasks.spawn("daemon", serve())
+        await _begun(running, clock)
+        loopback.script.add(*plans)
         if length.faults is not None:
             await clock.sleep(length.faults * SECOND)
             if length.heals:
@@ -231,6 +233,14 @@ async def _dressed(settings: Settings, loopback: Loopback, clock: WallClock, see
         randomness=SeededRandomness(seed),
     )
     return await live(dressed, resolve(dressed), keys, around)
+
+
+async def _begun(running: Running, clock: WallClock) -> None:
+    """Return once the book has adopted what the venue holds, and trades; or after half a minute."""
+    for _ in range(300):
+        if running.engine.state.mode is TradingState.ACTIVE:
+            return
+        await clock.sleep(SECOND // 10)
 
 
 async def _settled(running: Running, loopback: Loopback, waits: bool, length: Length) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
+from rebalancer.core.quotes import SKEW
+
 Fact: TypeAlias = Literal["index", "touch"]
 Touch: TypeAlias = tuple[Decimal | None, Decimal | None]  # best bid and ask
 REPEATS = 3  # words under one venue time that make a standstill; fewer may be a new subscription
@@ -30,7 +32,12 @@ class Pulse:
     doubted_at: int = 0  # its own venue time then
 
     def beat(self, ts: int, ts_local: int) -> bool:
-        """Take note of a word; return False when it is older than the newest."""
+        """Take note of a word; return False when it is older than the newest, or of a time to come.
+
+        One word from the future would make all that follow look old.
+        """
+        if ts > ts_local + SKEW:
+            return False
         if ts > self.ts:
             self.ts = ts
             self.repeats = 0

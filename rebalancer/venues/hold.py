@@ -4,12 +4,14 @@ It is asked again and again, and an answer that says "not now" counts at once.
 Its silence, three questions in a row, is no better than a no. It opens when the
 venue says so and a span has passed without a no; a venue that shuts again soon
 has that span doubled, so that one which cannot make up its mind gets few orders.
+A lock of a part, or of one book, bars what it touches and nothing else.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 
 from rebalancer.core.events import Event, VenueHeld
+from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues.connection import Connection
@@ -30,7 +32,7 @@ class VenueHold:
     Args:
         connection: To the venue.
         profile: How it says so.
-        coins: Underlyings of the book; a lock of others does not matter.
+        hedges: What orders may go to; a lock of anything else does not matter.
         clock: Of the questions.
         deliver: Where it is told at once.
     """
@@ -39,13 +41,15 @@ class VenueHold:
         self,
         connection: Connection,
         profile: Profile,
-        coins: Iterable[str],
+        hedges: Iterable[Instrument],
         clock: Clock,
         deliver: Callable[[Event], None],
     ) -> None:
         self.reason: str | None = None  # why nothing leaves; None: it may
         self._connection, self._opening = connection, profile.opening
-        self._coins, self._clock, self._deliver = frozenset(coins), clock, deliver
+        self._hedges = {each.id: _names(each) for each in hedges}
+        self._barred: dict[str, dict[str, str]] = {}  # instrument → who bars it → why
+        self._clock, self._deliver = clock, deliver
         self._wake = asyncio.Event()
         self._said = False  # whether the venue itself says so
         self._span = FIRST
@@ -83,17 +87,31 @@ class VenueHold:
             self._deliver(VenueHeld(self._clock.now(), self._connection.venue, reason, said))
         self._until = now + self._span
 
-    def refusal(self) -> str | None:
-        """Return why nothing may be sent; None where it may."""
-        if self.reason is None:
-            return None
-        return f"{self._connection.venue} takes no orders: {self.reason}"
+    def bar(self, instrument: str, who: str, reason: str | None) -> None:
+        """Let nothing go to one instrument for a reason of somebody's; None: it is over."""
+        own = self._barred.setdefault(instrument, {})
+        before = next(iter(own.values()), None)
+        own.pop(who, None)
+        if reason is not None:
+            own[who] = reason
+        after = next(iter(own.values()), None)
+        if after != before:
+            venue, now = self._connection.venue, self._clock.now()
+            self._deliver(VenueHeld(now, venue, after, instrument=instrument))
+
+    def refusal(self, instrument: str = "") -> str | None:
+        """Return why nothing may be sent, or not to an instrument; None where it may."""
+        if self.reason is not None:
+            return f"{self._connection.venue} takes no orders: {self.reason}"
+        for reason in self._barred.get(instrument, {}).values():
+            return f"{instrument} takes no orders: {reason}"
+        return None
 
     async def look(self) -> int:
         """Ask once; return ns until the next time."""
         if not self._opening.call:
             self._open()
-            return EVERY if self.reason is None else AGAIN
+            return self._rest()
         try:
             locked = await self._ask()
         except Unavailable as error:
@@ -108,7 +126,12 @@ class VenueHold:
             self.shut(locked)
         else:
             self._open()
-        return EVERY if self.reason is None else AGAIN
+        return self._rest()
+
+    def _rest(self) -> int:
+        """Return ns until the next question: few where anything is waiting for an answer."""
+        waits = self.reason is not None or any(self._barred.values())
+        return AGAIN if waits else EVERY
 
     def _open(self) -> None:
         now = self._clock.monotonic()
@@ -118,7 +141,7 @@ class VenueHold:
         self._deliver(VenueHeld(self._clock.now(), self._connection.venue, None))
 
     async def _ask(self) -> str | None:
-        """Return what is locked that this book trades, None when nothing is."""
+        """Return why the whole venue is locked, None when it is not; bar what else is."""
         opening, call = self._opening, self._opening.call
         try:
             answer = await getattr(self._connection.exchange, call)({})
@@ -126,12 +149,20 @@ class VenueHold:
             raise explain(self._connection.venue, call, error) from None
         told = table(table(answer, call).get("result"), call)
         word = str(told.get(opening.locked)).lower()
-        if word in opening.open:
-            return None
-        if told.get(opening.locked) is None:
-            raise Malformed(f"{call}: {opening.locked} must be there, was missing")
-        if word not in opening.partly:
-            return "it is locked"
         names = [str(each) for name in opening.named for each in told.get(name) or ()]
-        ours = [each for each in names if each.upper().partition("_")[0] in self._coins]
-        return f"{', '.join(ours)} locked" if ours or not names else None
+        partly = word in opening.partly
+        if word not in opening.open and told.get(opening.locked) is None:
+            raise Malformed(f"{call}: {opening.locked} must be there, was missing")
+        for instrument, own in self._hedges.items():
+            locked = [each for each in names if partly and each.lower() in own]
+            self.bar(instrument, call, f"{', '.join(locked)} locked" if locked else None)
+        if word in opening.open or (partly and names):
+            return None
+        return "a part of it is locked, and it does not say which" if partly else "it is locked"
+
+
+def _names(instrument: Instrument) -> frozenset[str]:
+    """Return what a venue may call the lock of an instrument: its currencies, or its index."""
+    coin, settle = instrument.underlying.lower(), instrument.settle.lower()
+    quote = "usd" if instrument.inverse else settle
+    return frozenset({coin, settle, f"{coin}_{quote}"})

@@ -178,8 +178,10 @@ class ListingWatch:
         if found.passing:
             if name in self._hedges:
                 self._barred[name] = found.what
-                self._seat.hold.shut(f"{name}: {found.what}")
+                self._seat.hold.bar(name, "its listing", found.what)
             return False
+        if name in self._hedges:
+            self._seat.hold.bar(name, "its listing", None)
         if found.how is None:
             if name not in self._left:  # else an order was denied after this was asked
                 self._barred.pop(name, None)

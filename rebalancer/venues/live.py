@@ -137,7 +137,8 @@ async def open_venue(
         await identify(subject)
         switch = dead_man(connection, profile, keys, around.clock, around.tasks)
         watch = SkewWatch(connection, around.clock, around.log)
-        hold = VenueHold(connection, profile, settings.underlyings, around.clock, around.deliver)
+        hedges = [each for each in own if each.id in _hedges(settings)]
+        hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
         listings = ListingWatch(seat, _hedges(settings), instruments, markets)
         line = Line(connection, profile, budget, around.clock, switch, sent, watch, hold, listings)

@@ -104,7 +104,7 @@ class Line:
     def refusal(self, instrument: str) -> str | None:
         """Return why nothing may be sent, or not to an instrument; None where it may."""
         refused = None if self.skew is None else self.skew.refusal()
-        refused = refused or (None if self.hold is None else self.hold.refusal())
+        refused = refused or (None if self.hold is None else self.hold.refusal(instrument))
         return refused or (None if self.listings is None else self.listings.refusal(instrument))
 
     def heard(self, instrument: str, error: BaseException, code: str | None) -> None:

@@ -165,3 +165,23 @@ def test_no_operator_opens_a_venue(verb):
     desk.wait(3)
 
     assert [] == desk.orders
+
+
+def test_one_instrument_that_takes_no_orders():
+    """It is told once by name, nothing is sent to it, and its account goes on as it is."""
+    desk = build()
+    for _ in range(3):
+        desk.now += SECOND
+        desk.take(VenueHeld(desk.now, VENUE, "its book is halted", instrument=LINEAR))
+    desk.trade_by_hand(SPOT, "1")
+    desk.wait(62)
+    assert ([], Reason.VENUE_HELD) == (desk.orders, desk.decision.reason)
+    (verdict,) = [each for each in desk.decision.verdicts if each.guard == "venue_open"]
+    assert (LINEAR, 0) == (verdict.subject, verdict.allows)
+    assert (1, 1) == (desk.alerts.count("venue.held"), desk.alerts.count("delta.unhedged"))
+    assert {} == desk.state.accounts.held  # so it is read, and what is open is asked after
+
+    desk.take(VenueHeld(desk.now, VENUE, None, instrument=LINEAR))
+    desk.wait(1)
+    assert [LINEAR] == [each.instrument for each in desk.orders]
+    assert 1 == desk.alerts.count("venue.released")

@@ -233,6 +233,16 @@ def test_older_words_are_not_told():
     assert 2 == talk.stream.counts.late
 
 
+def test_a_word_from_the_future_hushes_nobody():
+    """One whose time is yet to come is passed over, and those of today are told on."""
+    talk, day = Talk(), 86_400_000
+    talk.hear(frames.quote(ts=T + day), frames.quote(ts=T + 4), frames.quote(ts=T + 5))
+    talk.hear(frames.ticker(ts=T + day), frames.ticker(ts=T + 5))
+
+    assert {T + 4, T + 5} == {each.ts_venue // 1_000_000 for each in talk.events}
+    assert 2 == talk.stream.counts.late
+
+
 def test_gap_in_a_book_subscribes_it_anew():
     """A lost change ends the book; a new subscription brings it back, the others live on."""
     talk = Talk(Wanted(("BTC-PERPETUAL",), book="100ms"))

@@ -13,7 +13,9 @@ from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.simulation.deribit.desk import Shut
 from rebalancer.venues.hold import EVERY, FIRST, LONGEST, VenueHold
 from rebalancer.venues.profiles import DERIBIT, OKX
-from tests.venues.loopback import ACCOUNT, desk, order
+from tests.venues.loopback import ACCOUNT, INSTRUMENTS, PERP, desk, order
+
+LINEAR = replace(INSTRUMENTS[PERP], id="deribit:BTC_USDC-PERPETUAL", settle="USDC")
 
 START = 1_769_757_300 * SECOND
 
@@ -37,7 +39,7 @@ class Told:
 def run(story, profile=DERIBIT):
     """Run a story of a venue and a hold that runs; return what was told, as (s, reason)."""
     clock, venue, told = MarketClock(START), Told(), []
-    hold = VenueHold(venue, profile, ["BTC"], clock, told.append)
+    hold = VenueHold(venue, profile, [INSTRUMENTS[PERP], LINEAR], clock, told.append)
 
     async def main():
         task = asyncio.ensure_future(hold.run(lambda event: None))
@@ -56,10 +58,7 @@ def run(story, profile=DERIBIT):
         ({"locked": False}, None),
         ({"locked": "true"}, "it is locked"),
         ({"locked": True, "locked_currencies": ["BTC", "ETH"]}, "it is locked"),
-        ({"locked": "partial", "locked_indices": ["btc_usd"]}, "btc_usd locked"),
-        ({"locked": "partial", "locked_currencies": ["ETH", "BTC"]}, "BTC locked"),
-        ({"locked": "partial", "locked_indices": ["eth_usd", "sol_usdc"]}, None),  # not ours
-        ({"locked": "partial"}, " locked"),  # of what it does not say: fail closed
+        ({"locked": "partial"}, "a part of it is locked, and it does not say which"),
         ({"locked": "perhaps"}, "it is locked"),
     ],
 )
@@ -71,6 +70,50 @@ def test_what_it_says(says, held):
         await clock.sleep(SECOND)
 
     assert ([] if held is None else [(0, held)]) == run(story)
+
+
+@pytest.mark.parametrize(
+    ("says", "barred"),
+    [
+        ({"locked_indices": ["btc_usd"]}, {PERP: "btc_usd locked"}),
+        ({"locked_indices": ["btc_usdc"]}, {LINEAR.id: "btc_usdc locked"}),
+        ({"locked_currencies": ["ETH", "BTC"]}, {PERP: "BTC locked", LINEAR.id: "BTC locked"}),
+        ({"locked_currencies": ["USDC"]}, {LINEAR.id: "USDC locked"}),  # it settles there
+        ({"locked_indices": ["eth_usd", "sol_usdc"]}, {}),  # not ours
+    ],
+)
+def test_a_part_that_is_locked(says, barred):
+    """It bars what it touches, says so once, and the rest of the venue goes on."""
+    clock, venue, told = MarketClock(START), Told(), []
+    hold = VenueHold(venue, DERIBIT, [INSTRUMENTS[PERP], LINEAR], clock, told.append)
+
+    async def main():
+        venue.says = {"locked": "partial", **says}
+        for _ in range(3):
+            await hold.look()
+        found = {each.instrument: each.reason for each in told}
+        assert (barred, len(barred)) == (found, len(told))
+        for name in (PERP, LINEAR.id):
+            assert (name in barred) is (hold.refusal(name) is not None)
+        venue.says = {"locked": "false"}
+        await hold.look()
+        assert dict.fromkeys(barred) == {e.instrument: e.reason for e in told[len(barred) :]}
+        assert hold.refusal(PERP) is hold.refusal(LINEAR.id) is hold.refusal() is None
+
+    run_market(clock, main())
+
+
+def test_two_who_bar_one_instrument():
+    """It is free again when both are done."""
+    clock, told = MarketClock(START), []
+    hold = VenueHold(Told(), DERIBIT, [LINEAR], clock, told.append)
+    hold.bar(LINEAR.id, "one", "its book is halted")
+    hold.bar(LINEAR.id, "other", "USDC locked")
+    hold.bar(LINEAR.id, "one", None)
+    assert "USDC locked" in hold.refusal(LINEAR.id)
+    hold.bar(LINEAR.id, "other", None)
+
+    assert ["its book is halted", "USDC locked", None] == [each.reason for each in told]
 
 
 def test_it_lasts_as_long_as_it_lasts():
@@ -227,7 +270,9 @@ async def test_an_order_into_it(code, answer):
     """The first one is answered by the venue, what follows does not leave this machine."""
     async with desk() as opened:
         place, said = opened.loopback.desk, []
-        hold = VenueHold(opened.line.connection, DERIBIT, ["BTC"], opened.clock, said.append)
+        hold = VenueHold(
+            opened.line.connection, DERIBIT, [INSTRUMENTS[PERP]], opened.clock, said.append
+        )
         opened.venue._line = replace(opened.line, hold=hold)
         place.shut = Shut(code, opened.clock.now() + 60 * SECOND)
         first = await opened.venue.submit(order("rb01"))
@@ -253,7 +298,9 @@ async def test_an_order_into_it(code, answer):
 async def test_status_over_the_wire(locked, held):
     """What unmodified ccxt brings of public/status is read as it is meant."""
     async with desk() as opened:
-        hold = VenueHold(opened.line.connection, DERIBIT, ["BTC"], opened.clock, lambda _: None)
+        hold = VenueHold(
+            opened.line.connection, DERIBIT, [INSTRUMENTS[PERP]], opened.clock, lambda _: None
+        )
         until = opened.clock.now() + 60 * SECOND
         opened.loopback.desk.shut = Shut(11051, until, locked)
         await hold.look()

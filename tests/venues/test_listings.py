@@ -15,7 +15,7 @@ from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import AGAIN, ListingWatch, Seat
 from rebalancer.venues.profiles import DERIBIT
 from tests.runtime.stage import Lines
-from tests.venues.loopback import CALL, INSTRUMENTS, PERP, desk, order
+from tests.venues.loopback import CALL, ETH, INSTRUMENTS, PERP, desk, order
 
 ASKED = ("public/get_instrument", "rest")
 
@@ -25,7 +25,7 @@ async def watched(held=(), instruments=INSTRUMENTS):
     """Yield a desk with a watch on its orders, what the watch told, and its log."""
     async with desk(instruments=instruments) as opened:
         line, told, log = opened.line, [], Lines()
-        hold = VenueHold(line.connection, DERIBIT, ["BTC"], line.clock, told.append)
+        hold = VenueHold(line.connection, DERIBIT, [INSTRUMENTS[PERP]], line.clock, told.append)
         seat = Seat(line.connection, DERIBIT, line.budget, line.clock, log, hold)
         watch = ListingWatch(seat, [PERP], instruments, opened.venue._markets)
         watch.hold(held, instruments)
@@ -112,18 +112,21 @@ async def test_the_same_otherwise_spelled(spelled):
 
 @pytest.mark.parametrize("state", ["settlement", "locked", "halted"])
 async def test_a_book_that_is_locked(state):
-    """It is no delisting: the venue is held, and asked again soon."""
+    """It is no delisting: no order goes to it, others go on, and it is asked again soon."""
     async with watched() as (opened, watch, told, _):
         opened.loopback.desk.retold[PERP] = {"state": state}
         assert AGAIN == await look(watch, told)
-        assert [f"{PERP}: its book is {state}"] == [each.reason for each in told]
+        assert [(f"its book is {state}", PERP)] == [(e.reason, e.instrument) for e in told]
         assert not await sent(opened)
+        ether = order("rb09", instrument=ETH, quantity=Decimal(10), price=Decimal(3_501))
+        other = await opened.venue.submit(ether)
+        assert isinstance(other, OrderAccepted)
 
         opened.loopback.desk.retold[PERP] = {"state": "open"}
-        watch._seat.hold.reason = None
         assert not await sent(opened, "rb02")  # not before a look found it open
         assert await look(watch, told) > AGAIN
         assert await sent(opened, "rb03")
+        assert (None, PERP) == (told[-1].reason, told[-1].instrument)
 
 
 async def test_what_is_held():
