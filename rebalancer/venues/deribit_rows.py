@@ -31,7 +31,7 @@ _SIGNS = {"buy": 1, "sell": -1}
 _WAITING = ("untriggered", "triggered")  # stop orders; they fill nothing, and tell no such figure
 _STATES = ("open", *_WAITING, "filled", "cancelled", "rejected")
 _HASTY = ("immediate_or_cancel", "fill_or_kill")  # whose rest expires by itself
-_TRADES = ("trade",)  # log types that are told by the trades themselves
+_LIQUIDATION = "liquidation"  # on no list of types, but a word to ask the log by
 _FLOWS = ("deposit", "withdrawal", "transfer")  # log types by which somebody brings or takes coins
 _BY_PERSON = "user_request"
 
@@ -68,15 +68,16 @@ class Reader:
         """Return what a line of the transaction log moved, as it is learnt at `ts`.
 
         Nothing for a trade: that is told by its fill, with the label that the
-        log leaves out. A kind that is new to us is cash that moved, and so is a
-        delivery at a price that cannot be: the position stays, and differs.
+        log leaves out, and its funding by the settlement of the session. A kind
+        that is new to us is cash that moved, and so is a delivery at a price that
+        cannot be: the position stays, and differs.
 
         Raises:
             Malformed: A field is missing.
         """
         where = "deribit transaction log"
         kind = text(row, "type", where)
-        if kind in _TRADES or kind.endswith("_summary"):
+        if _is_trade(row, kind) or kind.endswith("_summary"):
             return ()
         if kind == "settlement":
             return self._settlement(row, ts, where)
@@ -97,8 +98,10 @@ class Reader:
     def _settlement(self, row: Row, ts: int, where: str) -> Sequence[AccountEvent]:
         """Return the funding of a session, then its settlement.
 
-        `total_interest_pl` is the funding of the whole session; `interest_pl`
-        only of what the position earned since its last trade.
+        `total_interest_pl` is the funding of the whole session; `interest_pl` only
+        of what the position earned since its last trade, and stands in the lines
+        of trades too. The balance moves by all of it here and not before.
+        https://docs.deribit.com/api-reference/account-management/private-get_transaction_log
         """
         key, at = text(row, "id", where), moment(row, "timestamp", where)
         name = _instrument(row, where)
@@ -272,6 +275,11 @@ def _signed(row: Row, name: str, where: str) -> Decimal:
     if sign is None:
         raise missing(row, "direction", where, "buy or sell")
     return sign * decimal(row, name, where)
+
+
+def _is_trade(row: Row, kind: str) -> bool:
+    """Whether a fill tells what a log line does: that of a liquidation names its trade."""
+    return kind == "trade" or (kind == _LIQUIDATION and bool(row.get("trade_id")))
 
 
 def _only_funding(row: Row, funding: Decimal | None) -> bool:

@@ -1,10 +1,10 @@
-"""Deribit's private data: fills, orders, positions, balances and bookings, and their core events.
+"""Deribit's private data: fills, orders, positions and balances, and their core events.
 
 The same records come over `user.*` channels and as answers of REST calls. A
 label is our client order id; an order without one is told under the venue's
 own id, which is none of ours. Cash is `balance` with the session's realised
 profit of futures, which Deribit books at settlement but which is ours already.
-https://docs.deribit.com/#private-get_transaction_log
+No channel tells the transaction log: its one reader is `venues.deribit_rows`.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,13 @@ import msgspec
 
 from rebalancer.core.events import (
     AccountEvent,
-    CashMoved,
-    Delivered,
     Ending,
     Fill,
     Forced,
-    FundingPaid,
     OrderAccepted,
     OrderEnded,
     OrderRejected,
     PositionReport,
-    Settled,
 )
 from rebalancer.wire.deribit_values import (
     ZERO,
@@ -43,8 +39,6 @@ from rebalancer.wire.deribit_values import (
     signed,
 )
 
-_FLOWS = ("deposit", "withdrawal", "transfer")  # by which somebody brings or takes coins
-_QUIET_ROWS = frozenset({"trade", "liquidation", "options_settlement_summary"})  # told elsewhere
 _AT_ONCE = frozenset({"immediate_or_cancel", "fill_or_kill"})
 
 
@@ -145,32 +139,6 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     estimated_liquidation_price: Decimal | None = None
 
 
-class Booking(msgspec.Struct, frozen=True, gc=False):
-    """One row of the transaction log."""
-
-    id: Count
-    type: Name  # trade, settlement, delivery, deposit, withdrawal, transfer, …
-    timestamp: Millis
-    currency: Name
-    change: Decimal = ZERO  # of the balance
-    instrument: str | None = msgspec.field(name="instrument_name", default=None)
-    price: Decimal | None = None
-    settlement_price: Decimal | None = None
-    mark_price: Decimal | None = None
-    index_price: Decimal | None = None
-    interest_pl: Decimal | None = None  # funding, + received
-    commission: Decimal | None = None
-    position: Decimal | None = None
-    trade: str | None = msgspec.field(name="trade_id", default=None)
-
-
-class TransactionLog(msgspec.Struct, frozen=True, gc=False):
-    """A page of `private/get_transaction_log`."""
-
-    logs: tuple[Booking, ...]
-    continuation: int | str | None = None  # where the next page begins; None: this was the last
-
-
 AccountBody: TypeAlias = (
     tuple[UserTrade, ...]
     | UserTrades
@@ -180,9 +148,8 @@ AccountBody: TypeAlias = (
     | Portfolio
     | Summaries
     | tuple[Position, ...]
-    | TransactionLog
 )
-Record: TypeAlias = UserTrade | Order | Portfolio | Position | Booking
+Record: TypeAlias = UserTrade | Order | Portfolio | Position
 
 
 # --- belief -----------------------------------------------------------------
@@ -197,8 +164,6 @@ def records(body: AccountBody) -> tuple[Record, ...]:
             return (body.order, *body.trades)
         case Summaries():
             return body.summaries
-        case TransactionLog():
-            return body.logs
         case tuple():
             return body
         case _:
@@ -228,9 +193,6 @@ def _fault(record: Record) -> str | None:
             if (record.size > 0, record.size < 0) != _SIGNS[record.direction]:
                 return f"size must have the sign of {record.direction}, was {record.size}"
             return number_fault("size", record.size)
-        case Booking():
-            numbers = ("change", "interest_pl", "commission", "position")
-            return _booking_fault(record) or _numbers_fault(record, numbers)
 
 
 def _numbers_fault(record: Record, names: tuple[str, ...]) -> str | None:
@@ -251,26 +213,6 @@ def _overfilled(order: Order) -> str | None:
     if order.amount is not None and order.filled > order.amount:
         return f"filled_amount must be at most {order.amount}, was {order.filled}"
     return None
-
-
-def _booking_fault(row: Booking) -> str | None:
-    if row.type not in ("settlement", "delivery"):
-        return None
-    if not row.instrument:
-        return missing("instrument_name")
-    price = _settled_at(row) if row.type == "settlement" else _delivered_at(row)
-    return missing("settlement_price") if price is None else price_fault(price)
-
-
-def _settled_at(row: Booking) -> Decimal | None:
-    told = (row.settlement_price, row.price, row.mark_price)
-    return next((price for price in told if price is not None), None)
-
-
-def _delivered_at(row: Booking) -> Decimal | None:
-    """Return the price of the underlying; `price` of an option's row is the option's own."""
-    told = (row.settlement_price, row.index_price, row.price)
-    return next((price for price in told if price is not None), None)
 
 
 # --- translation ------------------------------------------------------------
@@ -328,31 +270,6 @@ def holding(told: Position, account: str, ts_local: int) -> PositionReport:
     return PositionReport(ts_local, None, account, instrument_id(told.instrument), told.size)
 
 
-def bookings(row: Booking, account: str, ts_local: int) -> Iterator[AccountEvent]:
-    """Yield what a row of the transaction log says that no other message does.
-
-    A settlement yields its price and the funding of its session, a delivery its
-    price and fee, a trade the funding that it brought home (its fill is told
-    with its label by `user.trades`). What is neither is cash that moved.
-    """
-    ts, key = ns(row.timestamp), str(row.id)
-    instrument = instrument_id(row.instrument or "")
-    if row.interest_pl and row.instrument:
-        yield FundingPaid(ts_local, ts, account, instrument, key, row.interest_pl, row.currency)
-    if row.type == "settlement":
-        price = _settled_at(row)
-        if price is not None:
-            yield Settled(ts_local, ts, account, instrument, key, price)
-    elif row.type == "delivery":
-        price = _delivered_at(row)
-        if price is not None:
-            fee = row.commission or ZERO
-            yield Delivered(ts_local, ts, account, instrument, key, price, fee)
-    elif row.type not in _QUIET_ROWS and row.change:
-        told = (row.type, row.change, row.currency, row.type in _FLOWS)
-        yield CashMoved(ts_local, ts, account, key, *told)
-
-
 def events(body: AccountBody, account: str, ts_local: int) -> Iterator[AccountEvent]:
     """Yield the core events in a message of an account, in their order."""
     for told in records(body):
@@ -366,5 +283,3 @@ def events(body: AccountBody, account: str, ts_local: int) -> Iterator[AccountEv
                 yield balance(told, account, ts_local)
             case Position():
                 yield holding(told, account, ts_local)
-            case Booking():
-                yield from bookings(told, account, ts_local)

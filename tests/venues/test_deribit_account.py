@@ -169,6 +169,10 @@ def test_trades(changes, own, forced):
         ({**SETTLEMENT, "type": "usdc_reward"}, [CashMoved]),  # new to us
         ({**SETTLEMENT, "type": "correction", "change": "0"}, []),
         ({**SETTLEMENT, "type": "trade"}, []),  # told by its fill
+        # of a liquidation what names a trade is told by its fill, the rest is money
+        ({**SETTLEMENT, "type": "liquidation", "trade_id": "BTC-77"}, []),
+        ({**SETTLEMENT, "type": "liquidation", "trade_id": None}, [CashMoved]),
+        ({**SETTLEMENT, "type": "correction", "trade_id": "BTC-77"}, [CashMoved]),
         ({**SETTLEMENT, "type": "options_settlement_summary"}, []),
     ],
 )
@@ -255,11 +259,26 @@ async def test_a_combo_is_told_by_its_legs():
     assert ["deribit:BTC-27FEB26-90000-C"] == [each.instrument for each in told]
 
 
-def test_session_funding_is_the_total():
-    """At a settlement the funding of the whole session is booked, not of its last stretch."""
-    paid = READER.bookings(SETTLEMENT, 1)[0]
+@pytest.mark.parametrize(
+    ("last", "total", "paid"),
+    [
+        ("0.0001", "0.0002", "0.0002"),  # `interest_pl` is of the last stretch only
+        ("0.0002", None, "0.0002"),  # nothing else is told
+        ("0.0001", "0.0", None),  # what a trade paid came back
+    ],
+)
+def test_session_funding_is_booked_once(last, total, paid):
+    """A trade brings no funding; its settlement books that of the whole session, trades' included.
 
-    assert D("0.0002") == paid.amount
+    Only then does the venue's balance move by it.
+    """
+    traded = {**SETTLEMENT, "id": 4, "type": "trade", "trade_id": "BTC-77"}
+    settled = {**SETTLEMENT, "interest_pl": last, "total_interest_pl": total}
+    told = [event for row in (traded, settled) for event in READER.bookings(row, 1)]
+
+    expected = [] if paid is None else [D(paid)]
+    assert expected == [event.amount for event in told if isinstance(event, FundingPaid)]
+    assert [D(61_000)] == [event.price for event in told if isinstance(event, Settled)]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core.events import (
-    CashMoved,
-    Delivered,
     Ending,
     Fill,
     Forced,
-    FundingPaid,
     FundingRate,
     Index,
     Mark,
@@ -25,7 +22,6 @@ from rebalancer.core.events import (
     OrderRejected,
     PositionReport,
     Quote,
-    Settled,
     Trade,
 )
 from rebalancer.wire import deribit, deribit_account, deribit_market
@@ -36,7 +32,6 @@ from rebalancer.wire.deribit_account import (
     Portfolio,
     Position,
     Summaries,
-    TransactionLog,
     UserTrade,
     UserTrades,
 )
@@ -189,27 +184,6 @@ POSITION = {
     "average_price": 50100.0,
     "mark_price": 50005.0,
     "estimated_liquidation_price": None,
-}
-# Documented: https://docs.deribit.com/#private-get_transaction_log
-BOOKING = {
-    "id": 61312,
-    "type": "settlement",
-    "timestamp": T,
-    "currency": "BTC",
-    "instrument_name": "BTC-PERPETUAL",
-    "side": "short",
-    "position": -1500.0,
-    "price": 50005.0,
-    "interest_pl": 2.5e-6,
-    "total_interest_pl": 2.5e-6,
-    "session_upl": 0.002,
-    "session_rpl": 0.0,
-    "change": 0.002,
-    "cashflow": 0.002,
-    "commission": 0.0,
-    "balance": 3.502,
-    "equity": 3.502,
-    "info": None,
 }
 
 
@@ -467,45 +441,6 @@ def test_orders(edits, expected):
     assert expected == deribit_account.order_event(told, 5)
 
 
-@pytest.mark.parametrize(
-    ("edits", "expected"),
-    [
-        (
-            {},
-            [
-                FundingPaid(5, NS, "desk", PERP, "61312", D("0.0000025"), "BTC"),
-                Settled(5, NS, "desk", PERP, "61312", D(50005)),
-            ],
-        ),
-        (
-            {"type": "delivery", "interest_pl": None, "settlement_price": 50123.5,
-             "instrument_name": "BTC-27FEB26-52000-C", "price": 0.01, "commission": 0.0003},
-            [Delivered(5, NS, "desk", CALL, "61312", D("50123.5"), D("0.0003"))],
-        ),
-        (
-            {"type": "trade", "price": 50000.0},
-            [FundingPaid(5, NS, "desk", PERP, "61312", D("0.0000025"), "BTC")],
-        ),
-        ({"type": "trade", "interest_pl": 0.0}, []),
-        (
-            {"type": "deposit", "instrument_name": None, "interest_pl": None, "change": 5.0},
-            [CashMoved(5, NS, "desk", "61312", "deposit", D(5), "BTC", flow=True)],
-        ),
-        (
-            {"type": "transfer", "instrument_name": None, "interest_pl": None, "change": -2.5},
-            [CashMoved(5, NS, "desk", "61312", "transfer", D("-2.5"), "BTC", flow=True)],
-        ),
-        ({"type": "correction", "interest_pl": None, "change": 0.0}, []),
-        ({"type": "options_settlement_summary", "interest_pl": None, "change": 0.5}, []),
-    ],
-)  # fmt: skip
-def test_transaction_log(edits, expected):
-    """Rows become settlements, deliveries, funding and cash, each told once."""
-    log = deribit.read({"logs": [BOOKING | edits], "continuation": None}, TransactionLog)
-
-    assert expected == list(deribit_account.events(log, "desk", 5))
-
-
 def test_positions_and_balances():
     """Positions are signed; cash has the session's realised profit of futures in it."""
     positions = deribit.read(msgspec.json.encode([POSITION]), tuple[Position, ...])
@@ -525,8 +460,6 @@ def test_positions_and_balances():
         ([POSITION | {"size": 1500.0}], tuple[Position, ...]),  # a short of + size
         ([POSITION | {"direction": "zero"}], tuple[Position, ...]),
         ([without(POSITION, "size")], tuple[Position, ...]),
-        ({"logs": [BOOKING | {"price": None}]}, TransactionLog),
-        ({"logs": [BOOKING | {"instrument_name": None}]}, TransactionLog),
         ({"trades": [USER_TRADE | {"amount": 0}]}, UserTrades),
         ({}, UserTrades),
         (b"<html>", Order),
