@@ -71,7 +71,7 @@ class DeribitAccount:
             for currency in self._currencies(instrument):
                 params = {"currency": currency, "label": label}
                 result = await self._calls.ask(call, params, Lane.HEDGE)
-                mine = (each for each in rows_of(result, call) if each.get("label") == label)
+                mine = (each for each in rows_of(result, call) if rows.label(each) == label)
                 found += [rows.placed(each) for each in mine]
             if found:
                 return found

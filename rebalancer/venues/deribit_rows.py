@@ -136,6 +136,19 @@ def placed(row: Row) -> Placed:
     )
 
 
+def label(row: Row) -> str:
+    """Return an order's label, empty where it has none.
+
+    Raises:
+        Malformed: The field itself is missing, which the venue always tells: the
+            order may be anybody's, ours too.
+    """
+    found = row.get("label")
+    if not isinstance(found, str):
+        raise missing(row, "label", "deribit order", "a text")
+    return found
+
+
 def resting(row: Row) -> Resting:
     """Return an open order as it lies there; raises Malformed where it cannot even be named.
 

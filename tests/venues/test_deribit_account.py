@@ -514,3 +514,20 @@ def test_a_stop_order_tells_no_filled_amount(state):
     assert (0, None) == (read.filled, read.ending)
     with pytest.raises(Malformed, match="filled_amount"):
         rows.placed(waiting | {"order_state": state, "filled_amount": None})
+
+
+@pytest.mark.parametrize("label", ["absent", None, 5])
+@pytest.mark.parametrize("word", ["state_by_label", "open_orders_by_label"])
+async def test_an_order_without_a_label_may_be_the_one(word, label):
+    """A row whose label cannot be read is no proof that there is no order of ours."""
+    row = {key: value for key, value in ORDER.items() if key != "label"}
+    row |= {} if label == "absent" else {"label": label}
+
+    async def act(request):
+        if "get_instruments" in request.path:
+            return json_of(MARKETS)
+        return json_of(json.dumps({"result": [row] if word in request.path else []}))
+
+    async with answering(act) as (_, address), at(SimpleNamespace(address=address)) as opened:
+        with pytest.raises(Malformed, match="label"):
+            await opened.books.placed("rb01", PERP)
