@@ -6,12 +6,15 @@ nothing is lost between the two.
 
 A fill that is told after a settlement that came after it at the venue has its
 profit up to that settlement's price in cash there, and so it has here; one
-that is told after its contract ended is cash altogether. An account is adopted
-as it stood at one moment: what is from before that is in what was adopted, be it
-of a holding that was adopted or of one that agreed and was left as it was.
+that is told after its contract ended is cash altogether. A settlement that is
+told after fills which came after it is booked as if it had been told before
+them. An account is adopted as it stood at one moment: what is from before that
+is in what was adopted, be it of a holding that was adopted or of one that agreed
+and was left as it was.
 """
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
@@ -30,11 +33,21 @@ from rebalancer.core.positions import (
     Position,
     open_profit,
     payoff,
-    release,
+    traded,
     worth,
 )
 
+LATE = 3_600_000_000_000  # ns by which a settlement may be told after fills that came later
 _ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A fill as it was booked."""
+
+    fill: Fill
+    before: Position
+    profit: Decimal  # that it realised, settle currency
 
 
 @dataclass(slots=True)
@@ -52,6 +65,7 @@ class Ledger:
     settled: dict[tuple[str, str], tuple[Settled, Decimal]] = field(
         default_factory=dict
     )  # the last of each, and how many contracts it settled
+    recent: dict[tuple[str, str], deque[Booked]] = field(default_factory=dict)  # fills, as booked
     delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)  # what has ended
     adopted: dict[str, int] = field(default_factory=dict)  # account → as of when, ns
     version: int = 0  # grows with each booking
@@ -135,30 +149,26 @@ def book_fill(
     if _book_settled(ledger, fill, instrument, fill.quantity if ours else unwound):
         return True
     before = ledger.position(fill.account, fill.instrument)
-    turned = before.quantity * fill.quantity < 0
-    closing = min(abs(fill.quantity), abs(before.quantity)) if turned else _ZERO
-    closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
-    released = release(before, closed) if closing else _ZERO
-    proceeds = worth(instrument, closed, fill.price)
-    traded = worth(instrument, fill.quantity, fill.price)
-    with localcontext(EXACT):
-        profit = proceeds - released
-        if instrument.inverse and instrument.margined:
-            profit = -profit
-        after = Position(
-            quantity=before.quantity + fill.quantity,
-            # What opened is the trade without what closed: rounding the two by
-            # themselves would lose a unit where a fill turns a position over.
-            basis=before.basis - released + traded + proceeds,
-            hedge=before.hedge + (fill.quantity if ours else unwound),
-        )
+    hedge = fill.quantity if ours else unwound
+    after, profit = traded(before, instrument, fill.quantity, fill.price, hedge)
     _keep(ledger, fill.account, fill.instrument, after)
     if instrument.margined:
         credit(ledger, fill.account, instrument.settle, profit)
+        _remember(ledger, fill, before, profit)
     else:
-        credit(ledger, fill.account, instrument.settle, -traded)
+        credit(
+            ledger, fill.account, instrument.settle, -worth(instrument, fill.quantity, fill.price)
+        )
     _earn(ledger, fill, instrument, profit)
     return True
+
+
+def _remember(ledger: Ledger, fill: Fill, before: Position, profit: Decimal) -> None:
+    """Keep a fill for as long as a settlement from before it may still be told."""
+    kept = ledger.recent.setdefault((fill.account, fill.instrument), deque())
+    kept.append(Booked(fill, before, profit))
+    while kept[0].fill.ts_local < fill.ts_local - LATE:
+        kept.popleft()
 
 
 def _earn(ledger: Ledger, fill: Fill, instrument: Instrument, profit: Decimal) -> None:
@@ -241,14 +251,36 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return True  # what is paid in full has no open profit to move
     if _adopted_over(ledger, settled.account, settled.ts_venue):
         return True
-    before = ledger.position(settled.account, settled.instrument)
+    later = _later(ledger, settled)
+    held = ledger.position(settled.account, settled.instrument)
+    before = later[0].before if later else held
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
     profit = open_profit(instrument, before, settled.price)
     after = replace(before, basis=worth(instrument, before.quantity, settled.price))
-    _keep(ledger, settled.account, settled.instrument, after)
+    for each in later:  # was booked as if there had been no settlement before it
+        told = each.fill
+        after, gain = traded(after, instrument, told.quantity, told.price, _ZERO)
+        profit += gain - each.profit
+    _keep(ledger, settled.account, settled.instrument, replace(after, hedge=held.hedge))
+    ledger.recent.pop((settled.account, settled.instrument), None)
     credit(ledger, settled.account, instrument.settle, profit)
     _add(ledger.realised, instrument.settle, profit)
     return True
+
+
+def _later(ledger: Ledger, settled: Settled) -> Sequence["Booked"]:
+    """Return the fills that were booked already though they came after a settlement, in order.
+
+    Those that are told out of order around it settle with the rest.
+    """
+    kept = list(ledger.recent.get((settled.account, settled.instrument), ()))
+    moment, count = settled.ts_venue, 0
+    if moment is not None:
+        for each in reversed(kept):
+            if each.fill.ts_venue is None or each.fill.ts_venue <= moment:
+                break
+            count += 1
+    return kept[len(kept) - count :]
 
 
 def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> bool:
@@ -303,6 +335,7 @@ def adopt(
         hedge=report.quantity if hedge else _ZERO,
     )
     _keep(ledger, report.account, report.instrument, after)
+    ledger.recent.pop((report.account, report.instrument), None)
     ledger.version += 1
 
 

@@ -91,3 +91,32 @@ def release(position: Position, closed: Decimal) -> Decimal:
         return position.basis
     with localcontext(EXACT):
         return (position.basis * closed / position.quantity).quantize(QUANTUM)
+
+
+def traded(
+    before: Position, instrument: Instrument, quantity: Decimal, price: Decimal, hedge: Decimal
+) -> tuple[Position, Decimal]:
+    """Return a position after an execution, and the profit that it realised.
+
+    Args:
+        before: The position.
+        instrument: Its contract.
+        quantity: Contracts, signed.
+        price: Quote currency, > 0.
+        hedge: Part of the quantity that counts as put there, or taken away, by hedging.
+    """
+    turned = before.quantity * quantity < 0
+    closing = min(abs(quantity), abs(before.quantity)) if turned else _ZERO
+    closed = closing.copy_sign(before.quantity)  # contracts that leave, sign of the position
+    released = release(before, closed) if closing else _ZERO
+    proceeds, opened = worth(instrument, closed, price), worth(instrument, quantity, price)
+    with localcontext(EXACT):
+        profit = proceeds - released
+        after = Position(
+            quantity=before.quantity + quantity,
+            # What opened is the trade without what closed: rounding the two by
+            # themselves would lose a unit where a fill turns a position over.
+            basis=before.basis - released + opened + proceeds,
+            hedge=before.hedge + hedge,
+        )
+    return after, -profit if instrument.inverse and instrument.margined else profit

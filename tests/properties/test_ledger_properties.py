@@ -144,7 +144,7 @@ def test_settlement_and_delivery_move_and_make_nothing(told, first, second):
     ledger = booked(told)
     for instrument in (INVERSE, LINEAR):
         before = equity(ledger, instrument, D(first))
-        settled = Settled(1, 1, "v", instrument.id, "s", D(first))
+        settled = Settled(99, 99, "v", instrument.id, "s", D(first))
         books.book_settlement(ledger, settled, instrument)
         assert before == equity(ledger, instrument, D(first))
         assert 0 == positions.open_profit(instrument, ledger.position("v", instrument.id), D(first))
@@ -154,6 +154,33 @@ def test_settlement_and_delivery_move_and_make_nothing(told, first, second):
         books.book_delivery(ledger, Delivered(1, 1, "v", instrument.id, "d", D(second)), dated)
         assert before == ledger.balance("v", instrument.settle)
         assert 0 == ledger.position("v", instrument.id).quantity
+
+
+@given(fills((INVERSE,)) | fills((LINEAR,)), st.data(), st.integers(1, 200_000))
+def test_a_settlement_that_is_told_late(told, data, price):
+    """It leaves what it would have left in its own time: cash, positions, hedge and basis."""
+    told = [
+        (instrument, replace(fill, ts_venue=10 * place), ours)
+        for place, (instrument, fill, ours) in enumerate(told)
+    ]
+    moment = data.draw(st.integers(0, len(told)))
+    late = data.draw(st.integers(moment, len(told)))
+    ledgers = []
+    for heard in (moment, late):
+        ledger = Ledger()
+        for place in range(len(told) + 1):
+            if place == heard:
+                for each in (INVERSE, LINEAR):
+                    due = Settled(1, 10 * moment - 5, "v", each.id, "s", D(price))
+                    books.book_settlement(ledger, due, each)
+            if place < len(told):
+                instrument, fill, ours = told[place]
+                books.book_fill(ledger, fill, instrument, ours=ours)
+        ledgers.append(ledger)
+
+    first, second = ledgers
+    assert (first.positions, first.cash) == (second.positions, second.cash)
+    assert (first.realised, first.settled) == (second.realised, second.settled)
 
 
 @given(st.lists(st.integers(-1_000, 1_000), max_size=10), st.data())
