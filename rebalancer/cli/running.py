@@ -157,7 +157,7 @@ def arm(
     reason: Annotated[str, typer.Option("--reason", help="Why it is safe again.")],
     state: State = None,
 ) -> None:
-    """Clear every latch and hedge again.
+    """Clear every latch and hedge again; orders that stayed unproven count as looked up.
 
     Example: rebalancer arm --reason "venue confirmed the fill"
     """
