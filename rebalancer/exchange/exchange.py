@@ -279,6 +279,13 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         return dict(self._state.account(account).cash)
 
     @exactly
+    def unbooked_funding(self, account: str) -> Mapping[str, Decimal]:
+        """Return the continuous funding that flowed and is not in cash yet, by instrument."""
+        state, held = self._state, self._state.account(account)
+        flowing = (state.instruments[name] for name in state.terms)
+        return {each.id: funding.unbooked(state, held, each) for each in flowing}
+
+    @exactly
     def position(self, account: str, instrument: str) -> Position:
         """Return what is held of an instrument; an empty position where nothing is."""
         return statements.position(self._state, self._state.account(account), instrument)

@@ -53,16 +53,29 @@ def integrate(state: State, instrument: Instrument) -> None:
     if since is None or since == state.now:
         return
     state.accrued_until[instrument.id] = state.now
-    mark = state.marks.get(instrument.id)
-    if mark is None:
+    if instrument.id not in state.marks:
         return
-    terms = state.terms[instrument.id]
     for _, account in state.holders():
         quantity = account.holding(instrument.id).quantity
         if quantity:
-            numerator, denominator = exposure(instrument, -quantity, mark)
-            flow = numerator * terms.rate * (state.now - since)
-            add(account.owed, instrument.id, quotient(flow, denominator * terms.interval, FINE))
+            add(account.owed, instrument.id, _flow(state, instrument, quantity, since))
+
+
+def _flow(state: State, instrument: Instrument, quantity: Decimal, since: int) -> Decimal:
+    """Return what flowed to a position from `since` until now, at the mark and rate of today."""
+    terms, mark = state.terms[instrument.id], state.marks[instrument.id]
+    numerator, denominator = exposure(instrument, -quantity, mark)
+    flow = numerator * terms.rate * (state.now - since)
+    return quotient(flow, denominator * terms.interval, FINE)
+
+
+def unbooked(state: State, account: Account, instrument: Instrument) -> Decimal:
+    """Return the continuous funding that an account is owed until now; nothing is written."""
+    owed, quantity = account.owed.get(instrument.id, ZERO), account.holding(instrument.id).quantity
+    since = state.accrued_until.get(instrument.id)
+    if since is None or not quantity or instrument.id not in state.marks:
+        return owed
+    return owed + _flow(state, instrument, quantity, since)
 
 
 def accrue(state: State, instrument: Instrument) -> tuple[FundingBooked, ...]:

@@ -1,7 +1,7 @@
 """What a venue shows of an account, whatever its protocol: frozen, each with its time, ns.
 
 Quantities are contracts, signed, + bought. `balance` is what Deribit calls so:
-cash without the profit that a session realised and has not settled yet.
+cash without the profit and the funding that a session realised and has not settled yet.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange.contracts import reciprocal
+from rebalancer.exchange.exact import QUANTUM
 from rebalancer.exchange.orders import TimeInForce
 from rebalancer.exchange.records import RejectReason
 
@@ -113,8 +114,10 @@ class Posting:
     price: Decimal | None = None
     position: Decimal = ZERO  # contracts after it
     delivered: Decimal = ZERO  # contracts that it ended
-    profit: Decimal = ZERO  # of the session, that moved into the balance
-    funding: Decimal = ZERO  # + received
+    profit: Decimal = ZERO  # of trades of the session, that moved into the balance
+    floating: Decimal = ZERO  # of what is held, that moved with it
+    funding: Decimal = ZERO  # + received, the same: of the whole session
+    stretch: Decimal = ZERO  # funding since the last trade
     fee: Decimal = ZERO
     execution: Execution | None = None
     note: str = ""
@@ -128,13 +131,25 @@ class Held:
     quantity: Decimal = ZERO
     basis: Decimal = ZERO  # as the exchange model keeps it: settled every session
     origin: Decimal = ZERO  # as it would be without settlements
-    realised: Decimal = ZERO  # profit of this session, not in the balance yet
-    funding: Decimal = ZERO  # of this session, booked
+    realised: Decimal = ZERO  # profit of this session's trades, not in the balance yet
+    booked: Decimal = ZERO  # funding of this session that the exchange model has in its cash
+    flowed: Decimal = ZERO  # funding of this session that the model owes still
+    earlier: Decimal = ZERO  # funding of this session as it was at the last trade
 
     @property
     def margined(self) -> bool:
         """Whether its profit waits for a settlement."""
         return self.instrument.kind in (Kind.PERPETUAL, Kind.FUTURE)
+
+    @property
+    def funding(self) -> Decimal:
+        """Funding of this session, + received, not in the balance yet."""
+        return self.booked + self.flowed
+
+    @property
+    def touched(self) -> bool:
+        """Whether something is held, or enough to be told waits for a settlement."""
+        return bool(self.quantity or self.realised) or abs(self.funding) >= QUANTUM
 
 
 @dataclass(frozen=True, slots=True)

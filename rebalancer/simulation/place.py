@@ -12,6 +12,7 @@ from typing import Protocol
 from rebalancer.core.events import Mark, OptionMark
 from rebalancer.core.instruments import Instrument
 from rebalancer.exchange.book import Book
+from rebalancer.exchange.exact import exactly
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.fees import FeeSchedule
 from rebalancer.exchange.grid import OptionModel
@@ -90,9 +91,11 @@ class Place:  # long: one venue, one door
 
     # --- the truth, for whoever tests -----------------------------------------
 
+    @exactly
     def balances(self, account: str) -> Mapping[str, Decimal]:
-        """Return cash by currency as the model keeps it."""
-        return self.exchange.balances(account)
+        """Return cash by currency as the model keeps it, without the funding of the session."""
+        told = self.statements[account].booked_funding
+        return {name: each - told(name) for name, each in self.exchange.balances(account).items()}
 
     def positions(self, account: str) -> Mapping[str, Decimal]:
         """Return contracts by instrument id."""
@@ -107,13 +110,17 @@ class Place:  # long: one venue, one door
         listed = self.statements[account].listed()
         return [each for each in listed if label in (None, each.asked.label)]
 
+    @exactly
     def differences(self, account: str) -> Mapping[str, Decimal]:
         """Return what the statement says beyond the model's books; {} when both agree."""
-        statement, found = self.statements[account], {}
+        statement, found = self.statements[account], dict[str, Decimal]()
+        owed = self.exchange.unbooked_funding(account)
         for currency, cash in self.exchange.balances(account).items():
             told = statement.balance(currency) + statement.realised(currency)
-            if told != cash:
-                found[currency] = told - cash
+            here = (name for name in owed if self.tape.instruments[name].settle == currency)
+            apart = told - cash - sum((owed[name] for name in here), Decimal(0))
+            if apart:
+                found[currency] = apart
         held, truth = statement.positions(), self.positions(account)
         for each in held:
             apart = each.quantity - truth.get(each.instrument.id, Decimal(0))
@@ -261,7 +268,9 @@ class Place:  # long: one venue, one door
     # --- telling --------------------------------------------------------------
 
     def _take(self, records: Sequence[Record], reason: str = "") -> None:
-        """Write records down account by account, and tell who listens."""
+        """Write records down account by account, and tell who listens; funding flowed before."""
+        for account, statement in self.statements.items():
+            statement.flow(self._ts, self.exchange.unbooked_funding(account))
         eaten = dict.fromkeys(
             each.instrument for each in records if isinstance(each, Filled) and not each.maker
         )

@@ -2,7 +2,8 @@
 
 The exchange model's records are the only source. Profit is split as a venue
 with daily settlements tells it: `realised` waits beside the balance until the
-session ends. Balance and what waits add up to the model's cash.
+session ends, and so does funding, that flows at every moment. Balance and what
+waits add up to the model's cash and the funding that it owes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +58,6 @@ class _Touched:
     orders: dict[str, None] = field(default_factory=dict)
     instruments: dict[str, None] = field(default_factory=dict)
     currencies: dict[str, None] = field(default_factory=dict)
-    funding: dict[str, FundingBooked] = field(default_factory=dict)  # not settled yet
 
 
 class Statement:  # long: every record that an account can meet, in one place
@@ -107,10 +107,17 @@ class Statement:  # long: every record that an account can meet, in one place
         found = (line.at(at) for line in self._held.values())
         return [each for each in found if each is not None]
 
+    @exactly
     def realised(self, currency: str, at: int | None = None) -> Decimal:
-        """Return what the session realised and has not settled yet."""
+        """Return what the session realised and has not settled yet, funding with it."""
         here = (each for each in self.positions(at) if each.instrument.settle == currency)
-        return sum((each.realised for each in here), ZERO)
+        return sum((each.realised + each.funding for each in here), ZERO)
+
+    @exactly
+    def booked_funding(self, currency: str) -> Decimal:
+        """Return the funding of the session that the model's cash has, and the balance has not."""
+        here = (each for each in self.positions() if each.instrument.settle == currency)
+        return sum((each.booked for each in here), ZERO)
 
     def listed(self, at: int | None = None) -> list[PlacedOrder]:
         """Return every order of the account as it stood, oldest first."""
@@ -119,14 +126,19 @@ class Statement:  # long: every record that an account can meet, in one place
 
     # --- writing --------------------------------------------------------------
 
+    def flow(self, ts: int, owed: Mapping[str, Decimal]) -> None:
+        """Write down the funding that the model owes by now, by instrument."""
+        for name, amount in owed.items():
+            held = self.position(name)
+            if held.flowed != amount:
+                self._keep(ts, replace(held, flowed=amount))
+
     @exactly
     def take(self, records: Iterable[Record], reason: str = "") -> Booked:
         """Write down what happened to this account; `reason` is why orders were cancelled."""
         touched, first = _Touched(), len(self.executions)
         for record in records:
             self._take(record, touched, reason)
-        for paid in touched.funding.values():
-            self._settle(paid.ts, paid.instrument, ZERO, paid.amount)
         for name in touched.instruments:
             touched.currencies[self._contract(name).settle] = None
         changed = (line.at() for line in map(self.orders.get, touched.orders) if line)
@@ -141,8 +153,9 @@ class Statement:  # long: every record that an account can meet, in one place
     @exactly
     def release(self, ts: int, instrument: str) -> None:
         """Let what a session realised in a contract that nobody holds any more become balance."""
-        if self.position(instrument).realised:
-            self._settle(ts, instrument, ZERO, ZERO, ends=True)
+        held = self.position(instrument)
+        if held.realised or held.booked:
+            self._settle(ts, instrument, ZERO)
 
     def _take(self, record: Record, touched: _Touched, reason: str) -> None:
         match record:
@@ -162,11 +175,10 @@ class Statement:  # long: every record that an account can meet, in one place
             case Liquidated() | AutoDeleveraged():
                 self._force(record)
             case FundingBooked():
-                touched.funding[record.instrument] = record
+                held = self.position(record.instrument)
+                self._keep(record.ts, replace(held, booked=held.booked + record.amount))
             case SessionSettled():
-                paid = touched.funding.pop(record.instrument, None)
-                amount = ZERO if paid is None else paid.amount
-                self._settle(record.ts, record.instrument, record.amount, amount, ends=True)
+                self._settle(record.ts, record.instrument, record.amount)
                 self._rebase(record)
             case ContractDelivered():
                 self._deliver(record)
@@ -242,7 +254,8 @@ class Statement:  # long: every record that an account can meet, in one place
         origin, _, _ = trade(contract, Holding(held.quantity, held.origin), *deal)
         kept = replace(held, quantity=after.quantity, basis=after.basis, origin=origin.basis)
         realised = gain if held.margined else ZERO
-        self._keep(record.ts, replace(kept, realised=held.realised + realised))
+        kept = replace(kept, realised=held.realised + realised, earlier=held.funding)
+        self._keep(record.ts, kept)
         seen = self._tape.seen[contract.id]
         taken = self._number(record, maker)
         execution = Execution(
@@ -264,7 +277,8 @@ class Statement:  # long: every record that an account can meet, in one place
         self.executions.append(execution)
         change = -fee if held.margined else -fee - worth
         line = Posting(0, record.ts, PostingKind.TRADE, contract.settle, change, ZERO, contract)
-        self._post(replace(line, price=record.price, fee=fee, execution=execution))
+        line = replace(line, price=record.price, fee=fee, execution=execution)
+        self._post(replace(line, stretch=held.funding - held.earlier, funding=held.funding))
 
     def _number(
         self, record: Filled | Liquidated | AutoDeleveraged, maker: bool
@@ -275,20 +289,15 @@ class Statement:  # long: every record that an account can meet, in one place
         told = self._tape.print(record.instrument, record.ts, record.price, record.quantity)
         return told.number, told.sequence
 
-    def _settle(
-        self, ts: int, instrument: str, amount: Decimal, funding: Decimal, *, ends: bool = False
-    ) -> None:
-        """Let profit and funding of a contract reach the balance; `ends` the session with it."""
+    def _settle(self, ts: int, instrument: str, floating: Decimal) -> None:
+        """Let profit and funding of a contract reach the balance: its session ends."""
         held, contract = self.position(instrument), self._contract(instrument)
-        profit = amount + (held.realised if ends else ZERO)
-        if ends:
-            self._keep(ts, replace(held, realised=ZERO, funding=ZERO))
-        else:
-            self._keep(ts, replace(held, funding=held.funding + funding))
-        kind, change = PostingKind.SETTLEMENT, profit + funding
+        self._keep(ts, replace(held, realised=ZERO, booked=ZERO, earlier=ZERO))
+        kind, change = PostingKind.SETTLEMENT, floating + held.realised + held.booked
         line = Posting(0, ts, kind, contract.settle, change, ZERO, contract)
-        price = self._tape.seen[instrument].mark
-        self._post(replace(line, price=price, profit=profit, funding=funding))
+        line = replace(line, price=self._tape.seen[instrument].mark, floating=floating)
+        line = replace(line, profit=held.realised, funding=held.booked)
+        self._post(replace(line, stretch=held.booked - held.earlier))
 
     def _rebase(self, record: SessionSettled) -> None:
         held = self.position(record.instrument)

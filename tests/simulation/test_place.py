@@ -1,17 +1,20 @@
 """A place by itself: a seeded world goes through it, and its books stay right."""
 
 import asyncio
+import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from rebalancer.core.events import FundingRate
 from rebalancer.exchange.exchange import OpeningAccount
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
 from rebalancer.exchange.terms import AccountTerms
 from rebalancer.market.params import standard_params
+from rebalancer.market.records import SettlementDue
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
@@ -65,7 +68,7 @@ def test_an_hour_of_the_demo():
     assert {PostingKind.TRADE, PostingKind.SETTLEMENT, PostingKind.DELIVERY} == kinds
     assert any(each.funding for each in paid)
     assert D(0) == place.exchange.imbalance("BTC") == place.exchange.imbalance("ETH")
-    assert 0 == statement.realised("BTC", paid[-1].ts)
+    assert abs(statement.realised("BTC", paid[-1].ts)) < D("1e-12")  # finer than what is booked
 
 
 def test_differences():
@@ -74,6 +77,39 @@ def test_differences():
     place.exchange.deposit(place.now(), ACCOUNT, "BTC", D(1))
 
     assert {"BTC": D(-1)} == place.differences(ACCOUNT)
+
+
+def test_funding_that_the_model_books_early():
+    """A liquidation does so; the balance that is told moves no sooner for it than at the end."""
+    loopback = make()
+    place, statement = loopback.place, loopback.place.statements[ACCOUNT]
+    place.submit(Asked(ACCOUNT, PERP, D(1_000), None, TimeInForce.IOC))
+    place.tell(replace(step_of(place.clock.now()), funding_rates=(fast(place),)))
+    before, cash = statement.balance("BTC"), place.balances(ACCOUNT)["BTC"]
+    time.sleep(0.02)
+    place._take(place.exchange.accrue_funding(place.now()))
+    paid = statement.booked_funding("BTC")
+
+    assert paid < D("-0.00001")
+    assert (before, cash) == (statement.balance("BTC"), place.balances(ACCOUNT)["BTC"])
+    assert cash + paid == place.exchange.balances(ACCOUNT)["BTC"]
+    assert {} == place.differences(ACCOUNT)
+
+    time.sleep(0.02)
+    due = (SettlementDue(PERP, D(100_000)),)
+    place.tell(replace(step_of(place.clock.now()), funding_rates=(), settlements=due))
+
+    (line,) = [each for each in statement.postings if each.kind is PostingKind.SETTLEMENT]
+    assert line.funding < paid
+    assert 0 == statement.booked_funding("BTC")
+    assert place.balances(ACCOUNT) == place.exchange.balances(ACCOUNT)
+    assert {} == place.differences(ACCOUNT)
+
+
+def fast(place):
+    """Return a rate at which longs pay a tenth a second."""
+    ts = place.clock.now()
+    return FundingRate(ts, ts, PERP, 0.1, SECOND, None)
 
 
 def test_taken_down():

@@ -143,9 +143,9 @@ def _row(asking: Asking, line: Posting) -> Mapping[str, Any]:
         "position": size(line.instrument, line.position),
         "price": line.price,
         "mark_price": line.price,
-        "interest_pl": line.funding,
-        "session_rpl": line.profit,
-        "session_upl": ZERO,
+        "interest_pl": line.stretch,
+        "session_rpl": line.profit + line.funding,
+        "session_upl": line.floating,
         "total_interest_pl": line.funding,
         "side": "-",
     }

@@ -148,7 +148,7 @@ def position(desk: Desk, held: Held, margin: tuple[Decimal, Decimal]) -> dict[st
         "index_price": desk.place.tape.index_of(contract) or ZERO,
         "settlement_price": seen.settlement if seen.settlement is not None else mark,
         "floating_profit_loss": floating,
-        "realized_profit_loss": held.realised,
+        "realized_profit_loss": round(held.realised + held.funding, 8),
         "total_profit_loss": lifelong,
         "initial_margin": margin[0],
         "maintenance_margin": margin[1],
@@ -159,7 +159,7 @@ def position(desk: Desk, held: Held, margin: tuple[Decimal, Decimal]) -> dict[st
         return told | _option(desk, held)
     told |= {"leverage": 50, "size_currency": coins(held, mark)}
     if contract.kind is Kind.PERPETUAL:
-        told |= {"realized_funding": held.funding, "interest_value": 0.0}
+        told |= {"realized_funding": round(held.funding, 8), "interest_value": 0.0}
     return told
 
 

@@ -1,7 +1,8 @@
 """Positions, equity and margin: `private/get_positions` and `get_account_summary`.
 
 Deribit's arithmetic: equity is balance + session_rpl + futures_session_upl +
-options_value; margin_balance is equity without options_value.
+options_value; margin_balance is equity without options_value. Funding of the
+session is realised profit: it is in session_rpl, and its row tells it apart.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,12 +44,12 @@ LIMITS = {
 
 
 def positions(asking: Asking) -> Any:
-    """Return every position of a currency and kind that is not empty."""
+    """Return every position of a currency and kind that is not empty, or was not this session."""
     currency, kind = wanted(asking.params)
     held = asking.statement.positions(asking.at)
     return shown(
         asking,
-        [each for each in held if each.quantity and matches(each.instrument, currency, kind)],
+        [each for each in held if each.touched and matches(each.instrument, currency, kind)],
     )
 
 
