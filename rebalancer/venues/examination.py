@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from rebalancer.core.instruments import STABLE, Instrument, Kind
-from rebalancer.errors import ConfigError, Fault, RebalancerError
+from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
 from rebalancer.ports import Clock
 from rebalancer.settings.cross import lot_in_coins
 from rebalancer.settings.models import Underlying, Venue
@@ -85,10 +85,15 @@ async def identify(subject: Subject) -> None:
     Raises:
         ConfigError: It is not; all that is wrong.
         KeyRefused: The venue does not accept the key.
-        Unavailable: It did not answer.
+        Unavailable: It did not answer, or the clocks are too far apart: what is
+            signed would be refused, and no setting mends it, but time does.
     """
-    found = [each for name, ask in QUESTIONS if name in IDENTITY for each in await ask(subject)]
+    found: list[Finding] = []
     place = f"venues.{subject.profile.venue}"
+    for name, ask in QUESTIONS:
+        found += await ask(subject) if name in IDENTITY else ()
+        for clock in (each for each in found if each.name == "clock" and not each.ok):
+            raise Unavailable(f"{place}: clock must be {clock.must}, was {clock.measured}")
     wrong = [Fault(place, f"{each.name} must be {each.must}", each.measured) for each in found
              if not each.ok]  # fmt: skip
     if wrong:

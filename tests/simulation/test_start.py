@@ -1,10 +1,12 @@
 """What a live start refuses: an account, a key or a market that is not what the settings say."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from rebalancer.errors import ConfigError
+from rebalancer.errors import ConfigError, Unavailable
+from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
@@ -21,9 +23,9 @@ from tests.simulation.test_restart import venue
 OWNER = Key("owner", "owner", VENUE, UID, withdraws=True)
 
 
-async def begin(loopback, settings, key="loopback", secret="loopback", more=()):
+async def begin(loopback, settings, key="loopback", secret="loopback", more=(), ahead=0):
     """Try to begin, and see that nothing was sent and nothing kept."""
-    clock, journal = WallClock(), MemoryJournal()
+    clock, journal = WallClock(lambda: time.time_ns() + ahead), MemoryJournal()
     around = Surrounding(clock, journal, Lines(), None, "test", randomness=SeededRandomness(1))
     keys = {VENUE: Credentials(Secret(key), Secret(secret))}
     instruments = resolve(settings) | {each.id: each for each in more}
@@ -85,3 +87,12 @@ async def test_a_market_that_is_not_there():
         gone = replace(resolve(settings)[PERP], id="deribit:BTC-GONE")
         with pytest.raises(ConfigError, match=r"BTC-GONE must be traded there"):
             await begin(loopback, settings, more=[gone])
+
+
+@pytest.mark.parametrize("seconds", [-3600, -3, 3, 3600])
+async def test_a_clock_that_is_wrong(seconds):
+    """It is no fault of the settings: whoever supervises starts again, until time is mended."""
+    async with venue() as (loopback, settings):
+        with pytest.raises(Unavailable, match="clock must be within 250 ms") as caught:
+            await begin(loopback, settings, ahead=seconds * SECOND)
+    assert 75 == caught.value.exit_code
