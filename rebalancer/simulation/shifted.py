@@ -25,6 +25,14 @@ class ShiftedClock:
         """Return ns that never jump."""
         return self._clock.monotonic()
 
+    def wall(self) -> int:
+        """Return what the other's machine shows, at this date."""
+        return self._clock.wall() + self._ahead
+
+    def anchor(self) -> None:
+        """Let the other go on from its machine's clock."""
+        self._clock.anchor()
+
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when this clock shows `ts`."""
         return self._clock.call_at(ts - self._ahead, callback)

@@ -99,7 +99,8 @@ class SkewWatch:
             Unavailable: Ours is ahead of both.
         """
         off = self._clock.wall() - self._clock.now()
-        if surely(apart, uncertain) <= REFUSES or surely(apart - off, uncertain) > WARNS:
+        agreed = abs(apart - off) <= WARNS and uncertain <= REFUSES - WARNS  # proved, not possible
+        if surely(apart, uncertain) <= REFUSES or not agreed:
             return 0
         facts = {"venue": self._connection.venue, "milliseconds": off // MILLISECOND}
         if off < 0:

@@ -207,6 +207,17 @@ async def test_shifted_clock():
     assert clock.monotonic() > 0
 
 
+def test_shifted_clock_that_is_set():
+    """It follows the other, which follows its machine, from its own date."""
+    machine = [5 * SECOND, SECOND]
+    clock = ShiftedClock(WallClock(lambda: machine[0], lambda: machine[1]), 10**18)
+    machine[0] += 3 * SECOND
+
+    assert 3 * SECOND == clock.wall() - clock.now()
+    clock.anchor()
+    assert 10**18 + 3 * SECOND == clock.now() == clock.wall()
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_mix_of_faults(seed):
     """Whatever goes wrong on the way, an order that was accepted is in the books, and no other."""

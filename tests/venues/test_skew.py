@@ -161,11 +161,12 @@ class Machine:
         return WallClock(lambda: self.true + self.wrong, lambda: self.true - self.paused)
 
 
-async def look_at(machine, clock, log):
-    """Let a watch measure once against a venue that is right."""
+async def look_at(machine, clock, log, trip=0):
+    """Let a watch measure once against a venue that is right; `trip` ns there and back."""
 
     async def tell():
-        return machine.true // MS
+        machine.true += trip
+        return (machine.true - trip // 2) // MS
 
     venue = SimpleNamespace(venue="deribit", exchange=SimpleNamespace(fetch_time=tell))
     watch = SkewWatch(venue, clock, log)
@@ -186,6 +187,20 @@ async def test_our_clock_follows_one_that_was_set_forwards(story):
 
     assert (machine.true, None) == (clock.now(), watch.refusal())
     assert ["clock.anchored"] == log.events()
+
+
+@pytest.mark.parametrize("wrong", [-3, 3])
+async def test_an_answer_that_took_long_is_no_witness(wrong):
+    """It would agree with a machine that is seconds off: ours stays, and goes on being refused."""
+    machine, log = Machine(-40 * SECOND), Lines()
+    clock = machine.clock()
+    machine.wrong = wrong * SECOND
+
+    watch = await look_at(machine, clock, log, trip=8 * SECOND)
+
+    assert watch.refusal() is not None
+    assert machine.true - 40 * SECOND == clock.now()
+    assert ["clock.skewed"] == log.events()
 
 
 async def test_our_clock_is_never_moved_back():
