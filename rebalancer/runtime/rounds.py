@@ -80,7 +80,8 @@ class Rounds:
         while not (self._reconciler.ready and await self._adoption.adopt(apart)):
             await self._clock.sleep(SECOND if apart == AT_START else AGAIN)
         self._adopting = False
-        self._look()
+        if self._begun:  # else the looks of the start follow
+            self._look()
 
 
 def _unsettles(event: Event) -> bool:
