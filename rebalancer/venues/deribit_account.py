@@ -7,7 +7,7 @@ archives; a look that goes back further than a day asks both.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from rebalancer.core.events import Fill, PositionReport
 from rebalancer.core.instruments import Instrument
@@ -25,6 +25,8 @@ from rebalancer.venues.profiles import DERIBIT, MATCHING
 
 _NO_SUCH_INSTRUMENT = ("10020", "13020")
 _NO_SUCH_ORDER = ("10004", "10010", "10029")
+_READINGS = 3  # of cash, while funding flows
+_Held: TypeAlias = tuple[str, Decimal, Decimal | None, Decimal]  # id, contracts, entry, funding
 
 
 class DeribitAccount:
@@ -153,30 +155,41 @@ class DeribitAccount:
         without funding that the venue counts already and will book at 08:00.
         """
         asked = self._clock.now()
-        call = "private_get_get_positions"
-        held = rows_of(await self._calls.ask(call, {"currency": "any"}, Lane.POLL), call)
-        told = [rows.position(each) for each in held]
-        standing = await self.standing()
-        ts, owed = self._clock.now(), self._unsettled(held, standing)
+        held, standing, owed = await self._as_of_one_moment()
+        ts, told = self._clock.now(), [each[:3] for each in held]
         for each in standing:
             cash = each.cash - owed.get(each.currency, Decimal(0))
             if cash or each.currency in self._settled:
                 told.append((f"{self._account}:{each.currency}", cash, None))
         return [PositionReport(ts, asked, self._account, *each) for each in told]
 
-    def _unsettled(
-        self, held: Sequence[Row], standing: Sequence[Standing]
-    ) -> Mapping[str, Decimal]:
-        """Return the funding of the session by currency."""
-        known = [each.currency for each in standing]
-        owed: dict[str, Decimal] = {}
-        for row in held:
-            funding = rows.unsettled_funding(row)
-            if funding:
-                name = rows.position(row)[0].partition(":")[2]
-                currency = rows.settle_currency(name, known)[0]
-                owed[currency] = owed.get(currency, Decimal(0)) + funding
-        return owed
+    async def _as_of_one_moment(
+        self,
+    ) -> tuple[Sequence[_Held], Sequence[Standing], Mapping[str, Decimal]]:
+        """Return positions, cash and the funding that is in this cash, by currency.
+
+        Cash and funding are told by two calls, and funding flows between them: so
+        it is read before and after, anew while it moves, and at last in the middle.
+        """
+        held = await self._held()
+        for _ in range(_READINGS):
+            standing = await self.standing()
+            before = _unsettled(held, standing)
+            if not held:
+                return held, standing, before
+            held = await self._held()
+            after = _unsettled(held, standing)
+            if before == after:
+                break
+        names, zero = before.keys() | after.keys(), Decimal(0)
+        owed = {name: (before.get(name, zero) + after.get(name, zero)) / 2 for name in names}
+        return held, standing, owed
+
+    async def _held(self) -> Sequence[_Held]:
+        """Return every position with its funding."""
+        call = "private_get_get_positions"
+        told = rows_of(await self._calls.ask(call, {"currency": "any"}, Lane.POLL), call)
+        return [(*rows.position(each), rows.unsettled_funding(each)) for each in told]
 
     async def standing(self) -> Sequence[Standing]:
         """Return each currency of the account."""
@@ -194,3 +207,14 @@ class DeribitAccount:
 
     def _currencies(self, instrument: str) -> Sequence[str]:
         return rows.settle_currency(instrument.partition(":")[2], DERIBIT.currencies)
+
+
+def _unsettled(held: Sequence[_Held], standing: Sequence[Standing]) -> Mapping[str, Decimal]:
+    """Return the funding of the session by currency."""
+    known = [each.currency for each in standing]
+    owed: dict[str, Decimal] = {}
+    for name, _, _, funding in held:
+        if funding:
+            currency = rows.settle_currency(name.partition(":")[2], known)[0]
+            owed[currency] = owed.get(currency, Decimal(0)) + funding
+    return owed

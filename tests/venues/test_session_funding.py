@@ -177,3 +177,51 @@ async def test_the_next_session():
     assert [each["total_interest_pl"] for each in lines] == paid
     assert abs(paid[2]) > abs(paid[1]) > abs(paid[0])  # the position grew
     assert one.place.exchange.balances(ACCOUNT)["BTC"] == one.ledger.balance(ACCOUNT, "BTC")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_while_it_is_read(times, monkeypatch):
+    """Cash and funding are told by two calls: what flows between them is in neither difference."""
+    async with session() as one:
+        await one.trade("rb01", D(700))
+        await one.flow(0.1)
+        before, whole, moved = await one.row(), one.opened.books.summaries, []
+
+        async def summaries():
+            if len(moved) < times:
+                moved.append(await one.flow(0.1))
+            return await whole()
+
+        monkeypatch.setattr(one.opened.books, "summaries", summaries)
+        reported = await one.opened.venue.positions()
+        after = await one.row()
+        cash = {each.instrument: each.quantity for each in reported}[f"{ACCOUNT}:BTC"]
+        truth = one.place.balances(ACCOUNT)["BTC"]
+
+    assert times == len(moved)
+    assert abs(after["realized_funding"] - before["realized_funding"]) > D("0.00001")
+    assert abs(cash - truth) <= ROUNDED
+
+
+async def test_funding_that_never_rests(monkeypatch):
+    """Where funding moves between any two calls it is read in the middle of them."""
+    async with session() as one:
+        await one.trade("rb01", D(700))
+        whole, asked = one.opened.books.summaries, []
+
+        async def summaries():
+            asked.append(await one.flow(0.1))
+            told = await whole()
+            await one.flow(0.1)
+            return told
+
+        monkeypatch.setattr(one.opened.books, "summaries", summaries)
+        before = await one.row()
+        reported = await one.opened.venue.positions()
+        after = await one.row()
+        cash = {each.instrument: each.quantity for each in reported}[f"{ACCOUNT}:BTC"]
+        truth = one.place.balances(ACCOUNT)["BTC"]
+
+    flowed = abs(after["realized_funding"] - before["realized_funding"])
+    assert 3 == len(asked)
+    assert abs(cash - truth) < flowed / 12  # of six stretches half a one, if they were alike
