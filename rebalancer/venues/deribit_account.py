@@ -171,15 +171,15 @@ class DeribitAccount:
         Cash and funding are told by two calls, and funding flows between them: so
         it is read before and after, anew while it moves, and at last in the middle.
         """
-        held = await self._held()
-        for _ in range(_READINGS):
-            standing = await self.standing()
+        held, left = await self._held(), _READINGS
+        while True:
+            standing, left = await self.standing(), left - 1
             before = _unsettled(held, standing)
             if not held:
                 return held, standing, before
             held = await self._held()
             after = _unsettled(held, standing)
-            if before == after:
+            if before == after or not left:
                 break
         names, zero = before.keys() | after.keys(), Decimal(0)
         owed = {name: (before.get(name, zero) + after.get(name, zero)) / 2 for name in names}
