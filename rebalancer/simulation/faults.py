@@ -138,6 +138,12 @@ class Script:
         """Return what happened of one kind."""
         return [each for each in self.done if each.plan.kind is kind]
 
+    def missed(self) -> list[Plan]:
+        """Return the plans that were certain to happen and never did."""
+        return [
+            plan for plan, progress in self._plans if plan.chance == 1.0 and not progress.struck
+        ]
+
     def strike(self, kinds: Container[Kind], where: str, over: str = "ws") -> Plan | None:
         """Return the plan that strikes here and now, None when all goes well."""
         for plan, progress in self._plans:

@@ -61,10 +61,12 @@ TRIALS: Mapping[str, Sequence[Plan]] = {
     "taken after 7 s": (Plan(Kind.LATE, ORDER, seconds=7),),
     "drop, and queries behind by 4 s": (
         Plan(Kind.DROP_AFTER, ORDER),
+        Plan(Kind.LOSE, TRADES, times=None, lasts=20),
         Plan(Kind.LAG, QUERY, times=None, seconds=4, lasts=20),
     ),
     "drop, and queries fail for 10 s": (
         Plan(Kind.DROP_AFTER, ORDER),
+        Plan(Kind.LOSE, TRADES, times=None, lasts=20),
         Plan(Kind.ERROR_BEFORE, "private/get*", times=None, lasts=10, code=500),
     ),
     "fills lost on the stream": (Plan(Kind.LOSE, TRADES, times=None, lasts=20),),
@@ -79,7 +81,10 @@ TRIALS: Mapping[str, Sequence[Plan]] = {
         Plan(Kind.CUT, "quote.*", first=20),
         Plan(Kind.REPLAY, "*", times=None),
     ),
-    "half-open socket": (Plan(Kind.HALF_OPEN, "connect", first=1, times=1, lasts=5),),
+    "half-open socket": (
+        Plan(Kind.CUT, "quote.*", first=20),
+        Plan(Kind.HALF_OPEN, "connect"),
+    ),
     "a foreign order rests": (
         Plan(Kind.FOREIGN, "private/get_*", first=8, deed=_deed("1000", "hand")),
     ),
@@ -249,9 +254,8 @@ async def _settled(running: Running, loopback: Loopback, waits: bool, length: Le
     for second in range(length.most):
         await clock.sleep(SECOND)
         state = running.engine.state
-        struck = loopback.script.done or not waits
         calm = (
-            struck
+            (not waits or not loopback.script.missed())
             and _inside(running)
             and not state.open_orders()
             and not differences(running, loopback, VENUE)
@@ -276,7 +280,7 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
     ours = [each.asked.label for each in loopback.place.orders(VENUE) if decode(each.asked.label)]
     twice = len(ours) - len(set(ours))
     ended = [f"{state.orders[name].state}" for name in watch.unknown if name in state.orders]
-    faults = []
+    faults = [f"{each.kind} never happened" for each in loopback.script.missed()]
     if twice:
         faults.append(f"{twice} labels stand twice in the venue's books")
     if watch.early:

@@ -347,3 +347,16 @@ def test_no_chance_without_numbers():
 
     with pytest.raises(ValueError, match="generator"):
         script.strike((Kind.LOSE,), "x")
+
+
+def test_missed():
+    """A plan that was certain and never happened is told; one left to chance is not."""
+    script = Script(MarketClock(10**18), SeededRandomness(3).generator("faults"))
+    met, later = Plan(Kind.CUT, "quote.*"), Plan(Kind.HALF_OPEN, "connect")
+    script.add(met, later, Plan(Kind.GARBAGE, "*", chance=1e-9))
+
+    assert [met, later] == script.missed()
+    script.strike((Kind.CUT,), "quote.BTC-PERPETUAL")
+    assert [later] == script.missed()
+    script.clear()
+    assert [] == script.missed()
