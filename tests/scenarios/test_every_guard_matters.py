@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core import hedger
+from rebalancer.core import gate
 from rebalancer.core.decision import Verdict
 from rebalancer.core.events import VenueHeld, Verb
 from tests.scenarios.desk import LIMITS, LINEAR, SECOND, SPOT, build, settings
@@ -143,7 +143,7 @@ def test_with_every_guard():
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without(guard, monkeypatch):
     """Without one guard exactly its own stories end badly."""
-    module = getattr(hedger, guard)
+    module = getattr(gate, guard)
     monkeypatch.setattr(
         module, "judge", lambda intent, *_, **__: Verdict(guard, abs(intent.quantity))
     )

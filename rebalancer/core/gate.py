@@ -1,0 +1,137 @@
+"""The gate: every guard looks at an intent, and the minimum of what they allow is sent.
+
+Guards only cap, all of them always run, and each one's word is kept in the
+decision. What they look at is gathered here; what they think of it is theirs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from rebalancer.core import ids, quotes, sizing, watch
+from rebalancer.core.accounts import shut
+from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
+from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
+from rebalancer.core.events import Mark, Quote
+from rebalancer.core.guards import (
+    collar,
+    order_size,
+    plausibility,
+    position_size,
+    staleness,
+    trading_state,
+    venue_open,
+)
+from rebalancer.core.guards.staleness import InputAge
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.params import Params
+from rebalancer.core.state import State
+from rebalancer.core.view import View, plain, told_once
+from rebalancer.core.watch import delta_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An order that somebody would like to send, and why."""
+
+    intent: HedgeIntent
+    reason: Reason
+
+
+def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tuple[Verdict, ...]:
+    """Return what each guard says of an intent, in the order in which they are documented."""
+    own, instrument = view.params, state.instruments[intent.instrument]
+    quote = state.markets.quotes.get(intent.instrument)
+    stands = reference(state, params, instrument, view.price)
+    return (
+        trading_state.judge(
+            intent, state.mode_of(own.name), killed=state.killed, sealed=state.sealed
+        ),
+        venue_open.judge(intent, shut(state.accounts, intent.account, instrument.id)),
+        staleness.judge(intent, _inputs(state, params, view, instrument)),
+        collar.judge(intent, quote, stands, params.collar.width),
+        plausibility.judge(intent, quote, _told(state, params, view)),
+        order_size.judge(intent, own.limits.order),
+        position_size.judge(intent, own.limits.position),
+    )
+
+
+def conclude(
+    state: State, params: Params, view: View, proposal: Proposal
+) -> tuple[Decision, Sequence[Command]]:
+    """Cut an intent to the minimum of its verdicts; order what is left, or refuse."""
+    intent, verdicts = proposal.intent, judge(state, params, view, proposal.intent)
+    instrument = state.instruments[intent.instrument]
+    binding = min(verdicts, key=lambda verdict: verdict.allows)
+    allowed = sizing.lots(instrument, min(binding.allows, abs(intent.quantity)))
+    passes = allowed >= instrument.minimum and allowed > 0
+    decision = replace(
+        plain(
+            state,
+            view,
+            Action.ORDER if passes else Action.REFUSE,
+            proposal.reason if passes else binding.reason or Reason.BELOW_MINIMUM,
+        ),
+        instrument=intent.instrument,
+        wanted=intent.quantity,
+        allowed=allowed.copy_sign(intent.quantity) if passes else Decimal(0),
+        limit_price=intent.price,
+        verdicts=verdicts,
+    )
+    if not passes:
+        return told_once(state, decision), ()
+    submit = _submit(state, params, intent, allowed.copy_sign(intent.quantity))
+    state.intend(submit, intent.delta_per_contract)
+    state.memory[intent.underlying].refused = None
+    return replace(decision, client_order_id=submit.client_order_id), (submit,)
+
+
+def _submit(state: State, params: Params, intent: HedgeIntent, quantity: Decimal) -> Submit:
+    parts = ids.ClientOrderId(
+        params.accounts.index(intent.account), params.epoch, state.order_sequence + 1
+    )
+    return Submit(
+        client_order_id=ids.encode(parts),
+        account=intent.account,
+        instrument=intent.instrument,
+        quantity=quantity,
+        price=intent.price,
+        time_in_force=TimeInForce.IOC,
+        reduce_only=intent.purpose is Purpose.PROTECT,
+        purpose=intent.purpose,
+        underlying=intent.underlying,
+        decided_at=state.now,
+    )
+
+
+def reference(state: State, params: Params, instrument: Instrument, index: float) -> float | None:
+    """Return the price that the book must agree with: a young mark, else the index.
+
+    A dated future has a basis, so without its mark there is no reference.
+    """
+    mark = state.markets.marks.get(instrument.id)
+    age = quotes.age(state.markets, Mark, instrument.id, state.now)
+    if mark is not None and age is not None and age <= params.staleness.mark:
+        return float(mark.price)
+    return None if instrument.kind is Kind.FUTURE else index
+
+
+def _told(state: State, params: Params, view: View) -> plausibility.Told:
+    memory, collar_ = state.memory[view.params.name], params.collar
+    jumped = memory.suspect is not None
+    width, jump = collar_.index_width, collar_.jump
+    return plausibility.Told(view.price, memory.settled, jumped, width, jump)
+
+
+def _inputs(state: State, params: Params, view: View, instrument: Instrument) -> Iterable[InputAge]:
+    """Yield the age of everything that the delta and the order's price rest on."""
+    yield InputAge(
+        instrument.id,
+        quotes.age(state.markets, Quote, instrument.id, state.now),
+        params.staleness.quote,
+        Reason.QUOTE_MISSING,
+        Reason.QUOTE_STALE,
+        for_delta=False,
+    )
+    yield watch.reading(state, params, instrument.venue)
+    yield from delta_inputs(state, params, view.params)
