@@ -12,6 +12,7 @@ import numpy as np
 
 from rebalancer.core.commands import Alert, Cancel, Query, Submit
 from rebalancer.core.events import AccountEvent, Event, OrderEvent, PositionReport, Verb
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.instruments import Instrument
 
 SECOND = 1_000_000_000  # ns
@@ -105,6 +106,9 @@ class Venue(Protocol):
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position and cash balance of the account."""
+
+    async def margin(self) -> MarginTold:
+        """Return how the account stands by the venue's own reckoning."""
 
 
 class Feed(Protocol):

@@ -29,6 +29,9 @@ class Reason(StrEnum):
     OUTSIDE_BAND = "outside_band"
     MAX_INTERVAL = "max_interval"
     MOVE_TRIGGERED = "move_triggered"
+    MARGIN_RATIO = "margin_ratio"  # a hedge is bought back: its account is near liquidation …
+    LIQUIDATION_NEAR = "liquidation_near"  # … by the price that would do it …
+    LIQUIDATION_LIKELY = "liquidation_likely"  # … by that price against what the market does
     # refusals
     NOT_ACTIVE = "not_active"
     KILLED = "killed"
@@ -53,6 +56,11 @@ class Reason(StrEnum):
     INDEX_JUMPED = "index_jumped"
     ORDER_TOO_LARGE = "order_too_large"
     POSITION_TOO_LARGE = "position_too_large"
+    MARGIN_MISSING = "margin_missing"  # the venue's figures, or a price or tier that they need
+    MARGIN_STALE = "margin_stale"
+    MARGIN_ABSURD = "margin_absurd"  # figures that cannot be true
+    MARGIN_TOO_THIN = "margin_too_thin"  # after the order the account would stand too near
+    COLLATERAL_SHORT = "collateral_short"  # less is free than opening it needs
     NO_HEDGE_INSTRUMENT = "no_hedge_instrument"
     HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.instruments import Instrument
 
 # --- market -----------------------------------------------------------------
@@ -387,4 +388,4 @@ Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
 AccountNews = FeedStatus | AccountRead | ShutOut | VenueHeld  # of the way to an account
 DaemonEvent = OutsideTold | Described | InstrumentUnfit | Tick | AccountNews | Reconciled | Operator
-Event = MarketEvent | AccountEvent | DaemonEvent
+Event = MarketEvent | AccountEvent | MarginTold | DaemonEvent

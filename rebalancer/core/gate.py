@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core import ids, quotes, sizing, watch
+from rebalancer.core import ids, quotes, rooms, sizing, watch
 from rebalancer.core.accounts import shut
 from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
 from rebalancer.core.events import Mark, Quote
 from rebalancer.core.guards import (
     collar,
+    margin,
     order_size,
     plausibility,
     position_size,
@@ -29,6 +30,8 @@ from rebalancer.core.state import State
 from rebalancer.core.view import View, plain, told_once
 from rebalancer.core.watch import delta_inputs
 
+CRUMB = 0.1  # of the band's width: a hedge that was cut to less is not sent
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -42,18 +45,32 @@ def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tupl
     """Return what each guard says of an intent, in the order in which they are documented."""
     own, instrument = view.params, state.instruments[intent.instrument]
     quote = state.markets.quotes.get(intent.instrument)
-    stands = reference(state, params, instrument, view.price)
+    stands = _stands(state, params, view, intent)
     return (
         trading_state.judge(
             intent, state.mode_of(own.name), killed=state.killed, sealed=state.sealed
         ),
         venue_open.judge(intent, shut(state.accounts, intent.account, instrument.id)),
-        staleness.judge(intent, _inputs(state, params, view, instrument)),
-        collar.judge(intent, quote, stands, params.collar.width),
+        staleness.judge(intent, _inputs(state, params, view, intent)),
+        collar.judge(intent, quote, stands, _width(params, intent.purpose)),
         plausibility.judge(intent, quote, _told(state, params, view)),
         order_size.judge(intent, own.limits.order),
         position_size.judge(intent, own.limits.position),
+        margin.judge(intent, rooms.measure(state, params, intent)),
     )
+
+
+def _stands(state: State, params: Params, view: View, intent: HedgeIntent) -> float | None:
+    """Return what an order's price is held against; to protect, what the margin is read by."""
+    if intent.purpose is Purpose.PROTECT:
+        return state.margins.around(state.now).prices.mark(intent.instrument)
+    return reference(state, params, state.instruments[intent.instrument], view.price)
+
+
+def _width(params: Params, purpose: Purpose) -> float:
+    """Return the collar's half-width: to stay alive more may be paid."""
+    wider = params.collar.protect_factor if purpose is Purpose.PROTECT else 1.0
+    return params.collar.width * wider
 
 
 def conclude(
@@ -64,7 +81,7 @@ def conclude(
     instrument = state.instruments[intent.instrument]
     binding = min(verdicts, key=lambda verdict: verdict.allows)
     allowed = sizing.lots(instrument, min(binding.allows, abs(intent.quantity)))
-    passes = allowed >= instrument.minimum and allowed > 0
+    passes = allowed >= instrument.minimum and allowed > 0 and _worth_sending(view, intent, allowed)
     decision = replace(
         plain(
             state,
@@ -84,6 +101,14 @@ def conclude(
     state.intend(submit, intent.delta_per_contract)
     state.memory[intent.underlying].refused = None
     return replace(decision, client_order_id=submit.client_order_id), (submit,)
+
+
+def _worth_sending(view: View, intent: HedgeIntent, allowed: Decimal) -> bool:
+    """Whether what is left of a hedge is no crumb: a venue takes none, and they never end."""
+    if allowed >= abs(intent.quantity) or intent.purpose is Purpose.PROTECT:
+        return True
+    coins = float(allowed) * abs(intent.delta_per_contract)
+    return coins >= CRUMB * (view.band.upper - view.band.lower)
 
 
 def _submit(state: State, params: Params, intent: HedgeIntent, quantity: Decimal) -> Submit:
@@ -123,15 +148,18 @@ def _told(state: State, params: Params, view: View) -> plausibility.Told:
     return plausibility.Told(view.price, memory.settled, jumped, width, jump)
 
 
-def _inputs(state: State, params: Params, view: View, instrument: Instrument) -> Iterable[InputAge]:
-    """Yield the age of everything that the delta and the order's price rest on."""
+def _inputs(state: State, params: Params, view: View, intent: HedgeIntent) -> Iterable[InputAge]:
+    """Yield the age of everything that the delta, the order's price or the margin rest on."""
     yield InputAge(
-        instrument.id,
-        quotes.age(state.markets, Quote, instrument.id, state.now),
+        intent.instrument,
+        quotes.age(state.markets, Quote, intent.instrument, state.now),
         params.staleness.quote,
         Reason.QUOTE_MISSING,
         Reason.QUOTE_STALE,
-        for_delta=False,
     )
-    yield watch.reading(state, params, instrument.venue)
+    yield replace(watch.reading(state, params, intent.account), protects=True)
+    if params.margin is not None and intent.purpose is Purpose.PROTECT:
+        age, limit = state.margins.age(intent.account, state.now), params.margin.max_age
+        reasons = (Reason.MARGIN_MISSING, Reason.MARGIN_STALE)
+        yield InputAge(intent.account, age, limit, *reasons, protects=True)
     yield from delta_inputs(state, params, view.params)

@@ -9,7 +9,7 @@ proposal wins, guards only cap, and the minimum of what they allow is sent.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rebalancer.core import allocation, gate, orders, sizing, watch
+from rebalancer.core import allocation, gate, orders, protect, sizing, watch
 from rebalancer.core import band as bands
 from rebalancer.core.band import Pulse
 from rebalancer.core.commands import (
@@ -31,12 +31,14 @@ from rebalancer.core.events import (
     Verb,
 )
 from rebalancer.core.exposure import delta_per_contract, in_scope, measure
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.gate import Proposal
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import Params, UnderlyingParams
+from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
-from rebalancer.core.view import View, blind, plain, told_once
+from rebalancer.core.view import View, blind, plain, told_once, unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     if isinstance(event, Tick):
         commands += _end_outside(state)
         commands += watch.chase(state, params)
+    if isinstance(event, Tick | MarginTold):
+        commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
     commands += _withdrawn(state, params.underlyings if killed else free)
     decisions = []
@@ -105,6 +109,9 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
         return  # a last price decides nothing
     if isinstance(event, Index):
         name: str | None = event.underlying
+    elif isinstance(event, MarginTold):
+        yield from (name for name, own in params.underlyings.items() if _hedges_at(own, event))
+        return
     elif hasattr(event, "instrument"):
         instrument = state.instruments.get(event.instrument)
         name = None if instrument is None else instrument.underlying
@@ -117,21 +124,24 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
         yield name
 
 
+def _hedges_at(own: UnderlyingParams, event: MarginTold) -> bool:
+    names = (*own.hedge_buy, *own.hedge_sell)
+    return any(name.partition(":")[0] == event.account for name in names)
+
+
 def _decide(
     state: State, params: Params, own: UnderlyingParams
 ) -> tuple[Decision, Sequence[Command]]:
     """Return the decision for one underlying, and the order that it makes."""
-    index = state.index(own.name)
-    if index is None:
+    view = _view(state, own)
+    cut = protect.propose(state, params, own)
+    if cut is not None:
+        return _protect(state, params, unseen(own) if view is None else view, cut)
+    if view is None:
         return blind(state, own, Reason.INDEX_MISSING), ()
-    book = state.book(own.name)
-    exposure = measure(book, float(index.price), state.now)
-    band = bands.place(own, exposure.unhedged, exposure.gross)
-    open_orders = state.open_orders(own.name)
-    pending = sum(float(order.rest) * order.delta_per_contract for order in open_orders)
-    view = View(own, exposure, band, pending)
-    if book.missing:
-        name = book.missing[0]
+    missing, open_orders = state.book(own.name).missing, state.open_orders(own.name)
+    if missing:
+        name = missing[0]
         option = state.instruments[name].kind is Kind.OPTION
         reason = Reason.OPTION_MISSING if option else Reason.MARK_MISSING
         decision = plain(state, view, Action.REFUSE, reason)
@@ -142,6 +152,43 @@ def _decide(
         reason = Reason.OUTCOME_UNKNOWN if unknown else Reason.ORDER_IN_FLIGHT
         return told_once(state, plain(state, view, action, reason)), ()
     return _propose_hedge(state, params, view)
+
+
+def _view(state: State, own: UnderlyingParams) -> View | None:
+    """Return an underlying as it stands; None while nobody told its index."""
+    index = state.index(own.name)
+    if index is None:
+        return None
+    exposure = measure(state.book(own.name), float(index.price), state.now)
+    band = bands.place(own, exposure.unhedged, exposure.gross)
+    waiting = state.open_orders(own.name)
+    pending = sum(float(order.rest) * order.delta_per_contract for order in waiting)
+    return View(own, exposure, band, pending)
+
+
+def _protect(
+    state: State, params: Params, view: View, cut: Cut
+) -> tuple[Decision, Sequence[Command]]:
+    """Return the order that brings an account clear of its liquidation, if it may pass."""
+    instrument, mark = cut.instrument, cut.mark
+    width = params.collar.width * params.collar.protect_factor
+    per_contract = delta_per_contract(instrument, mark, view.price or mark)
+    held = state.ledger.position(instrument.venue, instrument.id).quantity
+    size = abs(cut.quantity)
+    intent = HedgeIntent(
+        purpose=Purpose.PROTECT,
+        underlying=view.params.name,
+        account=instrument.venue,
+        instrument=instrument.id,
+        quantity=cut.quantity,
+        position=held,
+        closing=size,
+        hedging=sizing.parts(cut.quantity, held, view.exposure.net, per_contract, 0.0).hedging,
+        required=size,
+        delta_per_contract=per_contract,
+        price=sizing.worst_price(instrument, mark, width, cut.quantity > 0),
+    )
+    return gate.conclude(state, params, view, Proposal(intent, cut.reason))
 
 
 def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, Sequence[Command]]:

@@ -4,6 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from rebalancer.core.decision import Reason
+from rebalancer.core.margin.rungs import Rung
+from rebalancer.core.volatility import Realised
 
 DAY = 24 * 3600 * 1_000_000_000  # ns
 FIRST_WAIT = 1_000_000_000  # ns after an order that came to nothing …
@@ -21,6 +23,15 @@ class Episode:
 
 
 @dataclass(slots=True)
+class Climb:
+    """Where a pool stands on the margin ladder, and what was done about it."""
+
+    rung: Rung = Rung.CALM  # that a person was told of last
+    relieved: bool = False  # whether its hedge was cut, and it is not calm since
+    apart: bool = False  # whether our liquidation price and the venue's lie apart
+
+
+@dataclass(slots=True)
 class Memory:
     """What is remembered of one underlying from decision to decision."""
 
@@ -35,8 +46,10 @@ class Memory:
     barred_until: int = 0  # ns: no new order before, after a failure
     refused: tuple[Reason, str] | None = None  # last refusal that was told
     refused_at: int = 0  # ns
+    refusals: int = 0  # times that it was told again
     settled: float | None = None  # last index that was believed, USD per coin
     suspect: float | None = None  # one that lies a jump away and that no second word confirmed
+    realised: Realised = field(default_factory=Realised)  # volatility of the index
     highs: deque[tuple[int, float]] = field(default_factory=deque)  # of the filter, falling
     lows: deque[tuple[int, float]] = field(default_factory=deque)  # rising
 

@@ -1,8 +1,11 @@
 """The settings that the core decides by, validated and frozen; no defaults live here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from rebalancer.core.margin.rungs import Ladder
+from rebalancer.core.margin.schedule import Schedule
 
 
 class Numeraire(StrEnum):
@@ -101,6 +104,28 @@ class OutsideParams:
 
 
 @dataclass(frozen=True, slots=True)
+class MarginParams:
+    """What keeps accounts from liquidation."""
+
+    ladder: Ladder
+    tail: float  # what vols are multiplied by: returns have fatter tails than a normal law
+    least_vol: float  # per year; no market is taken to be calmer
+    max_age: int  # ns of a venue's figures
+    disagreement: float  # fraction that our liquidation price may differ from the venue's
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """How an account is margined."""
+
+    isolated: bool = False  # whether each position answers for itself
+    portfolio: bool = False  # whether options count in the balance, and the venue nets scenarios
+    leverage: float | None = None  # notional ÷ margin at opening; None: the venue's schedule
+    schedule: Schedule | None = None  # of maintenance; None: as the venue's figures imply
+    collateral: Mapping[str, float] | None = None  # currency → share; None: each stands alone
+
+
+@dataclass(frozen=True, slots=True)
 class Params:
     """All that `hedger.step` is told once and never changes while a book runs."""
 
@@ -114,3 +139,5 @@ class Params:
     unhedged_alert: int  # ns outside the band until a person is woken
     cash_underlying: Mapping[str, str]  # cash instrument id → underlying it belongs to (coin books)
     outside: tuple[OutsideParams, ...] = ()
+    margin: MarginParams | None = None  # None: nobody watches it
+    terms: Mapping[str, AccountTerms] = field(default_factory=dict)  # by account

@@ -8,10 +8,10 @@ cannot be true beside the index is not taken.
 from collections.abc import Iterable, Mapping
 
 from rebalancer.core import memory as memories
-from rebalancer.core import quotes, valuation
+from rebalancer.core import quotes, valuation, volatility
 from rebalancer.core.events import Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Holding
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params
 
@@ -63,6 +63,38 @@ class Prices:
         doubted = memory is not None and memory.suspect is not None
         return None if doubted else self.index(underlying, now)
 
+    def mark_price(self, name: str, now: int) -> float | None:
+        """Return an instrument's mark if it is young enough, else the index of a perpetual."""
+        mark, age = self.markets.marks.get(name), quotes.age(self.markets, Mark, name, now)
+        if mark is not None and age is not None and age <= self._params.staleness.mark:
+            return float(mark.price)
+        instrument = self._instruments[name]
+        perpetual = instrument.kind is Kind.PERPETUAL
+        return self.index_price(instrument.underlying, now) if perpetual else None
+
+    def index_price(self, coin: str, now: int) -> float | None:
+        """Return a coin's index if it is believed and young enough, USD."""
+        index = self.believed(coin, now)
+        if index is None or now - self._advanced(index) > self._params.staleness.index:
+            return None
+        return float(index.price)
+
+    def option_input(self, name: str) -> tuple[float, float] | None:
+        """Return vol and forward ÷ index of an option as they were told last."""
+        told = self._valuation.options.get(name)
+        return None if told is None else (told.vol, told.carry)
+
+    def vol(self, underlying: str) -> float | None:
+        """Return how wild a coin is, per year: what it did, or what its held options say.
+
+        The larger of the two; None where neither says anything.
+        """
+        memory, compiled = self._memory.get(underlying), self._valuation.compiled.get(underlying)
+        done = None if memory is None else volatility.annual(memory.realised)
+        lines = None if compiled is None else compiled.book.options
+        said = float(lines.vol.mean()) if lines is not None and lines.ids else None
+        return max((each for each in (done, said) if each is not None), default=None)
+
     def book(self, underlying: str, version: int, holdings: Iterable[Holding]) -> Book:
         """Return the compiled holdings of an underlying, up to date.
 
@@ -104,6 +136,8 @@ class Prices:
             told, price = self._memory[own.name], float(event.price)
             memories.weigh(told, price, self._params.collar.jump)
             memories.saw(told, event.ts_local, price, own.band.move_window)
+            if told.suspect is None:
+                volatility.take(told.realised, event.ts_local, price)
         believed = self.believed(event.underlying, now)
         if believed is not None:
             valuation.take_index(self._valuation, believed, self._instruments)

@@ -19,6 +19,12 @@ def lots(instrument: Instrument, contracts: Decimal) -> Decimal:
     return int(count) * instrument.lot  # the lot's own digits: never 1E+2
 
 
+def lots_up(instrument: Instrument, contracts: Decimal) -> Decimal:
+    """Return `contracts` raised to whole lots and the smallest order, >= 0; for what must close."""
+    count = (contracts / instrument.lot).to_integral_value(rounding=ROUND_CEILING)
+    return max(int(count), _ceil_lots(instrument)) * instrument.lot
+
+
 def contracts(
     instrument: Instrument, delta_per_contract: float, net: float, goal: float, band: Band
 ) -> Decimal:

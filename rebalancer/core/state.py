@@ -18,6 +18,7 @@ from rebalancer.core.events import (
     AccountNews,
     AccountRead,
     Adopted,
+    Booking,
     CashMoved,
     ContractBooking,
     Described,
@@ -35,14 +36,15 @@ from rebalancer.core.events import (
     PositionReport,
     Reconciled,
     ShutOut,
-    Tick,
     VenueHeld,
     Verb,
 )
 from rebalancer.core.exposure import Book, Holding
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
-from rebalancer.core.memory import Memory
+from rebalancer.core.margins import Margins
+from rebalancer.core.memory import Climb, Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
@@ -72,8 +74,10 @@ class State:  # long: whatever may be known is written through this one door
         self.standing = Standing()
         self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
+        self.ladders: dict[str, Climb] = {}  # by pool
         self._prices = Prices(self.instruments, params, self.memory)
         self.markets = self._prices.markets
+        self.margins = Margins(self.instruments, params, self.ledger, self._prices)
 
     # --- reading -------------------------------------------------------------
 
@@ -160,8 +164,8 @@ class State:  # long: whatever may be known is written through this one door
             return ()
         if isinstance(event, OrderEvent):
             return self._order(event)
-        if isinstance(event, ContractBooking):
-            return self._account(event)
+        if isinstance(event, Booking):
+            return self._booking(event)
         if isinstance(event, AccountNews):
             return self._news(event)
         match event:
@@ -169,17 +173,15 @@ class State:  # long: whatever may be known is written through this one door
                 self._operate(event)
             case Reconciled():
                 return self._reconciled(event)
-            case CashMoved():
-                books.book_cash(self.ledger, event)
+            case MarginTold():
+                self.margins.take(event)
             case OutsideTold():
                 return self._outside(event)
             case InstrumentUnfit():
                 return self._unfit(event)
             case Described():
                 self.instruments.setdefault(event.described.id, event.described)
-            case PositionReport() | Tick():
-                pass  # a report is compared by the reconciler, a tick only moves the time
-        return ()
+        return ()  # a report is compared by the reconciler, a tick only moves the time
 
     def _outside(self, event: OutsideTold) -> tuple[Alert, ...]:
         if event.as_of < self.outside.get(event.source, event.as_of):
@@ -198,6 +200,13 @@ class State:  # long: whatever may be known is written through this one door
             return ()  # it is told at each look, and halts once
         self.halt(instrument.underlying, why)
         return (listings.alert(event, instrument.underlying, why),)
+
+    def _booking(self, event: Booking) -> tuple[Alert, ...]:
+        self.margins.booked(event.account, self.now)
+        if not isinstance(event, CashMoved):
+            return self._account(event)
+        books.book_cash(self.ledger, event)
+        return ()
 
     def _account(self, event: ContractBooking) -> tuple[Alert, ...]:
         instrument = self.instruments.get(event.instrument)

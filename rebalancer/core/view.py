@@ -14,7 +14,8 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import UnderlyingParams
 from rebalancer.core.state import State
 
-REPEAT = 60_000_000_000  # ns between two tellings of the same refusal
+REPEAT = 60_000_000_000  # ns until the same refusal is told again …
+RARELY = 3_600_000_000_000  # … doubled each time, up to this
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,22 @@ def plain(state: State, view: View, action: Action, reason: Reason) -> Decision:
         aim=view.band.aim,
         lower=view.band.lower,
         upper=view.band.upper,
-        price=view.price,
+        price=view.price or None,
     )
+
+
+def unseen(own: UnderlyingParams) -> View:
+    """Return the view of an underlying whose delta nobody can know."""
+    return View(own, Exposure(0.0, 0.0, 0.0, 0.0), bands.place(own, 0.0, 0.0), 0.0)
 
 
 def blind(state: State, own: UnderlyingParams, reason: Reason) -> Decision:
     """Return the refusal of an underlying whose delta nobody can know."""
-    nowhere = Exposure(0.0, 0.0, 0.0, 0.0)
-    view = View(own, nowhere, bands.place(own, 0.0, 0.0), 0.0)
-    return told_once(state, replace(plain(state, view, Action.REFUSE, reason), price=None))
+    return told_once(state, plain(state, unseen(own), Action.REFUSE, reason))
 
 
 def told_once(state: State, decision: Decision) -> Decision:
-    """Turn the repetition of a refusal into a hold, so that it is told once a minute.
+    """Turn the repetition of a refusal into a hold, so that it is told ever more rarely.
 
     Before the first reconciliation nothing is expected to pass: that is a hold too.
     """
@@ -68,7 +72,10 @@ def told_once(state: State, decision: Decision) -> Decision:
     memory = state.memory[decision.underlying]
     told = (decision.reason, decision.instrument or "")
     lasting = decision.reason is Reason.VENUE_HELD  # told when it began, and when it ends
-    if memory.refused == told and (lasting or state.now - memory.refused_at < REPEAT):
+    again = memory.refused == told
+    wait = min(REPEAT << min(memory.refusals, 10), RARELY)
+    if again and (lasting or state.now - memory.refused_at < wait):
         return replace(decision, action=Action.HOLD)
+    memory.refusals = memory.refusals + 1 if again else 0
     memory.refused, memory.refused_at = told, state.now
     return decision

@@ -25,8 +25,9 @@ from rebalancer.exchange.fixing import Trail
 from rebalancer.exchange.grid import OptionModel
 from rebalancer.exchange.opening import OpeningAccount, OpeningPosition, open_account, open_fund
 from rebalancer.exchange.orders import CashRequest, Order
-from rebalancer.exchange.pools import Pool, Standing, pools, stand
+from rebalancer.exchange.pools import Pool, Standing, pools, prices_of, stand
 from rebalancer.exchange.records import CashKind, Filled, OrderRecord, Record
+from rebalancer.exchange.requirements import maintenance
 from rebalancer.exchange.state import FundingTerms, State, Working
 from rebalancer.exchange.statements import Position
 from rebalancer.exchange.terms import VenueTerms
@@ -274,6 +275,10 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         """Return cash, without open profit; realised profit of the session is in it."""
         return self._state.account(account).cash.get(currency, ZERO)
 
+    def contract(self, instrument: str) -> Instrument:
+        """Return the terms of what is listed."""
+        return self._state.instrument(instrument)
+
     def balances(self, account: str) -> Mapping[str, Decimal]:
         """Return cash by currency."""
         return dict(self._state.account(account).cash)
@@ -311,6 +316,13 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
     def liquidation_price(self, account: str, instrument: str) -> Decimal | None:
         """Return the tick nearest to the mark at which a position would be taken down."""
         return scan.liquidation_price(self._state, account, self._state.instrument(instrument))
+
+    @exactly
+    def requirement(self, account: str, instrument: str) -> Decimal | None:
+        """Return the maintenance of one position, settle currency; None without a price."""
+        quantity = self._state.account(account).holding(instrument).quantity
+        terms, contract = self._state.venue, self._state.instrument(instrument)
+        return maintenance(terms, contract, quantity, prices_of(self._state))
 
     @exactly
     def delivery_price(self, instrument: str) -> Decimal | None:

@@ -185,9 +185,23 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     (
         "margin.warned",
         _WARNING,
-        "margin ratio or distance passed a step of the ladder",
-        "add margin",
+        "an account passed a rung of the margin ladder",
+        "add the collateral that it names",
     ),
+    (
+        "margin.critical",
+        _ERROR,
+        "an account is near its liquidation; its hedge is being bought back",
+        "add the collateral that it names at once; then arm",
+    ),
+    ("margin.recovered", _INFO, "an account is clear of every rung of the ladder", _NONE),
+    (
+        "margin.disagreed",
+        _ERROR,
+        "our liquidation price of a position and the venue's lie apart",
+        "compare the tiers of the settings with the venue's",
+    ),
+    ("margin.unread", _WARNING, "a venue did not say how an account stands", "wait: it asks again"),
     ("limit.reached", _ERROR, "a limit of the whole book was reached", "see guards; then arm"),
     # reconciliation
     ("reconcile.agreed", _INFO, "ledger and venues agree", _NONE),

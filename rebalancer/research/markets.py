@@ -19,7 +19,14 @@ from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.recordings import bars, chains, funding, merge, streams
 from rebalancer.settings.models import Replay, Settings
 from rebalancer.venues.feeds import Timed
-from rebalancer.venues.paper import Delivery, Depth, FundingStamp, MarketItem, SessionEnd
+from rebalancer.venues.paper import (
+    Delivery,
+    Depth,
+    Extreme,
+    FundingStamp,
+    MarketItem,
+    SessionEnd,
+)
 from rebalancer.wire import binance, books
 
 DAY = 86_400_000_000_000  # ns
@@ -137,7 +144,9 @@ def open_market(
     indexes = _indexes(source).values()
     bars_by_rank = sorted(replay.bars.items(), key=lambda each: each[0] in indexes)
     read = {name: bars.read(source.path(file)) for name, file in bars_by_rank}
+    marked = {name: bars.read(source.path(file)) for name, file in replay.marks.items()}
     series: list[Iterable[Timed]] = [
+        *(_mark_items(name, each) for name, each in marked.items()),
         *(_bar_items(source, name, each) for name, each in read.items()),
         *(_funding_items(source, name, file) for name, file in replay.funding.items()),
     ]
@@ -155,8 +164,12 @@ def open_market(
     items = _with_calendar(source, _again(first, playing))
     tick = SECOND if replay.streams else MINUTE
     sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
-    told = (*_named(source), *_holes(read, Window(first[0], window.end)))
+    told = (*_named(source), *_holes(read | _named_marks(marked), Window(first[0], window.end)))
     return RecordedMarket(items, first[0], told, tallies, sampled, tick)
+
+
+def _named_marks(marked: Mapping[str, bars.Bars]) -> dict[str, bars.Bars]:
+    return {f"the mark of {name}": series for name, series in marked.items()}
 
 
 def _again(first: Timed, rest: Iterator[Timed]) -> Iterator[Timed]:
@@ -168,6 +181,10 @@ def _named(source: _Source) -> tuple[str, ...]:
     """Return one line for each series in use and each number that stands for one."""
     replay = source.replay
     lines = [f"prices of {name}: {file}" for name, file in replay.bars.items()]
+    for name in replay.bars:
+        file = replay.marks.get(name)
+        told = f"{file}, liquidation tested at its highs and lows" if file else "close of its bars"
+        lines.append(f"mark of {name}: {told}")
     lines += [f"order book of {name}: {file}" for name, file in replay.streams.items()]
     lines += [f"funding of {name}: {file}" for name, file in replay.funding.items()]
     lines += [f"option marks: {file}" for file in replay.chains]
@@ -226,8 +243,22 @@ def _on_tick(instrument: Instrument, price: Decimal, rounding: str) -> Decimal:
 # --- series -------------------------------------------------------------------
 
 
+def _mark_items(name: str, series: bars.Bars) -> Iterator[Timed]:
+    """Yield how high and how low a mark went, for the venue alone, and then where it closed.
+
+    Nobody knows which came first, so each is a moment of its own.
+    """
+    for ts, bar in bars.known(series):
+        yield ts - 2, Extreme(name, bar.high)
+        yield ts - 1, Extreme(name, bar.low)
+        yield ts, Mark(ts, ts, name, bar.close)
+
+
 def _bar_items(source: _Source, name: str, series: bars.Bars) -> Iterator[Timed]:
-    """Yield what a venue would show at each close: mark, depth and quote, then the index."""
+    """Yield what a venue would show at each close: mark, depth and quote, then the index.
+
+    Beside marks of their own, bars are made of last prices, and these are told as what they are.
+    """
     instrument = source.instruments[name]
     half = Decimal(repr(source.replay.spread_bp)) / Decimal(20_000)
     size = source.replay.depth or ENDLESS
@@ -236,7 +267,11 @@ def _bar_items(source: _Source, name: str, series: bars.Bars) -> Iterator[Timed]
         ask = max(
             _on_tick(instrument, bar.close * (1 + half), ROUND_CEILING), bid + instrument.tick
         )
-        yield ts, Mark(ts, ts, name, bar.close)
+        if name in source.replay.marks:
+            for price in (bar.high, bar.low, bar.close):
+                yield ts, Trade(ts, ts, name, price, instrument.lot)
+        else:
+            yield ts, Mark(ts, ts, name, bar.close)
         yield ts, Depth(name, ((bid, size),), ((ask, size),))
         yield ts, Quote(ts, ts, name, bid, size, ask, size)
         # Last: it moves the delta, and an order has to know the book of the same moment.

@@ -31,10 +31,12 @@ from rebalancer.ports import (
 from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.figures import Figures
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.rounds import Rounds
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.settings.parameters import FIGURES
 
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
 
@@ -105,6 +107,7 @@ class Daemon:
         rounds = Rounds(reconciler, adoption, state, parts.clock, parts.tasks, adopts=parts.adopts)
         parts.engine.observe(reconciler.notice)
         parts.engine.observe(rounds.heed)
+        self._watch_margin()
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
@@ -115,6 +118,22 @@ class Daemon:
         parts.scheduler.every(
             "reconcile", max(AGAIN, parts.tick), self._guarded(rounds.look_if_due)
         )
+
+    def _watch_margin(self) -> None:
+        """Ask how the accounts stand, where somebody wants to know."""
+        parts = self._parts
+        if parts.engine.params.margin is None:
+            return
+        figures = Figures(
+            parts.venues,
+            parts.inbox,
+            parts.clock,
+            parts.log,
+            parts.tasks,
+            FIGURES * parts.tick,
+        )
+        parts.engine.observe(figures.heed)
+        parts.scheduler.every("margin", parts.tick, self._guarded(figures.look))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""

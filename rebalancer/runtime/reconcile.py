@@ -20,8 +20,9 @@ from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
 from rebalancer.ports import ALL_TOLD, SECOND, Archives, Clock, Log, Venue
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.settings.parameters import READING
 
-EVERY = 30 * SECOND  # ns between two looks that proved something
+EVERY = READING  # ns between two looks that proved something
 AGAIN = 2 * SECOND  # ns after one that proved nothing: orders were open, or bookings on their way
 SLOWLY = 15 * SECOND  # ns after one that found a difference, or no answer: bookings may take long
 PATIENCE = 600 * SECOND  # ns without proof until somebody is told

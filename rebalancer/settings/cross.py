@@ -226,10 +226,8 @@ def _margin(context: Context) -> Iterator[Finding]:
     margin = context.settings.guards.margin
     if margin is None:
         return
-    if margin.ratio is not None:
-        yield from _ladder(("guards", "margin", "ratio"), margin.ratio, rising=True)
-    if margin.distance is not None:
-        yield from _ladder(("guards", "margin", "distance"), margin.distance, rising=False)
+    yield from _ladder(("guards", "margin", "ratio"), margin.ratio, rising=True)
+    yield from _ladder(("guards", "margin", "distance"), margin.distance, rising=False)
 
 
 def _ladder(place: Place, ladder: Ladder, *, rising: bool) -> Iterator[Finding]:
@@ -244,7 +242,7 @@ def _replay(context: Context) -> Iterator[Finding]:
     replay = context.settings.replay
     if replay is None:
         return
-    for key in ("bars", "funding", "streams", "vols"):
+    for key in ("bars", "marks", "funding", "streams", "vols"):
         for index, instrument_id in enumerate(getattr(replay, key)):
             place: Place = ("replay", key, instrument_id)
             instrument = context.listing.find(instrument_id)

@@ -46,6 +46,7 @@ from rebalancer.settings.values import (
 MARGINS = ("cross", "isolated", "portfolio")
 MILLISECOND = 1_000_000  # ns
 SECOND = 1_000 * MILLISECOND
+HOUR = 3_600 * SECOND
 LATER_BANDS = ("whalley_wilmott", "zakamouline", "inventory")  # not in this release
 
 
@@ -290,12 +291,19 @@ class Ladder(Table):
 
 
 class MarginGuard(Table):
-    """What keeps the hedge legs from liquidation."""
+    """What keeps accounts from liquidation."""
 
-    ratio: Ladder | None = None  # maintenance margin ÷ margin balance
-    distance: Ladder | None = None  # |liquidation price ÷ mark - 1|
-    min_sigmas: Positive | None = None
-    reaction_time: Duration | None = None
+    ratio: Ladder = Ladder(warn=0.40, widen=0.50, reduce=0.60, derisk=0.70, halt=0.80)
+    #   maintenance margin ÷ margin balance
+    distance: Ladder = Ladder(warn=0.25, widen=0.20, reduce=0.15, derisk=0.10, halt=0.07)
+    #   |liquidation price ÷ mark - 1|
+    min_sigmas: Positive = 3.0  # distance in standard deviations over the reaction time
+    reaction_time: Duration = HOUR
+    clear_by: OpenShare = 0.1  # share of a rung by which it must be cleared
+    tail: AtLeastOne = 1.5  # what volatilities are multiplied by
+    least_vol: Positive = 0.3  # per year; no market is taken to be calmer
+    max_age: Duration = 30 * SECOND  # of a venue's figures
+    disagreement: OpenShare = 0.01  # our liquidation price ÷ the venue's - 1
 
 
 class Guards(Table):
@@ -332,6 +340,7 @@ class Replay(Table):
     """Which recordings stand for which instruments; files are below the data folder."""
 
     bars: dict[str, File] = {}
+    marks: dict[str, File] = {}  # bars of mark prices; without, the close of `bars` is the mark
     funding: dict[str, File] = {}
     streams: dict[str, File] = {}
     chains: Annotated[tuple[File, ...], BeforeValidator(values.as_names)] = ()

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 from rebalancer.core import outside
 from rebalancer.core.instruments import Instrument, Kind, cash_instrument
+from rebalancer.core.margin.rungs import Ladder as Rungs
+from rebalancer.core.margin.schedule import schedule
 from rebalancer.core.params import (
+    AccountTerms,
     BandParams,
     CollarParams,
+    MarginParams,
     Numeraire,
     OrderParams,
     OutsideParams,
@@ -17,16 +21,28 @@ from rebalancer.core.params import (
     UnderlyingParams,
 )
 from rebalancer.settings.listing import Listing, listing, stable_cash
-from rebalancer.settings.models import SECOND, Band, Holding, Role, Settings, Underlying
+from rebalancer.settings.models import (
+    SECOND,
+    Band,
+    Holding,
+    Ladder,
+    MarginGuard,
+    Role,
+    Settings,
+    Underlying,
+    Venue,
+)
 
 READINGS = 3  # of an account that may fail in a row before it counts as unread
+READING = 30 * SECOND  # ns between two readings of what an account holds; a tick, if that is longer
+FIGURES = 5  # ticks between two readings of how an account stands
 
 
 def to_params(
     settings: Settings,
     epoch: int,
     instruments: Mapping[str, Instrument] | None = None,
-    reading: int = 30 * SECOND,
+    tick: int = SECOND,
 ) -> Params:
     """Return the parameters of one start of a book.
 
@@ -34,8 +50,9 @@ def to_params(
         settings: Settings without faults.
         epoch: Start counter of the book, from its journal.
         instruments: All instruments of the mode; None is the built-in catalogue.
-        reading: ns between two readings of an account: a few may fail.
+        tick: ns between two looks at the clock.
     """
+    reading, figures = max(READING, tick), FIGURES * tick
     staleness, collar, orders = settings.guards.staleness, settings.guards.collar, settings.orders
     return Params(
         book=settings.book.id,
@@ -60,6 +77,41 @@ def to_params(
         unhedged_alert=settings.guards.unhedged_alert,
         cash_underlying=_cash_underlying(settings, listing(settings, instruments)),
         outside=_outside(settings, listing(settings, instruments)),
+        margin=_margin(settings.guards.margin, figures),
+        terms={name: _terms(each) for name, each in settings.venues.items()},
+    )
+
+
+def _margin(margin: MarginGuard | None, figures: int) -> MarginParams | None:
+    """Return what keeps accounts from liquidation; None: the settings say nothing of it."""
+    if margin is None:
+        return None
+    return MarginParams(
+        ladder=Rungs(
+            ratio=_rungs(margin.ratio),
+            distance=_rungs(margin.distance),
+            min_sigmas=margin.min_sigmas,
+            reaction_time=margin.reaction_time,
+            margin=margin.clear_by,
+        ),
+        tail=margin.tail,
+        least_vol=margin.least_vol,
+        max_age=max(margin.max_age, READINGS * figures),
+        disagreement=margin.disagreement,
+    )
+
+
+def _rungs(told: Ladder) -> tuple[float, ...]:
+    return (told.warn, told.widen, told.reduce, told.derisk, told.halt)
+
+
+def _terms(venue: Venue) -> AccountTerms:
+    return AccountTerms(
+        isolated=venue.margin == "isolated",
+        portfolio=venue.margin == "portfolio",
+        leverage=venue.leverage,
+        schedule=None if venue.tiers is None else schedule(venue.tiers),
+        collateral=venue.collateral,
     )
 
 

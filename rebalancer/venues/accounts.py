@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from rebalancer.core.events import AccountEvent, Ending, Fill, OrderEnded, PositionReport
+from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.errors import Unavailable
 
 OVERLAP = 10_000_000_000  # ns by which a look at the past goes behind the last one
@@ -109,6 +110,9 @@ class Account(Protocol):
 
     async def standing(self) -> Sequence[Standing]:
         """Return each currency of the account."""
+
+    async def figures(self) -> tuple[Sequence[PoolFigures], Sequence[LegFigures]]:
+        """Return how the account stands, and each position of it, by the venue's reckoning."""
 
     async def history(self, since: int, *, whole: bool = True) -> History:
         """Return the bookings since a time: fills, funding, settlements, deliveries, cash.

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from rebalancer.core.events import Fill, PositionReport
+from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock
 from rebalancer.venues import deribit_rows as rows
@@ -194,6 +195,13 @@ class DeribitAccount:
     async def standing(self) -> Sequence[Standing]:
         """Return each currency of the account."""
         return [rows.standing(each) for each in await self.summaries()]
+
+    async def figures(self) -> tuple[Sequence[PoolFigures], Sequence[LegFigures]]:
+        """Return how each currency stands, and each position, by the venue's reckoning."""
+        pools = [rows.pool(each) for each in await self.standing()]
+        call = "private_get_get_positions"
+        told = rows_of(await self._calls.ask(call, {"currency": "any"}, Lane.POLL), call)
+        return pools, [rows.leg(each) for each in told if rows.position(each)[1]]
 
     async def summaries(self) -> Sequence[Row]:
         """Return the raw summaries, one a currency."""

@@ -20,6 +20,7 @@ from rebalancer.core.events import (
     FundingPaid,
     Settled,
 )
+from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.deribit_deliveries import delivered_at
 from rebalancer.venues.outcomes import Malformed
@@ -242,6 +243,27 @@ def standing(row: Row) -> Standing:
         initial=decimal(row, "initial_margin", where),
         cash=cash,
     )
+
+
+def pool(told: Standing) -> PoolFigures:
+    """Return a currency as what stands together for losses."""
+    return PoolFigures(
+        currency=told.currency,
+        equity=told.equity,
+        balance=told.margin_balance,
+        maintenance=told.maintenance,
+        initial=told.initial,
+    )
+
+
+def leg(row: Row) -> LegFigures:
+    """Return what the venue reckons of a position; raises Malformed.
+
+    No price takes down what has none, and for that the venue tells 0 or nothing.
+    """
+    name = _instrument(row, "deribit position")
+    price = optional(row, "estimated_liquidation_price")
+    return LegFigures(name, optional(row, "maintenance_margin"), price or None)
 
 
 def used(row: Row) -> bool:

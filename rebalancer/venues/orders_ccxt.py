@@ -25,6 +25,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     PositionReport,
 )
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.ids import decode
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.orders import Order
@@ -308,6 +309,12 @@ class CcxtVenue:
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position and cash balance of the account."""
         return await self._books.positions()
+
+    async def margin(self) -> MarginTold:
+        """Return how the account stands by the venue's own reckoning."""
+        asked = self._line.clock.now()
+        pools, legs = await self._books.figures()
+        return MarginTold(self._line.clock.now(), asked, self.account, tuple(pools), tuple(legs))
 
     async def history(self, since: int, *, whole: bool = True) -> History:
         """Return every booking since `since` (ns), by venue time, each once.

@@ -7,7 +7,7 @@ venue's, and its positions are what reconciliation compares with.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.core.commands import Cancel, Query, Submit, TimeInForce
@@ -25,13 +25,15 @@ from rebalancer.core.events import (
     Quote,
     Trade,
 )
-from rebalancer.errors import DataError, Defect
+from rebalancer.core.figures import MarginTold
+from rebalancer.errors import DataError, Defect, Unavailable
 from rebalancer.exchange import orders as requests
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.grid import OptionModel
 from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.bookings import translate
+from rebalancer.venues.reckoning import Reckoning
 from rebalancer.venues.streams import Stream
 
 Deliver = Callable[[Event], None]
@@ -79,8 +81,19 @@ class Delivery:
     price: Decimal | None = None  # USD per coin; None: the model's own half-hour average
 
 
-VenueItem = Depth | FundingStamp | FundingAccrual | SessionEnd | Delivery
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """How far a mark went between two that are told: a venue liquidates there, nobody trades."""
+
+    instrument: str
+    price: Decimal  # quote currency
+
+
+VenueItem = Extreme | Depth | FundingStamp | FundingAccrual | SessionEnd | Delivery
 MarketItem = MarketEvent | VenueItem
+
+FAR = Decimal(10**9)  # contracts: depth where a mark went and no book was recorded
+ABOVE = Decimal("1.0001")  # ask ÷ bid there
 
 _TIME_IN_FORCE = {
     TimeInForce.IOC: requests.TimeInForce.IOC,
@@ -185,9 +198,20 @@ def _tell(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
         case Mark() | OptionMark():
             model = OptionModel(item.vol, item.forward) if isinstance(item, OptionMark) else None
             return exchange.set_mark(ts, item.instrument, item.price, model)
+        case Extreme():
+            return _go_to(exchange, ts, item)
         case FundingRate():
             rate = Decimal(repr(item.rate))
             return exchange.set_funding_rate(ts, item.instrument, rate, item.interval, item.next_ts)
+        case Quote():
+            return ()  # depth is what fills; a quote only says how it begins
+        case _:
+            return _end(exchange, ts, item)
+
+
+def _end(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
+    """Tell a venue's model that a stamp, a session or a contract ends."""
+    match item:
         case FundingStamp():
             if item.rate is not None:
                 rate = Decimal(repr(item.rate))
@@ -197,10 +221,15 @@ def _tell(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
             return exchange.settle_session(ts, item.instrument, item.price)
         case Delivery():
             return exchange.deliver(ts, item.instrument, item.price)
-        case Quote():
-            return ()  # depth is what fills; a quote only says how it begins
         case _:
             raise Defect(f"{type(item).__name__} belongs to no instrument")
+
+
+def _go_to(exchange: Exchange, ts: int, item: Extreme) -> Sequence[Record]:
+    """Let mark and book be where the mark went; who is taken down there is, at its prices."""
+    bids, asks = ((item.price, FAR),), ((item.price * ABOVE, FAR),)
+    moved = exchange.set_book(ts, item.instrument, bids, asks)
+    return (*moved, *exchange.set_mark(ts, item.instrument, item.price))
 
 
 def holdings(exchange: Exchange, account: str) -> Sequence[tuple[str, Decimal]]:
@@ -246,6 +275,7 @@ class PaperVenue:
         self._latency = latency
         self._deliver = deliver
         self._witness = witness
+        self._reckoning = Reckoning(account, exchange)
 
     async def submit(self, order: Submit) -> OrderEvent:
         """Send an order: it meets the book once it got there and through the venue's door."""
@@ -313,3 +343,12 @@ class PaperVenue:
         await self._clock.sleep(self._latency.report)
         ts = self._clock.now()
         return [PositionReport(ts, asked, self.account, *row) for row in rows]
+
+    async def margin(self) -> MarginTold:
+        """Return how the account stands by the model, as it was one latency ago."""
+        await self._clock.sleep(self._latency.send)
+        told = self._reckoning.figures(self._clock.now())
+        await self._clock.sleep(self._latency.report)
+        if told is None:
+            raise Unavailable(f"{self.account}: a price that its margin needs is missing")
+        return replace(told, ts_local=self._clock.now())

@@ -23,6 +23,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     PositionReport,
 )
+from rebalancer.core.figures import MarginTold
 from rebalancer.ports import SECOND, Clock, Venue
 from rebalancer.venues.mischance import Mischance, Mishap, between
 from rebalancer.venues.past import Past
@@ -146,6 +147,10 @@ class Unreliable:
     async def query(self, order: Query) -> Sequence[AccountEvent]:
         """Return what the venue knows; a question always gets through."""
         return await self._venue.query(order)
+
+    async def margin(self) -> MarginTold:
+        """Return how the account stands."""
+        return await self._venue.margin()
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return every holding and cash balance, or those of a while ago as if they were now."""

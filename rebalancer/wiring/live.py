@@ -14,7 +14,6 @@ from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Observe, Surroundings
 from rebalancer.runtime.inbox import Inbox
-from rebalancer.runtime.reconcile import EVERY
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
@@ -113,7 +112,7 @@ def _live(
 ) -> Running:
     """Put the daemon between venues that are open."""
     clock, log, inbox = around.clock, around.log, outside.inbox
-    params = to_params(settings, around.journal.epoch, instruments, max(EVERY, around.tick))
+    params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
     begun(around.journal, clock.now(), settings.book.id)

@@ -16,7 +16,6 @@ from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.runtime.inbox import Inbox
-from rebalancer.runtime.reconcile import EVERY
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
@@ -62,7 +61,7 @@ def paper(
     """
     clock, log = around.clock, around.log
     ownership.check(around.journal, settings.book.id, around.money)
-    params = to_params(settings, around.journal.epoch, instruments, max(EVERY, around.tick))
+    params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     prices = entries_of(settings, instruments, entries)
     exchanges = {

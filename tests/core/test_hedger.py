@@ -136,6 +136,7 @@ def test_all_guards_report():
         (2.95, None),
         (1.0, Reason.ORDER_TOO_LARGE),
         (1.5, Reason.POSITION_TOO_LARGE),
+        (2.95, None),
     ] == [(float(verdict.allows), verdict.reason) for verdict in told.verdicts]
 
 

@@ -24,6 +24,7 @@ from rebalancer.core.events import (
     Quote,
     Reconciled,
 )
+from rebalancer.core.figures import MarginTold
 from rebalancer.core.state import State
 from rebalancer.errors import DataError
 from rebalancer.ports import SECOND, Clock, Entry
@@ -131,6 +132,7 @@ class ScriptedVenue:
         self.query_answer: Sequence[AccountEvent] | Exception = ()
         self.cancel_error: Exception | None = None
         self.positions_error: Exception | None = None
+        self.figures: Any = ()
         self.held: dict[str, Decimal] = {}
         self.submitted: list[Submit] = []
         self.canceled: list[str] = []
@@ -179,6 +181,13 @@ class ScriptedVenue:
         if self.positions_error is not None:
             raise self.positions_error
         return [PositionReport(ts, ts, VENUE, name, held) for name, held in self.held.items()]
+
+    async def margin(self) -> MarginTold:
+        self.trace.append("margin")
+        if isinstance(self.figures, Exception):
+            raise self.figures
+        ts = self.clock.now()
+        return MarginTold(ts, ts, VENUE, self.figures)
 
 
 class ScriptedFeed:

@@ -29,12 +29,17 @@ from rebalancer.core.events import (
     Trade,
     Verb,
 )
+from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from rebalancer.core.hedger import Outcome
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.margin.rungs import Ladder
+from rebalancer.core.margin.schedule import flat
 from rebalancer.core.params import (
+    AccountTerms,
     BandKind,
     BandParams,
     CollarParams,
+    MarginParams,
     Numeraire,
     OrderParams,
     Params,
@@ -142,6 +147,21 @@ PARAMS = Params(
     unhedged_alert=60 * SECOND,
     cash_underlying={DOLLARS: "BTC"},
 )
+
+LADDER = Ladder(
+    ratio=(0.40, 0.50, 0.60, 0.70, 0.80),
+    distance=(0.25, 0.20, 0.15, 0.10, 0.07),
+    min_sigmas=3.0,
+    reaction_time=60 * MINUTE,
+    margin=0.1,
+)
+WATCHED = MarginParams(LADDER, tail=1.5, least_vol=0.3, max_age=30 * SECOND, disagreement=0.01)
+
+
+def margined(params: Params = PARAMS, *, leverage: float = 3.0, isolated: bool = False) -> Params:
+    """Return settings under which the margin of the linear account is watched."""
+    terms = AccountTerms(isolated=isolated, leverage=leverage, schedule=flat(0.005))
+    return replace(params, margin=WATCHED, terms={"binanceusdm": terms})
 
 
 def settings(band: BandParams = BAND, limits: UnderlyingLimits = LIMITS, **changes) -> Params:
@@ -271,6 +291,21 @@ class Desk:
         for account in () if differences else self.params.accounts:
             self.read(account)
         return self.take(Reconciled(self.now, differences))
+
+    def figures(
+        self,
+        balance: float,
+        maintenance: float = 0.0,
+        initial: float = 0.0,
+        liquidation: float | None = None,
+        instrument: str = "",
+    ) -> Outcome:
+        """Let the linear venue tell how the account stands, of what it was asked just now."""
+        numbers = [Decimal(str(each)) for each in (balance, balance, maintenance, initial)]
+        pool = PoolFigures("USDT", *numbers, instrument)
+        price = None if liquidation is None else Decimal(str(liquidation))
+        legs = (LegFigures(LINEAR, Decimal(str(maintenance)), price),) if maintenance else ()
+        return self.take(MarginTold(self.now, self.now, "binanceusdm", (pool,), legs))
 
     # --- what becomes of an order ---
 

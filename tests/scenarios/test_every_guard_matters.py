@@ -8,7 +8,7 @@ import pytest
 from rebalancer.core import gate
 from rebalancer.core.decision import Verdict
 from rebalancer.core.events import VenueHeld, Verb
-from tests.scenarios.desk import LIMITS, LINEAR, SECOND, SPOT, build, settings
+from tests.scenarios.desk import LIMITS, LINEAR, SECOND, SPOT, build, margined, settings
 
 D = Decimal
 
@@ -99,6 +99,14 @@ def large_position():
     return build(settings(limits=replace(LIMITS, order=1e9)), [(SPOT, "90")])
 
 
+def thin():
+    """An account that has too little margin for the hedge."""
+    desk = build(margined())
+    desk.figures(1_000)
+    desk.trade_by_hand(SPOT, "1")
+    return desk
+
+
 STORIES = (
     paused,
     reducing,
@@ -111,6 +119,7 @@ STORIES = (
     false_index,
     unit_slip,
     large_position,
+    thin,
 )
 GUARDS = {
     "trading_state": {"paused", "reducing", "killed"},
@@ -120,6 +129,7 @@ GUARDS = {
     "plausibility": {"false_index"},
     "order_size": {"unit_slip"},
     "position_size": {"large_position"},
+    "margin": {"thin"},
 }
 
 
@@ -132,6 +142,7 @@ EXPECTED = {
     **{story.__name__: [] for story in STORIES},
     "unit_slip": [D(-10)],
     "large_position": [D(-50)],
+    "thin": [D("-0.029")],
 }
 
 

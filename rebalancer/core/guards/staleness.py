@@ -20,20 +20,20 @@ class InputAge:
     limit: int  # ns
     missing: Reason  # what to say when it was never told
     stale: Reason  # what to say when it is too old
-    for_delta: bool = True  # False: only the order's own price rests on it
+    protects: bool = False  # whether an order that protects rests on it too
 
 
 def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
     """Return a whole pass, or none with the first input that is missing or too old.
 
-    Protect orders that only close need no fresh delta; for them only the
-    inputs of the price count.
+    Protect orders that only close need no fresh delta: only what is held, and
+    how the account stands, must be known.
     """
     whole = abs(intent.quantity)
     protects = intent.purpose is Purpose.PROTECT and intent.closing == whole
     oldest: InputAge | None = None  # measured against its limit
     for told in inputs:
-        if protects and told.for_delta:
+        if protects and not told.protects:
             continue
         if told.age is None:
             return Verdict(NAME, Decimal(0), told.missing, subject=told.subject)

@@ -95,11 +95,9 @@ def test_stricter(one, other, expected):
     assert expected is stricter(other, one)
 
 
-def age(seconds, limit=3, *, for_delta=True, subject="v:X"):
+def age(seconds, limit=3, *, protects=False, subject="v:X"):
     told = None if seconds is None else int(seconds * SECOND)
-    return InputAge(
-        subject, told, limit * SECOND, Reason.MARK_MISSING, Reason.MARK_STALE, for_delta
-    )
+    return InputAge(subject, told, limit * SECOND, Reason.MARK_MISSING, Reason.MARK_STALE, protects)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def age(seconds, limit=3, *, for_delta=True, subject="v:X"):
         (HEDGE, [age(0), age(3.5)], Reason.MARK_STALE, 3.5),
         (HEDGE, [age(None), age(9)], Reason.MARK_MISSING, None),  # the first is named
         (PROTECT, [age(None), age(9)], None, None),  # needs no greeks
-        (PROTECT, [age(9, for_delta=False)], Reason.MARK_STALE, 9.0),  # but a price
+        (PROTECT, [age(9, protects=True)], Reason.MARK_STALE, 9.0),  # but to know the account
         (replace(PROTECT, closing=D(4)), [age(9)], Reason.MARK_STALE, 9.0),  # not only closing
     ],
 )

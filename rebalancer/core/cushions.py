@@ -1,0 +1,349 @@
+"""Cushions: what each account has left above its maintenance margin, at the prices of now.
+
+A venue's own figures are the anchor. What was booked and how prices moved since
+they were told is added by our own sums, so that a reading is never older than
+the last mark, and an order can be judged before it leaves. Figures that were
+asked for before the account's last booking are not taken: they may or may not
+hold it already.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from rebalancer.core import figures, pricing
+from rebalancer.core.figures import MarginTold, PoolFigures
+from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.core.ledger import Ledger
+from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool
+from rebalancer.core.margin.schedule import Schedule, charge, flat
+from rebalancer.core.params import AccountTerms, Params
+from rebalancer.core.positions import open_profit
+from rebalancer.core.volatility import YEAR
+
+FRESH = 60_000_000_000  # ns for which what options come to is not worked out anew
+GRID = np.geomspace(0.3, 3.0, 41)  # factors of price at which it is
+SHORT_OPTION = 0.075  # of the underlying: maintenance of a short option under standard margin
+_Key = tuple[str, str, str]  # account, currency, isolated instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Where prices and option inputs are asked for; None: nobody told one young enough."""
+
+    mark: Callable[[str], float | None]  # by instrument, USD per coin
+    index: Callable[[str], float | None]  # by coin, USD per coin
+    option: Callable[[str], tuple[float, float] | None]  # by instrument: vol, forward ÷ index
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What the venue's figures are above our own sums; constant until it tells again."""
+
+    balance: float
+    maintenance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Curves of one pool, and what they were made for."""
+
+    version: int
+    ts: int
+    curves: tuple[tuple[str, Curve], ...]
+
+
+@dataclass(slots=True)
+class Cushions:
+    """Figures of all accounts; written by `take` only."""
+
+    told: dict[str, MarginTold] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)  # account → why its last word was refused
+    booked: dict[str, int] = field(default_factory=dict)  # account → ns of its last booking
+    anchors: dict[_Key, Anchor] = field(default_factory=dict)
+    options: dict[_Key, Options] = field(default_factory=dict)
+
+
+def note_booking(cushions: Cushions, account: str, ts: int) -> None:
+    """Note that something was booked on an account: figures asked for before prove nothing."""
+    cushions.booked[account] = ts
+
+
+def take(cushions: Cushions, event: MarginTold) -> bool:
+    """Take a venue's figures down; False where they prove nothing, or cannot be true."""
+    wrong = figures.fault(event)
+    if wrong is not None:
+        cushions.faults[event.account] = wrong
+        cushions.told.pop(event.account, None)
+        return False
+    if event.asked < cushions.booked.get(event.account, event.asked):
+        return False
+    known = cushions.told.get(event.account)
+    if known is not None and event.asked < known.asked:
+        return False
+    cushions.told[event.account] = event
+    cushions.faults.pop(event.account, None)
+    for pool in event.pools:
+        key = (event.account, pool.currency, pool.instrument)
+        cushions.anchors.pop(key, None)  # made when it is first needed: prices may come later
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a pool is worked out from."""
+
+    ledger: Ledger
+    instruments: Mapping[str, Instrument]
+    params: Params
+    prices: Prices
+    now: int  # ns
+
+
+def pools(cushions: Cushions, account: str, around: Around) -> tuple[Pool, ...] | None:
+    """Return the pools of an account at the prices of now.
+
+    Returns:
+        None where the venue told no figures that count, or a price of something
+        held is missing: then nobody knows, and what needs to know must hold.
+    """
+    told = cushions.told.get(account)
+    if told is None:
+        return None
+    found = []
+    for each in told.pools:
+        pool = _pool(cushions, account, each, around)
+        if pool is None:
+            return None
+        found.append(pool)
+    return tuple(found)
+
+
+def age(cushions: Cushions, account: str, now: int) -> int | None:
+    """Return ns since the figures were asked for that count; None: there are none."""
+    told = cushions.told.get(account)
+    return None if told is None else now - told.asked
+
+
+def free(cushions: Cushions, account: str, currency: str) -> float | None:
+    """Return what new orders may use of a currency: balance less initial margin; None: not told."""
+    told = cushions.told.get(account)
+    for pool in () if told is None else told.pools:
+        if pool.together or (not pool.instrument and pool.currency == currency):
+            return float(pool.balance - pool.initial)
+    return None
+
+
+def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Pool | None:
+    """Return one pool at the prices of now; None while a price is missing."""
+    held = list(_held(cushions, account, told, around))
+    legs = [_leg(cushions, account, each, around) for each in held if each.margined]
+    options = [each for each in held if each.kind is Kind.OPTION]
+    curves = _curves(cushions, account, told, options, around)
+    own = _balance(account, told, [each for each in held if each.margined], around)
+    if None in legs or curves is None or own is None:
+        return None
+    known = tuple(leg for leg in legs if leg is not None)
+    balance, coins = own
+    asked = sum(maintenance(leg, in_usd=told.together) for leg in known)
+    for _, price, curve in curves:
+        balance += float(np.interp(price, curve.prices, curve.value))
+        asked += float(np.interp(price, curve.prices, curve.maintenance))
+    key = (account, told.currency, told.instrument)
+    anchor = cushions.anchors.get(key)
+    if anchor is None:
+        apart = float(told.balance) - balance, float(told.maintenance) - asked
+        anchor = cushions.anchors[key] = Anchor(*apart)
+    return Pool(
+        account=account,
+        currency=told.currency,
+        instrument=told.instrument,
+        balance=balance + anchor.balance,
+        maintenance=max(asked + anchor.maintenance, 0.0),
+        legs=known,
+        coins=coins,
+        curves=curves,
+    )
+
+
+def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
+    """Return what is asked of a leg now: settle currency, or USD."""
+    size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
+    asked = float(charge(leg.schedule, np.array([size]))[0])
+    return asked / leg.mark if leg.inverse and not in_usd else asked
+
+
+def _held(
+    cushions: Cushions, account: str, told: PoolFigures, around: Around
+) -> Iterable[Instrument]:
+    """Yield the contracts of a pool; an isolated position has one of its own and is in no other."""
+    apart = {each.instrument for each in cushions.told[account].pools if each.instrument}
+    for holder, name in around.ledger.positions:
+        instrument = around.instruments[name]
+        if holder != account or instrument.kind is Kind.SPOT:
+            continue
+        if told.instrument:
+            if name == told.instrument:
+                yield instrument
+        elif name not in apart and (told.together or instrument.settle == told.currency):
+            yield instrument
+
+
+def _leg(cushions: Cushions, account: str, instrument: Instrument, around: Around) -> Leg | None:
+    mark = around.prices.mark(instrument.id)
+    if mark is None:
+        return None
+    quantity = around.ledger.position(account, instrument.id).quantity
+    size = float(quantity * instrument.size)
+    asked = schedule_of(cushions, account, instrument, (abs(size), mark), around)
+    if asked is None:
+        return None
+    return Leg(instrument.id, instrument.underlying, size, instrument.inverse, mark, asked)
+
+
+def schedule_of(
+    cushions: Cushions,
+    account: str,
+    instrument: Instrument,
+    held: tuple[float, float],
+    around: Around,
+) -> Schedule | None:
+    """Return what is asked of a contract: as the settings say, or as the venue's figures imply.
+
+    Args:
+        cushions: The figures.
+        account: Whose.
+        instrument: A perpetual or future.
+        held: Size of the position (coins, or USD if inverse) and its mark.
+        around: Settings.
+
+    Returns:
+        None where neither tells: then nobody knows what it needs.
+    """
+    terms = around.params.terms.get(account, AccountTerms())
+    if terms.schedule is not None:
+        return terms.schedule
+    size, mark = held
+    for leg in cushions.told[account].legs:
+        if leg.instrument == instrument.id and leg.maintenance and size:
+            coins = float(leg.maintenance)
+            return flat(coins * mark / size if instrument.inverse else coins / (size * mark))
+    return None
+
+
+def _balance(
+    account: str, told: PoolFigures, margined: Iterable[Instrument], around: Around
+) -> tuple[float, tuple[Coins, ...]] | None:
+    """Return cash and open profit of a pool by our own sums, and its coins if all stand together.
+
+    None while a price is missing.
+    """
+    sums: dict[str, float] = {}
+    for (holder, currency), amount in around.ledger.cash.items():
+        mine = told.together or currency == told.currency
+        if holder == account and mine and not told.instrument:
+            sums[currency] = sums.get(currency, 0.0) + float(amount)
+    for instrument in margined:
+        mark = around.prices.mark(instrument.id)
+        if mark is None:
+            return None
+        position = around.ledger.position(account, instrument.id)
+        profit = float(open_profit(instrument, position, Decimal(repr(mark))))
+        sums[instrument.settle] = sums.get(instrument.settle, 0.0) + profit
+    if not told.together:
+        return sums.get(told.currency, 0.0), ()
+    return _together(account, sums, around)
+
+
+def _together(
+    account: str, sums: Mapping[str, float], around: Around
+) -> tuple[float, tuple[Coins, ...]] | None:
+    shares = around.params.terms.get(account, AccountTerms()).collateral or {}
+    total, coins = 0.0, []
+    for currency, amount in sums.items():
+        if currency in STABLE:
+            total += amount
+            continue
+        price = around.prices.index(currency)
+        if price is None:
+            return None
+        share = shares.get(currency, 0.0)
+        coins.append(Coins(currency, amount, share, price))
+        total += amount * price * (share if amount > 0 else 1.0)
+    return total, tuple(coins)
+
+
+# --- options ------------------------------------------------------------------
+
+
+def _curves(
+    cushions: Cushions,
+    account: str,
+    told: PoolFigures,
+    options: Iterable[Instrument],
+    around: Around,
+) -> tuple[tuple[str, float, Curve], ...] | None:
+    """Return what options come to at other prices, by underlying; None: an input is missing."""
+    held = list(options)
+    if not held:
+        return ()
+    key, version = (account, told.currency, told.instrument), around.ledger.version
+    known = cushions.options.get(key)
+    if known is None or known.version != version or around.now - known.ts > FRESH:
+        made = []
+        for name in dict.fromkeys(each.underlying for each in held):
+            mine = [each for each in held if each.underlying == name]
+            curve = _curve(account, told, name, mine, around)
+            if curve is None:
+                return None
+            made.append((name, curve))
+        known = cushions.options[key] = Options(version, around.now, tuple(made))
+    found = []
+    for name, curve in known.curves:
+        price = around.prices.index(name)
+        if price is None:
+            return None
+        found.append((name, price, curve))
+    return tuple(found)
+
+
+def _curve(
+    account: str, told: PoolFigures, name: str, options: list[Instrument], around: Around
+) -> Curve | None:
+    """Return the curve of the options of one underlying.
+
+    Under standard margin a short option is asked for its mark and a share of
+    the underlying, and none adds to the balance. Under a portfolio margin all
+    add to the balance; what is asked stays as the venue told it.
+
+    Source:
+        https://support.deribit.com/hc/en-us/articles/25944777844125-Standard-Margin-SM
+    """
+    index = around.prices.index(name)
+    inputs = [around.prices.option(each.id) for each in options]
+    if index is None or None in inputs:
+        return None
+    known = [each for each in inputs if each is not None]
+    prices = index * GRID
+    size = np.array(
+        [float(around.ledger.position(account, each.id).quantity * each.size) for each in options]
+    )
+    years = np.array([max((each.expiry or 0) - around.now, 0) / YEAR for each in options])
+    strike = np.array([float(each.strike or 0) for each in options])
+    sign = np.array([each.sign for each in options])
+    forward = np.multiply.outer(prices, np.array([carry for _, carry in known]))
+    vol = np.array([vol for vol, _ in known])
+    dollars = pricing.price(forward, strike, years, vol, sign)
+    in_coin = np.array([each.inverse and not told.together for each in options])
+    worth = np.where(in_coin, dollars / forward, dollars)
+    unit = np.where(in_coin, 1.0, prices[:, None])  # one coin of the underlying, unit of the pool
+    terms = around.params.terms.get(account, AccountTerms())
+    if terms.portfolio:
+        return Curve(prices, (worth * size).sum(axis=1), np.zeros(len(GRID)))
+    share = np.where(
+        sign < 0, np.maximum(SHORT_OPTION * unit, SHORT_OPTION * worth), unit * SHORT_OPTION
+    )
+    short = np.maximum(-size, 0.0)
+    return Curve(prices, np.zeros(len(GRID)), ((share + worth) * short).sum(axis=1))

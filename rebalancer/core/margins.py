@@ -1,0 +1,95 @@
+"""Margins: the margin side of what a book knows, read at the prices of now."""
+
+from collections.abc import Mapping
+
+from rebalancer.core import cushions
+from rebalancer.core.cushions import Around, Cushions
+from rebalancer.core.figures import MarginTold
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.ledger import Ledger
+from rebalancer.core.margin.pool import Pool
+from rebalancer.core.margin.rungs import Reading, read
+from rebalancer.core.params import MarginParams, Params
+from rebalancer.core.prices import Prices
+
+_Key = tuple[object, ...]
+
+
+class Margins:
+    """How each account stands.
+
+    Args:
+        instruments: Every instrument that may be met, by id.
+        params: Settings of the book.
+        ledger: What is held.
+        prices: What the markets said.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        params: Params,
+        ledger: Ledger,
+        prices: Prices,
+    ) -> None:
+        self.cushions = Cushions()
+        self._instruments, self._params = instruments, params
+        self._ledger, self._prices = ledger, prices
+        self._read: dict[
+            str, tuple[_Key, tuple[Reading, ...]]
+        ] = {}  # by pool, and what it was then
+
+    def take(self, event: MarginTold) -> bool:
+        """Write down what a venue reckons; False where it proves nothing."""
+        return cushions.take(self.cushions, event)
+
+    def booked(self, account: str, ts: int) -> None:
+        """Note that something was booked on an account at `ts`, ns."""
+        cushions.note_booking(self.cushions, account, ts)
+
+    def around(self, now: int) -> Around:
+        """Return what pools are worked out from at `now`, ns."""
+        prices = self._prices
+        return Around(
+            self._ledger,
+            self._instruments,
+            self._params,
+            cushions.Prices(
+                lambda name: prices.mark_price(name, now),
+                lambda coin: prices.index_price(coin, now),
+                prices.option_input,
+            ),
+            now,
+        )
+
+    def pools(self, account: str, now: int) -> tuple[Pool, ...] | None:
+        """Return the pools of an account; None where nobody knows how it stands."""
+        return cushions.pools(self.cushions, account, self.around(now))
+
+    def age(self, account: str, now: int) -> int | None:
+        """Return ns since the figures of an account were asked for; None: there are none."""
+        return cushions.age(self.cushions, account, now)
+
+    def vol(self, underlying: str, own: MarginParams) -> float:
+        """Return the volatility that distances are measured by, per year."""
+        told = self._prices.vol(underlying)
+        return max(own.least_vol, 0.0 if told is None else told) * own.tail
+
+    def wildest(self, pool: Pool, own: MarginParams) -> float:
+        """Return the largest volatility of what moves a pool, per year."""
+        return max((self.vol(name, own) for name in pool.underlyings), default=own.least_vol)
+
+    def readings(self, pool: Pool, own: MarginParams) -> tuple[Reading, ...]:
+        """Return how a pool stands when each of its coins moves alone, and when all move."""
+        names = pool.underlyings
+        vols = tuple(self.vol(name, own) for name in names)
+        key = (pool.balance, pool.maintenance, pool.legs, tuple(p for _, p, _ in pool.curves), vols)
+        known = self._read.get(pool.name)
+        if known is not None and known[0] == key:
+            return known[1]
+        pairs = zip(names, vols, strict=True)
+        found = [read(pool, name, vol, own.ladder) for name, vol in pairs]
+        if len(names) > 1:
+            found.append(read(pool, "", max(vols), own.ladder))
+        self._read[pool.name] = (key, tuple(found))
+        return tuple(found)

@@ -1,0 +1,258 @@
+"""Protect: what must be done to stay alive. Its proposals come before any hedge.
+
+The margin ladder: an account that came too near its liquidation has its hedge
+bought back until it is clear again, inside the band too and in every state but
+a kill. Only what closes is proposed, so two orders can never do more harm than
+one, and an order whose outcome is unknown blocks it no further than what both
+outcomes leave to close.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rebalancer.core import orders
+from rebalancer.core.commands import Alert, Severity
+from rebalancer.core.decision import Reason
+from rebalancer.core.exposure import delta_per_contract
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.margin.pool import Pool, Trial, needed
+from rebalancer.core.margin.rungs import Ladder, Limit, Reading, Rung, clear_of, clearance
+from rebalancer.core.memory import Climb
+from rebalancer.core.params import MarginParams, Params, UnderlyingParams
+from rebalancer.core.sizing import lots_up
+from rebalancer.core.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A part of a hedge that must be closed."""
+
+    instrument: Instrument
+    quantity: Decimal  # contracts, signed; towards no position
+    mark: float  # USD per coin
+    reason: Reason
+    reading: Reading
+    whole: bool  # whether even all of it does not make the account clear
+
+
+def propose(state: State, params: Params, own: UnderlyingParams) -> Cut | None:
+    """Return what of an underlying's hedge must be closed now, or None.
+
+    The worst pool first; in it the leg that relieves the most per coin of delta.
+    """
+    if params.margin is None:
+        return None
+    best: tuple[float, float, Cut] | None = None
+    for pool in _pools(state, own):
+        reading = worst(state, pool, params.margin)
+        if reading.rung < Rung.REDUCE:
+            continue
+        state.ladders.setdefault(pool.name, Climb()).relieved = True
+        for found in _cuts(state, params.margin, own, pool, reading):
+            if best is None or found[:2] < best[:2]:
+                best = found
+    return None if best is None else best[2]
+
+
+def _pools(state: State, own: UnderlyingParams) -> Iterable[Pool]:
+    """Yield the pools in which an underlying's hedge instruments are held, as far as known."""
+    names = dict.fromkeys((*own.hedge_buy, *own.hedge_sell))
+    accounts = dict.fromkeys(name.partition(":")[0] for name in names)
+    for account in accounts:
+        for pool in state.margins.pools(account, state.now) or ():
+            if any(leg.instrument in names and leg.size for leg in pool.legs):
+                yield pool
+
+
+def worst(state: State, pool: Pool, own: MarginParams) -> Reading:
+    """Return the worst reading of a pool; the venue's own liquidation price counts too."""
+    readings = state.margins.readings(pool, own)
+    return max(readings, key=lambda each: (each.rung, -(each.distance or float("inf"))))
+
+
+def _cuts(
+    state: State, margin: MarginParams, own: UnderlyingParams, pool: Pool, reading: Reading
+) -> Iterable[tuple[float, float, Cut]]:
+    """Yield (−rung, delta given up, cut) for each leg that could be closed."""
+    names = (*own.hedge_buy, *own.hedge_sell)
+    limit = clear_of(Rung.WIDEN, margin.ladder, state.margins.wildest(pool, margin))
+    for leg in pool.legs:
+        if leg.instrument not in names or not leg.size:
+            continue
+        instrument = state.instruments[leg.instrument]
+        most = closable(state, pool.account, instrument)
+        if not most:
+            continue
+        share, whole = _share(pool, limit, instrument, most)
+        if not share:
+            continue
+        quantity = min(lots_up(instrument, most.copy_abs() * Decimal(repr(share))), abs(most))
+        delta = abs(float(quantity) * delta_per_contract(instrument, leg.mark, leg.mark))
+        why = _why(reading, margin.ladder)
+        cut = Cut(instrument, quantity.copy_sign(most), leg.mark, why, reading, whole)
+        yield -float(reading.rung) + (0.5 if whole else 0.0), delta, cut
+
+
+def closable(state: State, account: str, instrument: Instrument) -> Decimal:
+    """Return what an order may buy or sell of a position and only close it, contracts, signed.
+
+    Whatever becomes of orders whose outcome is open: 0 while one of them is
+    on its way and will soon be known, or could turn the position over.
+    """
+    held = state.ledger.position(account, instrument.id).quantity
+    outcomes = [held]
+    for order in state.open_orders():
+        told = order.submit
+        if told.account != account or told.instrument != instrument.id:
+            continue
+        if order.state is not orders.OrderState.UNKNOWN:
+            return Decimal(0)
+        outcomes += [each + order.rest for each in outcomes]
+    least = min(outcomes, key=abs)
+    if any(each * held <= 0 for each in outcomes):
+        return Decimal(0)
+    return -least
+
+
+def _share(pool: Pool, limit: Limit, instrument: Instrument, most: Decimal) -> tuple[float, bool]:
+    """Return (share of `most` to close, whether all of it is too little).
+
+    Closing a part of an isolated position frees its margin with it, and brings
+    the rest not a step away from liquidation: all of it goes. 0 where closing
+    would not help, or bring the account near on the other side.
+    """
+    trial, shares, short = closing(pool, instrument, most), [0.0], False
+    for among in (*pool.underlyings, ""):
+        before, after = clearance(pool, among, limit), clearance(pool, among, limit, trial)
+        wrong = before < 0
+        if (after[wrong] <= before[wrong]).any() or (after[~wrong] < 0).any():
+            return 0.0, True
+        share = needed(before, after)
+        short = short or share is None
+        shares.append(0.0 if share is None else share)
+    return (1.0, True) if short else (max(shares), False)
+
+
+def closing(pool: Pool, instrument: Instrument, quantity: Decimal) -> Trial:
+    """Return a trial of closing contracts at the mark; an isolated pool gives its margin back."""
+    leg = next(each for each in pool.legs if each.instrument == instrument.id)
+    size = float(quantity * instrument.size)
+    freed = -pool.balance * abs(size / leg.size) if pool.instrument else 0.0
+    return Trial(instrument.id, size, leg.mark, freed)
+
+
+def _why(reading: Reading, ladder: Ladder) -> Reason:
+    """Return which of the measures asks for the cut; the ratio's word is last."""
+    if reading.distance is not None and reading.distance <= ladder.distance[Rung.REDUCE - 1]:
+        return Reason.LIQUIDATION_NEAR
+    least = ladder.min_sigmas
+    if least is not None and reading.sigmas is not None and reading.sigmas < least:
+        return Reason.LIQUIDATION_LIKELY
+    return Reason.MARGIN_RATIO
+
+
+# --- watching -----------------------------------------------------------------
+
+
+def climb(state: State, params: Params) -> Iterable[Alert]:
+    """Yield what a person must hear of the ladder: rungs gained, and calm regained.
+
+    HALT stops the hedging of what is held there until a person arms; the
+    account goes on being protected.
+    """
+    margin = params.margin
+    if margin is None:
+        return
+    for account in params.accounts:
+        for pool in state.margins.pools(account, state.now) or ():
+            if not pool.maintenance:
+                continue
+            memory = state.ladders.setdefault(pool.name, Climb())
+            reading = worst(state, pool, margin)
+            yield from _climbed(state, params, pool, reading, memory)
+            yield from _compared(state, pool, margin, memory)
+
+
+def _climbed(
+    state: State, params: Params, pool: Pool, reading: Reading, memory: Climb
+) -> Iterable[Alert]:
+    if reading.rung >= Rung.REDUCE:
+        memory.relieved = True
+    if reading.rung > memory.rung:
+        memory.rung = reading.rung
+        loud = reading.rung >= Rung.DERISK
+        severity = Severity.ERROR if loud else Severity.WARNING
+        event = "margin.critical" if loud else "margin.warned"
+        text = f"{pool.name} is at {reading.rung.word}: {_told(reading)}; {_advice(pool, params)}"
+        yield Alert(severity, event, pool.name, text)
+        if reading.rung is Rung.HALT:
+            for name in dict.fromkeys(leg.underlying for leg in pool.legs):
+                if name in params.underlyings:
+                    state.halt(name, f"{pool.name} came near liquidation")
+    elif memory.rung and _calm(state, pool, params):
+        memory.rung, memory.relieved = Rung.CALM, False
+        yield Alert(Severity.INFO, "margin.recovered", pool.name, f"{pool.name}: {_told(reading)}")
+
+
+def _calm(state: State, pool: Pool, params: Params) -> bool:
+    """Whether a pool is clear of the lowest rung, with the ladder's margin."""
+    if params.margin is None:
+        return True
+    limit = clear_of(Rung.WARN, params.margin.ladder, state.margins.wildest(pool, params.margin))
+    among = (*pool.underlyings, "")
+    return all((clearance(pool, name, limit) >= 0).all() for name in among)
+
+
+def _told(reading: Reading) -> str:
+    parts = [f"margin ratio {reading.ratio:.1%}"]
+    if reading.distance is not None and reading.sigmas is not None:
+        parts.append(f"liquidation {reading.distance:.1%} away ({reading.sigmas:.1f} sigmas)")
+    return ", ".join(parts)
+
+
+def _advice(pool: Pool, params: Params) -> str:
+    """Return how much collateral would make a pool calm, in words; nothing is moved by itself."""
+    if params.margin is None:
+        return ""
+    missing = shortfall(pool, params.margin)
+    if missing <= 0:
+        return "no collateral is missing"
+    return f"{missing:.6g} {pool.currency} more there would make it calm"
+
+
+def shortfall(pool: Pool, own: MarginParams, vol: float = 0.0) -> float:
+    """Return the collateral by which a pool falls short of calm, its unit; <= 0: none is missing.
+
+    Args:
+        pool: As it is now.
+        own: The ladder.
+        vol: Of what moves it, per year; 0 leaves sigmas aside.
+    """
+    limit = clear_of(Rung.WARN, own.ladder, vol)
+    gaps = [clearance(pool, among, limit) / limit.ratios for among in (*pool.underlyings, "")]
+    return max(float(-each.min()) for each in gaps)
+
+
+def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Iterable[Alert]:
+    """Yield an alarm where our liquidation price and the venue's own lie apart."""
+    told = state.margins.cushions.told[pool.account]
+    theirs = {each.instrument: each.liquidation for each in told.legs}
+    for leg in pool.legs:
+        venue = theirs.get(leg.instrument)
+        ours = next(
+            (each for each in state.margins.readings(pool, own) if each.among == leg.underlying),
+            None,
+        )
+        if not venue or ours is None or ours.liquidation is None:
+            continue
+        price = ours.liquidation * leg.mark
+        apart = abs(price / float(venue) - 1.0)
+        if apart > own.disagreement and not memory.apart:
+            memory.apart = True
+            text = (
+                f"{leg.instrument}: liquidation at {price:,.1f} by our sums, {venue} by the venue's"
+            )
+            yield Alert(Severity.ERROR, "margin.disagreed", leg.instrument, text)
+        elif apart <= own.disagreement / 2:
+            memory.apart = False

@@ -1,0 +1,147 @@
+"""Rooms: how much of an order an account's margin has room for, worked out before it leaves."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from rebalancer.core import cushions
+from rebalancer.core.decision import HedgeIntent, Reason
+from rebalancer.core.guards.margin import Room
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.margin.pool import Leg, Pool, Trial, room
+from rebalancer.core.margin.rungs import Rung, clear_of, clearance
+from rebalancer.core.memory import Climb
+from rebalancer.core.params import AccountTerms, MarginParams, Params
+from rebalancer.core.state import State
+
+HEADROOM = 1.02  # margin that opening is taken to need ÷ what the venue asks
+
+
+def measure(state: State, params: Params, intent: HedgeIntent) -> Room | None:
+    """Return what the account of an intent has room for; None where nobody asks it for margin."""
+    own, instrument = params.margin, state.instruments[intent.instrument]
+    if own is None or not instrument.margined:
+        return None
+    if intent.closing == abs(intent.quantity):
+        return Room()
+    unknown = _unknown(state, own, intent.account)
+    if unknown is not None:
+        return Room(unknown=unknown, subject=intent.account)
+    pools = state.margins.pools(intent.account, state.now)
+    found = None if pools is None else _pool(state, params, intent, pools)
+    if found is None:
+        return Room(unknown=Reason.MARGIN_MISSING, subject=intent.instrument)
+    return _room(state, params, own, intent, found)
+
+
+def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:
+    """Return why nobody knows how an account stands, None where somebody does."""
+    if account in state.margins.cushions.faults:
+        return Reason.MARGIN_ABSURD
+    age = state.margins.age(account, state.now)
+    if age is None:
+        return Reason.MARGIN_MISSING
+    since = state.margins.cushions.booked.get(account)
+    before = since is not None and state.now - age < since  # what is free may be spent already
+    return Reason.MARGIN_STALE if before or age > own.max_age else None
+
+
+def _pool(
+    state: State, params: Params, intent: HedgeIntent, pools: tuple[Pool, ...]
+) -> Pool | None:
+    """Return the pool that an order would change, with a leg of its instrument in it."""
+    instrument = state.instruments[intent.instrument]
+    terms = params.terms.get(intent.account, AccountTerms())
+    for pool in pools:
+        if any(leg.instrument == instrument.id for leg in pool.legs):
+            return pool
+    leg = _nothing(state, intent, instrument)
+    if leg is None:
+        return None
+    if terms.isolated:
+        name = (intent.account, instrument.settle, instrument.id)
+        return Pool(*name, balance=0.0, maintenance=0.0, legs=(leg,))
+    for pool in pools:
+        whole = terms.collateral is not None and not pool.instrument
+        if whole or (not pool.instrument and pool.currency == instrument.settle):
+            return replace(pool, legs=(*pool.legs, leg))
+    return None
+
+
+def _nothing(state: State, intent: HedgeIntent, instrument: Instrument) -> Leg | None:
+    """Return the leg of an instrument that is not held; None: its mark or tiers are unknown."""
+    around = state.margins.around(state.now)
+    mark = around.prices.mark(instrument.id)
+    if mark is None:
+        return None
+    held = (0.0, mark)
+    asked = cushions.schedule_of(state.margins.cushions, intent.account, instrument, held, around)
+    if asked is None:
+        return None
+    return Leg(instrument.id, instrument.underlying, 0.0, instrument.inverse, mark, asked)
+
+
+def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, pool: Pool) -> Room:
+    instrument = state.instruments[intent.instrument]
+    terms = params.terms.get(intent.account, AccountTerms())
+    growth = abs(intent.quantity) - intent.closing
+    mark = next(leg.mark for leg in pool.legs if leg.instrument == instrument.id)
+    needs = _initial(instrument, growth, (float(intent.price), mark), terms)
+    locks = needs if terms.isolated and needs is not None else 0.0
+    trial = _trial(instrument, intent, intent.quantity, locks)
+    closed = _trial(instrument, intent, intent.closing.copy_sign(intent.quantity), 0.0)
+    vol = state.margins.wildest(pool, own)
+    wide = _share(pool, own, Rung.WIDEN, vol, (closed, trial))
+    relieved = state.ladders.get(pool.name, Climb()).relieved
+    far = wide
+    if wide < 1 and intent.required and not relieved:
+        far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed, trial)))
+    free = cushions.free(state.margins.cushions, intent.account, instrument.settle)
+    payable = 1.0
+    if needs:
+        payable = 0.0 if free is None else min(max(free, 0.0) / needs, 1.0)
+    return Room(
+        wide,
+        far,
+        payable,
+        None,
+        pool.name,
+        _distance(state, own, pool),
+        own.ladder.distance[Rung.WIDEN - 1],
+    )
+
+
+def _distance(state: State, own: MarginParams, pool: Pool) -> float | None:
+    """Return the distance to liquidation before the order, for the record."""
+    told = [each.distance for each in state.margins.readings(pool, own)]
+    return min((each for each in told if each is not None), default=None)
+
+
+def _trial(instrument: Instrument, intent: HedgeIntent, quantity: Decimal, locks: float) -> Trial:
+    return Trial(instrument.id, float(quantity * instrument.size), float(intent.price), locks)
+
+
+def _share(
+    pool: Pool, own: MarginParams, rung: Rung, vol: float, trials: tuple[Trial, Trial]
+) -> float:
+    """Return the share of what grows that leaves a pool clear of a rung."""
+    limit, (closed, whole) = clear_of(rung, own.ladder, vol), trials
+    names = pool.underlyings
+    least = 1.0
+    for among in (*names, "") if len(names) > 1 else names:
+        before, after = (clearance(pool, among, limit, each) for each in (closed, whole))
+        least = min(least, room(before, after))
+    return least
+
+
+def _initial(
+    instrument: Instrument, contracts: Decimal, prices: tuple[float, float], terms: AccountTerms
+) -> float | None:
+    """Return the margin that opening contracts takes, settle currency; None: not known.
+
+    At the dearer of limit and mark, with some more for fees and what the mark does on the way.
+    """
+    if terms.leverage is None:
+        return None
+    size = float(contracts * instrument.size)
+    notional = size / min(prices) if instrument.inverse else size * max(prices)
+    return notional / terms.leverage * HEADROOM
