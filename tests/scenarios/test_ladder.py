@@ -1,0 +1,296 @@
+"""The margin ladder, told as stories: what an account that nears its liquidation makes us do."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.commands import Purpose
+from rebalancer.core.decision import Action, Reason
+from rebalancer.core.events import OutsideHolding, OutsideTold, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.margin.rungs import Rung
+from tests.scenarios.desk import (
+    LIMITS,
+    LINEAR,
+    SECOND,
+    SPOT,
+    WATCHED,
+    build,
+    margined,
+    settings,
+)
+
+D = Decimal
+WIDE = settings(limits=replace(LIMITS, net_delta=20.0))
+
+
+def hedged(params=None, *, balance=120_000.0, coins="10"):
+    """Return a desk whose ten coins are hedged by a short with 12 % of it as margin."""
+    desk = build(
+        margined(WIDE, leverage=20.0) if params is None else params,
+        [(SPOT, coins), (LINEAR, f"-{coins}", "hedge")],
+    )
+    told(desk, balance)
+    return desk
+
+
+def told(desk, balance):
+    """Let the venue tell what it reckons of the short now, liquidation where it truly is."""
+    held = -float(desk.state.ledger.position("binanceusdm", LINEAR).quantity)
+    asked = 0.005 * held * desk.price
+    price = None if not held else (balance + held * desk.price) / (1.005 * held)
+    return desk.figures(balance, asked, held * desk.price / 20, price)
+
+
+def test_calm():
+    """An account far from liquidation is left alone."""
+    desk = hedged(balance=400_000)
+
+    assert ([], []) == (desk.orders, desk.alerts)
+    assert Reason.INSIDE_BAND is desk.decision.reason
+
+
+@pytest.mark.parametrize(
+    ("balance", "rung", "alert", "cuts"),
+    [
+        (255_000, Rung.WARN, "margin.warned", 0),  # 24.9 %
+        (205_000, Rung.WIDEN, "margin.warned", 0),  # 19.9 %
+        (155_000, Rung.REDUCE, "margin.warned", 1),  # 14.9 %
+        (105_000, Rung.DERISK, "margin.critical", 1),  # 9.95 %
+        (70_000, Rung.HALT, "margin.critical", 1),  # 6.5 %
+    ],
+)
+def test_rungs(balance, rung, alert, cuts):
+    """Each rung tells a person; from REDUCE on the hedge is bought back, inside the band too."""
+    desk = hedged(balance=balance)
+
+    assert rung is desk.state.ladders["binanceusdm:USDT"].rung
+    assert alert == desk.alerts[0]
+    assert cuts == len(desk.orders)
+    assert all(order.quantity > 0 for order in desk.orders)
+
+
+def test_cut_closes():
+    """What is bought back only closes, at a collar three times as wide, and before any hedge."""
+    desk = hedged(balance=105_000)
+    (order,) = desk.orders
+
+    assert (Purpose.PROTECT, True, LINEAR) == (order.purpose, order.reduce_only, order.instrument)
+    assert D("100900.0") == order.price
+    assert (Action.ORDER, Reason.LIQUIDATION_NEAR) == (desk.decision.action, desk.decision.reason)
+
+
+def test_cut_is_enough():
+    """After the cut the account is clear of WIDEN with a tenth to spare, and no coin was wasted."""
+    desk = hedged(balance=105_000)
+    (order,) = desk.orders
+    desk.execute(order)
+    told(desk, 105_000)
+    (pool,) = desk.state.margins.pools("binanceusdm", desk.now)
+    (reading,) = desk.state.margins.readings(pool, WATCHED)
+
+    assert 0.22 <= reading.distance < 0.222
+    assert 1 == len(desk.orders)
+
+
+def test_what_was_cut_is_not_sold_again():
+    """The gap that a cut leaves is not closed by a hedge that makes the account thin again."""
+    desk = hedged(balance=105_000)
+    desk.execute(desk.orders[0])
+    told(desk, 105_000)
+    for _ in range(120):
+        desk.wait(1)
+        told(desk, 105_000)
+    last = [each for each in desk.decisions if each.action is Action.REFUSE][-1]
+
+    assert 1 == len(desk.orders)
+    assert Reason.MARGIN_TOO_THIN is last.reason
+    assert "delta.unhedged" in desk.alerts  # and a person knows
+
+
+def test_collateral_brings_the_hedge_back():
+    """Once somebody has added collateral the hedge grows again, and the ladder is calm."""
+    desk = hedged(balance=105_000)
+    desk.execute(desk.orders[0])
+    told(desk, 105_000)
+    desk.now += 6 * SECOND
+    desk.market()
+    told(desk, 500_000)
+
+    assert desk.orders[-1].quantity < 0
+    assert "margin.recovered" in desk.alerts
+
+
+def test_halt_stops_hedging_and_not_protecting():
+    """At HALT nothing is hedged until a person arms; the leg is still bought back."""
+    desk = hedged(balance=70_000)
+    desk.execute(desk.orders[0])
+    told(desk, 70_000)
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+    desk.now += SECOND
+    desk.market(108_000)  # and on it goes
+    told(desk, 70_000 - 8_000 * 3.1)
+
+    assert [Purpose.PROTECT] * 2 == [order.purpose for order in desk.orders]
+
+
+@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.REDUCE])
+def test_protects_while_stopped(verb):
+    """A book that is paused or reducing does not watch its own liquidation."""
+    desk = build(margined(WIDE), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    desk.operate(verb)
+    told(desk, 105_000)
+
+    assert [Purpose.PROTECT] == [order.purpose for order in desk.orders]
+
+
+@pytest.mark.parametrize("how", ["kill", "sealed"])
+def test_what_stops_protecting(how):
+    """A kill, or a pause of everything, lets not even a protecting order out."""
+    desk = build(margined(WIDE), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    desk.operate(Verb.KILL if how == "kill" else Verb.PAUSE, everything=how == "sealed")
+    told(desk, 105_000)
+
+    assert [] == desk.orders
+    assert Action.REFUSE in [each.action for each in desk.decisions]
+
+
+def test_needs_no_delta():
+    """Without an index nobody knows the delta; the account is protected by its mark alone."""
+    desk = hedged(balance=400_000)
+    desk.quiet = {"index"}
+    desk.now += 10 * SECOND
+    desk.market()
+    told(desk, 105_000)
+
+    assert [Purpose.PROTECT] == [order.purpose for order in desk.orders]
+
+
+def test_unknown_order_does_not_block():
+    """A hedge whose outcome is unknown blocks hedges, and no order that closes either way."""
+    desk = hedged(balance=400_000)
+    desk.trade_by_hand(SPOT, "1")
+    desk.lose(desk.orders[0])
+    told(desk, 105_000)
+
+    assert [Purpose.HEDGE, Purpose.PROTECT] == [order.purpose for order in desk.orders]
+    assert 0 < desk.orders[1].quantity <= 10
+
+
+def test_unknown_protect_order_is_not_repeated():
+    """A cut whose outcome is unknown may have closed already: only the rest may be closed too."""
+    desk = hedged(balance=105_000)
+    desk.lose(desk.orders[0])
+    for _ in range(20):
+        desk.now += SECOND
+        desk.market()
+        told(desk, 105_000)
+    bought = sum(order.quantity for order in desk.orders)
+
+    assert bought <= 10  # the position is never turned over, whatever became of each
+
+
+def test_in_flight_is_waited_for():
+    """While a cut is on its way no second one leaves."""
+    desk = hedged(balance=105_000)
+    desk.accept(desk.orders[0])
+    desk.now += SECOND
+    desk.market()
+    told(desk, 105_000)
+
+    assert 1 == len(desk.orders)
+
+
+def test_isolated_goes_whole():
+    """A part of an isolated position takes its margin with it: all of it is closed."""
+    desk = build(margined(WIDE, isolated=True), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    desk.figures(105_000, 5_000, 333_333, instrument=LINEAR)
+
+    assert [D("10.000")] == [order.quantity for order in desk.orders]
+
+
+def test_inside_the_band():
+    """The ladder does not ask where net delta is: it fires at a book that is perfectly hedged."""
+    desk = hedged(balance=105_000)
+
+    assert 0 == desk.decisions[-1].net_delta
+    assert 1 == len(desk.orders)
+
+
+def test_price_alone_fires():
+    """Between two figures of the venue its own marks are enough to see the account thin out."""
+    desk = hedged(balance=300_000)
+    assert [] == desk.orders
+    desk.now += SECOND
+    desk.index(114_000)
+    desk.index(114_000)  # a second word confirms the jump
+    desk.mark(LINEAR, 114_000)
+
+    assert [Purpose.PROTECT] == [order.purpose for order in desk.orders]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda desk: None, Reason.MARGIN_MISSING),
+        (lambda desk: desk.figures(float("nan")), Reason.MARGIN_ABSURD),
+        (lambda desk: desk.figures(500_000, -1.0), Reason.MARGIN_ABSURD),
+    ],
+)
+def test_without_figures(make, reason):
+    """Missing or absurd figures of the account hold what would grow a position, by name."""
+    desk = build(margined(WIDE))
+    make(desk)
+    desk.trade_by_hand(SPOT, "1")
+
+    assert (Action.REFUSE, reason) == (desk.decision.action, desk.decision.reason)
+
+
+def test_stale_figures():
+    """Figures that are too old hold too; what closes passes."""
+    desk = hedged(balance=400_000)
+    desk.wait(31)
+    desk.trade_by_hand(SPOT, "1")
+    assert Reason.MARGIN_STALE is desk.decision.reason
+
+    desk.trade_by_hand(SPOT, "-3")
+
+    assert [D("1.950")] == [order.quantity for order in desk.orders]
+
+
+def test_liquidation_prices_apart():
+    """A liquidation price that is not the venue's own is an alarm: our tiers are wrong."""
+    desk = build(margined(WIDE), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    desk.figures(400_000, 5_000, 333_333, 143_000)  # ours: 139,303
+
+    assert ["margin.disagreed"] == desk.alerts
+
+
+def test_no_guard():
+    """Without margin settings nobody looks."""
+    desk = build(WIDE, [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    told(desk, 70_000)
+
+    assert ([], []) == (desk.orders, desk.alerts)
+
+
+def test_required_may_go_further():
+    """Beyond the limit of net delta the required part may bring the account down to WIDEN."""
+    params = margined(settings(limits=replace(LIMITS, net_delta=2.0)), leverage=20.0)
+    desk = build(params)
+    desk.figures(80_000)
+    desk.trade_by_hand(SPOT, "6")
+
+    (order,) = desk.orders
+    assert D(-4) == order.quantity  # 4 of 6 bring net delta to its limit; clear of WIDEN: 3.5
+
+
+def test_outside_holdings_do_not_help():
+    """Coins elsewhere gain what the short loses, and no venue counts them."""
+    desk = hedged(balance=105_000)
+    told_again = OutsideTold(desk.now, desk.now, "vault", (OutsideHolding(SPOT, D(100)),))
+    desk.take(told_again)
+
+    assert Purpose.PROTECT is desk.orders[0].purpose
