@@ -216,6 +216,12 @@ class StatusSource(Protocol):
     def orders(self) -> Sequence[Mapping[str, Any]]:
         """Return client order id, instrument, quantity, filled and state of each order."""
 
+    def guards(self) -> Sequence[Mapping[str, Any]]:
+        """Return name, scope, limit, measured, headroom and allows of each guard."""
+
+    def stress(self) -> Sequence[Mapping[str, Any]]:
+        """Return the revaluation grid of each underlying."""
+
     def why(self, key: str) -> Mapping[str, Any] | None:
         """Return the decision behind an order id, a sequence number or a time."""
 

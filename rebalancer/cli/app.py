@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("status", "positions", "orders", "why"),
         *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
     ),
+    "margins": ("guards", "stress"),
     "pricing": ("greeks",),
 }
 

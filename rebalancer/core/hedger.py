@@ -9,17 +9,16 @@ proposal wins, guards only cap, and the minimum of what they allow is sent.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rebalancer.core import allocation, gate, orders, protect, sizing, watch
+from rebalancer.core import allocation, gate, intents, orders, protect, sizing, watch
 from rebalancer.core import band as bands
 from rebalancer.core.band import Pulse
 from rebalancer.core.commands import (
     Alert,
     Cancel,
     Command,
-    Purpose,
     Severity,
 )
-from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason
+from rebalancer.core.decision import Action, Decision, Reason
 from rebalancer.core.events import (
     Event,
     Index,
@@ -133,7 +132,7 @@ def _decide(
     state: State, params: Params, own: UnderlyingParams
 ) -> tuple[Decision, Sequence[Command]]:
     """Return the decision for one underlying, and the order that it makes."""
-    view = _view(state, own)
+    view = view_of(state, own)
     cut = protect.propose(state, params, own)
     if cut is not None:
         return _protect(state, params, unseen(own) if view is None else view, cut)
@@ -154,7 +153,7 @@ def _decide(
     return _propose_hedge(state, params, view)
 
 
-def _view(state: State, own: UnderlyingParams) -> View | None:
+def view_of(state: State, own: UnderlyingParams) -> View | None:
     """Return an underlying as it stands; None while nobody told its index."""
     index = state.index(own.name)
     if index is None:
@@ -170,24 +169,7 @@ def _protect(
     state: State, params: Params, view: View, cut: Cut
 ) -> tuple[Decision, Sequence[Command]]:
     """Return the order that brings an account clear of its liquidation, if it may pass."""
-    instrument, mark = cut.instrument, cut.mark
-    width = params.collar.width * params.collar.protect_factor
-    per_contract = delta_per_contract(instrument, mark, view.price or mark)
-    held = state.ledger.position(instrument.venue, instrument.id).quantity
-    size = abs(cut.quantity)
-    intent = HedgeIntent(
-        purpose=Purpose.PROTECT,
-        underlying=view.params.name,
-        account=instrument.venue,
-        instrument=instrument.id,
-        quantity=cut.quantity,
-        position=held,
-        closing=size,
-        hedging=sizing.parts(cut.quantity, held, view.exposure.net, per_contract, 0.0).hedging,
-        required=size,
-        delta_per_contract=per_contract,
-        price=sizing.worst_price(instrument, mark, width, cut.quantity > 0),
-    )
+    intent = intents.to_protect(state, params, view, cut)
     return gate.conclude(state, params, view, Proposal(intent, cut.reason))
 
 
@@ -211,27 +193,12 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     if not in_scope(own, instrument):  # its fills would change nothing: an endless hedge
         decision = plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
         return told_once(state, replace(decision, instrument=instrument.id)), ()
-    reference = gate.reference(state, params, instrument, view.price)
-    per_contract = delta_per_contract(instrument, reference or view.price, view.price)
+    price = intents.price_of(state, params, instrument, view)
+    per_contract = delta_per_contract(instrument, price, view.price)
     quantity = sizing.contracts(instrument, per_contract, net, due.goal, view.band)
     if not quantity:
         return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), ()
-    held = state.ledger.position(instrument.venue, instrument.id).quantity
-    split = sizing.parts(quantity, held, net, per_contract, own.limits.net_delta)
-    width = params.collar.width
-    intent = HedgeIntent(
-        purpose=Purpose.HEDGE,
-        underlying=own.name,
-        account=instrument.venue,
-        instrument=instrument.id,
-        quantity=quantity,
-        position=held,
-        closing=split.closing,
-        hedging=split.hedging,
-        required=split.required,
-        delta_per_contract=per_contract,
-        price=sizing.worst_price(instrument, reference or view.price, width, quantity > 0),
-    )
+    intent = intents.to_hedge(state, params, view, instrument, quantity)
     return gate.conclude(state, params, view, Proposal(intent, due.reason))
 
 

@@ -64,13 +64,13 @@ class Prices:
         return None if doubted else self.index(underlying, now)
 
     def mark_price(self, name: str, now: int) -> float | None:
-        """Return an instrument's mark if it is young enough, else the index of a perpetual."""
+        """Return an instrument's mark if it is young enough, else the index if it has no date."""
         mark, age = self.markets.marks.get(name), quotes.age(self.markets, Mark, name, now)
         if mark is not None and age is not None and age <= self._params.staleness.mark:
             return float(mark.price)
         instrument = self._instruments[name]
-        perpetual = instrument.kind is Kind.PERPETUAL
-        return self.index_price(instrument.underlying, now) if perpetual else None
+        undated = instrument.kind in (Kind.PERPETUAL, Kind.SPOT)
+        return self.index_price(instrument.underlying, now) if undated else None
 
     def index_price(self, coin: str, now: int) -> float | None:
         """Return a coin's index if it is believed and young enough, USD."""

@@ -75,9 +75,9 @@ class State:  # long: whatever may be known is written through this one door
         self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
         self.ladders: dict[str, Climb] = {}  # by pool
-        self._prices = Prices(self.instruments, params, self.memory)
-        self.markets = self._prices.markets
-        self.margins = Margins(self.instruments, params, self.ledger, self._prices)
+        self.prices = Prices(self.instruments, params, self.memory)
+        self.markets = self.prices.markets
+        self.margins = Margins(self.instruments, params, self.ledger, self.prices)
 
     # --- reading -------------------------------------------------------------
 
@@ -122,15 +122,15 @@ class State:  # long: whatever may be known is written through this one door
 
     def index(self, underlying: str) -> Index | None:
         """Return the index that an underlying is measured by, None when nobody told one."""
-        return self._prices.index(underlying, self.now)
+        return self.prices.index(underlying, self.now)
 
     def believed(self, underlying: str) -> Index | None:
         """Return the index, unless it jumped and nothing has confirmed it yet."""
-        return self._prices.believed(underlying, self.now)
+        return self.prices.believed(underlying, self.now)
 
     def book(self, underlying: str) -> Book:
         """Return the compiled holdings of an underlying, up to date."""
-        return self._prices.book(underlying, self.ledger.version, self.holdings(underlying))
+        return self.prices.book(underlying, self.ledger.version, self.holdings(underlying))
 
     def holdings(self, underlying: str) -> Iterable[Holding]:
         """Yield what is held that belongs to an underlying."""
@@ -160,7 +160,7 @@ class State:  # long: whatever may be known is written through this one door
         """Write an event down; return what a person must hear of it."""
         self.now = max(self.now, event.ts_local)
         if isinstance(event, MarketEvent):
-            self._prices.take(event, self.now)
+            self.prices.take(event, self.now)
             return ()
         if isinstance(event, OrderEvent):
             return self._order(event)

@@ -174,6 +174,8 @@ class ControlServer:
             "status": self._source.status,
             "positions": self._source.positions,
             "orders": self._source.orders,
+            "guards": self._source.guards,
+            "stress": self._source.stress,
         }
         return ask[verb]()
 

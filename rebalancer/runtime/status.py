@@ -17,6 +17,7 @@ from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.positions import entry_price, open_profit
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Entry, Journal
+from rebalancer.runtime import readings
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.profit import Profit
@@ -190,6 +191,14 @@ class BookStatus:
             }
             for name, order in self._engine.state.orders.items()
         ]
+
+    def guards(self) -> Sequence[Mapping[str, Any]]:
+        """Return each guard with its limit, its reading and its headroom."""
+        return readings.guards(self._engine.state, self._engine.params)
+
+    def stress(self) -> Sequence[Mapping[str, Any]]:
+        """Return the revaluation grid of each underlying whose inputs are known."""
+        return readings.stress(self._engine.state, self._engine.params)
 
     def why(self, key: str) -> Mapping[str, Any] | None:
         """Return the decision behind an order id, a step or a moment, from the journal."""
