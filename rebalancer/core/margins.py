@@ -89,7 +89,7 @@ class Margins:
             return known[1]
         pairs = zip(names, vols, strict=True)
         found = [read(pool, name, vol, own.ladder) for name, vol in pairs]
-        if len(names) > 1:
-            found.append(read(pool, "", max(vols), own.ladder))
+        if len(names) != 1:  # all together; or nothing that moves, and the ratio alone tells
+            found.append(read(pool, "", max(vols, default=own.least_vol), own.ladder))
         self._read[pool.name] = (key, tuple(found))
         return tuple(found)

@@ -34,6 +34,7 @@ SETTLEMENT = 8 * 3_600_000_000_000  # ns after midnight UTC
 ENDLESS = Decimal(10**9)  # contracts: depth where the configuration sets none
 SECOND = 1_000_000_000  # ns
 MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 TENTH = SECOND // 10
 LADDER = 20  # levels of a recorded book that orders can reach
 
@@ -162,7 +163,8 @@ def open_market(
         must = "must hold something between --from and --to"
         raise ConfigError(settings.book.id, (Fault("replay", must, "nothing"),))
     items = _with_calendar(source, _again(first, playing))
-    tick = SECOND if replay.streams else MINUTE
+    longest = max((each.length for each in read.values()), default=0)
+    tick = SECOND if replay.streams else 5 * MINUTE if longest >= HOUR else MINUTE
     sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
     told = (*_named(source), *_holes(read | _named_marks(marked), Window(first[0], window.end)))
     return RecordedMarket(items, first[0], told, tallies, sampled, tick)

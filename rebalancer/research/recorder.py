@@ -60,7 +60,9 @@ class Extremes:
     seconds_outside_band: float = 0.0  # all underlyings together
     liquidations: int = 0  # times that an account was called
     max_margin_ratio: float = 0.0  # maintenance ÷ balance of any pool at a sample; 1 is liquidation
-    since: dict[str, int] = field(default_factory=dict)  # underlying → outside since, ns
+    coin_hours_outside: float = 0.0  # how far outside, times how long; all underlyings together
+    since: dict[str, tuple[int, float]] = field(default_factory=dict)
+    #   underlying → ns of the last look at which it was outside, and by how many coins
 
 
 class Recorder:
@@ -277,11 +279,14 @@ def _row(record: Record) -> tuple[str, str, dict[str, object]] | None:
 def _stretch(seen: Extremes, decision: Decision) -> None:
     seen.max_abs_net_delta = max(seen.max_abs_net_delta, abs(decision.net_delta))
     band = Band(decision.aim, decision.lower, decision.upper)
-    since = seen.since.pop(decision.underlying, None)
-    if since is not None:
-        seen.seconds_outside_band += (decision.ts - since) / SECOND
+    last = seen.since.pop(decision.underlying, None)
+    if last is not None:
+        seconds = (decision.ts - last[0]) / SECOND
+        seen.seconds_outside_band += seconds
+        seen.coin_hours_outside += last[1] * seconds / 3600
     if not band.contains(decision.net_delta):
-        seen.since[decision.underlying] = decision.ts
+        gap = max(band.lower - decision.net_delta, decision.net_delta - band.upper)
+        seen.since[decision.underlying] = (decision.ts, gap)
 
 
 def _held(worth: Worth) -> list[books.Line]:

@@ -229,6 +229,7 @@ def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict
         "refusals": engine.tally.refusals,
         "max_abs_net_delta": recorder.extremes.max_abs_net_delta,
         "seconds_outside_band": recorder.extremes.seconds_outside_band,
+        "coin_hours_outside": recorder.extremes.coin_hours_outside,
         "liquidations": recorder.extremes.liquidations,
         "max_margin_ratio": recorder.extremes.max_margin_ratio,
         "digest": engine.digest,
