@@ -61,6 +61,20 @@ class Reason(StrEnum):
     MARGIN_ABSURD = "margin_absurd"  # figures that cannot be true
     MARGIN_TOO_THIN = "margin_too_thin"  # after the order the account would stand too near
     COLLATERAL_SHORT = "collateral_short"  # less is free than opening it needs
+    SPREAD_TOO_WIDE = "spread_too_wide"
+    DEPTH_MISSING = "depth_missing"  # nobody tells how much the book shows
+    DEPTH_TOO_THIN = "depth_too_thin"
+    OPEN_INTEREST_SHARE = "open_interest_share"  # too large a part of all there is of a contract
+    BASIS_MISSING = "basis_missing"  # nobody tells how far from the index a contract is at home
+    BASIS_TOO_WIDE = "basis_too_wide"
+    INDEXES_DIVERGE = "indexes_diverge"
+    STABLE_DEPEGGED = "stable_depegged"
+    EQUITY_MISSING = "equity_missing"
+    LEVERAGE_TOO_HIGH = "leverage_too_high"
+    COUNTERPARTY_TOO_LARGE = "counterparty_too_large"  # too much of the book stands at one venue
+    TURNOVER_SPENT = "turnover_spent"  # what may be traded in 24 h …
+    FEES_SPENT = "fees_spent"  # … and what may be paid for it
+    TOO_MANY_HEDGES = "too_many_hedges"  # within a minute
     NO_HEDGE_INSTRUMENT = "no_hedge_instrument"
     HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 

@@ -1,0 +1,39 @@
+"""Budget: what may be spent within 24 hours, and how much of an order it still covers.
+
+What closes a position passes also when nothing is left, and is counted first:
+growth gets what remains after it.
+"""
+
+from dataclasses import dataclass
+
+from rebalancer.core.decision import HedgeIntent, Reason, Verdict
+from rebalancer.core.growth import exact, grows, within
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where a budget stands before an order."""
+
+    spent: float  # in the last 24 h, USD
+    each: float | None  # what a contract of the order will add, USD; None: it has no mark
+    limit: float  # most in 24 h, USD
+
+
+def weigh(guard: str, intent: HedgeIntent, budget: Budget, overdrawn: Reason) -> Verdict:
+    """Return what closes, and growth up to what is left.
+
+    Args:
+        guard: Whose verdict it is.
+        intent: The order to judge.
+        budget: What was spent, and what the order would add.
+        overdrawn: What to say where not all of it fits.
+    """
+    whole = abs(intent.quantity)
+    if not grows(intent):
+        return Verdict(guard, whole)
+    if budget.each is None:
+        return Verdict(guard, intent.closing, Reason.MARK_MISSING, subject=intent.instrument)
+    spent, each, limit = exact(budget.spent), exact(budget.each), exact(budget.limit)
+    allowed = within(intent, limit - spent - intent.closing * each, each)
+    reason = None if allowed == whole else overdrawn
+    return Verdict(guard, allowed, reason, float(spent + whole * each), budget.limit)

@@ -1,0 +1,48 @@
+"""Basis guard: do not grow a hedge that has come away from what it hedges.
+
+A perpetual is held near its index by its funding, a dated future by its
+expiry, which leaves it a usual basis of its own. Far from there the contract
+moves by itself: its delta is not the coin's, and what is opened there pays for
+the way back. What closes passes.
+"""
+
+from dataclasses import dataclass
+
+from rebalancer.core.decision import HedgeIntent, Reason, Verdict
+from rebalancer.core.growth import grows
+
+NAME = "basis"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Where the hedge instrument stands against its index."""
+
+    mark: float | None  # USD per coin; None: nobody tells
+    index: float | None  # USD per coin, > 0; None: nobody tells
+    expected: float | None  # usual mark ÷ index − 1, a perpetual's is 0; None: nobody knows
+    limit: float  # most that it may lie apart from that, > 0
+
+
+def judge(intent: HedgeIntent, basis: Basis) -> Verdict:
+    """Return a whole pass, or one for what closes where the basis is unusual or unknown.
+
+    Args:
+        intent: The order to judge; one that protects closes.
+        basis: Measured is how much dearer the contract is than usual,
+            fraction of the index; a contract too cheap is as far away.
+    """
+    whole = abs(intent.quantity)
+    if not grows(intent):
+        return Verdict(NAME, whole)
+    if basis.mark is None:
+        return Verdict(NAME, intent.closing, Reason.MARK_MISSING, subject=intent.instrument)
+    if basis.index is None:
+        return Verdict(NAME, intent.closing, Reason.INDEX_MISSING, subject=intent.underlying)
+    if basis.expected is None:
+        return Verdict(NAME, intent.closing, Reason.BASIS_MISSING, subject=intent.instrument)
+    dearer = basis.mark / basis.index - 1.0 - basis.expected
+    told = (dearer, basis.limit, intent.instrument)
+    if abs(dearer) <= basis.limit:
+        return Verdict(NAME, whole, None, *told)
+    return Verdict(NAME, intent.closing, Reason.BASIS_TOO_WIDE, *told)
