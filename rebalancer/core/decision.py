@@ -61,6 +61,9 @@ class Reason(StrEnum):
     MARGIN_ABSURD = "margin_absurd"  # figures that cannot be true
     MARGIN_TOO_THIN = "margin_too_thin"  # after the order the account would stand too near
     COLLATERAL_SHORT = "collateral_short"  # less is free than opening it needs
+    FUNDING_UNKNOWN = "funding_unknown"  # the venue told no rate
+    FUNDING_TOO_DEAR = "funding_too_dear"  # the position would pay more than its cap
+    FUNDING_BUDGET_SPENT = "funding_budget_spent"  # what funding may cost in a day was paid
     NO_HEDGE_INSTRUMENT = "no_hedge_instrument"
     HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 
