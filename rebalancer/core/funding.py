@@ -6,10 +6,9 @@ it is to its slow mean, and to stray about it as far as it did before. A hedge
 moves to another instrument only where that is expected to save well more than
 the move costs: most spikes of funding are over before they have paid for it.
 
-The half-lives forecast the spread between two venues over a week with the least
-error, and horizon and penalty earned the most at a factor of 2, on the first
-halves of three recorded stretches; `research/carry_tuning.py` repeats it and
-shows the second halves, which took no part in the choice.
+Half-lives, horizon and penalty are near the best of the first halves of three
+recorded stretches, whose second halves were only looked at:
+`research/carry_tuning.py` ranks them again.
 """
 
 import math

@@ -38,7 +38,7 @@ ASSUMED = (
     "A short leg worth 1,000,000 USD at every settlement; its first entry costs nobody anything",
     "The rule begins at the first venue; the best in hindsight begins where it likes",
     "A choice knows what was settled by then and nothing later",
-    "First halves chose the parameters, second halves did not",
+    "The parameters are near the best of the first halves; second halves had no part in that",
 )
 
 

@@ -1,8 +1,8 @@
 """The recorded stretches that carry is studied on, and which half of each may be learnt from.
 
-What the first half says chose the parameters of `core/funding.py`; the second
-half took no part in it, so that what is earned there is no hindsight. Before a
-stretch begins there is a time that only fills the memory, as far as files reach.
+The first halves rank the parameters of `core/funding.py`; the second halves take
+no part in that. Before a stretch begins there is a time that only fills the
+memory, as far as its files reach.
 """
 
 from collections.abc import Mapping
@@ -88,7 +88,8 @@ STRETCHES = (
             "binance": "timeseries/binance_perp_{coin}USDT_1h.parquet",
             **{name: f"{_PANEL}?exchange={name}&pair={{coin}}USDT" for name in ("bybit", "okx")},
         },
-        note="USDT-margined perpetuals only; coin and leg are priced four hours after a settlement",
+        note="USDT-margined perpetuals only; coin and leg are priced four hours after a settlement;"
+        " Binance's spot market stood still on 2023-03-24, the coin's price with it",
     ),
 )
 
