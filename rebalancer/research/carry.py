@@ -173,8 +173,6 @@ def drawn(outcome: Outcome) -> Table:
             both = (whole.error, whole.error_added)
             cells += ["-" if each is None else f"{each:,.1f}" for each in both]
         table.add_row(*cells, style="bold" if name == RULE else None)
-    if outcome.stretch.note:
-        table.caption = outcome.stretch.note
     return table
 
 
@@ -229,14 +227,24 @@ def _tell(outcomes: Sequence[Outcome], rule: Rule, leg: Leg, told: argparse.Name
     for each in outcomes:
         console.print()
         console.print(drawn(each))
+        if each.stretch.note:
+            console.print(each.stretch.note)
     if told.json is not None:
-        told.json.write_text(json.dumps(result(outcomes, rule, leg), indent=2) + "\n")
+        _write(told.json, json.dumps(result(outcomes, rule, leg), indent=2) + "\n")
     if told.report is not None:
         title = "Which venue's perpetual to be short"
-        told.report.write_text(carry_page.page(title, ASSUMED, map(_shown, outcomes)), "utf-8")
+        _write(told.report, carry_page.page(title, ASSUMED, map(shown, outcomes)))
 
 
-def _shown(outcome: Outcome) -> carry_page.Shown:
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: must be a file that can be written: {error.strerror}") from error
+
+
+def shown(outcome: Outcome) -> carry_page.Shown:
+    """Return what the page draws of an outcome."""
     title = f"{outcome.stretch.name}, {outcome.coin}"
     bars = {
         part: {name: each.usd_per_year for name, each in strategies.items()}

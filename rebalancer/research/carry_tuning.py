@@ -7,9 +7,9 @@ venue. Both are means over stretches and coins, so that no wild year decides alo
 
 On the first halves 14 days and 8 hours come to 0.828 of the spread's size, 7 days
 and 4 hours to 0.806: as good as the same. At a factor of 2 a horizon of 60 days
-without a penalty comes to 0.618 and with half a deviation to 0.597; the latter is
-in use, for its fewer moves. On the second halves these are 0.985 and 1.019, 0.070
-and 0.244: there no half-lives foresee the spread much better than none at all.
+without a penalty comes to 0.588 and with half a deviation to 0.561; the latter is
+in use, for its fewer moves. On the second halves these are 0.985 and 1.019, -0.018
+and 0.177: there no half-lives foresee the spread much better than none at all.
 
     python -m rebalancer.research.carry_tuning FOLDER
 """

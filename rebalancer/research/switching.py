@@ -68,23 +68,37 @@ def stay(told: Settlements, place: int, leg: Leg) -> Walk:
 
 
 def follow(told: Settlements, foreseen: Foreseen, rule: Rule, leg: Leg, first: int = 0) -> Walk:
-    """Return the path of a leg that a rule moves, from the venue `first` on."""
+    """Return the path of a leg that a rule moves, from the venue `first` on.
+
+    There it stands after the first tick; so every move is one that is paid for.
+    """
     held = np.empty(len(told.ts), dtype=np.int64)
     at, flipped = first, None
     intervals = [funding.DAY] * len(told.venues)  # of each, as last told
     for tick, ts in enumerate(told.ts.tolist()):
         for place, interval in enumerate(told.interval[tick].tolist()):
             intervals[place] = interval or intervals[place]
-        candidates = [
-            Candidate(name, expected, leg.cost)
-            for name, expected in zip(told.venues, foreseen[tick], strict=True)
-        ]
-        standing = Standing(told.venues[at], intervals[at], flipped)
-        chosen = funding.choose(leg.side, standing, candidates, ts, rule).instrument
-        if chosen is not None and chosen != told.venues[at]:
-            at, flipped = told.venues.index(chosen), ts
+        if tick:
+            standing = Standing(told.venues[at], intervals[at], flipped)
+            chosen = _chosen(told.venues, foreseen[tick], (standing, ts), rule, leg)
+            at, flipped = (at, flipped) if chosen == at else (chosen, ts)
         held[tick] = at
     return _walked(told, held, leg)
+
+
+def _chosen(
+    venues: Sequence[str],
+    foreseen: Sequence[Expected | None],
+    now: tuple[Standing, int],
+    rule: Rule,
+    leg: Leg,
+) -> int:
+    """Return the place of the venue where the rule wants the leg."""
+    standing, ts = now
+    pairs = zip(venues, foreseen, strict=True)
+    candidates = [Candidate(name, expected, leg.cost) for name, expected in pairs]
+    chosen = funding.choose(leg.side, standing, candidates, ts, rule)
+    return venues.index(chosen.instrument or standing.instrument or "")
 
 
 def hindsight(told: Settlements, leg: Leg) -> Walk:
