@@ -81,14 +81,13 @@ def note(track: Track, ts: int, rate: float, interval: int) -> bool:
     daily = per_day(rate, interval)
     # It stands for the time since the one before, but not for a silence.
     since = interval if track.ts is None else ts - track.ts
-    kept = _left(since, terms.forgets)
-    fresh = 1.0 - _left(min(since, interval), terms.forgets)
-    before = kept * track.weight
+    fading = math.log(2) / terms.forgets  # per ns
+    fresh = -math.expm1(-fading * min(since, interval))
+    before = math.exp(-fading * since) * track.weight
     if track.ts is not None:
         away = (daily - track.mean) ** 2
         track.variance += (away - track.variance) * fresh
-    if before + fresh > 0:
-        track.mean = (before * track.mean + fresh * daily) / (before + fresh)
+    track.mean = (before * track.mean + fresh * daily) / (before + fresh)
     track.ts, track.rate, track.weight = ts, daily, before + fresh
     return True
 
@@ -230,8 +229,3 @@ def _move(
 def _surplus(move: Choice, rule: Rule) -> float:
     gain, cost, apart = move.gain or 0.0, move.cost or 0.0, move.uncertainty or 0.0
     return gain - rule.penalty * apart - rule.factor * cost
-
-
-def _left(span: int, half: int) -> float:
-    """Return what is left of 1 after `span` where a half is after `half`."""
-    return float(0.5 ** (span / half))

@@ -116,6 +116,14 @@ def test_often(pieces):
     assert pytest.approx(told(*rates).weight) == often.weight
 
 
+def test_shortest():
+    """A first rate for the shortest interval there is still is all that is known."""
+    track = Track()
+
+    assert funding.note(track, 0, 1e-15, 1)
+    assert pytest.approx(1e-15 * DAY) == track.mean == track.rate
+
+
 def test_same_moment():
     """A word on the same moment replaces the latest rate and weighs nothing."""
     track = told(0.0001, 0.0002)
