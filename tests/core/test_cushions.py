@@ -107,6 +107,7 @@ def test_after_a_booking(booked, asked, taken):
     """Figures that were asked for before the last booking, or before the last figures, are not."""
     account = Account((PERP, "1"))
     account.take(told(3, "1"))
+    assert (1.0, 500.0) == account.stands
     if booked is not None:
         cushions.note_booking(account.cushions, "v", booked)
 
@@ -375,6 +376,16 @@ def test_options(option, terms, quantity):
     balance, asked = 10.0 + (moved if terms.portfolio else 0.0), 1.0 - (moved if short else 0.0)
 
     assert (pytest.approx(balance, abs=4e-3), pytest.approx(asked, abs=4e-3)) == account.stands
+
+
+def test_lost_index():
+    """An index that is lost after the curves were made leaves nobody knowing."""
+    account = Account((CALL, "-1"))
+    account.take(told(5, currency="BTC"))
+    assert account.stands
+    account.indexes = {}
+
+    assert account.pools is None
 
 
 def test_curves_are_kept():

@@ -88,6 +88,7 @@ def test_both_sides():
     held = Pool("v", "BTC", "", 2.0, 1.0, (), curves=(("BTC", 100_000.0, curve),))
 
     assert (pytest.approx(0.75), pytest.approx(1.125)) == distances(held)
+    assert (None, None) == distances(held, ("ETH",))
 
 
 @pytest.mark.parametrize(
