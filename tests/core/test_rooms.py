@@ -1,0 +1,162 @@
+"""Rooms: why nobody knows how an account stands, and what a trade on it is measured by."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core import rooms
+from rebalancer.core.commands import Purpose
+from rebalancer.core.decision import HedgeIntent, Reason
+from rebalancer.core.events import Tick
+from rebalancer.core.figures import MarginTold, PoolFigures
+from rebalancer.core.guards.margin import Room
+from rebalancer.core.memory import Climb
+from tests.scenarios.desk import (
+    LINEAR,
+    MINUTE,
+    PARAMS,
+    SECOND,
+    SPOT,
+    Desk,
+    build,
+    margined,
+)
+
+D = Decimal
+ACCOUNT = "binanceusdm"
+
+
+def intent(quantity="-0.1", closing="0", required="0", instrument=LINEAR):
+    return HedgeIntent(
+        purpose=Purpose.HEDGE,
+        underlying="BTC",
+        account=instrument.partition(":")[0],
+        instrument=instrument,
+        quantity=D(quantity),
+        position=D(0),
+        closing=D(closing),
+        hedging=D(0),
+        required=D(required),
+        delta_per_contract=1.0,
+        price=D(100_000),
+    )
+
+
+def measure(desk: Desk, order=None) -> Room | None:
+    return rooms.measure(desk.state, desk.params, intent() if order is None else order)
+
+
+def desk(balance=50_000.0, **terms) -> Desk:
+    """Return a desk whose linear account holds nothing and told its figures."""
+    made = build(margined(**terms))
+    made.figures(balance)
+    return made
+
+
+def absurd(made: Desk) -> None:
+    """Let the venue tell that less than nothing is asked."""
+    numbers = (D(1), D(1), D(-1), D(0))
+    pools = (PoolFigures("USDT", *numbers),)
+    made.take(MarginTold(made.now, made.now, ACCOUNT, pools))
+
+
+def booked(made: Desk) -> None:
+    made.now += SECOND
+    made.market()
+    made.trade_by_hand(LINEAR, "0.001")
+
+
+def aged(made: Desk) -> None:
+    made.now += MINUTE
+    made.market()
+
+
+def unpriced(made: Desk) -> None:
+    made.now += 20 * SECOND  # neither mark nor index is young enough
+    made.take(Tick(made.now))
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason", "subject"),
+    [
+        (None, None, f"{ACCOUNT}:USDT"),
+        (absurd, Reason.MARGIN_ABSURD, ACCOUNT),
+        (booked, Reason.MARGIN_STALE, ACCOUNT),
+        (aged, Reason.MARGIN_STALE, ACCOUNT),
+        (unpriced, Reason.MARGIN_MISSING, LINEAR),
+    ],
+)
+def test_unknown(happens, reason, subject):
+    """What is missing, too old or cannot be true is named."""
+    made = desk()
+    if happens is not None:
+        happens(made)
+    room = measure(made)
+
+    assert (reason, subject) == (room.unknown, room.subject)
+
+
+def test_never_told():
+    """An account of which nobody told figures is unknown."""
+    assert Reason.MARGIN_MISSING is measure(build(margined())).unknown
+
+
+def test_no_tiers():
+    """What nobody told the tiers of is unknown before the first of it is held."""
+    made = build(replace(margined(), terms={}))
+    made.figures(50_000.0)
+
+    assert (Reason.MARGIN_MISSING, LINEAR) == (measure(made).unknown, measure(made).subject)
+
+
+@pytest.mark.parametrize("params", [PARAMS, margined()])
+def test_nobody_asks(params):
+    """Where no margin is watched, or a thing is paid in full, there is no room to measure."""
+    order = intent() if params is PARAMS else intent(instrument=SPOT)
+
+    assert measure(build(params), order) is None
+
+
+def test_what_closes():
+    """What only closes needs no figures."""
+    assert Room() == measure(build(margined()), intent("-0.1", closing="0.1"))
+
+
+@pytest.mark.parametrize(
+    ("balance", "quantity", "leverage", "payable"),
+    [
+        (51_000.0, "-1", 2.0, 1.0),  # 50 000 and 2 % more
+        (25_500.0, "-1", 2.0, 0.5),
+        (-1.0, "-1", 2.0, 0.0),
+    ],
+)
+def test_payable(balance, quantity, leverage, payable):
+    """An order is paid for out of what is free, with some more."""
+    room = measure(desk(balance, leverage=leverage), intent(quantity))
+
+    assert pytest.approx(payable) == room.payable
+
+
+def test_required():
+    """What is required is measured by the next rung too, unless the account was just relieved."""
+    made = desk(10_000.0, leverage=20.0)
+    order = intent("-0.6", required="0.6")
+    far = measure(made, order)
+    made.state.ladders[f"{ACCOUNT}:USDT"] = Climb(relieved=True)
+    near = measure(made, order)
+
+    assert far.wide == near.wide == near.far < far.far
+
+
+def test_isolated():
+    """An isolated position that is new stands on the margin that comes with it."""
+    room = measure(desk(leverage=3.0, isolated=True))
+
+    assert (1.0, LINEAR) == (room.wide, room.subject)
+    assert 0.5 > measure(desk(leverage=20.0, isolated=True)).wide
+
+
+def test_nothing_is_near_nothing():
+    """Where nothing is held yet nothing has a distance to its liquidation."""
+    assert None is measure(desk(leverage=3.0, isolated=True)).measured
