@@ -64,27 +64,34 @@ class Cushions:
     booked: dict[str, int] = field(default_factory=dict)  # account → ns of its last booking
     anchors: dict[_Key, Anchor] = field(default_factory=dict)
     options: dict[_Key, Options] = field(default_factory=dict)
+    rates: dict[tuple[str, str], Schedule] = field(default_factory=dict)  # as figures imply them,
+    #   by account and instrument: of the moment when they were told
 
 
 def note_booking(cushions: Cushions, account: str, ts: int) -> None:
     """Note that something was booked on an account: figures asked for before prove nothing."""
     cushions.booked[account] = ts
+    told = cushions.told.get(account)
+    keys = () if told is None else ((account, p.currency, p.instrument) for p in told.pools)
+    if any(key not in cushions.anchors for key in keys):
+        del cushions.told[account]  # never anchored: what is booked now would be taken for theirs
 
 
 def take(cushions: Cushions, event: MarginTold) -> bool:
     """Take a venue's figures down; False where they prove nothing, or cannot be true."""
-    wrong = figures.fault(event)
+    known, wrong = cushions.told.get(event.account), figures.fault(event)
+    if known is not None and event.asked < known.asked:
+        return False
     if wrong is not None:
         cushions.faults[event.account] = wrong
         cushions.told.pop(event.account, None)
         return False
     if event.asked < cushions.booked.get(event.account, event.asked):
         return False
-    known = cushions.told.get(event.account)
-    if known is not None and event.asked < known.asked:
-        return False
     cushions.told[event.account] = event
     cushions.faults.pop(event.account, None)
+    for own in [each for each in cushions.rates if each[0] == event.account]:
+        del cushions.rates[own]
     for pool in event.pools:
         key = (event.account, pool.currency, pool.instrument)
         cushions.anchors.pop(key, None)  # made when it is first needed: prices may come later
@@ -184,6 +191,8 @@ def _held(
         instrument = around.instruments[name]
         if holder != account or instrument.kind is Kind.SPOT:
             continue
+        if not around.ledger.position(account, name).quantity:
+            continue
         if told.instrument:
             if name == told.instrument:
                 yield instrument
@@ -226,10 +235,13 @@ def schedule_of(
     if terms.schedule is not None:
         return terms.schedule
     size, mark = held
+    if (account, instrument.id) in cushions.rates:
+        return cushions.rates[account, instrument.id]
     for leg in cushions.told[account].legs:
         if leg.instrument == instrument.id and leg.maintenance and size:
             coins = float(leg.maintenance)
-            return flat(coins * mark / size if instrument.inverse else coins / (size * mark))
+            rate = coins * mark / size if instrument.inverse else coins / (size * mark)
+            return cushions.rates.setdefault((account, instrument.id), flat(rate))
     return None
 
 
@@ -264,9 +276,11 @@ def _together(
     total, coins = 0.0, []
     for currency, amount in sums.items():
         if currency in STABLE:
-            total += amount
+            total += amount * (shares.get(currency, 0.0) if amount > 0 else 1.0)
             continue
         price = around.prices.index(currency)
+        if price is None and amount > 0 and not shares.get(currency):
+            continue  # counts for nothing, whatever it is worth
         if price is None:
             return None
         share = shares.get(currency, 0.0)

@@ -50,9 +50,15 @@ def to_hedge(
 
 
 def to_protect(state: State, params: Params, view: View, cut: Cut) -> HedgeIntent:
-    """Return the intent of an order that brings an account clear of its liquidation."""
+    """Return the intent of an order that brings an account clear of its liquidation.
+
+    Each that filled nothing lets the next pay twice as much, up to what book and
+    index may lie apart: a gap between mark and book must not block it for ever.
+    """
     instrument, mark, size = cut.instrument, cut.mark, abs(cut.quantity)
-    width = params.collar.width * params.collar.protect_factor
+    collar, failed = params.collar, state.memory[view.params.name].cuts_failed
+    width = collar.width * collar.protect_factor * 2 ** min(failed, 10)
+    width = min(width, max(collar.index_width, collar.width * collar.protect_factor))
     per_contract = delta_per_contract(instrument, mark, view.price or mark)
     held = state.ledger.position(instrument.venue, instrument.id).quantity
     return HedgeIntent(

@@ -10,6 +10,7 @@ from rebalancer.core.volatility import Realised
 DAY = 24 * 3600 * 1_000_000_000  # ns
 FIRST_WAIT = 1_000_000_000  # ns after an order that came to nothing …
 LONGEST_WAIT = 60_000_000_000  # … doubled by each further one in a row, up to this
+LONGEST_CUT_WAIT = 8_000_000_000  # the same of one that is to protect
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class Memory:
     failures: int = 0  # orders in a row that were rejected or filled nothing
     unsent: int = 0  # orders in a row that were held back before they left
     barred_until: int = 0  # ns: no new order before, after a failure
+    cuts_failed: int = 0  # orders in a row that were to protect and filled nothing
+    cut_after: int = 0  # ns: no new one before
     refused: tuple[Reason, str] | None = None  # last refusal that was told
     refused_at: int = 0  # ns
     refusals: int = 0  # times that it was told again
@@ -100,6 +103,12 @@ def failed(memory: Memory, ts: int) -> None:
     memory.barred_until = ts + _wait(memory.failures)
     memory.failures += 1
     memory.unsent = 0
+
+
+def cut_failed(memory: Memory, ts: int) -> None:
+    """Note an order that was to protect and came to nothing; the next comes soon, and pays more."""
+    memory.cut_after = ts + min(FIRST_WAIT << min(memory.cuts_failed, 10), LONGEST_CUT_WAIT)
+    memory.cuts_failed += 1
 
 
 def held_back(memory: Memory, ts: int) -> None:

@@ -7,6 +7,7 @@ one, and an order whose outcome is unknown blocks it no further than what both
 outcomes leave to close.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -41,7 +42,7 @@ def propose(state: State, params: Params, own: UnderlyingParams) -> Cut | None:
 
     The worst pool first; in it the leg that relieves the most per coin of delta.
     """
-    if params.margin is None:
+    if params.margin is None or state.now < state.memory[own.name].cut_after:
         return None
     best: tuple[float, float, Cut] | None = None
     for pool in _pools(state, own):
@@ -66,9 +67,11 @@ def _pools(state: State, own: UnderlyingParams) -> Iterable[Pool]:
 
 
 def worst(state: State, pool: Pool, own: MarginParams) -> Reading:
-    """Return the worst reading of a pool; the venue's own liquidation price counts too."""
+    """Return the worst reading of a pool."""
     readings = state.margins.readings(pool, own)
-    return max(readings, key=lambda each: (each.rung, -(each.distance or float("inf"))))
+    far = math.inf
+    distance = {each: far if each.distance is None else each.distance for each in readings}
+    return max(readings, key=lambda each: (each.rung, -distance[each]))
 
 
 def _cuts(

@@ -7,7 +7,7 @@ from rebalancer.core import cushions
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.guards.margin import Room
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.margin.pool import Leg, Pool, Trial, room
+from rebalancer.core.margin.pool import Coins, Leg, Pool, Trial, room
 from rebalancer.core.margin.rungs import Rung, clear_of, clearance
 from rebalancer.core.memory import Climb
 from rebalancer.core.params import AccountTerms, MarginParams, Params
@@ -63,8 +63,25 @@ def _pool(
     for pool in pools:
         whole = terms.collateral is not None and not pool.instrument
         if whole or (not pool.instrument and pool.currency == instrument.settle):
-            return replace(pool, legs=(*pool.legs, leg))
+            coins = _coins(state, terms, instrument, pool) if whole else ()
+            legs = (*pool.legs, leg)
+            return None if coins is None else replace(pool, legs=legs, coins=coins)
     return None
+
+
+def _coins(
+    state: State, terms: AccountTerms, instrument: Instrument, pool: Pool
+) -> tuple[Coins, ...] | None:
+    """Return the coins of a pool in USD, with those that an instrument settles in.
+
+    None while nobody tells what they are worth.
+    """
+    name = instrument.underlying
+    if not instrument.inverse or any(each.underlying == name for each in pool.coins):
+        return pool.coins
+    price = state.prices.index_price(name, state.now)
+    share = (terms.collateral or {}).get(name, 0.0)
+    return None if price is None else (*pool.coins, Coins(name, 0.0, share, price))
 
 
 def _nothing(state: State, intent: HedgeIntent, instrument: Instrument) -> Leg | None:
@@ -85,10 +102,16 @@ def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, 
     terms = params.terms.get(intent.account, AccountTerms())
     growth = abs(intent.quantity) - intent.closing
     mark = next(leg.mark for leg in pool.legs if leg.instrument == instrument.id)
-    needs = _initial(instrument, growth, (float(intent.price), mark), terms)
-    locks = needs if terms.isolated and needs is not None else 0.0
-    trial = _trial(instrument, intent, intent.quantity, locks)
-    closed = _trial(instrument, intent, intent.closing.copy_sign(intent.quantity), 0.0)
+    limit = float(intent.price)
+    needs = _initial(instrument, growth, (limit, mark), terms)
+    locks, before = 0.0, intent.closing
+    if terms.isolated:
+        if before:  # what it turns over from is gone, and its margin with it
+            pool, before = _emptied(pool, instrument), Decimal(0)
+        locks = _notional(instrument, growth, limit) / (terms.leverage or 1.0)
+    whole = (before + growth).copy_sign(intent.quantity)
+    trial = _trial(instrument, intent, whole, locks)
+    closed = _trial(instrument, intent, before.copy_sign(intent.quantity), 0.0)
     vol = state.margins.wildest(pool, own)
     wide = _share(pool, own, Rung.WIDEN, vol, (closed, trial))
     relieved = state.ladders.get(pool.name, Climb()).relieved
@@ -133,15 +156,25 @@ def _share(
     return least
 
 
+def _emptied(pool: Pool, instrument: Instrument) -> Pool:
+    leg = next(each for each in pool.legs if each.instrument == instrument.id)
+    return replace(pool, balance=0.0, maintenance=0.0, legs=(replace(leg, size=0.0),))
+
+
 def _initial(
     instrument: Instrument, contracts: Decimal, prices: tuple[float, float], terms: AccountTerms
 ) -> float | None:
-    """Return the margin that opening contracts takes, settle currency; None: not known.
+    """Return what must be free to open contracts, settle currency; None: not known.
 
-    At the dearer of limit and mark, with some more for fees and what the mark does on the way.
+    The margin at the dearer of limit and mark, with some more for fees and
+    what the mark does on the way, and the loss from one to the other.
     """
     if terms.leverage is None:
         return None
+    worths = [_notional(instrument, contracts, price) for price in prices]
+    return max(worths) / terms.leverage * HEADROOM + abs(worths[0] - worths[1])
+
+
+def _notional(instrument: Instrument, contracts: Decimal, price: float) -> float:
     size = float(contracts * instrument.size)
-    notional = size / min(prices) if instrument.inverse else size * max(prices)
-    return notional / terms.leverage * HEADROOM
+    return size / price if instrument.inverse else size * price

@@ -13,7 +13,7 @@ from rebalancer.core import accounts, bookings, foreign, ids, listings, outside,
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
-from rebalancer.core.commands import Alert, Severity, Submit
+from rebalancer.core.commands import Alert, Purpose, Severity, Submit
 from rebalancer.core.events import (
     AccountNews,
     AccountRead,
@@ -289,9 +289,15 @@ class State:  # long: whatever may be known is written through this one door
         if after.state is not order.state and after.state in lives.TERMINAL:
             told = after.filled if after.reported is None else after.reported
             if not told:
-                note = memories.failed if getattr(event, "sent", True) else memories.held_back
-                note(self._remembered(after), self.now)
+                self._failed(after, sent=getattr(event, "sent", True))
         return self._resurrected(after, "was known to the venue") if back else ()
+
+    def _failed(self, order: Order, *, sent: bool) -> None:
+        memory = self._remembered(order)
+        if order.submit.purpose is Purpose.PROTECT:
+            memories.cut_failed(memory, self.now)
+        else:
+            (memories.failed if sent else memories.held_back)(memory, self.now)
 
     def _remembered(self, order: Order) -> Memory:
         """Return the notebook of an order's underlying, which may have left the settings since."""
@@ -339,8 +345,11 @@ class State:  # long: whatever may be known is written through this one door
             stranger = parts is not None and not own
             return (*alerts, *self._differed(foreign.stranger(event))) if stranger else alerts
         index = self.index(order.submit.underlying)
-        price = None if index is None else float(index.price)
-        memories.hedged(self._remembered(order), self.now, price)
+        price, memory = None if index is None else float(index.price), self._remembered(order)
+        if order.submit.purpose is Purpose.PROTECT:
+            memory.cuts_failed = memory.cut_after = 0
+        else:
+            memories.hedged(memory, self.now, price)
         self._keep(lives.filled(order, event))
         if lives.resurrects(order, event):
             return self._resurrected(order, "filled")

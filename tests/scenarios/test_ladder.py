@@ -7,7 +7,7 @@ import pytest
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import OutsideHolding, OutsideTold, Verb
+from rebalancer.core.events import Ending, OutsideHolding, OutsideTold, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.margin.rungs import Rung
 from tests.scenarios.desk import (
@@ -294,3 +294,25 @@ def test_outside_holdings_do_not_help():
     desk.take(told_again)
 
     assert Purpose.PROTECT is desk.orders[0].purpose
+
+
+def test_a_cut_that_fills_nothing_pays_more():
+    """A gap between mark and book does not block: each try waits, and pays twice as much."""
+    desk = hedged(balance=105_000)
+    prices, start = [], desk.now
+    for _ in range(60):
+        order = desk.orders[-1]
+        if not prices or prices[-1][1] != order.price:
+            prices.append(((order.decided_at - start) // SECOND, order.price))
+            desk.accept(order)
+            desk.end(order, Ending.EXPIRED, "0")
+        desk.now += SECOND
+        desk.market()
+        told(desk, 105_000)
+
+    assert [
+        (0, D("100900.0")),
+        (1, D("101800.0")),
+        (3, D("103600.0")),
+        (7, D("105000.0")),
+    ] == prices

@@ -143,7 +143,9 @@ def revalued(
         profit, more = _moved(leg, at, tried)
         if leg.inverse and pool.coins:
             earned[leg.underlying] = earned.get(leg.underlying, 0.0) + profit
-            asked = asked + more * at
+            after = leg.size + (0.0 if tried is None else tried.size)
+            then, now = charge(leg.schedule, np.array([abs(after), abs(leg.size)])).tolist()
+            asked = asked + (then - now)  # USD: what is asked of a face does not move with it
             continue
         balance = balance + profit
         asked = asked + more
@@ -197,6 +199,8 @@ def distances(pool: Pool, among: Sequence[str] | None = None) -> tuple[float | N
     None on a side where no price does it; (1, 1) where it is so already.
     """
     gap = gaps(pool, FACTORS, among)
+    if not pool.balance and not pool.maintenance:
+        return None, None  # nothing is there that could be taken down
     if gap[HERE] <= 0:
         return 1.0, 1.0
     below = np.flatnonzero(gap[:HERE] <= 0)

@@ -70,13 +70,14 @@ def read(pool: Pool, among: str, vol: float, ladder: Ladder) -> Reading:
         ladder: Where rungs begin.
     """
     balance, asked = (float(each[0]) for each in revalued(pool, np.ones(1)))
-    ratio = 0.0 if not asked else asked / balance if balance > 0 else math.inf
+    owes = balance < 0 or (asked > 0 and not balance)
+    ratio = math.inf if owes else asked / balance if asked else 0.0
     down, up = distances(pool, (among,) if among else None)
     found = [each for each in (down, up) if each is not None]
     if not found:
         return Reading(pool.name, among, ratio, None, None, None, _by_ratio(ratio, ladder))
-    nearest = min(found, key=lambda factor: abs(math.log(factor)))
-    distance = min(abs(factor - 1.0) for factor in found)
+    nearest = min(found, key=lambda factor: abs(factor - 1.0))
+    distance = abs(nearest - 1.0)
     sigmas = abs(math.log(nearest)) / deviation(vol, ladder)
     rung = max(_by_ratio(ratio, ladder), _by_distance(distance, ladder), _by(sigmas, ladder))
     return Reading(pool.name, among, ratio, distance, nearest, sigmas, rung)

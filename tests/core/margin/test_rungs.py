@@ -133,7 +133,7 @@ def test_published_deviations(held, sigmas, rel):
         (pool(0.0), math.inf, Rung.HALT),
         (pool(-100.0), math.inf, Rung.HALT),
         (pool(100.0, 0.0), 0.0, Rung.CALM),
-        (pool(-100.0, 0.0), 0.0, Rung.HALT),  # a debt that nothing is asked for
+        (pool(-100.0, 0.0), math.inf, Rung.HALT),  # a debt that nothing is asked for
     ],
 )
 def test_nowhere_and_here(held, ratio, rung):
