@@ -28,7 +28,7 @@ def check(
         raise InvalidSettings(report.source, report.faults)
     typer.echo(f"{config}: no faults, fingerprint {report.fingerprint}")
     for key in report.not_enforced:
-        typer.echo(f"  {key}: not enforced yet")
+        typer.echo(f"  {key}: not set, nobody watches there")
     for note in report.notes:
         typer.echo(f"  note: {note}")
 

@@ -12,7 +12,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings import Settings, fingerprint, load, not_enforced, resolve
+from rebalancer.settings import Settings, fingerprint, load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.venues import credentials
 from rebalancer.venues.connection import connect
@@ -24,12 +24,6 @@ from rebalancer.venues.profiles import profile_of
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # A book that trades for money must be able to say no; until a guard enforces these, it cannot.
-NEEDED: Mapping[str, str] = {
-    "guards.margin": "a margin ladder",
-    "guards.funding": "a cap on funding",
-    "limits.leverage": "a leverage limit",
-    "limits.loss_per_day": "a loss limit",
-}
 
 
 def doctor(
@@ -119,12 +113,16 @@ def keys_of(settings: Settings, venue: str) -> Credentials:
 
 def unmet(settings: Settings) -> Sequence[Finding]:
     """Return what a book lacks before real orders may leave."""
-    later = set(not_enforced(settings))
-    found = []
-    for key, words in NEEDED.items():
-        given = any(each == key or each.startswith(f"{key}.") for each in later)
-        measured = "set, and not enforced in this release" if given else "missing"
-        found.append(Finding(key, Grade.FAILED, measured, f"must be enforced: {words}"))
+    found = [
+        Finding(f"guards.{name}", Grade.FAILED, "missing", f"must be there: {words}")
+        for name, words in (("margin", "a margin ladder"), ("funding", "a cap on funding"))
+        if getattr(settings.guards, name) is None
+    ]
+    found += [
+        Finding(f"venues.{name}.tiers", Grade.FAILED, "missing", "must be the venue's own tiers")
+        for name, venue in settings.venues.items()
+        if venue.tiers is None and name != "binance"
+    ]
     alert = "must be an outward channel that doctor has tested"
     found.append(Finding("alerts", Grade.FAILED, "the log alone", alert))
     return found

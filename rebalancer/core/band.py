@@ -59,16 +59,17 @@ def aim(params: UnderlyingParams, unhedged: float) -> float:
     return params.target + (1.0 - params.coverage) * (unhedged - params.target)
 
 
-def place(params: UnderlyingParams, unhedged: float, gross: float) -> Band:
+def place(params: UnderlyingParams, unhedged: float, gross: float, factor: float = 1.0) -> Band:
     """Return the band around the aim.
 
     Args:
         params: The underlying's band, target and coverage.
         unhedged: As for `aim`, coins.
         gross: Sum of |delta| of the same holdings, coins; scales percent bands.
+        factor: That its width is multiplied by, in (0, 1]; less than 1 near levels.
     """
     centre = aim(params, unhedged)
-    scale = gross if params.band.kind is BandKind.PERCENT else 1.0
+    scale = factor * (gross if params.band.kind is BandKind.PERCENT else 1.0)
     return Band(centre, centre + params.band.lower * scale, centre + params.band.upper * scale)
 
 

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     FEES_SPENT = "fees_spent"  # … and what may be paid for it
     TOO_MANY_HEDGES = "too_many_hedges"  # within a minute
     FUNDING_UNKNOWN = "funding_unknown"  # the venue told no rate
+    FUNDING_STALE = "funding_stale"
     FUNDING_TOO_DEAR = "funding_too_dear"  # the position would pay more than its cap
     FUNDING_BUDGET_SPENT = "funding_budget_spent"  # what funding may cost in a day was paid
     NO_HEDGE_INSTRUMENT = "no_hedge_instrument"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from rebalancer.core.figures import MarginTold
+from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.instruments import Instrument
 
 # --- market -----------------------------------------------------------------
@@ -381,7 +381,7 @@ class Operator:
     ended: tuple[str, ...] = ()  # arm: ids of orders that he looked up at the venue; it has none
 
 
-MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade
+MarketEvent = Quote | Mark | Index | OptionMark | FundingRate | Trade | OpenInterest
 OrderEvent = OrderAccepted | OrderRejected | OrderUnknown | OrderEnded | OrderNotFound
 ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved

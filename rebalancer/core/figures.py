@@ -45,6 +45,16 @@ class MarginTold:
     legs: tuple[LegFigures, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenInterest:
+    """How much of a contract is held by all together."""
+
+    ts_local: int
+    ts_venue: int | None
+    instrument: str
+    contracts: Decimal  # one side, > 0
+
+
 def fault(told: MarginTold) -> str | None:
     """Return what of the figures cannot be true, in words; None where all of them can.
 

@@ -8,21 +8,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core import ids, quotes, rooms, sizing, watch
+from rebalancer.core import behaviour, counters, facts, ids, quotes, rooms, sizing, watch
 from rebalancer.core.accounts import shut
 from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
 from rebalancer.core.events import Mark, Quote
 from rebalancer.core.guards import (
+    basis,
     collar,
+    counterparty,
+    depeg,
+    depth,
+    divergence,
+    fees,
+    funding,
+    leverage,
     margin,
     order_size,
     plausibility,
     position_size,
+    spread,
     staleness,
+    throttle,
     trading_state,
+    turnover,
     venue_open,
 )
+from rebalancer.core.guards.funding import Spent
 from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import Params
@@ -57,7 +69,51 @@ def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tupl
         order_size.judge(intent, own.limits.order),
         position_size.judge(intent, own.limits.position),
         margin.judge(intent, rooms.measure(state, params, intent)),
+        *_market(state, params, intent, instrument),
+        *_book(state, params, intent, instrument),
     )
+
+
+def _market(
+    state: State, params: Params, intent: HedgeIntent, instrument: Instrument
+) -> Iterable[Verdict]:
+    """Yield what guards say of the market, and of what it costs to hold what it sells."""
+    own, carrying = params.market, params.funding
+    if own is not None:
+        quote = state.markets.quotes.get(intent.instrument)
+        yield spread.judge(intent, quote, own.spread)
+        yield basis.judge(intent, facts.basis(state, own, instrument))
+        told = facts.indexes(state, params, intent.underlying)
+        yield divergence.judge(intent, told, own.divergence)
+        currency = instrument.settle
+        yield depeg.judge(intent, currency, facts.stable_price(state, currency), own.depeg)
+        if own.depth is not None:
+            yield depth.judge(intent, facts.depth(state, own, own.depth, intent))
+    if carrying is not None:
+        cost = facts.carry(state, carrying, instrument)
+        spent = float(counters.total(state.behaviour.funding, state.now))
+        budget = carrying.budget_per_day
+        reason = cost.reason or Reason.FUNDING_UNKNOWN
+        yield funding.judge(intent, cost.rate, carrying.cap_per_day, Spent(spent, budget), reason)
+
+
+def _book(
+    state: State, params: Params, intent: HedgeIntent, instrument: Instrument
+) -> Iterable[Verdict]:
+    """Yield what guards say of the whole book, and of how it behaved of late."""
+    own, behaves = params.limits, params.behaviour
+    if own is not None and instrument.margined:
+        yield leverage.judge(intent, facts.gross(state, own, instrument))
+    if own is not None:
+        yield turnover.judge(intent, facts.turnover(state, own, instrument))
+        if own.fees_per_day is not None:
+            yield fees.judge(intent, facts.fees(state, own.fees_per_day))
+        if own.counterparty is not None:
+            share = facts.share(state, own.counterparty, intent.account)
+            yield counterparty.judge(intent, share)
+    if behaves is not None:
+        times = state.behaviour.ordered.get(intent.underlying, ())
+        yield throttle.judge(intent, times, state.now, behaves.hedges_per_minute)
 
 
 def _stands(state: State, params: Params, view: View, intent: HedgeIntent) -> float | None:
@@ -99,6 +155,7 @@ def conclude(
         return told_once(state, decision), ()
     submit = _submit(state, params, intent, allowed.copy_sign(intent.quantity))
     state.intend(submit, intent.delta_per_contract)
+    behaviour.order(state.behaviour, submit, view.price, view.exposure.net)
     state.memory[intent.underlying].refused = None
     return replace(decision, client_order_id=submit.client_order_id), (submit,)
 

@@ -23,6 +23,15 @@ def grows(intent: HedgeIntent) -> bool:
     return intent.purpose is not Purpose.PROTECT and intent.closing < abs(intent.quantity)
 
 
+def spared(intent: HedgeIntent) -> Decimal:
+    """Return what a guard lets pass that may widen the band but never bare the book, contracts.
+
+    What closes the position, or brings net delta back to its limit.
+    """
+    whole = abs(intent.quantity)
+    return min(max(intent.closing, intent.required), whole) if grows(intent) else whole
+
+
 def within(intent: HedgeIntent, room: Decimal, each: Decimal) -> Decimal:
     """Return the most of an order that may pass: all that closes, and growth as far as it fits.
 

@@ -9,7 +9,17 @@ proposal wins, guards only cap, and the minimum of what they allow is sent.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rebalancer.core import allocation, gate, intents, orders, protect, sizing, watch
+from rebalancer.core import (
+    allocation,
+    gate,
+    intents,
+    levels,
+    limits,
+    orders,
+    protect,
+    sizing,
+    watch,
+)
 from rebalancer.core import band as bands
 from rebalancer.core.band import Pulse
 from rebalancer.core.commands import (
@@ -62,16 +72,21 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     """
     state.sequence += 1
     free = [name for name in params.underlyings if not _halted(state, name)]
+    limits.before(state, event)
+    version = state.ledger.version
     commands: list[Command] = list(state.apply(event))
+    commands += limits.after(state, params, event, booked=state.ledger.version != version)
     if isinstance(event, Tick):
         commands += _end_outside(state)
         commands += watch.chase(state, params)
+        commands += limits.watch(state, params)
     if isinstance(event, Tick | MarginTold):
         commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
     commands += _withdrawn(state, params.underlyings if killed else free)
     decisions = []
     for name in _touched(state, event, params):
+        commands += limits.effects(state, params, name)
         decision, more = _decide(state, params, params.underlyings[name])
         decisions.append(decision)
         commands += more
@@ -158,8 +173,10 @@ def view_of(state: State, own: UnderlyingParams) -> View | None:
     index = state.index(own.name)
     if index is None:
         return None
-    exposure = measure(state.book(own.name), float(index.price), state.now)
-    band = bands.place(own, exposure.unhedged, exposure.gross)
+    price, book = float(index.price), state.book(own.name)
+    exposure = measure(book, price, state.now)
+    closer = levels.factor(own.near, book, price, state.now)
+    band = bands.place(own, exposure.unhedged, exposure.gross, closer)
     waiting = state.open_orders(own.name)
     pending = sum(float(order.rest) * order.delta_per_contract for order in waiting)
     return View(own, exposure, band, pending)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rebalancer.core.breaker import Limits as BreakerLimits
+from rebalancer.core.funding import Rule as CarryRule
 from rebalancer.core.margin.rungs import Ladder
 from rebalancer.core.margin.schedule import Schedule
 
@@ -44,6 +46,18 @@ class UnderlyingLimits:
     order: float
     position: float
     net_delta: float
+    gamma: float | None = None  # coins of delta per 1 % of price
+    vega: float | None = None  # USD per vol point
+
+
+@dataclass(frozen=True, slots=True)
+class NearParams:
+    """Prices near which delta turns fast."""
+
+    levels: tuple[float, ...]  # barriers and the like, USD per coin
+    within: float  # fraction of price
+    factor: float  # that the band's width is multiplied by there, in (0, 1]
+    strikes: int  # ns before expiry from when on strikes held count as levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class UnderlyingParams:
     limits: UnderlyingLimits
     include: tuple[str, ...] = ("*",)  # patterns of instrument ids in scope
     exclude: tuple[str, ...] = ()  # patterns taken out again
+    near: NearParams | None = None  # where it is hedged more closely
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,49 @@ class MarginParams:
 
 
 @dataclass(frozen=True, slots=True)
+class BookLimits:
+    """Caps of the whole book, USD but for shares and multiples."""
+
+    leverage: float  # gross notional ÷ equity
+    turnover_per_day: float
+    loss_per_day: float
+    drawdown: float
+    fees_per_day: float | None = None
+    counterparty: float | None = None  # share of equity at one venue
+
+
+@dataclass(frozen=True, slots=True)
+class MarketParams:
+    """What a sane market is; fractions."""
+
+    spread: float  # of mid
+    basis: float  # of the index, beyond what is usual
+    divergence: float  # between venues' indexes
+    depeg: float  # USD off a dollar
+    depth: float | None = None  # share of the displayed size that one order takes
+    interest: float | None = None  # share of open interest that a position may be
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourParams:
+    """What a sane hedger does."""
+
+    hedges_per_minute: int
+    breaker: BreakerLimits
+
+
+@dataclass(frozen=True, slots=True)
+class FundingParams:
+    """What it may cost to hold a hedge."""
+
+    cap_per_day: float  # fraction of notional
+    horizon: int = 86_400_000_000_000  # ns over which it is expected
+    budget_per_day: float | None = None  # USD
+    rule: CarryRule = field(default_factory=CarryRule)  # when a leg moves to where it is cheaper
+    moves: bool = False  # whether it does
+
+
+@dataclass(frozen=True, slots=True)
 class AccountTerms:
     """How an account is margined."""
 
@@ -139,5 +197,9 @@ class Params:
     unhedged_alert: int  # ns outside the band until a person is woken
     cash_underlying: Mapping[str, str]  # cash instrument id → underlying it belongs to (coin books)
     outside: tuple[OutsideParams, ...] = ()
-    margin: MarginParams | None = None  # None: nobody watches it
+    margin: MarginParams | None = None  # None: nobody watches it; so are the next four
+    limits: BookLimits | None = None
+    market: MarketParams | None = None
+    behaviour: BehaviourParams | None = None
+    funding: FundingParams | None = None
     terms: Mapping[str, AccountTerms] = field(default_factory=dict)  # by account

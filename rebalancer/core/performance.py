@@ -8,9 +8,20 @@ profit nor loss, so the count stops before it and begins again after it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rebalancer.core.worth import Part
-
 DAY = 86_400_000_000_000  # ns
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the holdings of one underlying are worth."""
+
+    amount: float  # dollars, or coins where coins are protected
+    price: float  # USD of one of them
+
+    @property
+    def dollars(self) -> float:
+        """The same in USD."""
+        return self.amount * self.price
 
 
 @dataclass(slots=True)

@@ -5,15 +5,18 @@ its delta by what lies between them. A jump needs a second word, and a mark that
 cannot be true beside the index is not taken.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
+from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
-from rebalancer.core import quotes, valuation, volatility
-from rebalancer.core.events import Index, Mark, MarketEvent, OptionMark
+from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Holding
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params
+
+USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
 
 
 class Prices:
@@ -33,6 +36,8 @@ class Prices:
     ) -> None:
         self.markets = quotes.Markets()
         self._instruments, self._params, self._memory = instruments, params, memory
+        self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
+        self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
         self._venues = {
             name: tuple(
@@ -84,6 +89,11 @@ class Prices:
         told = self._valuation.options.get(name)
         return None if told is None else (told.vol, told.carry)
 
+    def usual_basis(self, name: str) -> float | None:
+        """Return the slow mean of a future's mark ÷ index − 1; None: nothing was told."""
+        told = self._usual.get(name)
+        return None if told is None else told[1]
+
     def vol(self, underlying: str) -> float | None:
         """Return how wild a coin is, per year: what it did, or what its held options say.
 
@@ -119,10 +129,20 @@ class Prices:
                 instrument = self._instruments[event.instrument]
                 believed = self.believed(instrument.underlying, now)
                 valuation.take(self._valuation, event, instrument, believed)
+                if instrument.kind is Kind.FUTURE and believed is not None:
+                    self._note_basis(instrument.id, now, float(event.price) / float(believed.price))
+            case FundingRate():
+                track = self.carries.setdefault(event.instrument, funding.Track())
+                funding.note(track, now, event.rate, event.interval)
             case Index():
                 self._take_index(event, now)
             case _:
                 pass
+
+    def _note_basis(self, name: str, now: int, carry: float) -> None:
+        ts, mean = self._usual.get(name, (now, carry - 1.0))
+        fresh = -math.expm1(-math.log(2) * max(now - ts, 0) / USUAL)
+        self._usual[name] = (now, mean + fresh * (carry - 1.0 - mean))
 
     def _near_index(self, event: OptionMark | Mark, now: int) -> bool:
         """Whether what an option or a future is valued by can be true beside the index."""

@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark, Quote
+from rebalancer.core.figures import OpenInterest
 
 Key = TypeVar("Key")
-Word = TypeVar("Word", Quote, Mark, OptionMark, FundingRate, Index)
+Word = TypeVar("Word", Quote, Mark, OptionMark, FundingRate, Index, OpenInterest)
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Markets:
     options: dict[str, OptionMark] = field(default_factory=dict)
     funding: dict[str, FundingRate] = field(default_factory=dict)
     indexes: dict[tuple[str, str], Index] = field(default_factory=dict)
+    interests: dict[str, OpenInterest] = field(default_factory=dict)
     advanced: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, subject) → ns
     refused: int = 0  # inputs not taken down
 
@@ -59,6 +61,8 @@ def believable(event: MarketEvent) -> bool:
             return priced and _sound(event.vol) and event.vol <= VOL_MOST and _sound(event.forward)
         case FundingRate():
             return math.isfinite(event.rate) and event.interval > 0
+        case OpenInterest():
+            return _sound(event.contracts)
         case _:
             return _sound(event.price)
 
@@ -76,6 +80,8 @@ def _content(event: MarketEvent | None) -> tuple[object, ...]:
             return event.price, event.vol, event.forward
         case FundingRate():
             return event.rate, event.next_ts
+        case OpenInterest():
+            return (event.contracts,)
         case None:
             return ()
         case _:
@@ -105,6 +111,8 @@ def take_down(markets: Markets, event: MarketEvent) -> bool:
             return _put(markets, markets.funding, event.instrument, event)
         case Index():
             return _put(markets, markets.indexes, (event.venue, event.underlying), event)
+        case OpenInterest():
+            return _put(markets, markets.interests, event.instrument, event)
         case _:
             return False
 

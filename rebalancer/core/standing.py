@@ -28,12 +28,16 @@ class Standing:
     killed: bool = False
     sealed: bool = False  # pause --all
     reason: str = "starting"  # of the latest change
+    limited: dict[str, str] = field(default_factory=dict)  # limit of the book reached → in words
     halted: dict[str, str] = field(default_factory=dict)  # underlying → why
 
     @property
     def mode(self) -> TradingState:
         """State of the whole book."""
-        return TradingState.HALTED if self.latched else stricter(self.phase, self.asked)
+        if self.latched:
+            return TradingState.HALTED
+        own = TradingState.REDUCING if self.limited else TradingState.ACTIVE
+        return stricter(own, stricter(self.phase, self.asked))
 
     def mode_of(self, underlying: str) -> TradingState:
         """Return the stricter of the book's state and the underlying's."""
@@ -59,6 +63,13 @@ def halt(standing: Standing, underlying: str, reason: str) -> None:
     before = standing.halted.get(underlying, "")
     if reason not in before:
         standing.halted[underlying] = f"{before}; {reason}" if before else reason
+
+
+def limit(standing: Standing, name: str, reason: str) -> None:
+    """Let only hedges that close pass, until a person arms: a limit of the book was reached."""
+    standing.limited[name] = reason
+    if not standing.latched:
+        standing.reason = reason
 
 
 def differed(standing: Standing, reason: str) -> None:
@@ -90,6 +101,7 @@ def operate(standing: Standing, event: Operator) -> None:
         case Verb.ARM:
             standing.latched = standing.killed = False
             standing.halted.clear()
+            standing.limited.clear()
             standing.reason = event.reason
         case Verb.PAUSE | Verb.REDUCE | Verb.RESUME:
             standing.asked = _ASKS[event.verb]

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import accounts, bookings, foreign, ids, listings, outside, standing
+from rebalancer.core import accounts, bookings, foreign, holdings, ids, listings, outside, standing
 from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
+from rebalancer.core.behaviour import Behaviour
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit
 from rebalancer.core.events import (
     AccountNews,
@@ -42,13 +43,16 @@ from rebalancer.core.events import (
 from rebalancer.core.exposure import Book, Holding
 from rebalancer.core.figures import MarginTold
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
+from rebalancer.core.instruments import Instrument
 from rebalancer.core.margins import Margins
 from rebalancer.core.memory import Climb, Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
+
+Worths = tuple[tuple[int, int], dict[str, float | None], float | None]
+"""Of a ledger and a second: what each venue owes us, and gross notional, both USD."""
 
 
 class State:  # long: whatever may be known is written through this one door
@@ -75,6 +79,8 @@ class State:  # long: whatever may be known is written through this one door
         self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
         self.ladders: dict[str, Climb] = {}  # by pool
+        self.behaviour = Behaviour()
+        self.worths: Worths | None = None  # of the last moment, kept by `worth`
         self.prices = Prices(self.instruments, params, self.memory)
         self.markets = self.prices.markets
         self.margins = Margins(self.instruments, params, self.ledger, self.prices)
@@ -133,26 +139,8 @@ class State:  # long: whatever may be known is written through this one door
         return self.prices.book(underlying, self.ledger.version, self.holdings(underlying))
 
     def holdings(self, underlying: str) -> Iterable[Holding]:
-        """Yield what is held that belongs to an underlying."""
-        for (_, name), position in self.ledger.positions.items():
-            instrument = self.instruments[name]
-            # Nothing held may still be a hedge against something: the two net to nothing.
-            if instrument.underlying == underlying and (position.quantity or position.hedge):
-                yield Holding(
-                    instrument,
-                    float(position.quantity),
-                    float(position.basis),
-                    float(position.hedge),
-                )
-        for (account, currency), total in self.ledger.cash.items():
-            balance = total - self.ledger.aside.get((account, currency), Decimal(0))
-            if balance and self._belongs(account, currency) == underlying:
-                yield Holding(cash_instrument(account, currency), float(balance), 0.0, 0.0)
-
-    def _belongs(self, account: str, currency: str) -> str | None:
-        if currency in STABLE:
-            return self.params.cash_underlying.get(f"{account}:{currency}")
-        return currency
+        """Return what is held that belongs to an underlying."""
+        return holdings.held(self.ledger, self.instruments, self.params, underlying)
 
     # --- writing -------------------------------------------------------------
 

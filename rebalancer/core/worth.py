@@ -5,30 +5,18 @@ coins that fell are no loss to who counts coins. By account it is what a venue
 owes us: cash, open profit, spot and options at their marks.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.core import exposure
 from rebalancer.core.instruments import STABLE, Kind
 from rebalancer.core.outside import is_outside
 from rebalancer.core.params import Numeraire
+from rebalancer.core.performance import Part
 from rebalancer.core.positions import open_profit
 from rebalancer.core.state import State
 
+SECOND = 1_000_000_000  # ns
 IDLE = ""  # name of stable cash that belongs to no underlying
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What the holdings of one underlying are worth."""
-
-    amount: float  # dollars, or coins where coins are protected
-    price: float  # USD of one of them
-
-    @property
-    def dollars(self) -> float:
-        """The same in USD."""
-        return self.amount * self.price
 
 
 def parts(state: State) -> dict[str, Part] | None:
@@ -80,6 +68,31 @@ def by_account(state: State) -> dict[str, float | None]:
     return sums
 
 
+def accounts(state: State) -> dict[str, float | None]:
+    """Return what each venue owes us, USD, at most a moment old.
+
+    Worked out anew after a booking and each second: an order that is judged
+    within it finds it done.
+    """
+    key = (state.ledger.version, state.now // SECOND)
+    if state.worths is None or state.worths[0] != key:
+        state.worths = (key, by_account(state), gross_now(state))
+    return state.worths[1]
+
+
+def equity(state: State) -> float | None:
+    """Return what all venues owe us together, USD; None where a part of it is unknown."""
+    told = list(accounts(state).values())
+    known = [each for each in told if each is not None]
+    return sum(known) if len(known) == len(told) else None
+
+
+def gross(state: State) -> float | None:
+    """Return the USD notional of all perpetuals and futures together; None: a mark is missing."""
+    accounts(state)
+    return None if state.worths is None else state.worths[2]
+
+
 def _add(
     state: State, sums: dict[str, float | None], account: str, currency: str, amount: float
 ) -> None:
@@ -90,8 +103,8 @@ def _add(
     sums[account] = None if price is None or before is None else before + amount * price
 
 
-def gross(state: State) -> float | None:
-    """Return the USD notional of all perpetuals and futures together; None: a mark is missing."""
+def gross_now(state: State) -> float | None:
+    """Return the USD notional of all perpetuals and futures at venues; None: a mark is missing."""
     sums = 0.0
     for (account, name), held in state.ledger.positions.items():
         instrument = state.instruments[name]

@@ -2,7 +2,8 @@
 
     reading    file → table: size, depth, UTF-8, TOML
     values     one value: a number, a duration, a time, a choice; what it must be, in words
-    models     the tables and their keys, unknown keys forbidden
+    guarding   the tables of the guards and their keys
+    models     all other tables and keys, unknown keys forbidden
     faults     pydantic's errors → our faults: where, what must hold, what was found
     catalogue  instruments that everybody knows, by their id
     listing    the instruments of one book: its own, and those of the mode

@@ -16,12 +16,10 @@ from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings.context import Context
 from rebalancer.settings.deadlines import deadlines
 from rebalancer.settings.faults import MISSING, Finding, Place
+from rebalancer.settings.guarding import Ladder
 from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
-from rebalancer.settings.models import (
-    Ladder,
-    Underlying,
-)
+from rebalancer.settings.models import Underlying
 from rebalancer.settings.values import shown
 from rebalancer.settings.venues import venues
 

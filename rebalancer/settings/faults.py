@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rebalancer.errors import Fault
-from rebalancer.settings.models import Settings, Table, allowed, example
+from rebalancer.settings.guarding import Table
+from rebalancer.settings.models import Settings, allowed, example
 from rebalancer.settings.reading import Raw
 from rebalancer.settings.values import shown
 

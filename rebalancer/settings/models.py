@@ -10,14 +10,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings import values
+from rebalancer.settings.guarding import MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.values import (
     AbsoluteFile,
-    AtLeastOne,
     AtLeastOneWhole,
     Coin,
     Coverage,
@@ -44,16 +44,7 @@ from rebalancer.settings.values import (
 )
 
 MARGINS = ("cross", "isolated", "portfolio")
-MILLISECOND = 1_000_000  # ns
-SECOND = 1_000 * MILLISECOND
-HOUR = 3_600 * SECOND
 LATER_BANDS = ("whalley_wilmott", "zakamouline", "inventory")  # not in this release
-
-
-class Table(BaseModel):
-    """A table of the configuration: frozen, strict, without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Mode(StrEnum):
@@ -171,6 +162,17 @@ class UnderlyingLimits(Table):
     order: Positive = Field(examples=[1])
     position: Positive = Field(examples=[1])
     net_delta: Positive = Field(examples=[1])
+    gamma: Positive | None = None  # coins of delta per 1 % of price
+    vega: Positive | None = None  # USD per vol point
+
+
+class Near(Table):
+    """Prices near which an underlying is hedged more closely."""
+
+    levels: Annotated[tuple[float, ...], BeforeValidator(values.as_prices)] = ()  # USD per coin
+    within: Share = 0.01  # fraction of price
+    factor: OpenShare = 0.5  # of the band's width
+    strikes: Duration | None = None  # before expiry: strikes held count as levels; None: never
 
 
 class Hedge(Table):
@@ -206,6 +208,7 @@ class Underlying(Table):
     exclude: Names = ()
     band: Annotated[Band, BeforeValidator(_band)]
     limits: UnderlyingLimits
+    near: Near | None = None
 
 
 class Limits(Table):
@@ -215,6 +218,8 @@ class Limits(Table):
     turnover_per_day: Positive = Field(examples=[1])
     loss_per_day: Positive = Field(examples=[1])
     drawdown: Positive = Field(examples=[1])
+    fees_per_day: Positive | None = None
+    counterparty: Share | None = None  # of equity at one venue
 
 
 class Holding(Table):
@@ -245,75 +250,6 @@ class DeclaredInstrument(Table):
     expiry: Time | None = None
     strike: PositiveExact | None = None
     type: Annotated[Literal["call", "put"], choice(("call", "put"))] | None = None
-
-
-class Staleness(Table):
-    """Oldest age of an input; the defaults are the targets of an unattended desk."""
-
-    quote: Duration = 3 * SECOND
-    index: Duration = 5 * SECOND
-    mark: Duration = 5 * SECOND
-    option: Duration = 30 * SECOND
-    positions: Duration = 90 * SECOND
-
-
-class Collar(Table):
-    """How far from an independent reference an order may trade."""
-
-    width: Annotated[float, values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5)] = (  # noqa: PLR2004
-        0.003
-    )
-    protect_factor: AtLeastOne = 3.0
-    index_width: Annotated[  # most that index and book may lie apart
-        float,
-        values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5),  # noqa: PLR2004
-    ] = 0.05
-    jump: Annotated[  # most that one word may move the index until a second confirms it
-        float,
-        values.number("above 0 and at most 0.5", lambda x: 0 < x <= 0.5),  # noqa: PLR2004
-    ] = 0.10
-
-
-class FundingGuard(Table):
-    """The dearest carry of a hedge."""
-
-    cap_per_day: NotNegative = Field(examples=[0])  # fraction of notional
-
-
-class Ladder(Table):
-    """Where each rung of the margin ladder begins."""
-
-    warn: OpenShare = Field(examples=[0.5])
-    widen: OpenShare = Field(examples=[0.5])
-    reduce: OpenShare = Field(examples=[0.5])
-    derisk: OpenShare = Field(examples=[0.5])
-    halt: OpenShare = Field(examples=[0.5])
-
-
-class MarginGuard(Table):
-    """What keeps accounts from liquidation."""
-
-    ratio: Ladder = Ladder(warn=0.40, widen=0.50, reduce=0.60, derisk=0.70, halt=0.80)
-    #   maintenance margin ÷ margin balance
-    distance: Ladder = Ladder(warn=0.25, widen=0.20, reduce=0.15, derisk=0.10, halt=0.07)
-    #   |liquidation price ÷ mark - 1|
-    min_sigmas: Positive = 3.0  # distance in standard deviations over the reaction time
-    reaction_time: Duration = HOUR
-    clear_by: OpenShare = 0.1  # share of a rung by which it must be cleared
-    tail: AtLeastOne = 1.5  # what volatilities are multiplied by
-    least_vol: Positive = 0.3  # per year; no market is taken to be calmer
-    max_age: Duration = 30 * SECOND  # of a venue's figures
-    disagreement: OpenShare = 0.01  # our liquidation price ÷ the venue's - 1
-
-
-class Guards(Table):
-    """The guards' settings."""
-
-    staleness: Staleness = Staleness()
-    collar: Collar = Collar()
-    funding: FundingGuard | None = None
-    margin: MarginGuard | None = None
-    unhedged_alert: Duration = 60 * SECOND  # outside the band until a person is woken
 
 
 class Orders(Table):

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rebalancer.core import outside
+from rebalancer.core import breaker, outside
+from rebalancer.core.funding import Rule
 from rebalancer.core.instruments import Instrument, Kind, cash_instrument
 from rebalancer.core.margin.rungs import Ladder as Rungs
 from rebalancer.core.margin.schedule import schedule
 from rebalancer.core.params import (
     AccountTerms,
     BandParams,
+    BehaviourParams,
+    BookLimits,
     CollarParams,
+    FundingParams,
     MarginParams,
+    MarketParams,
+    NearParams,
     Numeraire,
     OrderParams,
     OutsideParams,
@@ -20,13 +26,19 @@ from rebalancer.core.params import (
     UnderlyingLimits,
     UnderlyingParams,
 )
-from rebalancer.settings.listing import Listing, listing, stable_cash
-from rebalancer.settings.models import (
+from rebalancer.settings.guarding import (
     SECOND,
-    Band,
-    Holding,
+    BehaviourGuard,
+    FundingGuard,
     Ladder,
     MarginGuard,
+)
+from rebalancer.settings.listing import Listing, listing, stable_cash
+from rebalancer.settings.models import (
+    Band,
+    Holding,
+    Limits,
+    Near,
     Role,
     Settings,
     Underlying,
@@ -78,8 +90,40 @@ def to_params(
         cash_underlying=_cash_underlying(settings, listing(settings, instruments)),
         outside=_outside(settings, listing(settings, instruments)),
         margin=_margin(settings.guards.margin, figures),
+        limits=_limits(settings.limits),
+        market=MarketParams(**settings.guards.market.model_dump()),
+        behaviour=_behaviour(settings.guards.behaviour),
+        funding=_funding(settings.guards.funding),
         terms={name: _terms(each) for name, each in settings.venues.items()},
     )
+
+
+def _limits(limits: Limits) -> BookLimits:
+    return BookLimits(
+        leverage=limits.leverage,
+        turnover_per_day=limits.turnover_per_day,
+        loss_per_day=limits.loss_per_day,
+        drawdown=limits.drawdown,
+        fees_per_day=limits.fees_per_day,
+        counterparty=limits.counterparty,
+    )
+
+
+def _behaviour(told: BehaviourGuard) -> BehaviourParams:
+    return BehaviourParams(
+        told.hedges_per_minute,
+        breaker.Limits(
+            told.misses, told.effect, told.sides, told.window, told.remains, told.rejections
+        ),
+    )
+
+
+def _funding(told: FundingGuard | None) -> FundingParams | None:
+    """Return what it may cost to hold a hedge; None: the settings say nothing of it."""
+    if told is None:
+        return None
+    rule = Rule(horizon=told.move_horizon, factor=told.move_factor)
+    return FundingParams(told.cap_per_day, told.horizon, told.budget_per_day, rule, told.moves)
 
 
 def _margin(margin: MarginGuard | None, figures: int) -> MarginParams | None:
@@ -139,10 +183,19 @@ def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
         hedge_buy=underlying.hedge.buy,
         hedge_sell=underlying.hedge.sell,
         band=_band(underlying.band),
-        limits=UnderlyingLimits(limits.order, limits.position, limits.net_delta),
+        limits=UnderlyingLimits(
+            limits.order, limits.position, limits.net_delta, limits.gamma, limits.vega
+        ),
         include=underlying.include,
         exclude=underlying.exclude,
+        near=_near(underlying.near),
     )
+
+
+def _near(near: Near | None) -> NearParams | None:
+    if near is None:
+        return None
+    return NearParams(near.levels, near.within, near.factor, near.strikes or 0)
 
 
 def _band(band: Band) -> BandParams:

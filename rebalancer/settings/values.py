@@ -223,6 +223,17 @@ def as_filled_names(value: object) -> tuple[str, ...]:
     return as_names(value)
 
 
+def as_prices(value: object) -> tuple[float, ...]:
+    """Return a list of prices as a tuple, or raise."""
+    if not isinstance(value, list | tuple):
+        raise wrong("must be a list of prices", shown(value))
+    prices = tuple(as_float(each) for each in value)
+    for price in prices:
+        if price <= 0:
+            raise wrong("must be a list of prices above 0", f"{shown(price)} in it")
+    return prices
+
+
 def as_rows(value: object) -> tuple[Any, ...]:
     """Return a list of tables as a tuple, or raise; the rows are validated by their own model."""
     if not isinstance(value, list | tuple):

@@ -94,7 +94,9 @@ def paper(
     )
     unenforced = not_enforced(settings)
     if unenforced:
-        log.warning("limits.not_enforced", keys=list(unenforced), meaning="not enforced yet")
+        log.warning(
+            "limits.not_enforced", keys=list(unenforced), meaning="not set: nobody watches there"
+        )
     faults = {name: each.mischance.struck for name, each in played.items()}
     extra = {**around.extra, "faults": faults}  # counted on while the book runs
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)

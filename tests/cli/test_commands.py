@@ -124,11 +124,11 @@ def test_greeks_of_an_inverse_call():
 
 
 def test_check_prints_a_fingerprint():
-    """A sound configuration has a fingerprint, and names what is not enforced yet."""
+    """A sound configuration has a fingerprint, and says which guards are not set."""
     told = json.loads(ask("check", "config/demo.toml", "--json").stdout)
     assert [] == told["faults"]
     assert told["fingerprint"] in ask("check", "config/demo.toml").stdout
-    assert "not enforced yet" in ask("check", "config/demo.toml").stdout
+    assert "nobody watches there" in ask("check", "config/replay-spot.toml").stdout
 
 
 def test_check_names_every_fault(tmp_path):

@@ -133,7 +133,7 @@ def test_hedge_role():
 
 
 def test_unenforced_limits_are_said():
-    """A limit that nobody watches yet is named at the start, and not in silence."""
+    """A guard that is not set is named at the start, and not left out in silence."""
     _, log = build(book.table())
 
     assert "limits.not_enforced" in log.events()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rebalancer.core import hedger
+from rebalancer.core.breaker import Limits as BreakerLimits
 from rebalancer.core.commands import Alert, Cancel, Command, Query, Submit
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import (
@@ -12,6 +13,7 @@ from rebalancer.core.events import (
     Ending,
     Event,
     Fill,
+    FundingRate,
     Index,
     Mark,
     Operator,
@@ -38,8 +40,12 @@ from rebalancer.core.params import (
     AccountTerms,
     BandKind,
     BandParams,
+    BehaviourParams,
+    BookLimits,
     CollarParams,
+    FundingParams,
     MarginParams,
+    MarketParams,
     Numeraire,
     OrderParams,
     Params,
@@ -156,6 +162,22 @@ LADDER = Ladder(
     margin=0.1,
 )
 WATCHED = MarginParams(LADDER, tail=1.5, least_vol=0.3, max_age=30 * SECOND, disagreement=0.01)
+
+
+GUARDED = replace(
+    PARAMS,
+    limits=BookLimits(
+        leverage=5.0,
+        turnover_per_day=1e7,
+        loss_per_day=1e5,
+        drawdown=2e5,
+        fees_per_day=1e3,
+        counterparty=0.99,
+    ),
+    market=MarketParams(spread=0.01, basis=0.03, divergence=0.02, depeg=0.02, depth=1.0),
+    behaviour=BehaviourParams(hedges_per_minute=5, breaker=BreakerLimits()),
+    funding=FundingParams(cap_per_day=0.001),
+)
 
 
 def margined(params: Params = PARAMS, *, leverage: float = 3.0, isolated: bool = False) -> Params:
@@ -291,6 +313,12 @@ class Desk:
         for account in () if differences else self.params.accounts:
             self.read(account)
         return self.take(Reconciled(self.now, differences))
+
+    def funding(self, rate: float, instrument: str = LINEAR) -> Outcome:
+        """Tell the funding rate of the next eight hours."""
+        hours = 8 * 60 * MINUTE
+        told = FundingRate(self.now, self.now, instrument, rate, hours, self.now + hours)
+        return self.take(told)
 
     def figures(
         self,

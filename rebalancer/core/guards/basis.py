@@ -3,13 +3,13 @@
 A perpetual is held near its index by its funding, a dated future by its
 expiry, which leaves it a usual basis of its own. Far from there the contract
 moves by itself: its delta is not the coin's, and what is opened there pays for
-the way back. What closes passes.
+the way back. What closes passes, and what brings net delta back to its limit.
 """
 
 from dataclasses import dataclass
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
-from rebalancer.core.growth import grows
+from rebalancer.core.growth import spared
 
 NAME = "basis"
 
@@ -25,7 +25,7 @@ class Basis:
 
 
 def judge(intent: HedgeIntent, basis: Basis) -> Verdict:
-    """Return a whole pass, or one for what closes where the basis is unusual or unknown.
+    """Return a whole pass, or one for what is spared where the basis is unusual or unknown.
 
     Args:
         intent: The order to judge; one that protects closes.
@@ -33,16 +33,16 @@ def judge(intent: HedgeIntent, basis: Basis) -> Verdict:
             fraction of the index; a contract too cheap is as far away.
     """
     whole = abs(intent.quantity)
-    if not grows(intent):
+    if spared(intent) == whole:
         return Verdict(NAME, whole)
     if basis.mark is None:
-        return Verdict(NAME, intent.closing, Reason.MARK_MISSING, subject=intent.instrument)
+        return Verdict(NAME, spared(intent), Reason.MARK_MISSING, subject=intent.instrument)
     if basis.index is None:
-        return Verdict(NAME, intent.closing, Reason.INDEX_MISSING, subject=intent.underlying)
+        return Verdict(NAME, spared(intent), Reason.INDEX_MISSING, subject=intent.underlying)
     if basis.expected is None:
-        return Verdict(NAME, intent.closing, Reason.BASIS_MISSING, subject=intent.instrument)
+        return Verdict(NAME, spared(intent), Reason.BASIS_MISSING, subject=intent.instrument)
     dearer = basis.mark / basis.index - 1.0 - basis.expected
     told = (dearer, basis.limit, intent.instrument)
     if abs(dearer) <= basis.limit:
         return Verdict(NAME, whole, None, *told)
-    return Verdict(NAME, intent.closing, Reason.BASIS_TOO_WIDE, *told)
+    return Verdict(NAME, spared(intent), Reason.BASIS_TOO_WIDE, *told)

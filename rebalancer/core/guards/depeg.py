@@ -2,19 +2,20 @@
 
 The book counts a stablecoin as a dollar. Away from it the profit of what
 settles in it is not what it says, and its collateral is worth less when it is
-needed most. What closes brings the book out of it and passes.
+needed most. What closes brings the book out of it and passes, and so does what
+brings net delta back to its limit.
 """
 
 from decimal import Decimal
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
-from rebalancer.core.growth import exact, grows
+from rebalancer.core.growth import exact, spared
 
 NAME = "depeg"
 
 
 def judge(intent: HedgeIntent, currency: str, price: Decimal | None, limit: float) -> Verdict:
-    """Return a whole pass, or one for what closes while the currency is off its peg.
+    """Return a whole pass, or one for what is spared while the currency is off its peg.
 
     Args:
         intent: The order to judge; one that protects closes.
@@ -23,9 +24,9 @@ def judge(intent: HedgeIntent, currency: str, price: Decimal | None, limit: floa
         limit: Most that it may lie from a dollar, above or below, USD, > 0.
     """
     whole = abs(intent.quantity)
-    if price is None or not grows(intent):
+    if price is None or spared(intent) == whole:
         return Verdict(NAME, whole)
     off = price - 1
     if abs(off) <= exact(limit):
         return Verdict(NAME, whole, None, float(off), limit, currency)
-    return Verdict(NAME, intent.closing, Reason.STABLE_DEPEGGED, float(off), limit, currency)
+    return Verdict(NAME, spared(intent), Reason.STABLE_DEPEGGED, float(off), limit, currency)

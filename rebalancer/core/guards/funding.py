@@ -5,19 +5,28 @@ shorts. What closes the position always passes, and so does what brings net
 delta back to its limit: dear funding may widen the band, never bare the book.
 """
 
-from decimal import Decimal
+from dataclasses import dataclass
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
+from rebalancer.core.growth import spared
 
 NAME = "funding"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What funding cost of late."""
+
+    paid: float = 0.0  # within a day, less what was received, USD
+    budget: float | None = None  # most of it, USD, > 0; None: no such limit
 
 
 def judge(
     intent: HedgeIntent,
     rate: float | None,
     cap: float,
-    spent: float = 0.0,
-    budget: float | None = None,
+    spent: Spent = Spent(),
+    missing: Reason = Reason.FUNDING_UNKNOWN,
 ) -> Verdict:
     """Return the verdict on the carry of the position after `intent`.
 
@@ -27,26 +36,22 @@ def judge(
             day (0.0003 is 3 bp a day), + where longs pay; None when the venue
             has not told it yet.
         cap: Most that the position may pay, same unit, > 0.
-        spent: Funding paid today less what was received, USD.
-        budget: Most that may be paid in a day, USD, > 0; None: no such limit.
+        spent: What was paid already; a position that is paid spends nothing.
+        missing: Why the rate is unknown, where it is.
 
     Returns:
         A whole pass, or a pass for the closing or required part only, with what
         was measured against its limit. An unknown rate is a reason: fail closed.
     """
-    whole, spared = abs(intent.quantity), _spared(intent)
-    if spared == whole:
+    whole, passes = abs(intent.quantity), spared(intent)
+    if passes == whole:
         return Verdict(NAME, whole)
     if rate is None:
-        return Verdict(NAME, spared, Reason.FUNDING_UNKNOWN, subject=intent.instrument)
+        return Verdict(NAME, passes, missing, subject=intent.instrument)
     paid = rate if intent.position + intent.quantity > 0 else -rate
     if paid > cap:
-        return Verdict(NAME, spared, Reason.FUNDING_TOO_DEAR, paid, cap, intent.instrument)
-    if budget is not None and spent >= budget:
-        return Verdict(NAME, spared, Reason.FUNDING_BUDGET_SPENT, spent, budget)
+        return Verdict(NAME, passes, Reason.FUNDING_TOO_DEAR, paid, cap, intent.instrument)
+    if spent.budget is not None and spent.paid >= spent.budget and paid > 0:
+        told = (spent.paid, spent.budget)
+        return Verdict(NAME, passes, Reason.FUNDING_BUDGET_SPENT, *told)
     return Verdict(NAME, whole, None, paid, cap, intent.instrument)
-
-
-def _spared(intent: HedgeIntent) -> Decimal:
-    """Return the part that dear funding never holds back, contracts."""
-    return min(max(intent.closing, intent.required), abs(intent.quantity))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.guards import funding
+from rebalancer.core.guards.funding import Spent
 
 D = Decimal
 CAP, BUDGET = 0.0005, 1_000.0  # per day; USD
@@ -100,8 +101,9 @@ def test_side_after():
     ("rate", "spent", "budget", "reason"),
     [
         (0.0, 999.0, BUDGET, None),
-        (0.0, 1_000.0, BUDGET, Reason.FUNDING_BUDGET_SPENT),
-        (0.0, 5_000.0, BUDGET, Reason.FUNDING_BUDGET_SPENT),
+        (-0.0001, 1_000.0, BUDGET, Reason.FUNDING_BUDGET_SPENT),
+        (-0.0001, 5_000.0, BUDGET, Reason.FUNDING_BUDGET_SPENT),
+        (+0.0001, 5_000.0, BUDGET, None),  # a short that is paid spends nothing
         (0.0, -5_000.0, BUDGET, None),  # was received
         (0.0, 5_000.0, None, None),  # no budget
         (-0.0006, 5_000.0, BUDGET, Reason.FUNDING_TOO_DEAR),  # the rate is told first
@@ -112,7 +114,7 @@ def test_budget(rate, spent, budget, reason):
     """Once the day's budget is paid, no position grows by more than is required."""
     intent = replace(SHORT, required=D(1))
 
-    verdict = funding.judge(intent, rate, CAP, spent, budget)
+    verdict = funding.judge(intent, rate, CAP, Spent(spent, budget))
 
     assert reason == verdict.reason
     assert D(1 if reason else 3) == verdict.allows
@@ -129,7 +131,7 @@ def test_never_bare(quantity, closing, required, rate, spent):
     closing, required = min(closing, most), min(required, most)
     intent = replace(order(quantity), closing=closing, required=required)
 
-    verdict = funding.judge(intent, rate, CAP, spent, BUDGET)
+    verdict = funding.judge(intent, rate, CAP, Spent(spent, BUDGET))
 
     assert max(closing, required) <= verdict.allows <= most
     assert (verdict.allows == most) == (verdict.reason is None)

@@ -118,7 +118,7 @@ def test_depth_measured(depth_, measured, limit):
         (GROWS, (67.125, 64.0, 2 / 64), "0", Reason.BASIS_TOO_WIDE, "v:X"),
         (GROWS, (64.0, 64.0, 2 / 64), "0", Reason.BASIS_TOO_WIDE, "v:X"),  # it lost it
         (TURNS, (70.0, 64.0, 0.0), "3", Reason.BASIS_TOO_WIDE, "v:X"),
-        (order("-5", required="5"), (70.0, 64.0, 0.0), "0", Reason.BASIS_TOO_WIDE, "v:X"),
+        (order("-5", required="5"), (70.0, 64.0, 0.0), "5", None, ""),  # must be
         (CLOSES, (70.0, 64.0, 0.0), "5", None, ""),
         (PROTECTS, (70.0, 64.0, 0.0), "5", None, ""),
         (TURNS, (None, 64.0, 0.0), "3", Reason.MARK_MISSING, "v:X"),
@@ -188,7 +188,7 @@ def test_divergence_measured():
         (GROWS, "0.9899", "0", Reason.STABLE_DEPEGGED),
         (GROWS, "1.0101", "0", Reason.STABLE_DEPEGGED),
         (TURNS, "0.8", "3", Reason.STABLE_DEPEGGED),
-        (order("-5", required="5"), "0.8", "0", Reason.STABLE_DEPEGGED),
+        (order("-5", required="5"), "0.8", "5", None),  # must be
         (CLOSES, "0.8", "5", None),
         (PROTECTS, "0.8", "5", None),
         (GROWS, None, "5", None),  # nobody tells
