@@ -238,7 +238,12 @@ def shortfall(pool: Pool, own: MarginParams, vol: float = 0.0) -> float:
 
 
 def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Iterable[Alert]:
-    """Yield an alarm where our liquidation price and the venue's own lie apart."""
+    """Yield an alarm where our liquidation price and the venue's own lie apart.
+
+    Beside options they cannot agree: a venue leaves them where they are.
+    """
+    if pool.curves:
+        return
     told = state.margins.cushions.told[pool.account]
     theirs = {each.instrument: each.liquidation for each in told.legs}
     for leg in pool.legs:
