@@ -7,7 +7,7 @@ restart would forget is none.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rebalancer.core import breaker as breakers
@@ -21,6 +21,7 @@ from rebalancer.core.params import BehaviourParams
 from rebalancer.core.performance import Performance
 
 MINUTE = 60_000_000_000  # ns
+ASKED = 0.5  # of a gap: if the market made less of it, the market did not ask for the hedge
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,15 @@ class Behaviour:
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by underlying
     ordered: dict[str, deque[int]] = field(default_factory=dict)  # hedges of the last minute, ns
     awaited: dict[str, Awaited] = field(default_factory=dict)  # by underlying
+    last: dict[str, Awaited] = field(default_factory=dict)  # hedge, by underlying
+    unasked: set[str] = field(default_factory=set)  # client order ids that no market asked for
 
     def breaker(self, underlying: str) -> Breaker:
         """Return the breaker of an underlying."""
         return self.breakers.setdefault(underlying, Breaker())
 
 
-def order(told: Behaviour, submit: Submit, price: float, net: float) -> None:
+def order(told: Behaviour, submit: Submit, price: float, net: float, market: float | None) -> None:
     """Note an order that is about to leave.
 
     Args:
@@ -58,14 +61,19 @@ def order(told: Behaviour, submit: Submit, price: float, net: float) -> None:
         submit: The order.
         price: Index, USD per coin.
         net: Net delta before it, coins.
+        market: How far the market alone moved net delta since the hedge before, coins;
+            None: there was none before.
     """
     if submit.purpose is not Purpose.HEDGE:
         return
+    if market is not None and abs(market) < ASKED * abs(net):
+        told.unasked.add(submit.client_order_id)
     times = told.ordered.setdefault(submit.underlying, deque())
     times.append(submit.decided_at)
     while times[0] <= submit.decided_at - MINUTE:
         times.popleft()
-    told.awaited[submit.underlying] = Awaited(submit.client_order_id, submit.decided_at, price, net)
+    awaited = Awaited(submit.client_order_id, submit.decided_at, price, net)
+    told.awaited[submit.underlying] = told.last[submit.underlying] = awaited
 
 
 def fill(told: Behaviour, event: Fill, instrument: Instrument, price: float | None) -> None:
@@ -91,10 +99,23 @@ def _decimal(price: float | None) -> Decimal:
 
 
 def hedged(
-    told: Behaviour, underlying: str, ts: int, coins: float, params: BehaviourParams
+    told: Behaviour, submit: Submit, ts: int, coins: float, params: BehaviourParams
 ) -> str | None:
-    """Note what a fill added to net delta; return why hedging must end, or None."""
+    """Note what a fill added to net delta; return why hedging must end, or None.
+
+    Hedges that a market asked for may go to and fro: near a strike they must.
+    """
+    if submit.client_order_id not in told.unasked:
+        return None
+    underlying = submit.underlying
     return breakers.hedged(told.breaker(underlying), ts, coins, params.breaker)
+
+
+def foreign(told: Behaviour, underlying: str, coins: float) -> None:
+    """Note what somebody else traded, coins of delta: it is no effect of the hedge before it."""
+    awaited = told.awaited.get(underlying)
+    if awaited is not None:
+        told.awaited[underlying] = replace(awaited, before=awaited.before + coins)
 
 
 def answered(
@@ -127,6 +148,7 @@ def effect(
         Why hedging must end, or None.
     """
     awaited = told.awaited.pop(underlying)
+    told.unasked.discard(awaited.client_order_id)
     seen = Effect(awaited.before, awaited.before + added, measured)
     return breakers.settled(told.breaker(underlying), seen, params.breaker)
 

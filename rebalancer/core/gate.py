@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core import behaviour, counters, facts, ids, quotes, rooms, sizing, watch
+from rebalancer.core import counters, facts, ids, limits, quotes, rooms, sizing, watch
 from rebalancer.core.accounts import shut
 from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
@@ -155,7 +155,7 @@ def conclude(
         return told_once(state, decision), ()
     submit = _submit(state, params, intent, allowed.copy_sign(intent.quantity))
     state.intend(submit, intent.delta_per_contract)
-    behaviour.order(state.behaviour, submit, view.price, view.exposure.net)
+    limits.ordered(state, submit, view.price, view.exposure.net)
     state.memory[intent.underlying].refused = None
     return replace(decision, client_order_id=submit.client_order_id), (submit,)
 

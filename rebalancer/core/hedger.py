@@ -86,7 +86,8 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     commands += _withdrawn(state, params.underlyings if killed else free)
     decisions = []
     for name in _touched(state, event, params):
-        commands += limits.effects(state, params, name)
+        if isinstance(event, Tick):
+            commands += limits.effects(state, params, name, waits=True)
         decision, more = _decide(state, params, params.underlyings[name])
         decisions.append(decision)
         commands += more
@@ -203,6 +204,16 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     waits = bands.held_back(own.band, pulse, net - view.band.aim, own.limits.net_delta)
     if waits is not None:
         return plain(state, view, Action.HOLD, waits), ()
+    alarms = tuple(limits.effects(state, params, own.name))  # of the hedge before this one
+    decision, commands = _hedge(state, params, view, due)
+    return decision, (*alarms, *commands)
+
+
+def _hedge(
+    state: State, params: Params, view: View, due: bands.Due
+) -> tuple[Decision, Sequence[Command]]:
+    """Return the hedge that goes as far as is due, with the instrument that is best for it."""
+    own, net = view.params, view.exposure.net
     instrument = allocation.choose(state, own, buys=due.goal > net)
     if instrument is None:
         decision = plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)

@@ -9,7 +9,7 @@ they are told, with what would bring them back.
 from collections.abc import Iterable
 
 from rebalancer.core import behaviour, exposure, overlay, performance, standing, worth
-from rebalancer.core.commands import Alert, Purpose, Severity
+from rebalancer.core.commands import Alert, Purpose, Severity, Submit
 from rebalancer.core.events import (
     Adopted,
     CashMoved,
@@ -23,10 +23,12 @@ from rebalancer.core.events import (
     Verb,
 )
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BookLimits, Params, UnderlyingParams
 from rebalancer.core.state import State
 
 BEYOND = 1.25  # times a limit at which nothing is hedged any more
+SETTLES = 10_000_000_000  # ns after a hedge in which what echoes it would show
 AGAIN = 3_600_000_000_000  # ns until a person hears again of gamma or vega
 
 
@@ -69,16 +71,37 @@ def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterab
 def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
     order = state.orders.get(event.client_order_id or "")
     instrument = state.instruments.get(event.instrument)
-    if order is None or instrument is None:
+    if instrument is None:
+        return
+    if order is None:
+        each = exposure.delta_per_contract(instrument, float(event.price), float(event.price))
+        coins = float(event.quantity) * each if instrument.kind is not Kind.OPTION else 0.0
+        behaviour.foreign(state.behaviour, instrument.underlying, coins)
         return
     price = state.prices.index_price(instrument.underlying, state.now)
     behaviour.fill(state.behaviour, event, instrument, price)
     if params.behaviour is None or order.submit.purpose is not Purpose.HEDGE:
         return
-    name, coins = order.submit.underlying, float(event.quantity) * order.delta_per_contract
-    why = behaviour.hedged(state.behaviour, name, event.ts_local, coins, params.behaviour)
+    coins, told = float(event.quantity) * order.delta_per_contract, state.behaviour
+    why = behaviour.hedged(told, order.submit, event.ts_local, coins, params.behaviour)
     if why is not None:
-        yield from _halt(state, "hedge.alternated", name, why)
+        yield from _halt(state, "hedge.alternated", order.submit.underlying, why)
+
+
+def ordered(state: State, submit: Submit, price: float, net: float) -> None:
+    """Note an order that is about to leave, with what the market did since the hedge before.
+
+    Args:
+        state: Is written.
+        submit: The order.
+        price: Index, USD per coin.
+        net: Net delta before it, coins.
+    """
+    last, market = state.behaviour.last.get(submit.underlying), None
+    if last is not None and submit.purpose is Purpose.HEDGE:
+        then = exposure.measure(state.book(submit.underlying), last.price, last.ts).net
+        market = net - then
+    behaviour.order(state.behaviour, submit, price, net, market)
 
 
 def _answered(
@@ -93,13 +116,16 @@ def _answered(
         yield from _halt(state, "order.rejected_often", name, why)
 
 
-def effects(state: State, params: Params, name: str) -> Iterable[Alert]:
+def effects(state: State, params: Params, name: str, *, waits: bool = False) -> Iterable[Alert]:
     """Yield an alarm when hedges of an underlying do not do what they must.
 
-    Judged once none of its orders is open, at the price and time of the decision.
+    Judged once none of its orders is open, at the price and time of the
+    decision: before the next hedge, or when some time has passed (`waits`).
     """
     awaited = state.behaviour.awaited.get(name)
     if awaited is None or params.behaviour is None or state.open_orders(name):
+        return
+    if waits and state.now - awaited.ts < SETTLES:
         return
     order, book = state.orders.get(awaited.client_order_id), state.book(name)
     if order is None or book.missing:

@@ -71,13 +71,13 @@ def by_account(state: State) -> dict[str, float | None]:
 def accounts(state: State) -> dict[str, float | None]:
     """Return what each venue owes us, USD, at most a moment old.
 
-    Worked out anew after a booking and each second: an order that is judged
-    within it finds it done.
+    Worked out anew after a booking and each second, and while a price is
+    missing: an order that is judged within it finds it done.
     """
-    key = (state.ledger.version, state.now // SECOND)
-    if state.worths is None or state.worths[0] != key:
-        state.worths = (key, by_account(state), gross_now(state))
-    return state.worths[1]
+    key, known = (state.ledger.version, state.now // SECOND), state.worths
+    if known is None or known[0] != key or None in (*known[1].values(), known[2]):
+        known = state.worths = (key, by_account(state), gross_now(state))
+    return known[1]
 
 
 def equity(state: State) -> float | None:

@@ -1,0 +1,212 @@
+"""Behaviour that ends by itself: no effect, ping-pong, rejections, losses; all of it latches."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from rebalancer.core.commands import Alert
+from rebalancer.core.events import CashMoved, Ending, OutsideHolding, OutsideTold, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.params import OutsideParams
+from tests.scenarios.desk import (
+    BAND,
+    BTC,
+    CALL,
+    COINS,
+    DOLLARS,
+    GUARDED,
+    LIMITS,
+    LINEAR,
+    MINUTE,
+    PUT,
+    SECOND,
+    SPOT,
+    build,
+)
+
+D = Decimal
+FILE = "vault"
+QUICK = replace(BTC, band=replace(BAND, min_interval=SECOND))
+
+
+def opened(params=GUARDED, holdings=()):
+    """Return a desk with every guard set and plenty of cash."""
+    desk = build(params, [(DOLLARS, "2000000"), (COINS, "1"), (LINEAR, "-1", "hedge"), *holdings])
+    desk.funding(0.0001)
+    desk.market()
+    return desk
+
+
+def tell(desk, coins):
+    """Let the vault say how many coins it holds."""
+    held = (OutsideHolding(SPOT, D(str(coins))),)
+    return desk.take(OutsideTold(desk.now, desk.now, FILE, held))
+
+
+def minute(desk):
+    """Let a minute pass in which the market talks."""
+    for _ in range(6):
+        desk.now += 10 * SECOND
+        desk.market()
+
+
+def test_hedges_without_effect():
+    """A source that takes back what each hedge did halts the underlying after three of them."""
+    params = replace(
+        GUARDED,
+        underlyings={"BTC": QUICK},
+        outside=(OutsideParams(FILE, 100 * MINUTE, ("BTC",)),),
+    )
+    desk = opened(params)
+    coins = 1.0
+    tell(desk, coins)
+    for _ in range(8):
+        sent = len(desk.orders)
+        if sent and desk.state.open_orders():
+            order = desk.orders[-1]
+            coins -= float(order.quantity)  # the echo: it is as if nothing had been sold
+            desk.accept(order)
+            desk.fill(order)
+            desk.take(OutsideTold(desk.now, desk.now, FILE, (OutsideHolding(SPOT, D(str(coins))),)))
+            desk.end(order, Ending.FILLED, order.quantity)
+        minute(desk)
+
+    assert 3 == len(desk.orders)
+    assert "hedge.missed" in desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+
+def test_ping_pong():
+    """Hedges that take back one another while the price stands still halt the underlying."""
+    hasty = replace(GUARDED.behaviour, hedges_per_minute=60)
+    desk = opened(replace(GUARDED, underlyings={"BTC": QUICK}, behaviour=hasty))
+    for turn in range(8):
+        desk.trade_by_hand(SPOT, "0.5" if turn % 2 == 0 else "-0.5")
+        if desk.state.open_orders():
+            desk.execute(desk.orders[-1])
+        desk.now += 5 * SECOND
+        desk.market()
+
+    assert "hedge.alternated" in desk.alerts
+    assert TradingState.HALTED is desk.state.mode_of("BTC")
+
+
+def test_a_market_that_goes_to_and_fro():
+    """Near a strike gamma makes hedges turn with the price; that is their work."""
+    own = replace(QUICK, band=replace(BAND, lower=-0.02, upper=0.02, min_interval=1))
+    desk = opened(replace(GUARDED, underlyings={"BTC": own}), [(PUT, "-5")])
+    for turn in range(12):
+        desk.price = 91_000.0 if turn % 2 else 92_500.0
+        desk.now += 4 * SECOND
+        desk.index()
+        desk.index()
+        desk.market()
+        desk.option(PUT, 0.6)
+        for order in desk.state.open_orders():
+            desk.execute(order.submit)
+
+    assert len({order.quantity > 0 for order in desk.orders[-4:]}) == 2
+    assert "hedge.alternated" not in desk.alerts
+
+
+def test_rejections():
+    """A venue that rejects one order after the other halts the underlying."""
+    desk = opened()
+    desk.trade_by_hand(SPOT, "1")
+    for _ in range(30):
+        if desk.state.open_orders():
+            desk.reject(desk.orders[-1])
+        minute(desk)
+        minute(desk)
+
+    assert 10 == len(desk.orders)
+    assert "order.rejected_often" in desk.alerts
+
+
+def test_arm_forgives():
+    """Armed by a person the breaker begins anew: one more rejection does not halt again."""
+    desk = opened()
+    desk.trade_by_hand(SPOT, "1")
+    for _ in range(30):
+        if desk.state.open_orders():
+            desk.reject(desk.orders[-1])
+        minute(desk)
+        minute(desk)
+    desk.operate(Verb.ARM)
+    desk.reject(desk.orders[-1])
+
+    assert 11 == len(desk.orders)
+    assert TradingState.ACTIVE is desk.state.mode_of("BTC")
+
+
+@pytest.mark.parametrize(
+    ("fall", "mode", "told"),
+    [
+        (9_000, TradingState.ACTIVE, 0),  # 90,000 USD of ten coins; the limit is 100,000
+        (10_100, TradingState.REDUCING, 1),
+        (13_000, TradingState.HALTED, 1),
+    ],
+)
+def test_loss(fall, mode, told):
+    """What is lost in a day stops growth at the limit, and all hedging a quarter beyond it."""
+    own = replace(BTC, target=10.0, limits=replace(LIMITS, net_delta=20.0))
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(DOLLARS, "2000000"), (SPOT, "10")])
+    desk.funding(0.0001)
+    desk.wait(1)
+    for price in range(100_000, 100_000 - fall - 1, -100):
+        desk.price = float(price)
+        desk.now += 100_000_000
+        desk.index()
+    desk.wait(1)
+
+    assert mode is desk.state.mode
+    assert told == desk.alerts.count("limit.reached")
+
+
+def test_deposit_is_no_profit():
+    """What somebody brings or takes away is neither profit nor loss."""
+    desk = opened()
+    desk.wait(1)
+    before = desk.state.behaviour.performance.profit
+    gone = ("binanceusdm", "w1", "withdrawal", D(-1_500_000), "USDT", True)
+    desk.take(CashMoved(desk.now, desk.now, *gone))
+    desk.wait(2)
+
+    assert before == pytest.approx(desk.state.behaviour.performance.profit)
+    assert "limit.reached" not in desk.alerts
+
+
+def test_arm_accepts_a_loss():
+    """A person who arms has seen the loss; the day and the drawdown begin anew."""
+    own = replace(BTC, target=10.0, limits=replace(LIMITS, net_delta=20.0))
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(DOLLARS, "2000000"), (SPOT, "10")])
+    desk.wait(1)
+    for price in range(100_000, 89_000, -100):
+        desk.price = float(price)
+        desk.now += 100_000_000
+        desk.index()
+    desk.wait(1)
+    assert TradingState.REDUCING is desk.state.mode
+    desk.operate(Verb.ARM)
+    desk.reconcile()
+    desk.wait(2)
+
+    assert TradingState.ACTIVE is desk.state.mode
+    assert 0 == desk.state.behaviour.performance.drawdown
+
+
+def test_greeks():
+    """Gamma and vega beyond their limits are told once an hour, with what brings them back."""
+    limits = replace(LIMITS, gamma=0.01, vega=50.0)
+    own = replace(BTC, limits=limits)
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(PUT, "-5"), (DOLLARS, "1000000")])
+    desk.option(PUT, 0.6)
+    desk.option(CALL, 0.6)
+    desk.wait(120)
+    (alert,) = [each for each in desk.all(Alert) if each.event == "greeks.exceeded"]
+
+    assert "gamma -" in alert.text
+    assert "vega -" in alert.text
+    assert "buy" in alert.text
+    assert CALL in alert.text or PUT in alert.text
