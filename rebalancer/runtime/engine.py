@@ -6,12 +6,13 @@ on it made the same decisions.
 """
 
 import hashlib
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rebalancer.core import hedger
+from rebalancer.core import hedger, kept
 from rebalancer.core.commands import Cancel, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
@@ -35,12 +36,13 @@ from rebalancer.core.events import (
     Reconciled,
     Settled,
     ShutOut,
+    Tick,
     VenueHeld,
 )
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.ports import Describe, Entry, Journal, Log, nobody
+from rebalancer.ports import SECOND, Describe, Entry, Journal, Log, nobody
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
@@ -67,6 +69,8 @@ JOURNALED = (
     Reconciled,
 )
 RECENT = 50  # decisions kept at hand for the status
+KEPT = "kept"  # journal key of what must outlive a restart beside the ledger
+KEEPS = 60 * SECOND  # ns between two times that it is written down without an order
 
 Encode = Callable[[Any], Mapping[str, Any]]
 Observe = Callable[[Event, Sequence[Decision]], None]
@@ -121,6 +125,7 @@ class Engine:
         self._watchers: list[Callable[[Event], None]] = []
         self._sent = False  # whether the step just taken wants something sent
         self._latched = self._latch()
+        self._kept_at = state.now  # ns
 
     @property
     def digest(self) -> str:
@@ -186,12 +191,20 @@ class Engine:
             self._write("order", order.client_order_id, order)
         self._keep_latch()
         if leaving:
+            self._keep()
             self._around.journal.flush()
             self._sent = True
+        elif isinstance(event, Tick) and self.state.now - self._kept_at >= KEEPS:
+            self._keep()
         for command in outcome.commands:
             self._around.dispatch.carry_out(command)
         for observer in self._observers:
             observer(event, outcome.decisions)
+
+    def _keep(self) -> None:
+        """Write down what must outlive a restart beside the ledger; durably, with what is due."""
+        self._kept_at = self.state.now
+        self._around.journal.put_meta(KEPT, json.dumps(kept.kept(self.state)))
 
     def _told_again(self, event: Event, version: int) -> bool:
         """Whether a booking changed nothing, because the ledger had it; nobody needs it twice.
@@ -247,7 +260,7 @@ class Engine:
 
     def _latch(self) -> tuple[object, ...]:
         state = self.state
-        asked = (state.standing.asked, state.sealed)
+        asked = (state.standing.asked, state.sealed, tuple(state.standing.limited.items()))
         return (state.mode, state.killed, *asked, tuple(state.halted.items()))
 
     def _keep_latch(self) -> None:
@@ -264,6 +277,7 @@ class Engine:
             "asked": state.standing.asked,
             "sealed": state.sealed,
             "halted": dict(state.halted),
+            "limited": dict(state.standing.limited),
         }
         entry = Entry(state.sequence, state.now, "latch", self.params.book, payload)
         self._around.journal.append(entry)

@@ -1,10 +1,12 @@
 """What a book is put into, and how it begins."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from rebalancer.core import kept
 from rebalancer.core.events import PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
@@ -13,7 +15,7 @@ from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness
 from rebalancer.runtime.daemon import Daemon, Stop
-from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
@@ -83,6 +85,9 @@ def begin(
         if holding.file is not None:
             continue  # the file tells it, again and again
         _adopt(state, holding, prices, around.clock.now())
+    told = around.journal.get_meta(KEPT)
+    if told is not None:
+        kept.restore(state, json.loads(told), worth=around.feed is None)
     if _restore_latch(state, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
@@ -113,7 +118,9 @@ def _restore_latch(state: State, journal: Journal) -> bool:
         state.halt(underlying, reason)
     state.standing.asked = TradingState(last.payload.get("asked", TradingState.ACTIVE))
     state.standing.sealed = last.payload.get("sealed", False)
+    state.standing.limited = dict(last.payload.get("limited", {}))
     halted = last.payload["mode"] == TradingState.HALTED
     if halted:
         state.latch(last.payload["reason"], killed=last.payload["killed"])
-    return halted or bool(state.halted) or state.standing.asked is not TradingState.ACTIVE
+    latched = halted or bool(state.halted) or bool(state.standing.limited)
+    return latched or state.standing.asked is not TradingState.ACTIVE
