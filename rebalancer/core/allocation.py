@@ -1,9 +1,11 @@
 """Allocation: which hedge instrument an order goes to."""
 
-from rebalancer.core import quotes
+from rebalancer.core import facts, quotes
 from rebalancer.core.events import Quote
 from rebalancer.core.exposure import AVERAGING, delta_per_contract
+from rebalancer.core.figures import TOGETHER
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import UnderlyingParams
 from rebalancer.core.state import State
 
@@ -16,13 +18,42 @@ def choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | N
     One that has no young quote, no room left under the position limit, or a venue
     that takes no orders, is passed over. After every third failure in a row it is
     the next one's turn. A dated future whose settlement average has begun hedges less with each
-    second, so it is none. None where nothing is left for that side.
+    second, so it is none. What is too dear to hold, or stands where margin is
+    thin, comes last, and where the leg was moved to comes first. None where
+    nothing is left for that side.
     """
-    named = own.hedge_buy if buys else own.hedge_sell
+    named = _in_order(state, own, buys=buys)
     listed = [name for name in named if not _ending(state, name)]
     usable = [name for name in listed if _usable(state, own, name, buys=buys)] or [*listed[:1]]
     turn = state.memory[own.name].failures // TURN
     return state.instruments[usable[turn % len(usable)]] if usable else None
+
+
+def _in_order(state: State, own: UnderlyingParams, *, buys: bool) -> list[str]:
+    """Return the hedge instruments of a side, best first; equals stay as the settings list them."""
+    placed = state.behaviour.placed.get(own.name)
+
+    def worse(name: str) -> tuple[bool, bool]:
+        instrument = state.instruments[name]
+        held = state.ledger.position(instrument.venue, name).quantity
+        closes = held != 0 and (held > 0) != buys
+        return not closes and _strained(state, instrument, buys=buys), name != placed
+
+    return sorted(own.hedge_buy if buys else own.hedge_sell, key=worse)
+
+
+def _strained(state: State, instrument: Instrument, *, buys: bool) -> bool:
+    """Whether growing there is what a guard would cut: thin margin, or funding above its cap."""
+    venue, settle = instrument.venue, instrument.settle
+    for pool in (instrument.id, f"{venue}:{settle}", f"{venue}:{TOGETHER}"):
+        climb = state.ladders.get(pool)
+        if climb is not None and (climb.relieved or climb.rung >= Rung.WIDEN):
+            return True
+    carrying = state.params.funding
+    if carrying is None:
+        return False
+    rate = facts.carry(state, carrying, instrument).rate
+    return rate is None or (rate if buys else -rate) > carrying.cap_per_day
 
 
 def _ending(state: State, name: str) -> bool:

@@ -46,6 +46,7 @@ class Behaviour:
     ordered: dict[str, deque[int]] = field(default_factory=dict)  # hedges of the last minute, ns
     awaited: dict[str, Awaited] = field(default_factory=dict)  # by underlying
     last: dict[str, Awaited] = field(default_factory=dict)  # hedge, by underlying
+    placed: dict[str, str] = field(default_factory=dict)  # underlying → where its leg was moved to
     flipped: dict[str, int] = field(default_factory=dict)  # underlying → ns of its leg's last move
     unasked: set[str] = field(default_factory=set)  # client order ids that no market asked for
 

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     MARGIN_RATIO = "margin_ratio"  # a hedge is bought back: its account is near liquidation …
     LIQUIDATION_NEAR = "liquidation_near"  # … by the price that would do it …
     LIQUIDATION_LIKELY = "liquidation_likely"  # … by that price against what the market does
+    CHEAPER_ELSEWHERE = "cheaper_elsewhere"  # the hedge moves to where it costs less to hold
     # refusals
     NOT_ACTIVE = "not_active"
     KILLED = "killed"

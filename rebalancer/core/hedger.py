@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rebalancer.core import (
     allocation,
+    carrying,
     gate,
     intents,
     levels,
@@ -197,8 +198,7 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     pulse = _pulse(state, view)
     due = bands.due(own.band, view.band, net, pulse)
     if due is None:
-        state.memory[own.name].refused = None
-        return plain(state, view, Action.HOLD, Reason.INSIDE_BAND), ()
+        return _move(state, params, view)
     if state.now < state.memory[own.name].barred_until:
         return plain(state, view, Action.HOLD, Reason.AFTER_REJECTION), ()
     waits = bands.held_back(own.band, pulse, net - view.band.aim, own.limits.net_delta)
@@ -207,6 +207,17 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     alarms = tuple(limits.effects(state, params, own.name))  # of the hedge before this one
     decision, commands = _hedge(state, params, view, due)
     return decision, (*alarms, *commands)
+
+
+def _move(state: State, params: Params, view: View) -> tuple[Decision, Sequence[Command]]:
+    """Return the next step of a leg that moves to where it costs less, else a hold."""
+    memory = state.memory[view.params.name]
+    step = carrying.propose(state, params, view) if state.now >= memory.barred_until else None
+    if step is None:
+        memory.refused = None
+        return plain(state, view, Action.HOLD, Reason.INSIDE_BAND), ()
+    intent = intents.to_hedge(state, params, view, step.instrument, step.quantity)
+    return gate.conclude(state, params, view, Proposal(intent, Reason.CHEAPER_ELSEWHERE))
 
 
 def _hedge(

@@ -29,6 +29,7 @@ def kept(state: State) -> dict[str, Any]:
         "breakers": {name: breaker.kept(own) for name, own in told.breakers.items()},
         "ordered": {name: list(times) for name, times in told.ordered.items()},
         "flipped": dict(told.flipped),
+        "placed": dict(told.placed),
         "ladders": {
             name: {"rung": int(own.rung), "relieved": own.relieved}
             for name, own in state.ladders.items()
@@ -55,7 +56,7 @@ def restore(state: State, values: Mapping[str, Any], *, worth: bool) -> None:
     told.funding = counters.restored(values["funding"])
     told.breakers = {name: breaker.restored(own) for name, own in values["breakers"].items()}
     told.ordered = {name: deque(times) for name, times in values["ordered"].items()}
-    told.flipped = dict(values["flipped"])
+    told.flipped, told.placed = dict(values["flipped"]), dict(values["placed"])
     if worth:
         told.performance = Performance(**values["performance"])
     state.ladders = {

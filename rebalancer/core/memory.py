@@ -53,6 +53,7 @@ class Memory:
     settled: float | None = None  # last index that was believed, USD per coin
     suspect: float | None = None  # one that lies a jump away and that no second word confirmed
     greeks_told_at: int | None = None  # ns: that gamma or vega is beyond its limit; None: it is not
+    carried_at: int = 0  # ns of the last look at where the leg would cost less to hold
     realised: Realised = field(default_factory=Realised)  # volatility of the index
     highs: deque[tuple[int, float]] = field(default_factory=deque)  # of the filter, falling
     lows: deque[tuple[int, float]] = field(default_factory=deque)  # rising

@@ -47,6 +47,7 @@ from rebalancer.settings.models import (
 
 READINGS = 3  # of an account that may fail in a row before it counts as unread
 READING = 30 * SECOND  # ns between two readings of what an account holds; a tick, if that is longer
+TAKER = 0.0005  # fee where the settings name none, fraction of notional
 FIGURES = 5  # ticks between two readings of how an account stands
 
 
@@ -154,6 +155,7 @@ def _terms(venue: Venue) -> AccountTerms:
         isolated=venue.margin == "isolated",
         portfolio=venue.margin == "portfolio",
         leverage=venue.leverage,
+        taker=TAKER if venue.fees is None else venue.fees.taker,
         schedule=None if venue.tiers is None else schedule(venue.tiers),
         collateral=venue.collateral,
     )

@@ -11,7 +11,7 @@ from rebalancer.errors import Defect
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import Venue
+from rebalancer.ports import Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -92,16 +92,19 @@ def paper(
         log=log,
         tick=around.tick,
     )
-    unenforced = not_enforced(settings)
-    if unenforced:
-        log.warning(
-            "limits.not_enforced", keys=list(unenforced), meaning="not set: nobody watches there"
-        )
+    _say_unwatched(settings, log)
     faults = {name: each.mischance.struck for name, each in played.items()}
     extra = {**around.extra, "faults": faults}  # counted on while the book runs
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
     return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox)
+
+
+def _say_unwatched(settings: Settings, log: Log) -> None:
+    """Say which guards the settings leave out: a book without them is no book for money."""
+    unset = not_enforced(settings)
+    if unset:
+        log.warning("limits.not_enforced", keys=list(unset), meaning="nobody watches there")
 
 
 def _feed_of(around: Surrounding) -> FeedOf:

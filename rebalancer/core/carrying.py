@@ -1,0 +1,154 @@
+"""Carrying: where a hedge is held, and moving it to where that costs less.
+
+A leg moves by steps that each leave net delta inside the band: a part of the
+old one is closed, as much of the new one is opened, until nothing of the old
+is left. What is expected is held against twice what the move costs, and a leg
+moves at most once in a funding interval.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rebalancer.core import funding, quotes, sizing
+from rebalancer.core.accounts import shut
+from rebalancer.core.band import SLACK
+from rebalancer.core.events import FundingRate, Quote
+from rebalancer.core.exposure import delta_per_contract
+from rebalancer.core.funding import Candidate, Choice, Expected, Standing
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.params import AccountTerms, FundingParams, Params, UnderlyingParams
+from rebalancer.core.state import State
+from rebalancer.core.view import View
+
+LOOKS = 60_000_000_000  # ns between two looks at where a leg would cost less
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One order of a move."""
+
+    instrument: Instrument
+    quantity: Decimal  # contracts, signed
+
+
+def propose(state: State, params: Params, view: View) -> Step | None:
+    """Return the next order of a move that pays, or None.
+
+    Inside the band only: what is outside is hedged first.
+    """
+    own, carrying = view.params, params.funding
+    if carrying is None or not carrying.moves:
+        return None
+    legs = dict(_legs(state, own, view.price))
+    target = state.behaviour.placed.get(own.name)
+    if target is None or all(name == target for name in legs):
+        target = _better(state, params, own, legs)
+    if target is None:
+        return None
+    left = {name: delta for name, delta in legs.items() if name != target}
+    if not left or not _open(state, params, target):
+        return None
+    old = max(left, key=lambda name: abs(left[name]))
+    return _step(state, view, old, left[old], target)
+
+
+def _legs(state: State, own: UnderlyingParams, price: float) -> Iterable[tuple[str, float]]:
+    """Yield the hedge instruments that are held, with their delta in coins."""
+    for name in dict.fromkeys((*own.hedge_buy, *own.hedge_sell)):
+        instrument = state.instruments[name]
+        held = float(state.ledger.position(instrument.venue, name).quantity)
+        mark = state.prices.mark_price(name, state.now)
+        if held and mark is not None:
+            yield name, held * delta_per_contract(instrument, mark, price)
+
+
+def _better(
+    state: State, params: Params, own: UnderlyingParams, legs: dict[str, float]
+) -> str | None:
+    """Return where the leg shall go, and note that it goes; None: it stays."""
+    memory, carrying = state.memory[own.name], params.funding
+    if carrying is None or not legs or state.now - memory.carried_at < LOOKS:
+        return None
+    memory.carried_at = state.now
+    present = max(legs, key=lambda name: abs(legs[name]))
+    chosen = look(state, params, own, present, 1 if legs[present] > 0 else -1)
+    if chosen.instrument is None or chosen.instrument == present:
+        return None
+    state.behaviour.placed[own.name] = chosen.instrument
+    state.behaviour.flipped[own.name] = state.now
+    return chosen.instrument
+
+
+def look(state: State, params: Params, own: UnderlyingParams, present: str, side: int) -> Choice:
+    """Return where a leg shall be held, and what the best move would bring.
+
+    Args:
+        state: Rates, quotes and marks.
+        params: Settings of the book; with those of funding.
+        own: The underlying.
+        present: Instrument that the leg is held in.
+        side: Of the leg: +1 is long, −1 is short.
+    """
+    carrying = params.funding or FundingParams(0.0)
+    told = state.markets.funding.get(present)
+    interval = Standing().interval if told is None else told.interval
+    standing = Standing(present, interval, state.behaviour.flipped.get(own.name))
+    names = own.hedge_buy if side > 0 else own.hedge_sell
+    candidates = [
+        Candidate(name, _expected(state, carrying, name), _cost(state, params, name))
+        for name in names
+        if name == present or _open(state, params, name)
+    ]
+    return funding.choose(side, standing, candidates, state.now, carrying.rule)
+
+
+def _expected(state: State, own: FundingParams, name: str) -> Expected | None:
+    """Return what a long pays over the rule's horizon; None: nobody knows, or not any more."""
+    instrument = state.instruments[name]
+    if instrument.kind is Kind.FUTURE:
+        mark = state.prices.mark_price(name, state.now)
+        index = state.prices.index_price(instrument.underlying, state.now)
+        if mark is None or index is None or instrument.expiry is None:
+            return None
+        return funding.dated(mark, index, instrument.expiry - state.now, own.rule.horizon)
+    told, track = state.markets.funding.get(name), state.prices.carries.get(name)
+    age = quotes.age(state.markets, FundingRate, name, state.now)
+    if told is None or track is None or age is None or age > 2 * told.interval:
+        return None
+    return funding.expected(track, own.rule.horizon)
+
+
+def _cost(state: State, params: Params, name: str) -> float:
+    """Return what it costs to enter or to leave an instrument, fraction of notional."""
+    fee = params.terms.get(name.partition(":")[0], AccountTerms()).taker
+    quote = state.markets.quotes.get(name)
+    if quote is None or quote.bid is None or quote.ask is None:
+        return fee
+    return fee + float((quote.ask - quote.bid) / (quote.ask + quote.bid))
+
+
+def _open(state: State, params: Params, name: str) -> bool:
+    instrument = state.instruments[name]
+    age = quotes.age(state.markets, Quote, name, state.now)
+    young = age is not None and age <= params.staleness.quote
+    return young and shut(state.accounts, instrument.venue, name) is None
+
+
+def _step(state: State, view: View, old: str, delta: float, target: str) -> Step | None:
+    """Return the order that there is more room for inside the band: closing the old, or the new."""
+    room_up, room_down = view.band.upper - view.exposure.net, view.exposure.net - view.band.lower
+    back, forth = (room_up, room_down) if delta < 0 else (room_down, room_up)
+    most = min(abs(delta), view.params.limits.order)
+    closes = back >= forth
+    name, coins = (old, min(back, most)) if closes else (target, min(forth, most))
+    way = 1 if (delta < 0) == closes else -1
+    instrument = state.instruments[name]
+    mark = state.prices.mark_price(name, state.now)
+    if mark is None:
+        return None
+    each = delta_per_contract(instrument, mark, view.price)
+    held = abs(state.ledger.position(instrument.venue, old).quantity)
+    whole = closes and coins >= abs(delta) - SLACK
+    count = held if whole else sizing.lots(instrument, Decimal(repr(coins / each)))
+    return Step(instrument, way * count) if count >= instrument.minimum else None

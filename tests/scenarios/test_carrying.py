@@ -1,0 +1,156 @@
+"""A leg moves to where it costs less to hold: by steps inside the band, and not for nothing."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from rebalancer.core.decision import Reason
+from rebalancer.core.events import Tick
+from rebalancer.core.funding import Rule
+from rebalancer.core.params import FundingParams
+from tests.scenarios.desk import (
+    BAND,
+    BTC,
+    COINS,
+    GUARDED,
+    LINEAR,
+    MINUTE,
+    PARAMS,
+    PERP,
+    SECOND,
+    SPOT,
+    build,
+)
+
+D = Decimal
+HOUR = 60 * MINUTE
+DAYS = 10
+OWN = replace(
+    BTC,
+    hedge_buy=(LINEAR, PERP),
+    hedge_sell=(LINEAR, PERP),
+    band=replace(BAND, lower=-0.2, upper=0.2, min_interval=SECOND),
+)
+CARRY = FundingParams(cap_per_day=0.01, moves=True, rule=Rule(horizon=60 * 24 * HOUR))
+MOVES = replace(PARAMS, underlyings={"BTC": OWN}, funding=CARRY)
+
+
+def told(desk, here, there):
+    """Let both venues tell their funding rates, three times a day for ten days."""
+    for _ in range(3 * DAYS):
+        desk.now += 8 * HOUR
+        desk.funding(here, LINEAR)
+        desk.funding(there, PERP)
+
+
+def short(params=MOVES):
+    """Return a desk whose coin is hedged by the linear perpetual."""
+    return build(params, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+
+
+def let_go_on(desk, steps=40):
+    """Let the market talk, and each order be filled."""
+    for _ in range(steps):
+        desk.now += 2 * SECOND
+        desk.market()
+        for order in desk.state.open_orders():
+            desk.execute(order.submit)
+        desk.take(Tick(desk.now))
+
+
+def held(desk):
+    """Return what is held of both perpetuals, contracts."""
+    ledger = desk.state.ledger
+    return tuple(ledger.position(name.partition(":")[0], name).quantity for name in (LINEAR, PERP))
+
+
+def test_moves():
+    """A short that pays moves to where it is paid, and net delta never leaves the band."""
+    desk = short()
+    told(desk, -0.0003, 0.0003)
+    let_go_on(desk)
+    linear, inverse = held(desk)
+
+    assert 0 == linear
+    assert 98_000 <= -inverse * 10 <= 102_000
+    acted = [each for each in desk.decisions if each.client_order_id]
+    assert {Reason.CHEAPER_ELSEWHERE} == {each.reason for each in acted}
+    assert all(each.lower <= each.net_delta <= each.upper for each in desk.decisions)
+
+
+def test_stays_for_little():
+    """A spread that would not pay twice the move in time moves nothing."""
+    desk = short()
+    told(desk, 0.0001, 0.000102)
+    let_go_on(desk)
+
+    assert [] == desk.orders
+
+
+def test_one_flip_an_interval():
+    """When the rates turn over at once, the leg does not run back before an interval is over."""
+    desk = short()
+    told(desk, -0.0003, 0.0003)
+    let_go_on(desk)
+    sent = len(desk.orders)
+    for _ in range(3):
+        desk.now += 2 * HOUR
+        desk.funding(0.03, LINEAR)
+        desk.funding(-0.03, PERP)
+        let_go_on(desk, 2)
+
+    assert sent == len(desk.orders)
+
+
+def test_only_when_asked():
+    """Without `moves` a leg stays where it is, whatever it costs."""
+    desk = short(replace(MOVES, funding=replace(CARRY, moves=False)))
+    told(desk, -0.0003, 0.0003)
+    let_go_on(desk)
+
+    assert [] == desk.orders
+
+
+def test_unknown_is_no_target():
+    """Where nobody tells the rate of the other venue nothing moves there."""
+    desk = short()
+    for _ in range(3 * DAYS):
+        desk.now += 8 * HOUR
+        desk.funding(-0.0003, LINEAR)
+    let_go_on(desk)
+
+    assert [] == desk.orders
+
+
+def test_stale_is_no_target():
+    """Nor where its last word is two intervals old."""
+    desk = short()
+    told(desk, -0.0003, 0.0003)
+    for _ in range(6):
+        desk.now += 8 * HOUR
+        desk.funding(-0.0003, LINEAR)
+    let_go_on(desk)
+
+    assert [] == desk.orders
+
+
+def test_grows_where_it_is_cheap():
+    """A new hedge goes where a guard would not cut it for its funding."""
+    dear = replace(CARRY, cap_per_day=0.0005, moves=False)
+    desk = build(replace(MOVES, funding=dear), [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    told(desk, -0.0003, 0.0003)
+    desk.now += SECOND
+    desk.market()
+    desk.trade_by_hand(SPOT, "1")
+
+    assert [PERP] == [order.instrument for order in desk.orders]
+
+
+def test_a_move_is_judged():
+    """A step of a move passes the gate like any order: a limit that is spent stops it."""
+    params = replace(GUARDED, underlyings={"BTC": OWN}, funding=CARRY, market=None)
+    desk = build(params, [(SPOT, "1"), (LINEAR, "-1", "hedge"), (COINS, "0")])
+    told(desk, -0.0003, 0.0003)
+    desk.state.standing.limited["drawdown"] = "test"
+    let_go_on(desk)
+
+    assert all(order.quantity > 0 for order in desk.orders)  # it closes, and opens nothing
