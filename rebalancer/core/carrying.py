@@ -136,12 +136,18 @@ def _open(state: State, params: Params, name: str) -> bool:
 
 
 def _step(state: State, view: View, old: str, delta: float, target: str) -> Step | None:
-    """Return the order that there is more room for inside the band: closing the old, or the new."""
-    room_up, room_down = view.band.upper - view.exposure.net, view.exposure.net - view.band.lower
+    """Return the order that there is more room for inside the band.
+
+    Closing the old leg moves net delta one way, opening the new one the other;
+    the new one takes what is left of the old, and what was closed of it before.
+    """
+    net, left, most = view.exposure.net, abs(delta), view.params.limits.order
+    room_up, room_down = view.band.upper - net, net - view.band.lower
     back, forth = (room_up, room_down) if delta < 0 else (room_down, room_up)
-    most = min(abs(delta), view.params.limits.order)
-    closes = back >= forth
-    name, coins = (old, min(back, most)) if closes else (target, min(forth, most))
+    owed = max(net - view.band.aim if delta < 0 else view.band.aim - net, 0.0)
+    closes = back >= min(forth, left)
+    coins = min(back, left, most) if closes else min(forth, owed + left, most)
+    name = old if closes else target
     way = 1 if (delta < 0) == closes else -1
     instrument = state.instruments[name]
     mark = state.prices.mark_price(name, state.now)
@@ -149,6 +155,6 @@ def _step(state: State, view: View, old: str, delta: float, target: str) -> Step
         return None
     each = delta_per_contract(instrument, mark, view.price)
     held = abs(state.ledger.position(instrument.venue, old).quantity)
-    whole = closes and coins >= abs(delta) - SLACK
+    whole = closes and coins >= left - SLACK
     count = held if whole else sizing.lots(instrument, Decimal(repr(coins / each)))
     return Step(instrument, way * count) if count >= instrument.minimum else None
