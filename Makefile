@@ -3,6 +3,8 @@
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
 # make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
+# make campaign  a million random states through the guards, each judged by rules of its own
+# make studies   margin guards through recorded rallies, and funding over venues; needs recordings
 # make bench     every program in benchmarks/
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
@@ -10,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint faults bench lock clean
+.PHONY: install demo test lint faults campaign studies bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,6 +61,13 @@ test: lint
 
 faults: install
 	@$(BIN)/python -m rebalancer.simulation.trials $(ARGS)
+
+campaign: install
+	@$(BIN)/python -m tests.properties.guard_states 1000000
+
+studies: install
+	@$(BIN)/python -m rebalancer.research.rallies $(ARGS)
+	@$(BIN)/python -m rebalancer.research.carry $(ARGS)
 
 bench: install
 	@for program in benchmarks/[!_]*.py; do \
