@@ -72,7 +72,7 @@ studies: install
 bench: install
 	@for program in benchmarks/[!_]*.py; do \
 		test -e "$$program" || { echo "make: benchmarks/ holds no program" >&2; exit 1; }; \
-		echo "== $$program"; $(BIN)/python "$$program"; done
+		echo "== $$program"; PYTHONPATH=. $(BIN)/python "$$program"; done
 
 # Registry wheels with their hashes and no address, so that any mirror serves them.
 COMPILE = $(REPORTS)/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import exact, grows, within
 
+NEARLY = 1 - 1e-9  # of a limit: below it a float can tell, at it only decimals can
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -33,6 +35,9 @@ def weigh(guard: str, intent: HedgeIntent, budget: Budget, overdrawn: Reason) ->
         return Verdict(guard, whole)
     if budget.each is None:
         return Verdict(guard, intent.closing, Reason.MARK_MISSING, subject=intent.instrument)
+    after = budget.spent + float(whole) * budget.each
+    if after < budget.limit * NEARLY:
+        return Verdict(guard, whole, None, after, budget.limit)
     spent, each, limit = exact(budget.spent), exact(budget.each), exact(budget.limit)
     allowed = within(intent, limit - spent - intent.closing * each, each)
     reason = None if allowed == whole else overdrawn

@@ -18,7 +18,7 @@ from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool
-from rebalancer.core.margin.schedule import Schedule, charge, flat
+from rebalancer.core.margin.schedule import Schedule, charge_one, flat
 from rebalancer.core.params import AccountTerms, Params
 from rebalancer.core.positions import open_profit
 from rebalancer.core.volatility import YEAR
@@ -178,7 +178,7 @@ def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -
 def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
     """Return what is asked of a leg now: settle currency, or USD."""
     size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
-    asked = float(charge(leg.schedule, np.array([size]))[0])
+    asked = charge_one(leg.schedule, size)
     return asked / leg.mark if leg.inverse and not in_usd else asked
 
 

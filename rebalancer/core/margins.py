@@ -35,6 +35,7 @@ class Margins:
         self.cushions = Cushions()
         self._instruments, self._params = instruments, params
         self._ledger, self._prices = ledger, prices
+        self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
         self._read: dict[
             str, tuple[_Key, tuple[Reading, ...]]
         ] = {}  # by pool, and what it was then
@@ -63,8 +64,17 @@ class Margins:
         )
 
     def pools(self, account: str, now: int) -> tuple[Pool, ...] | None:
-        """Return the pools of an account; None where nobody knows how it stands."""
-        return cushions.pools(self.cushions, account, self.around(now))
+        """Return the pools of an account; None where nobody knows how it stands.
+
+        Worked out once in a step: the ladder and the guard look at the same.
+        """
+        told = self.cushions.told.get(account)
+        key = (self._ledger.version, self._prices.version, now, id(told))
+        known = self._pools.get(account)
+        if known is None or known[0] != key:
+            found = cushions.pools(self.cushions, account, self.around(now))
+            known = self._pools[account] = (key, found)
+        return known[1]
 
     def age(self, account: str, now: int) -> int | None:
         """Return ns since the figures of an account were asked for; None: there are none."""

@@ -36,6 +36,7 @@ class Prices:
     ) -> None:
         self.markets = quotes.Markets()
         self._instruments, self._params, self._memory = instruments, params, memory
+        self.version = 0  # words taken
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
@@ -118,6 +119,7 @@ class Prices:
 
     def take(self, event: MarketEvent, now: int) -> None:
         """Write down what a market says."""
+        self.version += 1
         known = isinstance(event, Index) or event.instrument in self._instruments
         if isinstance(event, OptionMark | Mark) and known and not self._near_index(event, now):
             self.markets.refused += 1

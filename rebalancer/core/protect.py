@@ -233,8 +233,9 @@ def shortfall(pool: Pool, own: MarginParams, vol: float = 0.0) -> float:
         vol: Of what moves it, per year; 0 leaves sigmas aside.
     """
     limit = clear_of(Rung.WARN, own.ladder, vol)
-    gaps = [clearance(pool, among, limit) / limit.ratios for among in (*pool.underlyings, "")]
-    return max(float(-each.min()) for each in gaps)
+    gaps = [clearance(pool, among, limit) for among in (*pool.underlyings, "")]
+    ratio = float(limit.ratios[0])
+    return max(max(-float(each[0]) / ratio, -float(each[1:].min())) for each in gaps)
 
 
 def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Iterable[Alert]:

@@ -113,11 +113,11 @@ def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, 
     trial = _trial(instrument, intent, whole, locks)
     closed = _trial(instrument, intent, before.copy_sign(intent.quantity), 0.0)
     vol = state.margins.wildest(pool, own)
-    wide = _share(pool, own, Rung.WIDEN, vol, (closed, trial))
+    wide = _share(pool, own, Rung.WIDEN, vol, (closed if before else None, trial))
     relieved = state.ladders.get(pool.name, Climb()).relieved
     far = wide
     if wide < 1 and intent.required and not relieved:
-        far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed, trial)))
+        far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed if before else None, trial)))
     free = cushions.free(state.margins.cushions, intent.account, instrument.settle)
     payable = 1.0
     if needs:
@@ -144,7 +144,7 @@ def _trial(instrument: Instrument, intent: HedgeIntent, quantity: Decimal, locks
 
 
 def _share(
-    pool: Pool, own: MarginParams, rung: Rung, vol: float, trials: tuple[Trial, Trial]
+    pool: Pool, own: MarginParams, rung: Rung, vol: float, trials: tuple[Trial | None, Trial]
 ) -> float:
     """Return the share of what grows that leaves a pool clear of a rung."""
     limit, (closed, whole) = clear_of(rung, own.ladder, vol), trials

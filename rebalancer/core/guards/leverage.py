@@ -7,6 +7,7 @@ free for the rest of the order.
 
 from dataclasses import dataclass
 
+from rebalancer.core.budget import NEARLY
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import exact, grows, within
 
@@ -41,6 +42,10 @@ def judge(intent: HedgeIntent, gross: Gross) -> Verdict:
         return Verdict(NAME, intent.closing, Reason.MARK_MISSING, subject=missing)
     if gross.equity <= 0:
         return Verdict(NAME, intent.closing, Reason.LEVERAGE_TOO_HIGH, None, gross.limit)
+    growth = float(whole - 2 * intent.closing)
+    roughly = (gross.notional + growth * gross.each) / gross.equity
+    if roughly < gross.limit * NEARLY:
+        return Verdict(NAME, whole, None, roughly, gross.limit)
     each, equity = exact(gross.each), exact(gross.equity)
     kept = exact(gross.notional) - intent.closing * each
     allowed = within(intent, exact(gross.limit) * equity - kept, each)

@@ -10,11 +10,13 @@ that hour is.
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 
 from rebalancer.core.black import FloatArray
-from rebalancer.core.margin.pool import Pool, Trial, distances, revalued
+from rebalancer.core.margin.pool import Leg, Pool, Trial, distances, revalued
+from rebalancer.core.margin.schedule import charge_one
 
 YEAR = 365 * 86_400 * 1_000_000_000  # ns
 _POINTS = np.linspace(0.25, 1.0, 4)  # of the way to a limit, where the gap is looked at
@@ -109,8 +111,10 @@ class Limit:
 
     factors: FloatArray  # of price, the first 1; there the gap must not be below 0
     ratios: FloatArray  # margin ratios that must not be passed there
+    ends: tuple[tuple[float, float], ...]  # here and both ends of them, as (factor, ratio)
 
 
+@lru_cache(maxsize=64)
 def clear_of(rung: Rung, ladder: Ladder, vol: float) -> Limit:
     """Return what holds of a pool that is clear of a rung, with the ladder's margin.
 
@@ -129,7 +133,8 @@ def clear_of(rung: Rung, ladder: Ladder, vol: float) -> Limit:
     factors = np.concatenate([[1.0], down, 1.0 + reach * _POINTS])
     ratios = np.ones(len(factors))
     ratios[0] = ratio
-    return Limit(factors, ratios)
+    ends = ((1.0, ratio), (float(down[-1]), 1.0), (1.0 + reach, 1.0))
+    return Limit(factors, ratios, ends)
 
 
 def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) -> FloatArray:
@@ -141,5 +146,34 @@ def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) 
         limit: Of `clear_of`.
         trial: An order that is filled first.
     """
+    if len(pool.legs) == 1 and not pool.coins and not pool.curves:
+        return alone(pool, pool.legs[0], limit, trial)
     balance, asked = revalued(pool, limit.factors, (among,) if among else None, trial)
     return limit.ratios * balance - asked
+
+
+def alone(pool: Pool, leg: Leg, limit: Limit, trial: Trial | None = None) -> FloatArray:
+    """Return the same of a pool with one leg and nothing else, which most are.
+
+    Its gap is concave in the price (in one over it, if inverse), so it is least
+    at an end; and for three numbers a vector costs more than it saves.
+    """
+    more = trial.size if trial is not None and trial.instrument == leg.instrument else 0.0
+    price = leg.mark if trial is None else trial.price
+    cash = pool.balance + (0.0 if trial is None else trial.locks)
+    size, mark, after = leg.size, leg.mark, abs(leg.size + more)
+    found = []
+    if leg.inverse:
+        had, then = charge_one(leg.schedule, abs(size)) / mark, charge_one(leg.schedule, after)
+        for factor, ratio in limit.ends:
+            at = mark * factor
+            balance = cash + size * (1 / mark - 1 / at) + more * (1 / price - 1 / at)
+            found.append(ratio * balance - max(pool.maintenance + then / at - had, 0.0))
+        return np.array(found)
+    had = charge_one(leg.schedule, abs(size) * mark)
+    for factor, ratio in limit.ends:
+        at = mark * factor
+        balance = cash + size * (at - mark) + more * (at - price)
+        asked = pool.maintenance + charge_one(leg.schedule, after * at) - had
+        found.append(ratio * balance - max(asked, 0.0))
+    return np.array(found)

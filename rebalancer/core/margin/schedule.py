@@ -20,19 +20,33 @@ class Schedule:
     floors: FloatArray  # USD, 0 first, rising
     rates: FloatArray  # fraction of notional, never falling
     amounts: FloatArray  # USD; what keeps the charge continuous
+    tiers: tuple[tuple[float, float, float], ...]  # the three as numbers
 
 
 def schedule(tiers: Sequence[tuple[float, float]]) -> Schedule:
     """Return the schedule of (floor in USD, rate) pairs; the settings have seen to their order."""
     floors = np.array([floor for floor, _ in tiers])
     rates = np.array([rate for _, rate in tiers])
-    return Schedule(floors, rates, np.cumsum(floors * np.diff(rates, prepend=0.0)))
+    amounts = np.cumsum(floors * np.diff(rates, prepend=0.0))
+    rows = zip(floors.tolist(), rates.tolist(), amounts.tolist(), strict=True)
+    return Schedule(floors, rates, amounts, tuple(rows))
 
 
 @lru_cache(maxsize=256)
 def flat(rate: float) -> Schedule:
     """Return the schedule of one rate for every notional."""
     return schedule(((0.0, rate),))
+
+
+def charge_one(told: Schedule, notional: float) -> float:
+    """Return the maintenance of one notional, both USD, >= 0."""
+    tiers = told.tiers
+    rate, amount = tiers[0][1:]
+    for floor, slice_, less in tiers[1:]:
+        if notional < floor:
+            break
+        rate, amount = slice_, less
+    return rate * notional - amount
 
 
 def charge(told: Schedule, notional: FloatArray) -> FloatArray:

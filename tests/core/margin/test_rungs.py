@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rebalancer.core.margin.pool import Leg, Pool, Trial
+from rebalancer.core.margin.pool import Leg, Pool, Trial, revalued
 from rebalancer.core.margin.rungs import (
     YEAR,
     Ladder,
@@ -18,7 +18,7 @@ from rebalancer.core.margin.rungs import (
     deviation,
     read,
 )
-from rebalancer.core.margin.schedule import flat
+from rebalancer.core.margin.schedule import flat, schedule
 
 LADDER = Ladder(
     ratio=(0.40, 0.50, 0.60, 0.70, 0.80),
@@ -205,7 +205,7 @@ def test_clearance_after_an_order():
     closed = clearance(held, "BTC", limit, Trial("v:X", 1.0, 1e5))
 
     assert clearance(held, "BTC", limit).min() < 0
-    assert [10_000.0 * ratio for ratio in limit.ratios] == pytest.approx(closed.tolist())
+    assert [10_000.0 * ratio for _, ratio in limit.ends] == pytest.approx(closed.tolist())
 
 
 @given(
@@ -232,3 +232,27 @@ def test_deviation():
     assert np.isclose(
         0.3 / math.sqrt(365 * 24), deviation(0.3, replace(LADDER, reaction_time=YEAR // 8760))
     )
+
+
+@given(
+    balance=st.floats(-0.5, 1.0),
+    size=st.floats(-5.0, 5.0),
+    more=st.floats(-5.0, 5.0),
+    locks=st.floats(0.0, 0.5),
+    tiered=st.booleans(),
+    inverse=st.booleans(),
+)
+def test_alone(balance, size, more, locks, tiered, inverse):
+    """A pool with one leg is as clear, to the last digit but rounding, as the vectors say it is."""
+    unit = 1e5 if inverse else 1.0
+    cash = 1.0 if inverse else 1e5
+    tiers = schedule(((0.0, 0.005), (150_000.0, 0.01), (400_000.0, 0.05))) if tiered else flat(0.01)
+    held = pool(balance * cash, size * unit, inverse=inverse)
+    held = replace(held, legs=(replace(held.legs[0], schedule=tiers),))
+    limit, trial = clear_of(Rung.WIDEN, SIGMAS, VOL), Trial("v:X", more * unit, 99_000.0, locks)
+    alone = clearance(held, "BTC", limit, trial)
+    balance_, asked = revalued(held, limit.factors, ("BTC",), trial)
+    whole = limit.ratios * balance_ - asked
+
+    assert pytest.approx(whole[0], abs=1e-9 * cash) == alone[0]
+    assert pytest.approx(whole[1:].min(), abs=1e-9 * cash) == alone[1:].min()
