@@ -77,6 +77,11 @@ def note_booking(cushions: Cushions, account: str, ts: int) -> None:
         del cushions.told[account]  # never anchored: what is booked now would be taken for theirs
 
 
+def forget(cushions: Cushions, account: str) -> None:
+    """Drop an account's figures: somebody declared what it holds, and they held it before."""
+    cushions.told.pop(account, None)
+
+
 def take(cushions: Cushions, event: MarginTold) -> bool:
     """Take a venue's figures down; False where they prove nothing, or cannot be true."""
     known, wrong = cushions.told.get(event.account), figures.fault(event)

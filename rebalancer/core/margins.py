@@ -48,6 +48,10 @@ class Margins:
         """Note that something was booked on an account at `ts`, ns."""
         cushions.note_booking(self.cushions, account, ts)
 
+    def declared(self, account: str) -> None:
+        """Note that somebody declared what an account holds."""
+        cushions.forget(self.cushions, account)
+
     def around(self, now: int) -> Around:
         """Return what pools are worked out from at `now`, ns."""
         prices = self._prices

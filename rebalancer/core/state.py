@@ -205,6 +205,7 @@ class State:  # long: whatever may be known is written through this one door
         bookings.book(self.ledger, event, instrument, self.params.underlyings)
         if not isinstance(event, Adopted):
             return ()
+        self.margins.declared(event.account)
         standing.doubted(self.standing)
         return (foreign.adopted(event),)
 

@@ -97,7 +97,7 @@ def failed(rows):
     return sorted(name for name, row in rows.items() if row["grade"] == "failed")
 
 
-MISSING = ["alerts", "guards.funding", "guards.margin", "limits.leverage", "limits.loss_per_day"]
+MISSING = ("alerts", "guards.margin", "guards.funding")
 
 
 async def test_doctor_of_a_good_account(tmp_path):

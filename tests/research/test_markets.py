@@ -284,5 +284,5 @@ def test_pace(tmp_path, kind):
         replay = [table("bars", BARS), table("funding", {PERPETUAL: "funding.csv"})]
         market = opened(tmp_path, replay, book="")
 
-    assert (kind, MINUTE) == (market.sampled, market.tick)
+    assert (kind, 5 * MINUTE) == (market.sampled, market.tick)  # hourly bars
     assert {} == market.tallies

@@ -7,7 +7,7 @@ import pytest
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending, OutsideHolding, OutsideTold, Verb
+from rebalancer.core.events import Adopted, Ending, OutsideHolding, OutsideTold, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.margin.rungs import Rung
 from tests.scenarios.desk import (
@@ -316,3 +316,14 @@ def test_a_cut_that_fills_nothing_pays_more():
         (3, D("103600.0")),
         (7, D("105000.0")),
     ] == prices
+
+
+def test_adoption_is_no_loss():
+    """What was declared to be the book's was in the figures before: they are asked for anew."""
+    desk = build(margined(WIDE))
+    desk.figures(105_000, 5_000, 50_000)
+    told = ("binanceusdm", LINEAR, D(-10), D(100_000))
+    desk.take(Adopted(desk.now, desk.now, *told))
+
+    assert desk.state.margins.pools("binanceusdm", desk.now) is None
+    assert ([], {}) == (desk.orders, desk.state.ladders)
