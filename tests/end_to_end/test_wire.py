@@ -167,7 +167,7 @@ async def test_paper_on_live_data(tmp_path):
     await loopback.start()
     try:
         text = OWN.read_text()
-        text = text[: text.index("[market]")].replace("-300_000", "-450_000")
+        text = text[: text.index("[market]")].replace("-1_300_000", "-1_450_000")
         address = f'loopback = "{loopback.address}"\n'
         text = text.replace("[venues.deribit]\n", f"[venues.deribit]\n{address}")
         for name, entry in (("105000-C", 0.05), ("90000-P", 0.02), ("110000-C", 0.08)):
