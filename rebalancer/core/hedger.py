@@ -41,7 +41,7 @@ from rebalancer.core.events import (
     Verb,
 )
 from rebalancer.core.exposure import delta_per_contract, in_scope, measure
-from rebalancer.core.figures import MarginTold
+from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.gate import Proposal
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Kind
@@ -121,7 +121,7 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
     if isinstance(event, Tick | Operator | Reconciled | OutsideTold):
         yield from params.underlyings
         return
-    if isinstance(event, Trade):
+    if isinstance(event, Trade | OpenInterest):
         return  # a last price decides nothing
     if isinstance(event, Index):
         name: str | None = event.underlying

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from rebalancer.core.events import Booking, Event, FundingRate, Index, Mark, OptionMark, Quote, Tick
+from rebalancer.core.figures import OpenInterest
 
-_CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, Tick)
+_CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, OpenInterest, Tick)
 
 
 class Inbox:
@@ -57,7 +58,9 @@ class Inbox:
         self._arrived.clear()
 
 
-def _subject(event: Quote | Mark | OptionMark | FundingRate | Index | Tick) -> str:
+def _subject(
+    event: Quote | Mark | OptionMark | FundingRate | Index | OpenInterest | Tick,
+) -> str:
     if isinstance(event, Tick):
         return ""
     if isinstance(event, Index):

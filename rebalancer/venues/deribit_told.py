@@ -125,9 +125,9 @@ class Channels:
         pulse.index, pulse.touch = told.index, (told.bid or None, told.ask or None)
         deliver = self._deliver
         deliver(deribit_market.mark(told, now))
-        rate = deribit_market.funding(told, now)
-        if rate is not None:
-            deliver(rate)
+        for event in (deribit_market.funding(told, now), deribit_market.open_interest(told, now)):
+            if event is not None:
+                deliver(event)
         if underlying in self._unindexed:
             index = deribit_market.index(told, now)
             if index is not None:

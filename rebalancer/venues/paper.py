@@ -25,7 +25,7 @@ from rebalancer.core.events import (
     Quote,
     Trade,
 )
-from rebalancer.core.figures import MarginTold
+from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.errors import DataError, Defect, Unavailable
 from rebalancer.exchange import orders as requests
 from rebalancer.exchange.exchange import Exchange
@@ -203,7 +203,7 @@ def _tell(exchange: Exchange, ts: int, item: MarketItem) -> Sequence[Record]:
         case FundingRate():
             rate = Decimal(repr(item.rate))
             return exchange.set_funding_rate(ts, item.instrument, rate, item.interval, item.next_ts)
-        case Quote():
+        case Quote() | OpenInterest():
             return ()  # depth is what fills; a quote only says how it begins
         case _:
             return _end(exchange, ts, item)

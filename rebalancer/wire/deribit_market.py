@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from rebalancer.core.events import FundingRate, Index, Mark, OptionMark, Quote, Trade
+from rebalancer.core.figures import OpenInterest
 from rebalancer.wire.deribit_values import (
     VENUE,
     Count,
@@ -67,6 +68,7 @@ class Ticker(msgspec.Struct, frozen=True, gc=False):
     current_funding: float | None = None  # per 8 h; perpetuals only
     funding_8h: float | None = None  # realised over the last 8 h; perpetuals only
     state: str | None = None  # open, closed
+    open_interest: Decimal | None = None  # contracts as they are counted
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
@@ -249,6 +251,14 @@ def funding(told: Ticker, ts_local: int) -> FundingRate | None:
         return None
     instrument = instrument_id(told.instrument)
     return FundingRate(ts_local, ns(told.timestamp), instrument, rate, FUNDING_INTERVAL, None)
+
+
+def open_interest(told: Ticker, ts_local: int) -> OpenInterest | None:
+    """Return how much of a perpetual or future all hold together; None where it tells nothing."""
+    held = told.open_interest
+    if held is None or not held.is_finite() or held <= 0 or is_option(told.instrument):
+        return None
+    return OpenInterest(ts_local, ns(told.timestamp), instrument_id(told.instrument), held)
 
 
 def interest(told: Interest, name: str, ts_local: int) -> FundingRate:

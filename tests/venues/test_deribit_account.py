@@ -531,3 +531,31 @@ async def test_an_order_without_a_label_may_be_the_one(word, label):
     async with answering(act) as (_, address), at(SimpleNamespace(address=address)) as opened:
         with pytest.raises(Malformed, match="label"):
             await opened.books.placed("rb01", PERP)
+
+
+def test_recorded_figures(recordings):
+    """Each currency of the recorded summaries is a pool, in the venue's own numbers."""
+    path = recordings / "raw" / "payloads_deribit.jsonl.gz"
+    with gzip.open(path) as lines:
+        told = [json.loads(line, parse_float=str) for line in lines]
+    found = [each["msg"] for each in told if each["file"].startswith("http_get_account_summ")]
+    pools = [rows.pool(rows.standing(row)) for each in found for row in each["result"]["summaries"]]
+
+    assert D("302.61869214") == pools[0].equity
+    assert "BTC" == pools[0].currency
+    assert all(pool.maintenance >= 0 and not pool.instrument for pool in pools)
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"), [("183437.4", D("183437.4")), (0, None), (None, None)]
+)
+def test_liquidation_price_of_a_position(price, expected):
+    """A price of nothing, or none, is no price: nothing takes the position down."""
+    row = {"instrument_name": "BTC-PERPETUAL", "maintenance_margin": "0.05"}
+    told = rows.leg(row | {"estimated_liquidation_price": price})
+
+    assert ("deribit:BTC-PERPETUAL", D("0.05"), expected) == (
+        told.instrument,
+        told.maintenance,
+        told.liquidation,
+    )

@@ -613,3 +613,25 @@ def test_mutated_fields_never_raise(which, data):
     key = data.draw(st.sampled_from(sorted(told)))
 
     assert believable(deribit.decode(frame(channel, told | {key: data.draw(FIELD)})))
+
+
+@pytest.mark.parametrize(
+    ("told", "contracts"), [("2100340", "2100340"), ("0", None), ("NaN", None), (None, None)]
+)
+def test_open_interest(told, contracts):
+    """A ticker tells how much of a contract all hold; nothing, where it tells none."""
+    ticker = body(TICKER, PERPETUAL if told is None else PERPETUAL | {"open_interest": 1})
+    if told is not None:
+        ticker = msgspec.structs.replace(ticker, open_interest=Decimal(told))
+    else:
+        ticker = msgspec.structs.replace(ticker, open_interest=None)
+    found = deribit_market.open_interest(ticker, 5)
+
+    assert contracts == (None if found is None else str(found.contracts))
+
+
+def test_open_interest_of_an_option():
+    """What all hold of an option is no measure of what hedges it."""
+    ticker = msgspec.structs.replace(body(OPTION_TICKER, OPTION), open_interest=Decimal(5))
+
+    assert deribit_market.open_interest(ticker, 5) is None
