@@ -33,21 +33,27 @@ def _in_order(state: State, own: UnderlyingParams, *, buys: bool) -> list[str]:
     """Return the hedge instruments of a side, best first; equals stay as the settings list them."""
     placed = state.behaviour.placed.get(own.name)
 
-    def worse(name: str) -> tuple[bool, bool]:
+    def worse(name: str) -> tuple[bool, bool, bool]:
         instrument = state.instruments[name]
         held = state.ledger.position(instrument.venue, name).quantity
         closes = held != 0 and (held > 0) != buys
-        return not closes and _strained(state, instrument, buys=buys), name != placed
+        strains = not closes and strained(state, instrument, buys=buys)
+        return strains, placed is not None and not closes, name != placed
 
     return sorted(own.hedge_buy if buys else own.hedge_sell, key=worse)
 
 
-def _strained(state: State, instrument: Instrument, *, buys: bool) -> bool:
+def strained(state: State, instrument: Instrument, *, buys: bool) -> bool:
     """Whether growing there is what a guard would cut: thin margin, or funding above its cap."""
     venue, settle = instrument.venue, instrument.settle
     for pool in (instrument.id, f"{venue}:{settle}", f"{venue}:{TOGETHER}"):
         climb = state.ladders.get(pool)
         if climb is not None and (climb.relieved or climb.rung >= Rung.WIDEN):
+            return True
+    own = state.params.margin
+    if own is not None and instrument.margined:
+        age = state.margins.age(venue, state.now)
+        if age is None or age > own.max_age:
             return True
     carrying = state.params.funding
     if carrying is None:

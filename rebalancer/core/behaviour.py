@@ -21,7 +21,7 @@ from rebalancer.core.params import BehaviourParams
 from rebalancer.core.performance import Performance
 
 MINUTE = 60_000_000_000  # ns
-ASKED = 0.5  # of a gap: if the market made less of it, the market did not ask for the hedge
+ASKED = 0.5  # of a gap: if somebody's trades of the hedge made it, no market asked for ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Awaited:
     client_order_id: str
     ts: int  # ns, when it was decided
     price: float  # index then, USD per coin
-    before: float  # net delta then, coins
+    before: float  # delta then of everything but options, coins
 
 
 @dataclass(slots=True)
@@ -45,48 +45,66 @@ class Behaviour:
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by underlying
     ordered: dict[str, deque[int]] = field(default_factory=dict)  # hedges of the last minute, ns
     awaited: dict[str, Awaited] = field(default_factory=dict)  # by underlying
-    last: dict[str, Awaited] = field(default_factory=dict)  # hedge, by underlying
+    fought: dict[str, float] = field(default_factory=dict)  # underlying → coins that somebody
+    #   else traded of its hedge since our last order
     placed: dict[str, str] = field(default_factory=dict)  # underlying → where its leg was moved to
     flipped: dict[str, int] = field(default_factory=dict)  # underlying → ns of its leg's last move
-    unasked: set[str] = field(default_factory=set)  # client order ids that no market asked for
+    unasked: dict[str, str] = field(default_factory=dict)  # underlying → id of its last hedge,
+    #   if it only answers somebody who trades the hedge too
 
     def breaker(self, underlying: str) -> Breaker:
         """Return the breaker of an underlying."""
         return self.breakers.setdefault(underlying, Breaker())
 
 
-def order(told: Behaviour, submit: Submit, price: float, net: float, market: float | None) -> None:
+def order(told: Behaviour, submit: Submit, price: float, deltas: tuple[float, float]) -> None:
     """Note an order that is about to leave.
 
     Args:
         told: Is written.
         submit: The order.
         price: Index, USD per coin.
-        net: Net delta before it, coins.
-        market: How far the market alone moved net delta since the hedge before, coins;
-            None: there was none before.
+        deltas: Before it, coins: net delta, and that of everything but options.
     """
     if submit.purpose is not Purpose.HEDGE:
         return
-    if market is not None and abs(market) < ASKED * abs(net):
-        told.unasked.add(submit.client_order_id)
+    net, straight = deltas
+    fought = told.fought.pop(submit.underlying, 0.0)
+    if abs(fought) >= ASKED * abs(net):
+        told.unasked[submit.underlying] = submit.client_order_id
+    else:
+        told.unasked.pop(submit.underlying, None)
     times = told.ordered.setdefault(submit.underlying, deque())
     times.append(submit.decided_at)
     while times[0] <= submit.decided_at - MINUTE:
         times.popleft()
-    awaited = Awaited(submit.client_order_id, submit.decided_at, price, net)
-    told.awaited[submit.underlying] = told.last[submit.underlying] = awaited
+    told.awaited[submit.underlying] = Awaited(
+        submit.client_order_id, submit.decided_at, price, straight
+    )
 
 
-def fill(told: Behaviour, event: Fill, instrument: Instrument, price: float | None) -> None:
-    """Count an execution of an order of ours; `price` of the coin, USD, None: nobody told."""
+def fill(
+    told: Behaviour,
+    event: Fill,
+    instrument: Instrument,
+    prices: tuple[float | None, float | None],
+) -> None:
+    """Count an execution of an order of ours.
+
+    Args:
+        told: Is written.
+        event: The execution.
+        instrument: Of it.
+        prices: Of the coin, and of what the fee is paid in, USD; None: nobody told.
+    """
+    price, unit = prices
     size = abs(event.quantity) * instrument.size
     paid = size if instrument.inverse and instrument.margined else size * event.price
     rate = Decimal(1) if instrument.settle in STABLE else _decimal(price)
     if not (instrument.inverse and instrument.margined) and instrument.settle not in STABLE:
         paid *= rate
     counters.add(told.turnover, event.ts_local, paid)
-    fee = event.fee * (Decimal(1) if event.fee_currency in STABLE else _decimal(price))
+    fee = event.fee * (Decimal(1) if event.fee_currency in STABLE else _decimal(unit))
     counters.add(told.fees, event.ts_local, fee)
 
 
@@ -107,14 +125,20 @@ def hedged(
 
     Hedges that a market asked for may go to and fro: near a strike they must.
     """
-    if submit.client_order_id not in told.unasked:
-        return None
     underlying = submit.underlying
+    if told.unasked.get(underlying) != submit.client_order_id:
+        return None
     return breakers.hedged(told.breaker(underlying), ts, coins, params.breaker)
 
 
-def foreign(told: Behaviour, underlying: str, coins: float) -> None:
-    """Note what somebody else traded, coins of delta: it is no effect of the hedge before it."""
+def foreign(told: Behaviour, underlying: str, coins: float, *, fights: bool) -> None:
+    """Note what somebody else traded, coins of delta: it is no effect of the hedge before it.
+
+    But trades of the hedge itself (`fights`) take back what we did.
+    """
+    if fights:
+        told.fought[underlying] = told.fought.get(underlying, 0.0) + coins
+        return
     awaited = told.awaited.get(underlying)
     if awaited is not None:
         told.awaited[underlying] = replace(awaited, before=awaited.before + coins)
@@ -150,7 +174,6 @@ def effect(
         Why hedging must end, or None.
     """
     awaited = told.awaited.pop(underlying)
-    told.unasked.discard(awaited.client_order_id)
     seen = Effect(awaited.before, awaited.before + added, measured)
     return breakers.settled(told.breaker(underlying), seen, params.breaker)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core import funding, quotes, sizing
+from rebalancer.core import cushions, funding, quotes, sizing
 from rebalancer.core.accounts import shut
 from rebalancer.core.band import SLACK
 from rebalancer.core.events import FundingRate, Quote
@@ -42,6 +42,9 @@ def propose(state: State, params: Params, view: View) -> Step | None:
         return None
     legs = dict(_legs(state, own, view.price))
     target = state.behaviour.placed.get(own.name)
+    if target is not None and target not in legs and not _open(state, params, target):
+        state.behaviour.placed.pop(own.name)  # nothing is there yet, and nothing can be
+        return None
     if target is None or all(name == target for name in legs):
         target = _better(state, params, own, legs)
     if target is None:
@@ -132,7 +135,10 @@ def _open(state: State, params: Params, name: str) -> bool:
     instrument = state.instruments[name]
     age = quotes.age(state.markets, Quote, name, state.now)
     young = age is not None and age <= params.staleness.quote
-    return young and shut(state.accounts, instrument.venue, name) is None
+    if not young or shut(state.accounts, instrument.venue, name) is not None:
+        return False
+    free = cushions.free(state.margins.cushions, instrument.venue, instrument.settle)
+    return params.margin is None or not instrument.margined or (free is not None and free > 0)
 
 
 def _step(state: State, view: View, old: str, delta: float, target: str) -> Step | None:

@@ -45,6 +45,7 @@ __all__ = [
     "greeks",
     "in_scope",
     "measure",
+    "straight",
     "value",
 ]
 
@@ -192,6 +193,14 @@ def measure(book: Book, price: float, ts: int) -> Exposure:
         gross=float(np.abs(own_options).sum()) + own_gross + abs(collateral),
         price=price,
     )
+
+
+def straight(book: Book, price: float) -> float:
+    """Return the delta of everything but options, coins: no vol has a part in it."""
+    lines = book.linear
+    if book.numeraire is Numeraire.COIN:
+        return float(-lines.constant.sum() / price)
+    return float(lines.slope.sum())
 
 
 def value(book: Book, price: float, ts: int) -> float:

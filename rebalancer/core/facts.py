@@ -15,6 +15,7 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BookLimits, FundingParams, MarketParams, Params
 from rebalancer.core.state import State
 
+STABLE_AGE = 900_000_000_000  # ns that a stable currency's price may be old
 SLACK = 1_800_000_000_000  # ns that a rate may be older than its interval
 
 
@@ -49,12 +50,18 @@ def stable_price(state: State, currency: str) -> Decimal | None:
     """Return what a stable currency is worth, USD; None: no index of it is told, or it is none."""
     if currency not in STABLE:
         return None
-    told = [each for (_, name), each in state.markets.indexes.items() if name == currency]
+    told = [
+        each
+        for (_, name), each in state.markets.indexes.items()
+        if name == currency and state.now - each.ts_local <= STABLE_AGE
+    ]
     return max(told, key=lambda each: each.ts_local).price if told else None
 
 
-def dollars(state: State, instrument: Instrument) -> float | None:
-    """Return the USD notional of one contract; None: it has no mark."""
+def dollars(state: State, instrument: Instrument | None) -> float | None:
+    """Return the USD notional of one contract; None: it has no mark, or nobody describes it."""
+    if instrument is None:
+        return None
     size = float(instrument.size)
     if instrument.inverse:
         return size
@@ -68,7 +75,7 @@ def gross(state: State, own: BookLimits, instrument: Instrument) -> Gross:
     each = dollars(state, instrument)
     if held is not None:
         for order in state.open_orders():
-            unit = dollars(state, state.instruments[order.submit.instrument])
+            unit = dollars(state, state.instruments.get(order.submit.instrument))
             held += 0.0 if unit is None else abs(float(order.rest)) * unit
     return Gross(held, each, told, own.leverage)
 
@@ -85,7 +92,7 @@ def turnover(state: State, own: BookLimits, instrument: Instrument) -> Budget:
     """Return what was traded in a day, orders that are open among it."""
     spent = float(counters.total(state.behaviour.turnover, state.now))
     for order in state.open_orders():
-        unit = dollars(state, state.instruments[order.submit.instrument])
+        unit = dollars(state, state.instruments.get(order.submit.instrument))
         spent += 0.0 if unit is None else abs(float(order.rest)) * unit
     return Budget(spent, dollars(state, instrument), own.turnover_per_day)
 

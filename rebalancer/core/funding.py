@@ -61,6 +61,11 @@ def per_day(rate: float, interval: int) -> float:
     return rate * (DAY / interval)
 
 
+def possible(rate: float, interval: int) -> bool:
+    """Whether a rate per interval (ns) can be one at all."""
+    return interval > 0 and math.isfinite(rate) and abs(rate) <= ABSURD
+
+
 def note(track: Track, ts: int, rate: float, interval: int) -> bool:
     """Remember a rate; return False, and change nothing, where it cannot be true.
 
@@ -71,7 +76,7 @@ def note(track: Track, ts: int, rate: float, interval: int) -> bool:
             venue's cap or floor it counts as these: they are what is charged.
         interval: What it is charged for, ns.
     """
-    if interval <= 0 or not math.isfinite(rate) or abs(rate) > ABSURD:
+    if not possible(rate, interval):
         return False
     if track.ts is not None and ts < track.ts:
         return False

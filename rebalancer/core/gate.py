@@ -137,7 +137,9 @@ def conclude(
     instrument = state.instruments[intent.instrument]
     binding = min(verdicts, key=lambda verdict: verdict.allows)
     allowed = sizing.lots(instrument, min(binding.allows, abs(intent.quantity)))
-    passes = allowed >= instrument.minimum and allowed > 0 and _worth_sending(view, intent, allowed)
+    small = binding.guard in (order_size.NAME, depth.NAME)  # the next one takes the rest
+    worth = small or _worth_sending(view, intent, allowed)
+    passes = allowed >= instrument.minimum and allowed > 0 and worth
     decision = replace(
         plain(
             state,

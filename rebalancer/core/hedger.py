@@ -28,6 +28,7 @@ from rebalancer.core.commands import (
     Cancel,
     Command,
     Severity,
+    Submit,
 )
 from rebalancer.core.decision import Action, Decision, Reason
 from rebalancer.core.events import (
@@ -151,8 +152,24 @@ def _decide(
     """Return the decision for one underlying, and the order that it makes."""
     view = view_of(state, own)
     cut = protect.propose(state, params, own)
-    if cut is not None:
-        return _protect(state, params, unseen(own) if view is None else view, cut)
+    if cut is None:
+        return _decide_hedge(state, params, own, view)
+    decision, commands = _protect(state, params, unseen(own) if view is None else view, cut)
+    if any(isinstance(each, Submit) for each in commands):
+        return decision, commands
+    memory = state.memory[own.name]  # it must not stop what can be hedged elsewhere
+    told = (memory.refused, memory.refused_at, memory.refusals)
+    hedge, more = _decide_hedge(state, params, own, view)
+    if any(isinstance(each, Submit) for each in more):
+        return hedge, (*commands, *more)
+    memory.refused, memory.refused_at, memory.refusals = told
+    return decision, commands
+
+
+def _decide_hedge(
+    state: State, params: Params, own: UnderlyingParams, view: View | None
+) -> tuple[Decision, Sequence[Command]]:
+    """Return the decision for one underlying whose accounts are far from liquidation."""
     if view is None:
         return blind(state, own, Reason.INDEX_MISSING), ()
     missing, open_orders = state.book(own.name).missing, state.open_orders(own.name)
@@ -189,7 +206,11 @@ def _protect(
 ) -> tuple[Decision, Sequence[Command]]:
     """Return the order that brings an account clear of its liquidation, if it may pass."""
     intent = intents.to_protect(state, params, view, cut)
-    return gate.conclude(state, params, view, Proposal(intent, cut.reason))
+    decision, commands = gate.conclude(state, params, view, Proposal(intent, cut.reason))
+    if decision.action is not Action.REFUSE:
+        return decision, commands
+    text = f"{cut.instrument.id} must be cut for its margin, and is not: {decision.reason}"
+    return decision, (Alert(Severity.ERROR, "protect.refused", view.params.name, text),)
 
 
 def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, Sequence[Command]]:

@@ -50,13 +50,18 @@ def restore(state: State, values: Mapping[str, Any], *, worth: bool) -> None:
         worth: Whether the book is the one that it was; a paper book begins anew
             with every start, and what it was worth before is another's.
     """
-    told = state.behaviour
+    told, known = state.behaviour, state.params.underlyings
     told.turnover = counters.restored(values["turnover"])
     told.fees = counters.restored(values["fees"])
     told.funding = counters.restored(values["funding"])
     told.breakers = {name: breaker.restored(own) for name, own in values["breakers"].items()}
     told.ordered = {name: deque(times) for name, times in values["ordered"].items()}
-    told.flipped, told.placed = dict(values["flipped"]), dict(values["placed"])
+    told.flipped = dict(values["flipped"])
+    told.placed = {
+        name: place
+        for name, place in values["placed"].items()
+        if name in known and place in (*known[name].hedge_buy, *known[name].hedge_sell)
+    }
     if worth:
         told.performance = Performance(**values["performance"])
     state.ladders = {

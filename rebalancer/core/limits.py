@@ -24,10 +24,12 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Kind
+from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import BookLimits, Params, UnderlyingParams
 from rebalancer.core.state import State
 
 BEYOND = 1.25  # times a limit at which nothing is hedged any more
+INSIDE = 0.9  # of a limit of greeks: below it is well inside again
 SETTLES = 10_000_000_000  # ns after a hedge in which what echoes it would show
 AGAIN = 3_600_000_000_000  # ns until a person hears again of gamma or vega
 
@@ -64,6 +66,10 @@ def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterab
             yield from _answered(state, params, event)
         case Operator(verb=Verb.ARM):
             behaviour.forgive(state.behaviour)
+            for climb in state.ladders.values():
+                climb.rung = Rung.CALM  # what is still so is told, and halts, anew
+        case CashMoved() | Adopted() | OutsideTold() if _flows(event):
+            performance.note(state.behaviour.performance, state.now, worth.parts(state))
         case _:
             pass
 
@@ -76,10 +82,14 @@ def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
     if order is None:
         each = exposure.delta_per_contract(instrument, float(event.price), float(event.price))
         coins = float(event.quantity) * each if instrument.kind is not Kind.OPTION else 0.0
-        behaviour.foreign(state.behaviour, instrument.underlying, coins)
+        own = params.underlyings.get(instrument.underlying)
+        names = () if own is None else (*own.hedge_buy, *own.hedge_sell)
+        fights = instrument.id in names
+        behaviour.foreign(state.behaviour, instrument.underlying, coins, fights=fights)
         return
     price = state.prices.index_price(instrument.underlying, state.now)
-    behaviour.fill(state.behaviour, event, instrument, price)
+    fee = state.prices.index_price(event.fee_currency, state.now)
+    behaviour.fill(state.behaviour, event, instrument, (price, fee))
     if params.behaviour is None or order.submit.purpose is not Purpose.HEDGE:
         return
     coins, told = float(event.quantity) * order.delta_per_contract, state.behaviour
@@ -89,7 +99,7 @@ def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
 
 
 def ordered(state: State, submit: Submit, price: float, net: float) -> None:
-    """Note an order that is about to leave, with what the market did since the hedge before.
+    """Note an order that is about to leave.
 
     Args:
         state: Is written.
@@ -97,11 +107,8 @@ def ordered(state: State, submit: Submit, price: float, net: float) -> None:
         price: Index, USD per coin.
         net: Net delta before it, coins.
     """
-    last, market = state.behaviour.last.get(submit.underlying), None
-    if last is not None and submit.purpose is Purpose.HEDGE:
-        then = exposure.measure(state.book(submit.underlying), last.price, last.ts).net
-        market = net - then
-    behaviour.order(state.behaviour, submit, price, net, market)
+    straight = exposure.straight(state.book(submit.underlying), price)
+    behaviour.order(state.behaviour, submit, price, (net, straight))
 
 
 def _answered(
@@ -131,7 +138,7 @@ def effects(state: State, params: Params, name: str, *, waits: bool = False) -> 
     if order is None or book.missing:
         return
     added = float(order.filled) * order.delta_per_contract
-    measured = exposure.measure(book, awaited.price, awaited.ts).net
+    measured = exposure.straight(book, awaited.price)
     why = behaviour.effect(state.behaviour, name, added, measured, params.behaviour)
     if why is not None:
         yield from _halt(state, "hedge.missed", name, why)
@@ -182,15 +189,17 @@ def _greeks(state: State, own: UnderlyingParams) -> Iterable[Alert]:
         return
     price, memory = float(index.price), state.memory[own.name]
     greeks = exposure.greeks(state.book(own.name), price, state.now)
-    beyond = []
+    beyond, near = [], False
     for name, value, limit in (
         ("gamma", greeks.gamma * price / 100, limits.gamma),
         ("vega", greeks.vega / 100, limits.vega),
     ):
+        near = near or (limit is not None and abs(value) > limit * INSIDE)
         if limit is not None and abs(value) > limit:
             beyond.append(f"{name} {value:,.4g} is beyond its limit of {limit:,.4g}")
     if not beyond:
-        memory.greeks_told_at = None
+        if not near:
+            memory.greeks_told_at = None
         return
     if memory.greeks_told_at is not None and state.now - memory.greeks_told_at < AGAIN:
         return

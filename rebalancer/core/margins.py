@@ -40,9 +40,12 @@ class Margins:
             str, tuple[_Key, tuple[Reading, ...]]
         ] = {}  # by pool, and what it was then
 
-    def take(self, event: MarginTold) -> bool:
-        """Write down what a venue reckons; False where it proves nothing."""
-        return cushions.take(self.cushions, event)
+    def take(self, event: MarginTold, now: int) -> bool:
+        """Write down what a venue reckons, at the prices of now; False where it proves nothing."""
+        if not cushions.take(self.cushions, event):
+            return False
+        self.pools(event.account, now)
+        return True
 
     def booked(self, account: str, ts: int) -> None:
         """Note that something was booked on an account at `ts`, ns."""

@@ -29,7 +29,7 @@ class Climb:
 
     rung: Rung = Rung.CALM  # that a person was told of last
     relieved: bool = False  # whether its hedge was cut, and it is not calm since
-    apart: bool = False  # whether our liquidation price and the venue's lie apart
+    apart: set[str] = field(default_factory=set)  # whose liquidation price differs from the venue's
 
 
 @dataclass(slots=True)

@@ -120,6 +120,10 @@ class Prices:
     def take(self, event: MarketEvent, now: int) -> None:
         """Write down what a market says."""
         self.version += 1
+        if isinstance(event, FundingRate) and not funding.possible(event.rate, event.interval):
+            self.markets.funding.pop(event.instrument, None)  # nobody knows it any more
+            self.markets.refused += 1
+            return
         known = isinstance(event, Index) or event.instrument in self._instruments
         if isinstance(event, OptionMark | Mark) and known and not self._near_index(event, now):
             self.markets.refused += 1

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.core import orders
-from rebalancer.core.commands import Alert, Severity
+from rebalancer.core.commands import Alert, Purpose, Severity
 from rebalancer.core.decision import Reason
 from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.margin.pool import Pool, Trial, needed
+from rebalancer.core.margin.pool import Pool, Trial, needed, room
 from rebalancer.core.margin.rungs import Ladder, Limit, Reading, Rung, clear_of, clearance
 from rebalancer.core.memory import Climb
 from rebalancer.core.params import MarginParams, Params, UnderlyingParams
@@ -47,13 +47,25 @@ def propose(state: State, params: Params, own: UnderlyingParams) -> Cut | None:
     best: tuple[float, float, Cut] | None = None
     for pool in _pools(state, own):
         reading = worst(state, pool, params.margin)
-        if reading.rung < Rung.REDUCE:
+        if reading.rung < Rung.REDUCE or _cutting(state, pool):
             continue
         state.ladders.setdefault(pool.name, Climb()).relieved = True
         for found in _cuts(state, params.margin, own, pool, reading):
             if best is None or found[:2] < best[:2]:
                 best = found
     return None if best is None else best[2]
+
+
+def _cutting(state: State, pool: Pool) -> bool:
+    """Whether an order that cuts a leg of a pool is open: the next one waits for what it does."""
+    legs = {leg.instrument for leg in pool.legs}
+    return any(
+        order.submit.purpose is Purpose.PROTECT
+        and order.submit.account == pool.account
+        and order.submit.instrument in legs
+        and order.state is not orders.OrderState.UNKNOWN
+        for order in state.open_orders()
+    )
 
 
 def _pools(state: State, own: UnderlyingParams) -> Iterable[Pool]:
@@ -125,16 +137,18 @@ def _share(pool: Pool, limit: Limit, instrument: Instrument, most: Decimal) -> t
     the rest not a step away from liquidation: all of it goes. 0 where closing
     would not help, or bring the account near on the other side.
     """
-    trial, shares, short = closing(pool, instrument, most), [0.0], False
+    trial, shares, short, cap = closing(pool, instrument, most), [0.0], False, 1.0
     for among in (*pool.underlyings, ""):
         before, after = clearance(pool, among, limit), clearance(pool, among, limit, trial)
         wrong = before < 0
-        if (after[wrong] <= before[wrong]).any() or (after[~wrong] < 0).any():
+        if (after[wrong] <= before[wrong]).any():
             return 0.0, True
+        cap = min(cap, room(before[~wrong], after[~wrong]))
         share = needed(before, after)
         short = short or share is None
         shares.append(0.0 if share is None else share)
-    return (1.0, True) if short else (max(shares), False)
+    share = 1.0 if short else max(shares)
+    return min(share, cap), short or share > cap
 
 
 def closing(pool: Pool, instrument: Instrument, quantity: Decimal) -> Trial:
@@ -169,7 +183,7 @@ def climb(state: State, params: Params) -> Iterable[Alert]:
         return
     for account in params.accounts:
         for pool in state.margins.pools(account, state.now) or ():
-            if not pool.maintenance:
+            if not pool.maintenance and pool.name not in state.ladders:
                 continue
             memory = state.ladders.setdefault(pool.name, Climb())
             reading = worst(state, pool, margin)
@@ -193,16 +207,22 @@ def _climbed(
             for name in dict.fromkeys(leg.underlying for leg in pool.legs):
                 if name in params.underlyings:
                     state.halt(name, f"{pool.name} came near liquidation")
-    elif memory.rung and _calm(state, pool, params):
-        memory.rung, memory.relieved = Rung.CALM, False
-        yield Alert(Severity.INFO, "margin.recovered", pool.name, f"{pool.name}: {_told(reading)}")
+        return
+    while memory.rung and _clear(state, pool, params, memory.rung):
+        memory.rung = Rung(memory.rung - 1)
+        if not memory.rung:
+            memory.relieved = False
+            text = f"{pool.name}: {_told(reading)}"
+            yield Alert(Severity.INFO, "margin.recovered", pool.name, text)
+    if not memory.rung and memory.relieved:
+        memory.relieved = not _clear(state, pool, params, Rung.WARN)
 
 
-def _calm(state: State, pool: Pool, params: Params) -> bool:
-    """Whether a pool is clear of the lowest rung, with the ladder's margin."""
-    if params.margin is None:
+def _clear(state: State, pool: Pool, params: Params, rung: Rung) -> bool:
+    """Whether a pool is clear of a rung, with the ladder's margin; an empty one is."""
+    if params.margin is None or not pool.maintenance:
         return True
-    limit = clear_of(Rung.WARN, params.margin.ladder, state.margins.wildest(pool, params.margin))
+    limit = clear_of(rung, params.margin.ladder, state.margins.wildest(pool, params.margin))
     among = (*pool.underlyings, "")
     return all((clearance(pool, name, limit) >= 0).all() for name in among)
 
@@ -257,11 +277,11 @@ def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Ite
             continue
         price = ours.liquidation * leg.mark
         apart = abs(price / float(venue) - 1.0)
-        if apart > own.disagreement and not memory.apart:
-            memory.apart = True
+        if apart > own.disagreement and leg.instrument not in memory.apart:
+            memory.apart.add(leg.instrument)
             text = (
                 f"{leg.instrument}: liquidation at {price:,.1f} by our sums, {venue} by the venue's"
             )
             yield Alert(Severity.ERROR, "margin.disagreed", leg.instrument, text)
         elif apart <= own.disagreement / 2:
-            memory.apart = False
+            memory.apart.discard(leg.instrument)

@@ -162,7 +162,7 @@ class State:  # long: whatever may be known is written through this one door
             case Reconciled():
                 return self._reconciled(event)
             case MarginTold():
-                self.margins.take(event)
+                self.margins.take(event, self.now)
             case OutsideTold():
                 return self._outside(event)
             case InstrumentUnfit():

@@ -95,7 +95,7 @@ def unhedged(state: State, params: Params, decision: Decision, *, told: bool) ->
         text = f"net delta {decision.net_delta:.4f} is outside {band} ({decision.reason})"
         causes.append((memory.outside, text))
     if blind and memories.due(memory.blind, now, patience):
-        text = f"net delta is unknown: {', '.join(blind[:3])} missing or too old"
+        text = f"nobody can know: {', '.join(blind[:3])} missing or too old"
         causes.append((memory.blind, text))
     for episode, text in causes:
         memory.restores = True
@@ -118,7 +118,23 @@ def _blind(state: State, params: Params, own: UnderlyingParams) -> tuple[str, ..
     """Return what the delta rests on and is missing or too old."""
     read = (reading(state, params, name) for name in params.accounts)
     inputs = (*delta_inputs(state, params, own), *read)
-    return tuple(each.subject for each in inputs if each.age is None or each.age > each.limit)
+    unknown = tuple(each.subject for each in inputs if each.age is None or each.age > each.limit)
+    return (*unknown, *_unreckoned(state, params))
+
+
+def _unreckoned(state: State, params: Params) -> Iterable[str]:
+    """Yield the accounts with margined positions of which nobody knows how they stand."""
+    if params.margin is None:
+        return
+    held = {
+        account: None
+        for (account, name), position in state.ledger.positions.items()
+        if position.quantity and state.instruments[name].margined
+    }
+    for account in params.accounts:
+        age = state.margins.age(account, state.now)
+        if account in held and (age is None or age > params.margin.max_age):
+            yield f"margin of {account}"
 
 
 def chase(state: State, params: Params) -> Iterable[Query | Alert]:

@@ -23,10 +23,9 @@ def parts(state: State) -> dict[str, Part] | None:
     """Return what is in scope, by underlying, idle cash as IDLE; None while a price is missing."""
     found: dict[str, Part] = {}
     for name, own in state.params.underlyings.items():
-        index, book = state.index(name), state.book(name)
-        if index is None or book.missing:
+        price, book = state.prices.index_price(name, state.now), state.book(name)
+        if price is None or book.missing:
             return None
-        price = float(index.price)
         dollars = exposure.value(book, price, state.now)
         coins = own.numeraire is Numeraire.COIN
         found[name] = Part(dollars / price, price) if coins else Part(dollars, 1.0)
@@ -99,6 +98,8 @@ def _add(
     if is_outside(account) or not amount:
         return
     price = 1.0 if currency in STABLE else state.prices.index_price(currency, state.now)
+    if price is None and amount > 0 and currency not in state.params.underlyings:
+        return  # dust that nobody prices is worth nothing here
     before = sums.get(account, 0.0)
     sums[account] = None if price is None or before is None else before + amount * price
 

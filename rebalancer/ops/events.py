@@ -77,6 +77,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "gamma or vega is beyond its limit, which no perpetual brings back",
         "trade what it proposes, or raise the limit",
     ),
+    (
+        "protect.refused",
+        _ERROR,
+        "a hedge must be cut to stay clear of liquidation, and a guard refuses it",
+        "see why; add collateral, or close by hand",
+    ),
     ("protect.submitted", _WARNING, "an order was sent to stay clear of liquidation", "add margin"),
     ("quote.refused", _WARNING, "a price was not believed: crossed, empty or no number", _NONE),
     ("delta.breached", _WARNING, "net delta left the tolerance band", _NONE),

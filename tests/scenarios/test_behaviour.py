@@ -78,11 +78,11 @@ def test_hedges_without_effect():
 
 
 def test_ping_pong():
-    """Hedges that take back one another while the price stands still halt the underlying."""
+    """Hedges to and fro against somebody who trades the hedge too halt the underlying."""
     hasty = replace(GUARDED.behaviour, hedges_per_minute=60)
     desk = opened(replace(GUARDED, underlyings={"BTC": QUICK}, behaviour=hasty))
     for turn in range(8):
-        desk.trade_by_hand(SPOT, "0.5" if turn % 2 == 0 else "-0.5")
+        desk.trade_by_hand(LINEAR, "0.5" if turn % 2 == 0 else "-0.5")
         if desk.state.open_orders():
             desk.execute(desk.orders[-1])
         desk.now += 5 * SECOND
