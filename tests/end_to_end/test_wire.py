@@ -40,7 +40,9 @@ def test_options_are_hedged_over_the_wire(tmp_path):
     assert outcome["hedges"] >= 1
     held = {row["instrument"]: Decimal(row["quantity"]) for row in outcome["status"]["positions"]}
     assert held["deribit:BTC-PERPETUAL"] < -500_000  # seven coins of options and collateral
-    assert re.search(r"-300000 deribit:BTC-PERPETUAL of deribit at 98(500|499\.9{6})", ran.stderr)
+    assert re.search(
+        r"-1300000 deribit:BTC-PERPETUAL of deribit at 98(500(\.0{6}\d*)?|499\.9{6}\d*)", ran.stderr
+    )
     assert "switch.armed" in ran.stderr
     assert not re.search(r"loopback.{0,40}secret", ran.stderr)
 
@@ -155,8 +157,10 @@ def test_live_is_refused():
     )
 
     assert 78 == ran.returncode
-    for name in ("--confirm", *MISSING):
+    for name in ("--confirm", "alerts"):
         assert name in ran.stderr
+    assert "guards." not in ran.stderr
+    assert "tiers" not in ran.stderr
 
 
 async def test_paper_on_live_data(tmp_path):

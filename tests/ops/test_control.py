@@ -54,6 +54,14 @@ class Book:
         """Return none."""
         return []
 
+    def guards(self):
+        """Return one guard."""
+        return [{"guard": "margin", "verdict": "pass"}]
+
+    def stress(self):
+        """Return one cell."""
+        return [{"spot": -0.5, "ratio": Decimal("0.25")}]
+
     def why(self, key):
         """Know one key."""
         return {"key": key} if key == "18211" else None
@@ -112,6 +120,8 @@ async def say(path, *frames, end=False):
         ("status", {}, {"book": "desk", "state": "active", "odd": [1.5, None]}),
         ("positions", {}, [{"instrument": "deribit:BTC", "quantity": "1.50"}]),
         ("orders", {}, []),
+        ("guards", {}, [{"guard": "margin", "verdict": "pass"}]),
+        ("stress", {}, [{"spot": -0.5, "ratio": "0.25"}]),
         ("why", {"key": "18211"}, {"key": "18211"}),
         ("why", {"key": "18212"}, None),
     ],
