@@ -180,7 +180,8 @@ class AccountTerms:
     portfolio: bool = False  # whether options count in the balance, and the venue nets scenarios
     leverage: float | None = None  # notional ÷ margin at opening; None: the venue's schedule
     taker: float = 0.0005  # fee of what is taken from the book, fraction of notional
-    schedule: Schedule | None = None  # of maintenance; None: as the venue's figures imply
+    schedule: Schedule | None = None  # of maintenance; None: what is held is asked as the
+    #   venue's figures imply, and nothing may grow
     collateral: Mapping[str, float] | None = None  # currency → share; None: each stands alone
 
 

@@ -51,9 +51,14 @@ def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:
 def _pool(
     state: State, params: Params, intent: HedgeIntent, pools: tuple[Pool, ...]
 ) -> Pool | None:
-    """Return the pool that an order would change, with a leg of its instrument in it."""
+    """Return the pool that an order would change, with a leg of its instrument in it.
+
+    None without the tiers: what the venue asks of a position tells nothing of a larger one.
+    """
     instrument = state.instruments[intent.instrument]
     terms = params.terms.get(intent.account, AccountTerms())
+    if terms.schedule is None:
+        return None
     for pool in pools:
         if any(leg.instrument == instrument.id for leg in pool.legs):
             return pool

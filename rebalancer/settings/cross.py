@@ -226,6 +226,22 @@ def _margin(context: Context) -> Iterator[Finding]:
         return
     yield from _ladder(("guards", "margin", "ratio"), margin.ratio, rising=True)
     yield from _ladder(("guards", "margin", "distance"), margin.distance, rising=False)
+    yield from _tiers(context)
+
+
+def _tiers(context: Context) -> Iterator[Finding]:
+    """Yield venues whose tiers the margin guard would miss: no hedge could grow there."""
+    named: dict[str, Place] = {}
+    for coin, underlying in context.settings.underlyings.items():
+        for instrument_id in hedge_ids(underlying):
+            hedge = context.listing.find(instrument_id)
+            if hedge is not None and hedge.margined and in_scope(underlying, hedge):
+                named.setdefault(hedge.venue, ("underlyings", coin, "hedge"))
+    for name, hedged in named.items():
+        venue = context.settings.venues.get(name)
+        if venue is not None and venue.tiers is None:
+            must = "must list the venue's maintenance tiers where [guards.margin] watches a hedge"
+            yield Finding(("venues", name, "tiers"), must, MISSING, "", (hedged,))
 
 
 def _ladder(place: Place, ladder: Ladder, *, rising: bool) -> Iterator[Finding]:

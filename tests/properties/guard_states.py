@@ -27,6 +27,7 @@ from tests.scenarios.desk import (
     BTC,
     COINS,
     DOLLARS,
+    ETHER,
     GUARDED,
     LINEAR,
     PERP,
@@ -42,6 +43,7 @@ PARAMS = margined(
     replace(GUARDED, underlyings={"BTC": replace(BTC, hedge_buy=(LINEAR,), hedge_sell=(LINEAR,))}),
     leverage=10.0,
 )
+BARE = replace(PARAMS, terms={VENUE: replace(PARAMS.terms[VENUE], schedule=None)})
 REDUCE_DISTANCE, REDUCE_RATIO, RATE = 0.15, 0.60, 0.005
 
 
@@ -51,12 +53,14 @@ class Drawn:
 
     price: float
     held: float  # contracts of the linear perpetual, coins
+    other: float  # notional of another coin's perpetual in the same pool, USD, signed
     balance: float  # of its account, USDT
     figures: str  # fresh, stale, absurd or none
     funding: str  # fresh, none
     index: str  # fresh or stale
     quote: str  # fresh, stale, crossed, wide or none
     read: str  # fresh or none
+    tiers: str  # fresh or none
     mark: str  # fresh or stale
     mode: TradingState
     killed: bool
@@ -72,16 +76,19 @@ def draw(rng: random.Random) -> Drawn:
     price = rng.uniform(20_000, 150_000)
     held = rng.choice([0.0, 0.0, rng.uniform(-15, 15)])
     held = round(held, 3)
+    other = round(rng.choice([0.0, 0.0, rng.uniform(-1.5, 1.5)]) * (held or 5.0), 3) * price
     modes = [TradingState.REDUCING, TradingState.PAUSED, TradingState.HALTED]
     return Drawn(
         price=price,
         held=held,
+        other=other,
         balance=abs(held or 5.0) * price * rng.choice([0.05, 0.15, 0.3, 1.0]) * rng.uniform(0.5, 2),
         figures=mostly("fresh", "stale", "absurd", "none"),
         funding=mostly("fresh", "none"),
         index=mostly("fresh", "stale"),
         quote=mostly("fresh", "stale", "crossed", "wide", "none"),
         read=mostly("fresh", "none"),
+        tiers=mostly("fresh", "none"),
         mark=mostly("fresh", "stale"),
         mode=TradingState.ACTIVE if rng.random() < 0.8 else rng.choice(modes),
         killed=rng.random() < 0.03,
@@ -105,8 +112,10 @@ class Campaign:
         """Put the desk into a random state, let it decide, return what does not hold."""
         drawn = draw(self.rng)
         coins = self.rng.choice([-drawn.held, -drawn.held + self.rng.uniform(-8, 8)])
+        params = PARAMS if drawn.tiers == "fresh" else BARE
+        self.desk.state.margins._params = params
         self._put(drawn, coins)
-        outcome = hedger.step(self.desk.state, Tick(self.desk.now), PARAMS)
+        outcome = hedger.step(self.desk.state, Tick(self.desk.now), params)
         decision = outcome.decisions[-1]
         orders = [each for each in outcome.commands if isinstance(each, Submit)]
         kind = f"{decision.action}:{decision.reason}"
@@ -143,6 +152,9 @@ class Campaign:
         quantity, price = D(str(drawn.held)), D(repr(drawn.price))
         if quantity:
             ledger.positions[VENUE, LINEAR] = Position(quantity, quantity * price, quantity)
+        if drawn.other:
+            size = D(str(round(drawn.other / drawn.price, 3)))
+            ledger.positions[VENUE, ETHER] = Position(size, size * price, size)
         if round(coins, 3):
             amount = D(str(round(coins, 3)))
             ledger.positions["binance", SPOT] = Position(amount, amount * price, D(0))
@@ -170,6 +182,7 @@ class Campaign:
                 state.accounts.read[account] = desk.now
         self._at(old if drawn.mark == "stale" else desk.now, lambda: desk.mark(LINEAR), state)
         self._at(desk.now, lambda: desk.mark(PERP), state)
+        self._at(desk.now, lambda: desk.mark(ETHER), state)
         if drawn.quote != "none":
             spread = {"crossed": -0.001, "wide": 0.03}.get(drawn.quote, 0.0001)
             bid, ask = drawn.price * (1 - spread / 2), drawn.price * (1 + spread / 2)
@@ -203,11 +216,13 @@ class Campaign:
         now = self.desk.now
         asked = now - 100 * SECOND if drawn.figures == "stale" else now
         balance = D("NaN") if drawn.figures == "absurd" else D(repr(drawn.balance))
-        notional = abs(drawn.held) * drawn.price
+        own, other = abs(drawn.held) * drawn.price, abs(drawn.other)
+        notional = own + other
         pool = PoolFigures(
             "USDT", balance, balance, D(repr(RATE * notional)), D(repr(notional / 10))
         )
-        legs = (LegFigures(LINEAR, D(repr(RATE * notional))),) if drawn.held else ()
+        told = [(LINEAR, own)] * bool(own) + [(ETHER, other)] * bool(other)
+        legs = tuple(LegFigures(name, D(repr(RATE * size))) for name, size in told)
         self.desk.state.apply(MarginTold(now, asked, VENUE, (pool,), legs))
 
 
@@ -245,6 +260,7 @@ def missing(drawn: Drawn) -> list[str]:
         "index": drawn.index,
         "quote": "fresh" if drawn.quote == "wide" else drawn.quote,
         "read": drawn.read,
+        "tiers": drawn.tiers,
     }
     return [f"{name} were {word}" for name, word in facts.items() if word != "fresh"]
 
@@ -261,30 +277,57 @@ def unpaid(drawn: Drawn, coins: float, order: Submit) -> list[str]:
 
 def thin(drawn: Drawn, after: float) -> list[str]:
     """Return a word where an order leaves the account nearer to liquidation than REDUCE begins."""
-    if distance(after, drawn.balance, drawn.price) < REDUCE_DISTANCE:
+    if min(distances(drawn, after).values()) < REDUCE_DISTANCE:
         return ["the account is thin after it"]
     return []
 
 
-def distance(held: float, balance: float, price: float) -> float:
-    """Return how far price may move against a linear position, fraction: school algebra."""
-    size = abs(held)
-    if not size:
-        return float("inf")
-    entry = price
-    if held < 0:
-        return (balance + size * entry) / (size * (1 + RATE)) / price - 1
-    return 1 - (size * entry - balance) / (size * (1 - RATE)) / price
+def distances(drawn: Drawn, held: float) -> dict[str, float]:
+    """Return how far price may move against linear positions, fraction: school algebra.
+
+    When the coin of `held` moves alone, the other alone, and both by the same fraction.
+    """
+    own, other = held * drawn.price, drawn.other
+    return {
+        "own": distance(drawn.balance, (own,), (other,)),
+        "other": distance(drawn.balance, (other,), (own,)),
+        "both": distance(drawn.balance, (own, other), ()),
+    }
+
+
+def distance(balance: float, moving: tuple[float, ...], resting: tuple[float, ...]) -> float:
+    """Return the move up or down, fraction, after which balance is as small as maintenance.
+
+    Args:
+        balance: USD, at the prices of now.
+        moving: Notionals that move, USD, + is long.
+        resting: Notionals that do not.
+    """
+    gain = sum(moving)  # USD per unit of move
+    needs = RATE * sum(abs(each) for each in moving)  # at no move, and as much again per unit
+    spare = balance - needs - RATE * sum(abs(each) for each in resting)
+    if spare < 0:
+        return 0.0
+    losses = (needs - gain, gain - needs)  # of spare, USD per unit of a move up, and down
+    return min((spare / each for each in losses if each > 0), default=float("inf"))
 
 
 def must_cut(drawn: Drawn) -> bool:
-    """Whether an account is so near its liquidation, and so well known, that its hedge is cut."""
+    """Whether an account is so near its liquidation, and so well known, that its hedge is cut.
+
+    By moves that its own coin makes worse: a hedge against the other coin's fall may stay.
+    """
     if not drawn.held or drawn.killed or drawn.figures != "fresh" or drawn.read != "fresh":
         return False
     if drawn.mark == "stale" and drawn.index == "stale":
         return False
-    ratio = RATE * abs(drawn.held) * drawn.price / drawn.balance
-    near = distance(drawn.held, drawn.balance, drawn.price) < REDUCE_DISTANCE - 1e-4
+    if drawn.tiers != "fresh":
+        return False
+    if drawn.other * drawn.held < 0:
+        return False  # a cut of one may bare the other
+    found = distances(drawn, drawn.held)
+    ratio = RATE * (abs(drawn.held * drawn.price) + abs(drawn.other)) / drawn.balance
+    near = min(found["own"], found["both"]) < REDUCE_DISTANCE - 1e-4
     return near or ratio > REDUCE_RATIO + 1e-4
 
 

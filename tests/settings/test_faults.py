@@ -18,6 +18,7 @@ fees = { maker = 0, taker = 0.0005 }
 [venues.binanceusdm]
 fees = { maker = 0.0002, taker = 0.0005 }
 account = "2"
+tiers = [[0, 0.004]]
 [underlyings.BTC]
 numeraire = "usd"
 hedge = ["binanceusdm:BTCUSDT"]
@@ -107,6 +108,11 @@ CASES = [
     # keys
     (VENUE, '[venues.deribit]\nacount = "1"', "venues.deribit.acount: unknown key; did you mean account?"),
     (VENUE, "[venues.deribit]\nxyz = 1", f"venues.deribit.xyz: unknown key; known are {KNOWN_VENUE_KEYS}"),
+    (
+        "tiers = [[0, 0.004]]\n",
+        "",
+        "venues.binanceusdm.tiers: must list the venue's maintenance tiers where [guards.margin] watches a hedge, was missing",
+    ),
     ("[guards.funding]", "[guard.funding]", "guard: unknown key; did you mean guards?"),
     ("order = 1", "order = 1, orders = 2", "underlyings.BTC.limits.orders: unknown key; did you mean order?"),
     (VENUE, f'{VENUE}\napi_key = "AKIA"', "venues.deribit.api_key: a key never stands in a configuration"),
@@ -349,6 +355,8 @@ def test_cash_of_a_holding_is_shared(report):
     held = '[[holdings]]\ninstrument = "binanceusdm:ETHUSDT"\nquantity = 1\n'
     named = '[[holdings]]\ninstrument = "binanceusdm:USDT"\nquantity = 0\nunderlying = "BTC"\n'
 
+    coin = coin.replace(VENUE, f"{VENUE}\ntiers = [[0, 0.01]]")
+
     assert [] == lines(report(coin + eth))
     [line] = lines(report(coin + eth + held))
     assert "was binanceusdm:USDT, shared with BTC" in line
@@ -371,6 +379,7 @@ def test_inverse_lot(report, prices, lines_expected):
     """A lot in USD is compared where a price is given; else a note says that it was not."""
     text = GOOD.replace("binanceusdm:BTCUSDT", "deribit:BTC-PERPETUAL", 1)
     text = text.replace("lower = -0.05, upper = 0.05", "lower = 0, upper = 0.0001")
+    text = text.replace(VENUE, f"{VENUE}\ntiers = [[0, 0.01]]")
 
     result = report(text, reference_prices=prices)
 

@@ -201,7 +201,7 @@ def test_cash_belongs_to_its_coin_book(settings):
         'hedge = ["deribit:BTC-PERPETUAL"]', 'hedge = ["binanceusdm:BTCUSDT"]'
     )
     text += (
-        f"[venues.binanceusdm]\n{FEES}[venues.bybit]\n{FEES}"
+        f"[venues.binanceusdm]\n{FEES}tiers = [[0, 0.004]]\n[venues.bybit]\n{FEES}"
         '[[holdings]]\ninstrument = "bybit:USDC"\nquantity = 7\nunderlying = "BTC"\n'
     )
 
@@ -283,7 +283,7 @@ def test_resolve(settings):
 def test_funding_style(settings, name, key, continuous):
     """Deribit charges funding all the time, others at stamps, unless the file says otherwise."""
     text = DESIGN.replace("[venues.deribit]", f"[venues.{name}]\n{key}")
-    text += "" if name == "deribit" else f"[venues.deribit]\n{FEES}"
+    text += "" if name == "deribit" else f"[venues.deribit]\n{FEES}tiers = [[0, 0.01]]\n"
     found = settings(text)
 
     assert continuous is continuous_funding(name, found.venues[name])
