@@ -110,6 +110,26 @@ def test_no_tiers():
     assert (Reason.MARGIN_MISSING, LINEAR) == (measure(made).unknown, measure(made).subject)
 
 
+def test_no_tiers_of_what_is_held():
+    """What is asked of a position tells nothing of a larger one."""
+    made = build(replace(margined(), terms={}), [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    made.figures(50_000.0, 500.0, 5_000.0)
+
+    assert (Reason.MARGIN_MISSING, LINEAR) == (measure(made).unknown, measure(made).subject)
+
+
+def test_one_order_at_a_time():
+    """While an order of an account is open nothing more grows there: both would count one room."""
+    made = build(margined(), [(SPOT, "1")])
+    made.figures(400_000.0)
+    before = len(made.orders)
+    made.market()
+
+    assert 1 == before
+    assert Reason.MARGIN_STALE is measure(made).unknown
+    assert Room() == measure(made, intent(closing="0.1"))
+
+
 @pytest.mark.parametrize("params", [PARAMS, margined()])
 def test_nobody_asks(params):
     """Where no margin is watched, or a thing is paid in full, there is no room to measure."""

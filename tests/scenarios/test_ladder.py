@@ -71,6 +71,15 @@ def test_rungs(balance, rung, alert, cuts):
     assert all(order.quantity > 0 for order in desk.orders)
 
 
+def test_arm_tells_anew():
+    """Who arms while an account is still near its liquidation is told so, and it halts again."""
+    desk = hedged(balance=70_000)
+    desk.operate(Verb.ARM)
+    desk.wait(1)
+
+    assert 2 == desk.alerts.count("margin.critical")
+
+
 def test_cut_closes():
     """What is bought back only closes, at a collar three times as wide, and before any hedge."""
     desk = hedged(balance=105_000)
