@@ -90,6 +90,13 @@ def nobody_tells():
     return hedge(guarded(funding=None))
 
 
+def no_rate():
+    """A rate that no venue charges, after one that was true: nobody knows it any more."""
+    desk = guarded()
+    desk.funding(0.5)
+    return hedge(desk)
+
+
 def geared():
     """A book that would hold six and a half times what it owns; five is what it may."""
     limits = replace(GUARDED.limits, turnover_per_day=1e9, counterparty=1.5)
@@ -136,6 +143,7 @@ STORIES = {
     thin_book: ("depth", Reason.DEPTH_TOO_THIN, ["-0.5"]),
     dear: ("funding", Reason.FUNDING_TOO_DEAR, []),
     nobody_tells: ("funding", Reason.FUNDING_UNKNOWN, []),
+    no_rate: ("funding", Reason.FUNDING_UNKNOWN, []),
     geared: ("leverage", Reason.LEVERAGE_TOO_HIGH, ["-9"]),
     spent_turnover: ("turnover", Reason.TURNOVER_SPENT, ["-0.5"]),
     spent_fees: ("fees", Reason.FEES_SPENT, []),
