@@ -23,8 +23,7 @@ def measure(state: State, params: Params, intent: HedgeIntent) -> Room | None:
         return None
     if intent.closing == abs(intent.quantity):
         return Room()
-    if any(order.submit.account == intent.account for order in state.open_orders()):
-        # What it takes is not in the figures yet: two orders would share one room.
+    if _awaited(state, params, intent.account, instrument):
         return Room(unknown=Reason.MARGIN_STALE, subject=intent.account)
     unknown = _unknown(state, own, intent.account)
     if unknown is not None:
@@ -34,6 +33,24 @@ def measure(state: State, params: Params, intent: HedgeIntent) -> Room | None:
     if found is None:
         return Room(unknown=Reason.MARGIN_MISSING, subject=intent.instrument)
     return _room(state, params, own, intent, found)
+
+
+def _awaited(state: State, params: Params, account: str, instrument: Instrument) -> bool:
+    """Whether an open order draws on the same money: it is not in the figures yet.
+
+    Two orders would be given one room. Apart stand only currencies of an account
+    which does not count its collateral together.
+    """
+    told = state.margins.cushions.told.get(account)
+    whole = told is not None and any(pool.together for pool in told.pools)
+    whole = whole or params.terms.get(account, AccountTerms()).collateral is not None
+    for order in state.open_orders():
+        if order.submit.account != account:
+            continue
+        theirs = state.instruments.get(order.submit.instrument)
+        if whole or theirs is None or theirs.settle == instrument.settle:
+            return True
+    return False
 
 
 def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:

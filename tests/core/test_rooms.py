@@ -11,13 +11,19 @@ from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.events import Tick
 from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.guards.margin import Room
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.margin.schedule import flat
 from rebalancer.core.memory import Climb
+from rebalancer.core.params import AccountTerms
 from tests.scenarios.desk import (
+    COINS,
     LINEAR,
     MINUTE,
     PARAMS,
+    PERP,
     SECOND,
     SPOT,
+    WATCHED,
     Desk,
     build,
     margined,
@@ -25,6 +31,15 @@ from tests.scenarios.desk import (
 
 D = Decimal
 ACCOUNT = "binanceusdm"
+DOLLAR_PERP = Instrument(
+    "deribit:BTC_USDC-PERPETUAL",
+    Kind.PERPETUAL,
+    "BTC",
+    "USDC",
+    lot=D("0.0001"),
+    minimum=D("0.0001"),
+    tick=D("0.5"),
+)
 
 
 def intent(quantity="-0.1", closing="0", required="0", instrument=LINEAR):
@@ -180,3 +195,32 @@ def test_isolated():
 def test_nothing_is_near_nothing():
     """Where nothing is held yet nothing has a distance to its liquidation."""
     assert None is measure(desk(leverage=3.0, isolated=True)).measured
+
+
+def rivals(together: bool) -> Desk:
+    """Return a desk with an order open on the inverse perpetual, and a USDC one beside it."""
+    own = replace(PARAMS.underlyings["BTC"], hedge_buy=(PERP,), hedge_sell=(PERP,))
+    shares = {"BTC": 1.0, "USDC": 1.0} if together else None
+    terms = AccountTerms(leverage=10.0, schedule=flat(0.005), collateral=shares)
+    params = replace(PARAMS, underlyings={"BTC": own}, margin=WATCHED, terms={"deribit": terms})
+    made = build(params, [(COINS, "2")], active=False)
+    made.state.instruments[DOLLAR_PERP.id] = DOLLAR_PERP
+    made.market()
+    made.mark(DOLLAR_PERP.id)
+    numbers = (D(2), D(2), D(0), D(0)), (D(5_000), D(5_000), D(0), D(0))
+    coins, dollars = PoolFigures("BTC", *numbers[0]), PoolFigures("USDC", *numbers[1])
+    whole = PoolFigures("USD", D(200_000), D(200_000), D(0), D(0), together=True)
+    pools = (whole,) if together else (coins, dollars)
+    made.take(MarginTold(made.now, made.now, "deribit", pools))
+    made.reconcile()
+    assert [PERP] == [each.instrument for each in made.orders]
+    return made
+
+
+@pytest.mark.parametrize(("together", "reason"), [(False, None), (True, Reason.MARGIN_STALE)])
+def test_orders_of_two_currencies(together, reason):
+    """Money in another currency is not drawn on by an open order, unless all counts together."""
+    order = intent("-0.01", instrument=DOLLAR_PERP.id)
+
+    assert reason is measure(rivals(together), order).unknown
+    assert Reason.MARGIN_STALE is measure(rivals(together), intent("-1", instrument=PERP)).unknown
