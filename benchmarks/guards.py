@@ -19,7 +19,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.core import gate, hedger, intents
+from rebalancer.core import counters, gate, hedger, intents
 from rebalancer.core.events import Index, OptionMark, PositionReport
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
@@ -40,6 +40,10 @@ def guarded() -> tuple[State, object, object, object]:
     )
     desk.funding(0.0001)
     desk.figures(2_000_000, 2_500, 25_000)
+    told = desk.state.behaviour
+    for counter in (told.turnover, told.fees, told.funding):  # as after a day of trading
+        for back in range(288):
+            counters.add(counter, desk.now - back * counters.BUCKET, Decimal("0.001"))
     desk.market()
     own = params.underlyings["BTC"]
     view = hedger.view_of(desk.state, own)

@@ -4,7 +4,7 @@ What closes a position passes also when nothing is left, and is counted first:
 growth gets what remains after it.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import exact, grows, within
@@ -12,8 +12,7 @@ from rebalancer.core.growth import exact, grows, within
 NEARLY = 1 - 1e-9  # of a limit: below it a float can tell, at it only decimals can
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """Where a budget stands before an order."""
 
     spent: float  # in the last 24 h, USD

@@ -17,7 +17,7 @@ from rebalancer.core.events import FundingRate, Quote
 from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.funding import Candidate, Choice, Expected, Standing
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.params import AccountTerms, FundingParams, Params, UnderlyingParams
+from rebalancer.core.params import NO_TERMS, FundingParams, Params, UnderlyingParams
 from rebalancer.core.state import State
 from rebalancer.core.view import View
 
@@ -124,7 +124,7 @@ def _expected(state: State, own: FundingParams, name: str) -> Expected | None:
 
 def _cost(state: State, params: Params, name: str) -> float:
     """Return what it costs to enter or to leave an instrument, fraction of notional."""
-    fee = params.terms.get(name.partition(":")[0], AccountTerms()).taker
+    fee = params.terms.get(name.partition(":")[0], NO_TERMS).taker
     quote = state.markets.quotes.get(name)
     if quote is None or quote.bid is None or quote.ask is None:
         return fee

@@ -17,19 +17,28 @@ class Counter:
     """Amounts of one kind, by when they came; written by `add` only."""
 
     buckets: dict[int, Decimal] = field(default_factory=dict)  # by first ns; at most 289
+    whole: Decimal = Decimal(0)  # sum of them
+    oldest: int = 0  # first ns of the oldest; 0: there is none
 
 
 def add(counter: Counter, ts: int, amount: Decimal) -> None:
     """Count an amount of `ts` (ns), signed; late ones go where they belong."""
     buckets, start = counter.buckets, ts - ts % BUCKET
     buckets[start] = buckets.get(start, Decimal(0)) + amount
-    newest = max(buckets)
+    counter.whole += amount
+    newest, gone = max(buckets), False
     for old in [each for each in buckets if each + BUCKET <= newest - SPAN]:
         del buckets[old]
+        gone = True
+    counter.oldest = min(buckets)
+    if gone:
+        counter.whole = sum(buckets.values(), Decimal(0))
 
 
 def total(counter: Counter, ts: int) -> Decimal:
     """Return the sum of 24 hours up to `ts` (ns), and of up to five minutes before them."""
+    if counter.oldest + BUCKET > ts - SPAN:
+        return counter.whole
     fresh = (sum_ for start, sum_ in counter.buckets.items() if start + BUCKET > ts - SPAN)
     return sum(fresh, Decimal(0))
 
@@ -47,4 +56,7 @@ def restored(values: Mapping[str, str]) -> Counter:
     >>> total(restored(kept(counter)), SPAN)
     Decimal('0.1')
     """
-    return Counter({int(start): Decimal(amount) for start, amount in values.items()})
+    counter = Counter()
+    for start, amount in values.items():
+        add(counter, int(start), Decimal(amount))
+    return counter

@@ -19,7 +19,7 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool
 from rebalancer.core.margin.schedule import Schedule, charge_one, flat
-from rebalancer.core.params import AccountTerms, Params
+from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
 from rebalancer.core.volatility import YEAR
 
@@ -236,7 +236,7 @@ def schedule_of(
     Returns:
         None where neither tells: then nobody knows what it needs.
     """
-    terms = around.params.terms.get(account, AccountTerms())
+    terms = around.params.terms.get(account, NO_TERMS)
     if terms.schedule is not None:
         return terms.schedule
     size, mark = held
@@ -277,7 +277,7 @@ def _balance(
 def _together(
     account: str, sums: Mapping[str, float], around: Around
 ) -> tuple[float, tuple[Coins, ...]] | None:
-    shares = around.params.terms.get(account, AccountTerms()).collateral or {}
+    shares = around.params.terms.get(account, NO_TERMS).collateral or {}
     total, coins = 0.0, []
     for currency, amount in sums.items():
         if currency in STABLE:
@@ -358,7 +358,7 @@ def _curve(
     in_coin = np.array([each.inverse and not told.together for each in options])
     worth = np.where(in_coin, dollars / forward, dollars)
     unit = np.where(in_coin, 1.0, prices[:, None])  # one coin of the underlying, unit of the pool
-    terms = around.params.terms.get(account, AccountTerms())
+    terms = around.params.terms.get(account, NO_TERMS)
     if terms.portfolio:
         return Curve(prices, (worth * size).sum(axis=1), np.zeros(len(GRID)))
     share = np.where(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from rebalancer.core.commands import Purpose
 
@@ -84,9 +85,8 @@ class Reason(StrEnum):
     HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one guard says of one intent."""
+class Verdict(NamedTuple):
+    """What one guard says of one intent; a tuple, since every decision makes a score of them."""
 
     guard: str
     allows: Decimal  # most of |quantity| that may pass, contracts

@@ -1,7 +1,7 @@
 """Facts: what the guards of market and book look at, gathered from what is known."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core import counters, funding, quotes, worth
 from rebalancer.core.budget import Budget
@@ -69,32 +69,30 @@ def dollars(state: State, instrument: Instrument | None) -> float | None:
     return None if mark is None else size * mark
 
 
-def gross(state: State, own: BookLimits, instrument: Instrument) -> Gross:
+def waiting(state: State) -> float:
+    """Return what orders that are open may still trade, USD; what nobody prices counts 0."""
+    found = 0.0
+    for order in state.open_orders():
+        unit = dollars(state, state.instruments.get(order.submit.instrument))
+        found += 0.0 if unit is None else abs(float(order.rest)) * unit
+    return found
+
+
+def gross(state: State, own: BookLimits, each: float | None, waits: float) -> Gross:
     """Return how much is held on margin, orders that are open at their worst, and on what."""
-    held, told = worth.gross(state), worth.equity(state)
-    each = dollars(state, instrument)
-    if held is not None:
-        for order in state.open_orders():
-            unit = dollars(state, state.instruments.get(order.submit.instrument))
-            held += 0.0 if unit is None else abs(float(order.rest)) * unit
-    return Gross(held, each, told, own.leverage)
+    held = worth.gross(state)
+    return Gross(None if held is None else held + waits, each, worth.equity(state), own.leverage)
 
 
 def share(state: State, limit: float, account: str) -> Share:
     """Return what of the book stands at a venue."""
-    told = worth.accounts(state)
-    known = [each for each in told.values() if each is not None]
-    book = sum(known) if len(known) == len(told) else None
-    return Share(told.get(account), book, limit)
+    return Share(worth.accounts(state).get(account), worth.equity(state), limit)
 
 
-def turnover(state: State, own: BookLimits, instrument: Instrument) -> Budget:
+def turnover(state: State, own: BookLimits, each: float | None, waits: float) -> Budget:
     """Return what was traded in a day, orders that are open among it."""
     spent = float(counters.total(state.behaviour.turnover, state.now))
-    for order in state.open_orders():
-        unit = dollars(state, state.instruments.get(order.submit.instrument))
-        spent += 0.0 if unit is None else abs(float(order.rest)) * unit
-    return Budget(spent, dollars(state, instrument), own.turnover_per_day)
+    return Budget(spent + waits, each, own.turnover_per_day)
 
 
 def fees(state: State, limit: float) -> Budget:
@@ -102,8 +100,7 @@ def fees(state: State, limit: float) -> Budget:
     return Budget(float(counters.total(state.behaviour.fees, state.now)), 0.0, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Carry:
+class Carry(NamedTuple):
     """What holding a perpetual is expected to cost."""
 
     rate: float | None  # a long pays so much per day, fraction of notional; None: unknown
@@ -120,7 +117,5 @@ def carry(state: State, own: FundingParams, instrument: Instrument) -> Carry:
         return Carry(None, Reason.FUNDING_UNKNOWN)
     if age > told.interval + SLACK:
         return Carry(None, Reason.FUNDING_STALE)
-    found = funding.expected(track, own.horizon)
-    if found is None:
-        return Carry(None, Reason.FUNDING_UNKNOWN)
-    return Carry(funding.per_day(found.mean, found.horizon))
+    found = funding.daily(track, own.horizon)
+    return Carry(found, None if found is not None else Reason.FUNDING_UNKNOWN)

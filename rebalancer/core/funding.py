@@ -14,6 +14,7 @@ recorded stretches, whose second halves were only looked at:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 HOUR = 3_600_000_000_000  # ns
 DAY = 24 * HOUR
@@ -110,9 +111,7 @@ def expected(track: Track, horizon: int) -> Expected | None:
     """
     if track.ts is None:
         return None
-    days = horizon / DAY
-    speed = math.log(2) * DAY / track.terms.reverts  # per day
-    passing = -math.expm1(-speed * days) / speed  # days for which the distance counts
+    days, speed, passing = _reversion(track.terms.reverts, horizon)
     lasting = days - passing  # days for which the mean does
     mean = track.mean * days + (track.rate - track.mean) * passing
     twice = -math.expm1(-2 * speed * days) / (2 * speed)
@@ -122,6 +121,21 @@ def expected(track: Track, horizon: int) -> Expected | None:
     share = least / max(track.weight, least)  # the shorter the memory, the more; at most all
     variance = track.variance * (max(around, 0.0) + share * lasting**2)
     return Expected(mean, math.sqrt(variance), horizon)
+
+
+def daily(track: Track, horizon: int) -> float | None:
+    """Return what `expected` expects, fraction per day, and not how surely."""
+    if track.ts is None:
+        return None
+    days, _, passing = _reversion(track.terms.reverts, horizon)
+    return track.mean + (track.rate - track.mean) * passing / days
+
+
+@lru_cache(maxsize=64)
+def _reversion(reverts: int, horizon: int) -> tuple[float, float, float]:
+    """Return (days of a horizon, speed of reversion per day, days that the distance counts)."""
+    days, speed = horizon / DAY, math.log(2) * DAY / reverts
+    return days, speed, -math.expm1(-speed * days) / speed
 
 
 def dated(forward: float, spot: float, remaining: int, horizon: int) -> Expected | None:

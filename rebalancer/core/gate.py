@@ -102,10 +102,11 @@ def _book(
 ) -> Iterable[Verdict]:
     """Yield what guards say of the whole book, and of how it behaved of late."""
     own, behaves = params.limits, params.behaviour
-    if own is not None and instrument.margined:
-        yield leverage.judge(intent, facts.gross(state, own, instrument))
     if own is not None:
-        yield turnover.judge(intent, facts.turnover(state, own, instrument))
+        each, waiting = facts.dollars(state, instrument), facts.waiting(state)
+        if instrument.margined:
+            yield leverage.judge(intent, facts.gross(state, own, each, waiting))
+        yield turnover.judge(intent, facts.turnover(state, own, each, waiting))
         if own.fees_per_day is not None:
             yield fees.judge(intent, facts.fees(state, own.fees_per_day))
         if own.counterparty is not None:
@@ -216,7 +217,7 @@ def _inputs(state: State, params: Params, view: View, intent: HedgeIntent) -> It
         Reason.QUOTE_MISSING,
         Reason.QUOTE_STALE,
     )
-    yield replace(watch.reading(state, params, intent.account), protects=True)
+    yield watch.reading(state, params, intent.account, protects=True)
     if params.margin is not None and intent.purpose is Purpose.PROTECT:
         age, limit = state.margins.age(intent.account, state.now), params.margin.max_age
         reasons = (Reason.MARGIN_MISSING, Reason.MARGIN_STALE)

@@ -6,6 +6,7 @@ what they allow never takes more than there is.
 """
 
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import lru_cache
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent
@@ -13,6 +14,7 @@ from rebalancer.core.decision import HedgeIntent
 _DOWN = Context(prec=28, rounding=ROUND_DOWN)
 
 
+@lru_cache(maxsize=4096)  # limits are asked for at every decision
 def exact(number: float) -> Decimal:
     """Return the decimal that a float is written as: 0.1 is a tenth."""
     return Decimal(str(number))

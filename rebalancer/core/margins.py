@@ -36,9 +36,7 @@ class Margins:
         self._instruments, self._params = instruments, params
         self._ledger, self._prices = ledger, prices
         self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
-        self._read: dict[
-            str, tuple[_Key, tuple[Reading, ...]]
-        ] = {}  # by pool, and what it was then
+        self._read: dict[str, tuple[Pool, tuple[float, ...], tuple[Reading, ...]]] = {}
 
     def take(self, event: MarginTold, now: int) -> bool:
         """Write down what a venue reckons, at the prices of now; False where it proves nothing."""
@@ -92,21 +90,44 @@ class Margins:
         told = self._prices.vol(underlying)
         return max(own.least_vol, 0.0 if told is None else told) * own.tail
 
+    def vols(self, pool: Pool, own: MarginParams) -> tuple[float, ...]:
+        """Return the volatility of each coin that moves a pool, per year."""
+        return tuple([self.vol(name, own) for name in pool.underlyings])
+
     def wildest(self, pool: Pool, own: MarginParams) -> float:
         """Return the largest volatility of what moves a pool, per year."""
-        return max((self.vol(name, own) for name in pool.underlyings), default=own.least_vol)
+        return max(self.vols(pool, own), default=own.least_vol)
 
-    def readings(self, pool: Pool, own: MarginParams) -> tuple[Reading, ...]:
-        """Return how a pool stands when each of its coins moves alone, and when all move."""
+    def readings(
+        self, pool: Pool, own: MarginParams, vols: tuple[float, ...] | None = None
+    ) -> tuple[Reading, ...]:
+        """Return how a pool stands when each of its coins moves alone, and when all move.
+
+        Args:
+            pool: As it is now.
+            own: The ladder.
+            vols: Of `vols`, where it is at hand.
+        """
         names = pool.underlyings
-        vols = tuple(self.vol(name, own) for name in names)
-        key = (pool.balance, pool.maintenance, pool.legs, tuple(p for _, p, _ in pool.curves), vols)
+        vols = self.vols(pool, own) if vols is None else vols
         known = self._read.get(pool.name)
-        if known is not None and known[0] == key:
-            return known[1]
+        if known is not None and known[1] == vols and _alike(known[0], pool):
+            return known[2]
         pairs = zip(names, vols, strict=True)
         found = [read(pool, name, vol, own.ladder) for name, vol in pairs]
         if len(names) != 1:  # all together; or nothing that moves, and the ratio alone tells
             found.append(read(pool, "", max(vols, default=own.least_vol), own.ladder))
-        self._read[pool.name] = (key, tuple(found))
-        return tuple(found)
+        told = tuple(found)
+        self._read[pool.name] = (pool, vols, told)
+        return told
+
+
+def _alike(one: Pool, other: Pool) -> bool:
+    """Whether two pools of a name stand where they stand for the same reasons."""
+    return one is other or (
+        one.balance == other.balance
+        and one.maintenance == other.maintenance
+        and one.legs == other.legs
+        and one.coins == other.coins
+        and one.curves == other.curves
+    )

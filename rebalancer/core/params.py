@@ -185,6 +185,9 @@ class AccountTerms:
     collateral: Mapping[str, float] | None = None  # currency → share; None: each stands alone
 
 
+NO_TERMS = AccountTerms()  # of an account of which the settings say nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """All that `hedger.step` is told once and never changes while a book runs."""

@@ -14,7 +14,7 @@ from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, Option
 from rebalancer.core.exposure import Book, Holding
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
-from rebalancer.core.params import Params
+from rebalancer.core.params import Params, UnderlyingParams
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
 
@@ -40,24 +40,25 @@ class Prices:
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
-        self._venues = {
-            name: tuple(
-                dict.fromkeys(id.partition(":")[0] for id in (*own.hedge_buy, *own.hedge_sell))
-            )
-            for name, own in params.underlyings.items()
-        }
+        self._sources = {name: _sources(own) for name, own in params.underlyings.items()}
 
     def index(self, underlying: str, now: int) -> Index | None:
         """Return the index that an underlying is measured by.
 
         The first hedge venue's that is young enough; failing that, the youngest.
         """
-        for venue in self._venues.get(underlying, ()):
-            own = self.markets.indexes.get((venue, underlying))
-            if own is not None and now - self._advanced(own) <= self._params.staleness.index:
-                return own
+        return self._index(underlying, now)[0]
+
+    def _index(self, underlying: str, now: int) -> tuple[Index | None, bool]:
+        """Return the same, and whether it is young enough."""
+        oldest = now - self._params.staleness.index
+        for key, slot in self._sources.get(underlying, ()):
+            own = self.markets.indexes.get(key)
+            if own is not None and self.markets.advanced.get(slot, 0) >= oldest:
+                return own, True
         told = [index for (_, name), index in self.markets.indexes.items() if name == underlying]
-        return max(told, key=self._advanced, default=None)
+        found = max(told, key=self._advanced, default=None)
+        return found, found is not None and self._advanced(found) >= oldest
 
     def _advanced(self, index: Index) -> int:
         subject = f"{index.venue}:{index.underlying}"
@@ -65,9 +66,11 @@ class Prices:
 
     def believed(self, underlying: str, now: int) -> Index | None:
         """Return the index, unless it jumped and nothing has confirmed it yet."""
+        return None if self._doubted(underlying) else self.index(underlying, now)
+
+    def _doubted(self, underlying: str) -> bool:
         memory = self._memory.get(underlying)
-        doubted = memory is not None and memory.suspect is not None
-        return None if doubted else self.index(underlying, now)
+        return memory is not None and memory.suspect is not None
 
     def mark_price(self, name: str, now: int) -> float | None:
         """Return an instrument's mark if it is young enough, else the index if it has no date."""
@@ -80,10 +83,10 @@ class Prices:
 
     def index_price(self, coin: str, now: int) -> float | None:
         """Return a coin's index if it is believed and young enough, USD."""
-        index = self.believed(coin, now)
-        if index is None or now - self._advanced(index) > self._params.staleness.index:
+        if self._doubted(coin):
             return None
-        return float(index.price)
+        index, young = self._index(coin, now)
+        return float(index.price) if index is not None and young else None
 
     def option_input(self, name: str) -> tuple[float, float] | None:
         """Return vol and forward ÷ index of an option as they were told last."""
@@ -167,3 +170,9 @@ class Prices:
         believed = self.believed(event.underlying, now)
         if believed is not None:
             valuation.take_index(self._valuation, believed, self._instruments)
+
+
+def _sources(own: UnderlyingParams) -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
+    """Return where the indexes of the hedge venues are kept: each and when it advanced."""
+    venues = dict.fromkeys(name.partition(":")[0] for name in (*own.hedge_buy, *own.hedge_sell))
+    return tuple(((venue, own.name), (Index.__name__, f"{venue}:{own.name}")) for venue in venues)

@@ -140,10 +140,11 @@ def _share(pool: Pool, limit: Limit, instrument: Instrument, most: Decimal) -> t
     trial, shares, short, cap = closing(pool, instrument, most), [0.0], False, 1.0
     for among in (*pool.underlyings, ""):
         before, after = clearance(pool, among, limit), clearance(pool, among, limit, trial)
-        wrong = before < 0
-        if (after[wrong] <= before[wrong]).any():
+        pairs = list(zip(before, after, strict=True))
+        if any(old < 0 and new <= old for old, new in pairs):
             return 0.0, True
-        cap = min(cap, room(before[~wrong], after[~wrong]))
+        sound = [each for each in pairs if each[0] >= 0]
+        cap = min(cap, room([old for old, _ in sound], [new for _, new in sound]))
         share = needed(before, after)
         short = short or share is None
         shares.append(0.0 if share is None else share)
@@ -224,7 +225,7 @@ def _clear(state: State, pool: Pool, params: Params, rung: Rung) -> bool:
         return True
     limit = clear_of(rung, params.margin.ladder, state.margins.wildest(pool, params.margin))
     among = (*pool.underlyings, "")
-    return all((clearance(pool, name, limit) >= 0).all() for name in among)
+    return all(min(clearance(pool, name, limit)) >= 0 for name in among)
 
 
 def _told(reading: Reading) -> str:
@@ -255,7 +256,7 @@ def shortfall(pool: Pool, own: MarginParams, vol: float = 0.0) -> float:
     limit = clear_of(Rung.WARN, own.ladder, vol)
     gaps = [clearance(pool, among, limit) for among in (*pool.underlyings, "")]
     ratio = float(limit.ratios[0])
-    return max(max(-float(each[0]) / ratio, -float(each[1:].min())) for each in gaps)
+    return max(max(-each[0] / ratio, -min(each[1:])) for each in gaps)
 
 
 def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Iterable[Alert]:

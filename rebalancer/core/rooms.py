@@ -1,5 +1,7 @@
 """Rooms: how much of an order an account's margin has room for, worked out before it leaves."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,9 +10,8 @@ from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.guards.margin import Room
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.pool import Coins, Leg, Pool, Trial, room
-from rebalancer.core.margin.rungs import Rung, clear_of, clearance
-from rebalancer.core.memory import Climb
-from rebalancer.core.params import AccountTerms, MarginParams, Params
+from rebalancer.core.margin.rungs import Reading, Rung, clear_of, clearance
+from rebalancer.core.params import NO_TERMS, AccountTerms, MarginParams, Params
 from rebalancer.core.state import State
 
 HEADROOM = 1.02  # margin that opening is taken to need ÷ what the venue asks
@@ -41,16 +42,15 @@ def _awaited(state: State, params: Params, account: str, instrument: Instrument)
     Two orders would be given one room. Apart stand only currencies of an account
     which does not count its collateral together.
     """
+    waiting = [each.submit for each in state.open_orders() if each.submit.account == account]
+    if not waiting:
+        return False
     told = state.margins.cushions.told.get(account)
     whole = told is not None and any(pool.together for pool in told.pools)
-    whole = whole or params.terms.get(account, AccountTerms()).collateral is not None
-    for order in state.open_orders():
-        if order.submit.account != account:
-            continue
-        theirs = state.instruments.get(order.submit.instrument)
-        if whole or theirs is None or theirs.settle == instrument.settle:
-            return True
-    return False
+    if whole or params.terms.get(account, NO_TERMS).collateral is not None:
+        return True
+    theirs = [state.instruments.get(each.instrument) for each in waiting]
+    return any(each is None or each.settle == instrument.settle for each in theirs)
 
 
 def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:
@@ -73,12 +73,13 @@ def _pool(
     None without the tiers: what the venue asks of a position tells nothing of a larger one.
     """
     instrument = state.instruments[intent.instrument]
-    terms = params.terms.get(intent.account, AccountTerms())
+    terms = params.terms.get(intent.account, NO_TERMS)
     if terms.schedule is None:
         return None
     for pool in pools:
-        if any(leg.instrument == instrument.id for leg in pool.legs):
-            return pool
+        for held in pool.legs:
+            if held.instrument == instrument.id:
+                return pool
     leg = _nothing(state, intent, instrument)
     if leg is None:
         return None
@@ -124,7 +125,7 @@ def _nothing(state: State, intent: HedgeIntent, instrument: Instrument) -> Leg |
 
 def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, pool: Pool) -> Room:
     instrument = state.instruments[intent.instrument]
-    terms = params.terms.get(intent.account, AccountTerms())
+    terms = params.terms.get(intent.account, NO_TERMS)
     growth = abs(intent.quantity) - intent.closing
     mark = next(leg.mark for leg in pool.legs if leg.instrument == instrument.id)
     limit = float(intent.price)
@@ -134,15 +135,13 @@ def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, 
         if before:  # what it turns over from is gone, and its margin with it
             pool, before = _emptied(pool, instrument), Decimal(0)
         locks = _notional(instrument, growth, limit) / (terms.leverage or 1.0)
-    whole = (before + growth).copy_sign(intent.quantity)
-    trial = _trial(instrument, intent, whole, locks)
-    closed = _trial(instrument, intent, before.copy_sign(intent.quantity), 0.0)
-    vol = state.margins.wildest(pool, own)
-    wide = _share(pool, own, Rung.WIDEN, vol, (closed if before else None, trial))
-    relieved = state.ladders.get(pool.name, Climb()).relieved
-    far = wide
-    if wide < 1 and intent.required and not relieved:
-        far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed if before else None, trial)))
+    trial = _trial(instrument, intent, before + growth, locks)
+    closed = _trial(instrument, intent, before, 0.0) if before else None
+    vols = state.margins.vols(pool, own)
+    vol = max(vols, default=own.least_vol)
+    far = wide = _share(pool, own, Rung.WIDEN, vol, (closed, trial))
+    if wide < 1 and intent.required and not _relieved(state, pool):
+        far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed, trial)))
     free = cushions.free(state.margins.cushions, intent.account, instrument.settle)
     payable = 1.0
     if needs:
@@ -153,19 +152,24 @@ def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, 
         payable,
         None,
         pool.name,
-        _distance(state, own, pool),
+        _distance(state.margins.readings(pool, own, vols)),
         own.ladder.distance[Rung.WIDEN - 1],
     )
 
 
-def _distance(state: State, own: MarginParams, pool: Pool) -> float | None:
+def _relieved(state: State, pool: Pool) -> bool:
+    climb = state.ladders.get(pool.name)
+    return climb is not None and climb.relieved
+
+
+def _distance(told: Iterable[Reading]) -> float | None:
     """Return the distance to liquidation before the order, for the record."""
-    told = [each.distance for each in state.margins.readings(pool, own)]
-    return min((each for each in told if each is not None), default=None)
+    return min((each.distance for each in told if each.distance is not None), default=None)
 
 
-def _trial(instrument: Instrument, intent: HedgeIntent, quantity: Decimal, locks: float) -> Trial:
-    return Trial(instrument.id, float(quantity * instrument.size), float(intent.price), locks)
+def _trial(instrument: Instrument, intent: HedgeIntent, contracts: Decimal, locks: float) -> Trial:
+    size = math.copysign(float(contracts * instrument.size), intent.quantity)
+    return Trial(instrument.id, size, float(intent.price), locks)
 
 
 def _share(
@@ -176,7 +180,7 @@ def _share(
     names = pool.underlyings
     least = 1.0
     for among in (*names, "") if len(names) > 1 else names:
-        before, after = (clearance(pool, among, limit, each) for each in (closed, whole))
+        before, after = clearance(pool, among, limit, closed), clearance(pool, among, limit, whole)
         least = min(least, room(before, after))
     return least
 
@@ -196,8 +200,9 @@ def _initial(
     """
     if terms.leverage is None:
         return None
-    worths = [_notional(instrument, contracts, price) for price in prices]
-    return max(worths) / terms.leverage * HEADROOM + abs(worths[0] - worths[1])
+    size, (limit, mark) = float(contracts * instrument.size), prices
+    one, other = (size / limit, size / mark) if instrument.inverse else (size * limit, size * mark)
+    return max(one, other) / terms.leverage * HEADROOM + abs(one - other)
 
 
 def _notional(instrument: Instrument, contracts: Decimal, price: float) -> float:

@@ -8,6 +8,7 @@ written: an order that it is about to send, a question that it asked, a halt.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core import accounts, bookings, foreign, holdings, ids, listings, outside, standing
 from rebalancer.core import ledger as books
@@ -51,8 +52,15 @@ from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
 
-Worths = tuple[tuple[int, int], dict[str, float | None], float | None]
-"""Of a ledger and a second: what each venue owes us, and gross notional, both USD."""
+
+class Worths(NamedTuple):
+    """What the book was worth at a state of its ledger, in one second; USD, None: unknown."""
+
+    version: int  # of the ledger
+    second: int
+    accounts: dict[str, float | None]  # what each venue owes us
+    equity: float | None  # what they owe us together
+    gross: float | None  # notional of all perpetuals and futures
 
 
 class State:  # long: whatever may be known is written through this one door

@@ -17,7 +17,7 @@ from rebalancer.core.black import FloatArray
 from rebalancer.core.exposure import Book, OptionLines, measure
 from rebalancer.core.margin.pool import Leg, Pool, revalued
 from rebalancer.core.margin.schedule import charge
-from rebalancer.core.params import AccountTerms, Numeraire, Params, UnderlyingParams
+from rebalancer.core.params import NO_TERMS, Numeraire, Params, UnderlyingParams
 from rebalancer.core.state import State
 from rebalancer.core.volatility import YEAR
 
@@ -171,7 +171,7 @@ def _pools(
     """Yield how each pool that an underlying moves would stand; unknown ones are left out."""
     first = own.hedge_sell[0]
     for account in params.accounts:
-        portfolio = params.terms.get(account, AccountTerms()).portfolio
+        portfolio = params.terms.get(account, NO_TERMS).portfolio
         for pool in state.margins.pools(account, state.now) or ():
             if own.name not in pool.underlyings or not pool.maintenance:
                 continue
@@ -212,7 +212,7 @@ def _shocked(
     held = np.array(
         [float(ledger.position(pool.account, each).quantity) * sizes[each] for each in lines.ids]
     )
-    portfolio = state.params.terms.get(pool.account, AccountTerms()).portfolio
+    portfolio = state.params.terms.get(pool.account, NO_TERMS).portfolio
     held = held if portfolio else np.minimum(held, 0.0)
     told = _options(lines, prices, state.now)
     forward = prices[:, None] * lines.carry

@@ -46,11 +46,11 @@ def delta_inputs(state: State, params: Params, own: UnderlyingParams) -> Iterabl
             yield _told(state, params, instrument, known=name not in book.missing)
 
 
-def reading(state: State, params: Params, account: str) -> InputAge:
+def reading(state: State, params: Params, account: str, *, protects: bool = False) -> InputAge:
     """Return how long ago an account was read and found as the ledger has it."""
     age = accounts.age(state.accounts, account, state.now)
     limit, reasons = params.staleness.positions, (Reason.POSITIONS_MISSING, Reason.POSITIONS_STALE)
-    return InputAge(account, age, limit, *reasons)
+    return InputAge(account, age, limit, *reasons, protects)
 
 
 def _told(state: State, params: Params, instrument: Instrument, *, known: bool) -> InputAge:

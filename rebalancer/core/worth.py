@@ -13,7 +13,7 @@ from rebalancer.core.outside import is_outside
 from rebalancer.core.params import Numeraire
 from rebalancer.core.performance import Part
 from rebalancer.core.positions import open_profit
-from rebalancer.core.state import State
+from rebalancer.core.state import State, Worths
 
 SECOND = 1_000_000_000  # ns
 IDLE = ""  # name of stable cash that belongs to no underlying
@@ -73,23 +73,29 @@ def accounts(state: State) -> dict[str, float | None]:
     Worked out anew after a booking and each second, and while a price is
     missing: an order that is judged within it finds it done.
     """
-    key, known = (state.ledger.version, state.now // SECOND), state.worths
-    if known is None or known[0] != key or None in (*known[1].values(), known[2]):
-        known = state.worths = (key, by_account(state), gross_now(state))
-    return known[1]
+    return _worths(state).accounts
 
 
 def equity(state: State) -> float | None:
     """Return what all venues owe us together, USD; None where a part of it is unknown."""
-    told = list(accounts(state).values())
-    known = [each for each in told if each is not None]
-    return sum(known) if len(known) == len(told) else None
+    return _worths(state).equity
 
 
 def gross(state: State) -> float | None:
     """Return the USD notional of all perpetuals and futures together; None: a mark is missing."""
-    accounts(state)
-    return None if state.worths is None else state.worths[2]
+    return _worths(state).gross
+
+
+def _worths(state: State) -> Worths:
+    version, second, known = state.ledger.version, state.now // SECOND, state.worths
+    young = known is not None and (known.version, known.second) == (version, second)
+    if known is not None and young and known.equity is not None and known.gross is not None:
+        return known
+    told = by_account(state)
+    sums = [each for each in told.values() if each is not None]
+    whole = sum(sums) if len(sums) == len(told) else None
+    state.worths = Worths(version, second, told, whole, gross_now(state))
+    return state.worths
 
 
 def _add(

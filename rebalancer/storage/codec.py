@@ -119,7 +119,7 @@ def _spelling(hint: Any) -> _Spelling:
         return _optional(_spelling(inner))
     if typing.get_origin(hint) is tuple:
         return _tuple(_spelling(arguments[0]))
-    if is_dataclass(hint):
+    if is_dataclass(hint) or hasattr(hint, "_fields"):
         return _nested(typing.cast(type[Any], hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _enum(hint)
@@ -213,18 +213,25 @@ _SCALARS: Mapping[Any, _Spelling] = {
 
 def _shape(record: type[Any]) -> _Shape:
     """Return the spelling of a record class, from its annotations."""
-    hints = typing.get_type_hints(record)
-    parts = {part.name: _spelling(hints[part.name]) for part in fields(record)}
+    hints, defaults = typing.get_type_hints(record), _defaults(record)
+    parts = {name: _spelling(hints[name]) for name in defaults}
     return _Shape(
         record,
         parts,
         tuple((name, part.encode) for name, part in parts.items() if not part.plain),
-        tuple(
-            part.name
-            for part in fields(record)
-            if part.default is MISSING and part.default_factory is MISSING
-        ),
+        tuple(name for name, has in defaults.items() if not has),
     )
+
+
+def _defaults(record: type[Any]) -> dict[str, bool]:
+    """Return the fields of a dataclass or a named tuple, and whether each has a default."""
+    if not is_dataclass(record):
+        own: Any = record
+        return {name: name in own._field_defaults for name in own._fields}
+    return {
+        part.name: not (part.default is MISSING and part.default_factory is MISSING)
+        for part in fields(record)
+    }
 
 
 RECORDS: tuple[type[Any], ...] = (

@@ -14,9 +14,8 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core import hedger
+from rebalancer.core import counters, hedger
 from rebalancer.core.commands import Purpose, Submit
-from rebalancer.core.counters import Counter
 from rebalancer.core.decision import Action, Decision
 from rebalancer.core.events import Tick
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
@@ -131,7 +130,7 @@ class Campaign:
         state.memory["BTC"] = Memory(started_at=desk.now)
         state.prices._memory["BTC"] = state.memory["BTC"]
         state.ladders.clear()
-        state.behaviour.turnover = Counter()
+        state.behaviour.turnover = counters.Counter()
         state.behaviour.ordered.clear()
         state.behaviour.awaited.clear()
         state.behaviour.performance.last = None
@@ -163,8 +162,7 @@ class Campaign:
         ledger.cash["binance", "USDT"] = D(5_000_000)
         ledger.version += 1
         if drawn.turnover:
-            start = self.desk.now - self.desk.now % (300 * SECOND)
-            state.behaviour.turnover.buckets[start] = D(drawn.turnover)
+            counters.add(state.behaviour.turnover, self.desk.now, D(drawn.turnover))
 
     def _tell(self, drawn: Drawn) -> None:
         """Let the markets and the venue say what was drawn, through the door of every event."""

@@ -599,7 +599,7 @@ def test_what_passes_is_paid_for(mode):
         held = case.exchange.position(NAME, instrument.id).quantity
         intent = wanted(case, (instrument, 5 * quantity.copy_sign(held), price))
         state = state_of(case)
-        room = replace(rooms.measure(state, state.params, intent), wide=1.0, far=1.0)
+        room = rooms.measure(state, state.params, intent)._replace(wide=1.0, far=1.0)
         passed = margin.judge(intent, room).allows // instrument.lot * instrument.lot
         if not passed:
             continue

@@ -33,7 +33,7 @@ def values(hint):
         return st.lists(values(typing.get_args(hint)[0]), max_size=3).map(tuple)
     if arguments := typing.get_args(hint):
         return st.one_of([values(part) for part in arguments])
-    if is_dataclass(hint):
+    if is_dataclass(hint) or hasattr(hint, "_fields"):
         return records(hint)
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
@@ -43,7 +43,8 @@ def values(hint):
 def records(record):
     """Return a strategy for whole records of a class."""
     hints = typing.get_type_hints(record)
-    return st.builds(record, **{part.name: values(hints[part.name]) for part in fields(record)})
+    names = [part.name for part in fields(record)] if is_dataclass(record) else record._fields
+    return st.builds(record, **{name: values(hints[name]) for name in names})
 
 
 @pytest.mark.parametrize("record", codec.RECORDS, ids=lambda record: record.__name__)

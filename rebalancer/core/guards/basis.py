@@ -6,7 +6,7 @@ moves by itself: its delta is not the coin's, and what is opened there pays for
 the way back. What closes passes, and what brings net delta back to its limit.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import spared
@@ -14,12 +14,11 @@ from rebalancer.core.growth import spared
 NAME = "basis"
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """Where the hedge instrument stands against its index."""
 
     mark: float | None  # USD per coin; None: nobody tells
-    index: float | None  # USD per coin, > 0; None: nobody tells
+    price: float | None  # the index, USD per coin, > 0; None: nobody tells
     expected: float | None  # usual mark ÷ index − 1, a perpetual's is 0; None: nobody knows
     limit: float  # most that it may lie apart from that, > 0
 
@@ -37,11 +36,11 @@ def judge(intent: HedgeIntent, basis: Basis) -> Verdict:
         return Verdict(NAME, whole)
     if basis.mark is None:
         return Verdict(NAME, spared(intent), Reason.MARK_MISSING, subject=intent.instrument)
-    if basis.index is None:
+    if basis.price is None:
         return Verdict(NAME, spared(intent), Reason.INDEX_MISSING, subject=intent.underlying)
     if basis.expected is None:
         return Verdict(NAME, spared(intent), Reason.BASIS_MISSING, subject=intent.instrument)
-    dearer = basis.mark / basis.index - 1.0 - basis.expected
+    dearer = basis.mark / basis.price - 1.0 - basis.expected
     told = (dearer, basis.limit, intent.instrument)
     if abs(dearer) <= basis.limit:
         return Verdict(NAME, whole, None, *told)

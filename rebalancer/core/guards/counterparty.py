@@ -5,16 +5,16 @@ where it stands, so growing it at a venue that holds too much already grows
 what is lost with that venue. What closes passes.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from rebalancer.core.budget import NEARLY
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import exact, grows
 
 NAME = "counterparty"
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """What of the book stands at the venue of an order."""
 
     there: float | None  # equity at the venue, USD; None: nobody knows
@@ -38,6 +38,7 @@ def judge(intent: HedgeIntent, share: Share) -> Verdict:
         return Verdict(NAME, intent.closing, Reason.EQUITY_MISSING, subject=missing)
     measured = share.there / share.book if share.book > 0 else None
     told = (measured, share.limit, intent.account)
-    if share.there <= 0 or exact(share.there) <= exact(share.limit) * exact(share.book):
+    little = share.there <= 0 or share.there < share.limit * share.book * NEARLY
+    if little or exact(share.there) <= exact(share.limit) * exact(share.book):
         return Verdict(NAME, whole, None, *told)
     return Verdict(NAME, intent.closing, Reason.COUNTERPARTY_TOO_LARGE, *told)

@@ -5,8 +5,8 @@ A position that is much of a contract's open interest cannot be left again
 without doing so, so growth ends before; what closes it passes.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
@@ -15,8 +15,7 @@ from rebalancer.core.growth import exact, within
 NAME = "depth"
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(NamedTuple):
     """How much there is of the hedge instrument, and what part of it may be ours."""
 
     shown: Decimal | None  # on the side that the order hits, contracts; None: nobody tells

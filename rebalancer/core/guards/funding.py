@@ -5,7 +5,7 @@ shorts. What closes the position always passes, and so does what brings net
 delta back to its limit: dear funding may widen the band, never bare the book.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 from rebalancer.core.growth import spared
@@ -13,19 +13,21 @@ from rebalancer.core.growth import spared
 NAME = "funding"
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """What funding cost of late."""
 
     paid: float = 0.0  # within a day, less what was received, USD
     budget: float | None = None  # most of it, USD, > 0; None: no such limit
 
 
+NOTHING = Spent()
+
+
 def judge(
     intent: HedgeIntent,
     rate: float | None,
     cap: float,
-    spent: Spent = Spent(),
+    spent: Spent = NOTHING,
     missing: Reason = Reason.FUNDING_UNKNOWN,
 ) -> Verdict:
     """Return the verdict on the carry of the position after `intent`.

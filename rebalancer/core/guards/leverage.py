@@ -5,7 +5,7 @@ their venues is down or liquidates. What closes passes, and what it frees is
 free for the rest of the order.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.budget import NEARLY
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
@@ -14,8 +14,7 @@ from rebalancer.core.growth import exact, grows, within
 NAME = "leverage"
 
 
-@dataclass(frozen=True, slots=True)
-class Gross:
+class Gross(NamedTuple):
     """How much is held on margin, and on what."""
 
     notional: float | None  # of all margined positions now, USD, >= 0; None: one has no mark

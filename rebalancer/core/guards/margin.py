@@ -6,16 +6,15 @@ go on to the next rung, unless the account was cut for its margin just before:
 what was bought back is not sold again. What closes a position passes.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 
 NAME = "margin"
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What an account has room for, as far as anybody knows."""
 
     wide: float = 1.0  # share of what grows that leaves the account clear of WIDEN, 0 … 1
@@ -39,12 +38,14 @@ def judge(intent: HedgeIntent, room: Room | None) -> Verdict:
         return Verdict(NAME, whole)
     if room.unknown is not None:
         return Verdict(NAME, intent.closing, room.unknown, subject=room.subject)
+    told = (room.measured, room.limit, room.subject)
+    if room.wide >= 1 and room.payable >= 1:
+        return Verdict(NAME, whole, None, *told)
     growth = float(whole - intent.closing)
     wide = intent.closing + _part(growth * room.wide)
     far = min(intent.required, intent.closing + _part(growth * room.far))
     payable = intent.closing + _part(growth * room.payable)
     allowed = min(max(wide, far), payable, whole)
-    told = (room.measured, room.limit, room.subject)
     if allowed >= whole or growth == 0:
         return Verdict(NAME, whole, None, *told)
     thin = max(wide, far) <= payable

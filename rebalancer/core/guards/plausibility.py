@@ -7,8 +7,8 @@ one of them is wrong, and nobody knows which. And a jump is only believed when
 a second word confirms it: a false print comes alone.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
@@ -17,11 +17,10 @@ from rebalancer.core.events import Quote
 NAME = "plausibility"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What is said of the price that the delta rests on."""
 
-    index: float  # USD per coin, > 0
+    price: float  # the index, USD per coin, > 0
     settled: float | None  # last one that was believed; None: there was none before
     jumped: bool  # whether the index lies a jump away from it, unconfirmed
     width: float  # most that index and book may lie apart, fraction of the index, > 0
@@ -40,12 +39,13 @@ def judge(intent: HedgeIntent, quote: Quote | None, told: Told) -> Verdict:
     if intent.purpose is Purpose.PROTECT:
         return Verdict(NAME, whole)
     if told.jumped and told.settled is not None:
-        moved = told.index / told.settled - 1.0
+        moved = told.price / told.settled - 1.0
         return Verdict(NAME, none, Reason.INDEX_JUMPED, moved, told.jump, intent.underlying)
-    sides = () if quote is None else tuple(side for side in (quote.bid, quote.ask) if side)
-    if not sides:
+    bid, ask = (None, None) if quote is None else (quote.bid, quote.ask)
+    if not bid and not ask:
         return Verdict(NAME, whole)
-    apart = float(sum(sides)) / len(sides) / told.index - 1.0
+    middle = float(bid + ask) / 2 if bid and ask else float(bid or ask or 0)
+    apart = middle / told.price - 1.0
     if abs(apart) <= told.width:
         return Verdict(NAME, whole, None, apart, told.width, intent.instrument)
     return Verdict(NAME, none, Reason.INDEX_IMPLAUSIBLE, apart, told.width, intent.instrument)

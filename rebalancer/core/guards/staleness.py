@@ -1,8 +1,8 @@
 """Staleness guard: a hedge rests only on inputs that are known and young enough."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import HedgeIntent, Reason, Verdict
@@ -11,8 +11,7 @@ NAME = "staleness"
 _SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class InputAge:
+class InputAge(NamedTuple):
     """How old one input of a decision is."""
 
     subject: str  # instrument, or venue:underlying of an index
@@ -31,7 +30,7 @@ def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
     """
     whole = abs(intent.quantity)
     protects = intent.purpose is Purpose.PROTECT and intent.closing == whole
-    oldest: InputAge | None = None  # measured against its limit
+    oldest, most = None, -1.0  # measured against its limit
     for told in inputs:
         if protects and not told.protects:
             continue
@@ -40,13 +39,9 @@ def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
         if told.age > told.limit:
             age, limit = told.age / _SECOND, told.limit / _SECOND
             return Verdict(NAME, Decimal(0), told.stale, age, limit, told.subject)
-        if oldest is None or _used(told) > _used(oldest):
-            oldest = told
-    if oldest is None or oldest.age is None:
+        used = told.age / told.limit
+        if used > most:
+            oldest, most = (told.age, told.limit, told.subject), used
+    if oldest is None:
         return Verdict(NAME, whole)
-    age, limit = oldest.age / _SECOND, oldest.limit / _SECOND
-    return Verdict(NAME, whole, None, age, limit, oldest.subject)
-
-
-def _used(told: InputAge) -> float:
-    return (told.age or 0) / told.limit
+    return Verdict(NAME, whole, None, oldest[0] / _SECOND, oldest[1] / _SECOND, oldest[2])

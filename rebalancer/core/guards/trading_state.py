@@ -40,7 +40,7 @@ STRICTNESS = (
 
 def stricter(one: TradingState, other: TradingState) -> TradingState:
     """Return the stricter of two states."""
-    return max(one, other, key=STRICTNESS.index)
+    return one if one is other else max(one, other, key=STRICTNESS.index)
 
 
 def judge(intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: bool) -> Verdict:

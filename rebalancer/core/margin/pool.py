@@ -13,6 +13,7 @@ schedules are convex. Where a chord between two sizes is above 0, so is the gap.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Curve:
     maintenance: FloatArray  # what is asked of them, same unit
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Coins:
     """Coins that count as collateral in a pool in USD, with what inverse legs earn in them."""
 
@@ -90,12 +91,13 @@ class Pool:
     @property
     def underlyings(self) -> tuple[str, ...]:
         """Coins whose price moves it."""
+        if len(self.legs) == 1 and not self.coins and not self.curves:
+            return (self.legs[0].underlying,)
         moved = (*(leg.underlying for leg in self.legs), *(each.underlying for each in self.coins))
         return tuple(dict.fromkeys((*moved, *(name for name, _, _ in self.curves))))
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """An order that might be sent: what a leg would be after it."""
 
     instrument: str
@@ -216,11 +218,11 @@ def _crossing(gap: FloatArray, left: int, right: int) -> float:
     return float(FACTORS[left] + share * (FACTORS[right] - FACTORS[left]))
 
 
-def room(before: FloatArray, after: FloatArray) -> float:
+def room(before: Sequence[float], after: Sequence[float]) -> float:
     """Return the share of an order that leaves every gap at 0 or above, in [0, 1].
 
     Args:
-        before: Gaps without the order, shape (n,).
+        before: Gaps without the order, n of them.
         after: The same with all of it.
 
     Returns:
@@ -228,19 +230,19 @@ def room(before: FloatArray, after: FloatArray) -> float:
         too much: between the two sizes each gap lies above its chord.
     """
     least = 1.0
-    for old, new in zip(before.tolist(), after.tolist(), strict=True):
+    for old, new in zip(before, after, strict=True):
         if new < 0 and new < old:
             least = min(least, max(old, 0.0) / (max(old, 0.0) - new))
     return least
 
 
-def needed(before: FloatArray, after: FloatArray) -> float | None:
+def needed(before: Sequence[float], after: Sequence[float]) -> float | None:
     """Return the share of an order that lifts every gap to 0, in [0, 1]; None: not all of it does.
 
     Never too little: between the two sizes each gap lies above its chord.
     """
     most = 0.0
-    for old, new in zip(before.tolist(), after.tolist(), strict=True):
+    for old, new in zip(before, after, strict=True):
         if old >= 0:
             continue
         if new < 0:

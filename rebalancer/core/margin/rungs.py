@@ -137,8 +137,10 @@ def clear_of(rung: Rung, ladder: Ladder, vol: float) -> Limit:
     return Limit(factors, ratios, ends)
 
 
-def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) -> FloatArray:
+def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) -> list[float]:
     """Return the gaps that must not be below 0 where a pool is clear of a rung, its unit.
+
+    The first is that of the margin ratio where prices stand, the others lie on the way.
 
     Args:
         pool: As it is now.
@@ -149,10 +151,11 @@ def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) 
     if len(pool.legs) == 1 and not pool.coins and not pool.curves:
         return alone(pool, pool.legs[0], limit, trial)
     balance, asked = revalued(pool, limit.factors, (among,) if among else None, trial)
-    return limit.ratios * balance - asked
+    gaps: list[float] = (limit.ratios * balance - asked).tolist()
+    return gaps
 
 
-def alone(pool: Pool, leg: Leg, limit: Limit, trial: Trial | None = None) -> FloatArray:
+def alone(pool: Pool, leg: Leg, limit: Limit, trial: Trial | None = None) -> list[float]:
     """Return the same of a pool with one leg and nothing else, which most are.
 
     Its gap is concave in the price (in one over it, if inverse), so it is least
@@ -169,11 +172,11 @@ def alone(pool: Pool, leg: Leg, limit: Limit, trial: Trial | None = None) -> Flo
             at = mark * factor
             balance = cash + size * (1 / mark - 1 / at) + more * (1 / price - 1 / at)
             found.append(ratio * balance - max(pool.maintenance + then / at - had, 0.0))
-        return np.array(found)
+        return found
     had = charge_one(leg.schedule, abs(size) * mark)
     for factor, ratio in limit.ends:
         at = mark * factor
         balance = cash + size * (at - mark) + more * (at - price)
         asked = pool.maintenance + charge_one(leg.schedule, after * at) - had
         found.append(ratio * balance - max(asked, 0.0))
-    return np.array(found)
+    return found

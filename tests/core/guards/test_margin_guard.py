@@ -1,6 +1,5 @@
 """The margin guard: what may grow, what is required, what can be paid, and what always passes."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -86,7 +85,7 @@ def test_nobody_asks():
 def test_measured():
     """A verdict says how near the account is and where it may not go, whether it cuts or not."""
     room = Room(measured=0.3, limit=0.2, subject="v:USDT")
-    told = [margin.judge(intent("-4"), each) for each in (room, replace(room, wide=0.5, far=0.5))]
+    told = [margin.judge(intent("-4"), each) for each in (room, room._replace(wide=0.5, far=0.5))]
 
     assert [(0.3, 0.2, "v:USDT")] * 2 == [(v.measured, v.limit, v.subject) for v in told]
     assert ["margin"] * 2 == [v.guard for v in told]

@@ -204,8 +204,8 @@ def test_clearance_after_an_order():
     held, limit = pool(10_000.0, rate=0.0), clear_of(Rung.WIDEN, LADDER, VOL)
     closed = clearance(held, "BTC", limit, Trial("v:X", 1.0, 1e5))
 
-    assert clearance(held, "BTC", limit).min() < 0
-    assert [10_000.0 * ratio for _, ratio in limit.ends] == pytest.approx(closed.tolist())
+    assert min(clearance(held, "BTC", limit)) < 0
+    assert [10_000.0 * ratio for _, ratio in limit.ends] == pytest.approx(closed)
 
 
 @given(
@@ -221,7 +221,7 @@ def test_clear_is_below(balance, size, rate, inverse, rung, vol):
     unit = 1e5 if inverse else 1.0
     held = pool(balance * (1.0 if inverse else 1e5), size * unit, rate, inverse=inverse)
     gaps = clearance(held, "BTC", clear_of(rung, SIGMAS, vol))
-    assume((gaps >= 0).all())
+    assume(min(gaps) >= 0)
 
     assert read(held, "BTC", vol, SIGMAS).rung < rung
 
@@ -255,4 +255,4 @@ def test_alone(balance, size, more, locks, tiered, inverse):
     whole = limit.ratios * balance_ - asked
 
     assert pytest.approx(whole[0], abs=1e-9 * cash) == alone[0]
-    assert pytest.approx(whole[1:].min(), abs=1e-9 * cash) == alone[1:].min()
+    assert pytest.approx(whole[1:].min(), abs=1e-9 * cash) == min(alone[1:])
