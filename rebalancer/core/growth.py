@@ -30,8 +30,9 @@ def spared(intent: HedgeIntent) -> Decimal:
 
     What closes the position, or brings net delta back to its limit.
     """
-    whole = abs(intent.quantity)
-    return min(max(intent.closing, intent.required), whole) if grows(intent) else whole
+    whole, closing, required = abs(intent.quantity), intent.closing, intent.required
+    least = required if required > closing else closing
+    return whole if least >= whole or intent.purpose is Purpose.PROTECT else least
 
 
 def within(intent: HedgeIntent, room: Decimal, each: Decimal) -> Decimal:

@@ -30,8 +30,8 @@ def judge(intent: HedgeIntent, quote: Quote | None, limit: float) -> Verdict:
         return Verdict(NAME, whole)
     if quote is None or quote.bid is None or quote.ask is None:
         return Verdict(NAME, Decimal(0), Reason.QUOTE_MISSING, subject=intent.instrument)
-    spread = 2 * (quote.ask - quote.bid) / (quote.ask + quote.bid)
-    told = (float(spread), limit, intent.instrument)
-    if spread <= exact(limit) or intent.required == whole:
+    twice, sides = 2 * (quote.ask - quote.bid), quote.ask + quote.bid
+    told = (float(twice) / float(sides), limit, intent.instrument)
+    if twice <= exact(limit) * sides or intent.required == whole:
         return Verdict(NAME, whole, None, *told)
     return Verdict(NAME, intent.required, Reason.SPREAD_TOO_WIDE, *told)
