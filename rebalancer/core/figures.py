@@ -31,7 +31,7 @@ class LegFigures:
     instrument: str
     maintenance: Decimal | None = None  # settle currency; None: not told
     liquidation: Decimal | None = None  # USD per coin; None: not told, or there is none
-    queue: float | None = None  # place in the deleveraging queue, 1 is first; None: not told
+    queue: float | None = None  # place among who is deleveraged, 0 … 1: first; None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +75,6 @@ def fault(told: MarginTold) -> str | None:
         for number in (leg.maintenance, leg.liquidation):
             if number is not None and not (number.is_finite() and number >= 0):
                 return f"{leg.instrument}: must be at least 0, was {number}"
+        if leg.queue is not None and not 0 <= leg.queue <= 1:
+            return f"{leg.instrument}: deleveraging queue must be in 0 … 1, was {leg.queue}"
     return None

@@ -29,6 +29,7 @@ class Climb:
 
     rung: Rung = Rung.CALM  # that a person was told of last
     relieved: bool = False  # whether its hedge was cut, and it is not calm since
+    queued: set[str] = field(default_factory=set)  # who is near the front of a deleveraging queue
     apart: set[str] = field(default_factory=set)  # whose liquidation price differs from the venue's
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from rebalancer.core import allocation, gate, hedger, intents, protect
 from rebalancer.core.decision import Reason
+from rebalancer.core.margin.pool import Pool
 from rebalancer.core.margin.rungs import Reading, Rung
 from rebalancer.core.params import MarginParams, Params, UnderlyingParams
 from rebalancer.core.sizing import lots_up
@@ -79,9 +80,19 @@ def _ladder(state: State, params: Params, own: MarginParams) -> Iterable[Line]:
                 continue
             for reading in state.margins.readings(pool, own):
                 yield from _rungs(reading, own)
+            yield from _queues(state, pool)
             missing = protect.shortfall(pool, own)
             if missing > 0:
                 yield Line("collateral", pool.name, 0.0, missing, None, pool.currency)
+
+
+def _queues(state: State, pool: Pool) -> Iterable[Line]:
+    """Yield how near each position is to being closed for somebody else's loss, where told."""
+    told = state.margins.cushions.told[pool.account]
+    held = [leg.instrument for leg in pool.legs if leg.size]
+    for leg in told.legs:
+        if leg.queue is not None and leg.instrument in held:
+            yield Line("deleveraging", leg.instrument, protect.FRONT, leg.queue, None)
 
 
 def _rungs(told: Reading, own: MarginParams) -> Iterable[Line]:

@@ -24,6 +24,9 @@ from rebalancer.core.params import MarginParams, Params, UnderlyingParams
 from rebalancer.core.sizing import lots_up
 from rebalancer.core.state import State
 
+FRONT = 0.8  # of the way to the front of a deleveraging queue: the last but one of five lights
+CALM = 0.8  # of that: below it the next time is news
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -190,6 +193,7 @@ def climb(state: State, params: Params) -> Iterable[Alert]:
             reading = worst(state, pool, margin)
             yield from _climbed(state, params, pool, reading, memory)
             yield from _compared(state, pool, margin, memory)
+            yield from _queued(state, pool, memory)
 
 
 def _climbed(
@@ -286,3 +290,17 @@ def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Ite
             yield Alert(Severity.ERROR, "margin.disagreed", leg.instrument, text)
         elif apart <= own.disagreement / 2:
             memory.apart.discard(leg.instrument)
+
+
+def _queued(state: State, pool: Pool, memory: Climb) -> Iterable[Alert]:
+    """Yield a warning where a venue may soon close a hedge of ours to pay somebody's loss."""
+    told = state.margins.cushions.told[pool.account]
+    places = {each.instrument: each.queue for each in told.legs if each.queue is not None}
+    for leg in pool.legs:
+        place = places.get(leg.instrument, 0.0) if leg.size else 0.0
+        if place >= FRONT and leg.instrument not in memory.queued:
+            memory.queued.add(leg.instrument)
+            text = f"{leg.instrument}: {place:.0%} of the way to the front of the queue"
+            yield Alert(Severity.WARNING, "margin.queued", leg.instrument, text)
+        elif place < FRONT * CALM:
+            memory.queued.discard(leg.instrument)

@@ -225,6 +225,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "our liquidation price of a position and the venue's lie apart",
         "compare the tiers of the settings with the venue's",
     ),
+    (
+        "margin.queued",
+        _WARNING,
+        "a hedge is near the front of its venue's deleveraging queue",
+        "lower its leverage or its profit: close and open anew, or move it",
+    ),
     ("margin.unread", _WARNING, "a venue did not say how an account stands", "wait: it asks again"),
     ("limit.reached", _ERROR, "a limit of the whole book was reached", "see guards; then arm"),
     # reconciliation
