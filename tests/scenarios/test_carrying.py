@@ -62,11 +62,13 @@ def let_go_on(desk, steps=40):
         desk.take(Tick(desk.now))
 
 
-def begin(desk):
+def begin(desk, free=None):
     """Let the market talk until the first order of a move leaves, for two minutes at most."""
     for _ in range(60):
         if not desk.orders:
             desk.now += 2 * SECOND
+            if free is not None:
+                stands(desk, "deribit", *free)
             desk.market()
 
 
@@ -216,9 +218,7 @@ def test_moves_to_what_is_paid_for(free, moves):
     """A leg does not move to where nothing is free, or nobody told what is."""
     desk = short(reckoned())
     told(desk, -0.0003, 0.0003)
-    if free is not None:
-        stands(desk, "deribit", *free)
-    begin(desk)
+    begin(desk, free)
 
     assert ({"BTC": PERP} if moves else {}) == desk.state.behaviour.placed
     assert moves == bool(desk.orders)
