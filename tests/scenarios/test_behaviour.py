@@ -119,20 +119,25 @@ def test_ping_pong():
     assert TradingState.HALTED is desk.state.mode_of("BTC")
 
 
-def test_a_market_that_goes_to_and_fro():
-    """Near a strike gamma makes hedges turn with the price; that is their work."""
+@pytest.mark.parametrize("by_hand", ["0", "0.001"])
+def test_a_market_that_goes_to_and_fro(by_hand):
+    """Near a strike gamma makes hedges turn with the price, whoever trades a little beside it."""
     own = replace(QUICK, band=replace(BAND, lower=-0.02, upper=0.02, min_interval=1))
-    desk = opened(replace(GUARDED, underlyings={"BTC": own}), [(PUT, "-5")])
-    for turn in range(12):
+    hasty = replace(GUARDED.behaviour, hedges_per_minute=60)
+    desk = opened(replace(GUARDED, underlyings={"BTC": own}, behaviour=hasty), [(PUT, "-5")])
+    for turn in range(60):
         desk.price = 91_000.0 if turn % 2 else 92_500.0
         desk.now += 4 * SECOND
         desk.index()
         desk.index()
         desk.market()
+        if by_hand != "0":
+            desk.trade_by_hand(LINEAR, by_hand)
         desk.option(PUT, 0.6)
         for order in desk.state.open_orders():
             desk.execute(order.submit)
 
+    assert 60 <= len(desk.orders)
     assert len({order.quantity > 0 for order in desk.orders[-4:]}) == 2
     assert "hedge.alternated" not in desk.alerts
 
@@ -218,6 +223,19 @@ def test_deposit_is_no_profit():
 
     assert before == pytest.approx(desk.state.behaviour.performance.profit)
     assert "limit.reached" not in desk.alerts
+
+
+def test_what_follows_a_deposit_counts():
+    """The price that falls right after a deposit, before the next look, is a loss."""
+    own = replace(BTC, target=10.0, limits=replace(LIMITS, net_delta=20.0))
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(DOLLARS, "2000000"), (SPOT, "10")])
+    desk.wait(1)
+    brought = ("binanceusdm", "d1", "deposit", D(1_000), "USDT", True)
+    desk.take(CashMoved(desk.now, desk.now, *brought))
+    desk.index(99_000.0)
+    desk.take(Tick(desk.now))
+
+    assert pytest.approx(-10_000) == desk.state.behaviour.performance.profit
 
 
 def test_arm_accepts_a_loss():

@@ -160,6 +160,16 @@ def test_grows_where_it_is_cheap():
     assert [PERP] == [order.instrument for order in desk.orders]
 
 
+@pytest.mark.parametrize(("coins", "instrument"), [("0.5", PERP), ("-0.5", LINEAR)])
+def test_hedges_during_a_move(coins, instrument):
+    """What grows goes to where a leg moves to; what closes is taken from where it still is."""
+    desk = short(replace(MOVES, funding=None))
+    desk.state.behaviour.placed["BTC"] = PERP
+    desk.trade_by_hand(SPOT, coins)
+
+    assert [instrument] == [order.instrument for order in desk.orders]
+
+
 def test_a_move_is_judged():
     """A step of a move passes the gate like any order: a limit that is spent stops it."""
     params = replace(GUARDED, underlyings={"BTC": OWN}, funding=CARRY, market=None)

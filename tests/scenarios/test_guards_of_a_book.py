@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core import counters, gate
+from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Reason, Verdict
 from rebalancer.core.events import CashMoved, Index, Quote
+from rebalancer.core.orders import Order, OrderState
 from tests.scenarios.desk import (
     BAND,
     BTC,
@@ -276,3 +278,24 @@ def test_an_old_rate(late, reason):
 
     assert reason is told.reason
     assert (reason is None) == bool(desk.orders)
+
+
+def test_an_order_that_nobody_describes():
+    """An open order of an earlier start, in what left the settings, stops no guard."""
+    desk = guarded()
+    gone = Submit(
+        client_order_id="rb1",
+        account="binanceusdm",
+        instrument="binanceusdm:SOL/USDT:USDT",
+        quantity=D(1),
+        price=D(200),
+        time_in_force=TimeInForce.IOC,
+        reduce_only=False,
+        purpose=Purpose.HEDGE,
+        underlying="SOL",
+        decided_at=desk.now,
+    )
+    desk.state.revive(Order(gone, OrderState.UNKNOWN, desk.now, 1.0))
+    hedge(desk)
+
+    assert [LINEAR] == [order.instrument for order in desk.orders]
