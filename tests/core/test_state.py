@@ -16,6 +16,7 @@ from rebalancer.core.events import (
     Settled,
     Tick,
 )
+from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.params import Numeraire
@@ -232,3 +233,21 @@ def test_expired_option_in_a_coin_book():
     state.apply(Tick(EXPIRY + 1))
 
     assert () == state.book("BTC").missing
+
+
+@pytest.mark.parametrize(("priced", "balance"), [(True, 9_000.0), (False, None)])
+def test_booked_right_after_figures(state, priced, balance):
+    """What is booked right after a venue's figures counts beside them, if prices were known."""
+    hold(state, LINEAR, "-1")
+    if priced:
+        state.apply(Mark(START, START, LINEAR, D(100_000)))
+    numbers = (D(10_000), D(10_000), D(500), D(5_000))
+    legs = (LegFigures(LINEAR, D(500)),)
+    told = ("binanceusdm", (PoolFigures("USDT", *numbers),), legs)
+    state.apply(MarginTold(START, START, *told))
+    sold = (D(-1), D(99_000), D(0), "USDT")
+    state.apply(Fill(START, START, "binanceusdm", LINEAR, "t", None, *sold))
+    state.apply(Mark(START, START + 1, LINEAR, D(100_000)))
+    pools = state.margins.pools("binanceusdm", state.now)
+
+    assert balance == (None if pools is None else pools[0].balance)

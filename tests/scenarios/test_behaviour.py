@@ -5,8 +5,18 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core import counters
 from rebalancer.core.commands import Alert
-from rebalancer.core.events import CashMoved, Ending, OutsideHolding, OutsideTold, Verb
+from rebalancer.core.events import (
+    CashMoved,
+    Ending,
+    Fill,
+    Index,
+    OutsideHolding,
+    OutsideTold,
+    Tick,
+    Verb,
+)
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import OutsideParams
 from tests.scenarios.desk import (
@@ -15,10 +25,12 @@ from tests.scenarios.desk import (
     CALL,
     COINS,
     DOLLARS,
+    ETHER,
     GUARDED,
     LIMITS,
     LINEAR,
     MINUTE,
+    PARAMS,
     PUT,
     SECOND,
     SPOT,
@@ -77,6 +89,21 @@ def test_hedges_without_effect():
     assert TradingState.HALTED is desk.state.mode_of("BTC")
 
 
+def test_a_wild_vol_is_no_miss():
+    """Vol has moved on when a hedge of a short put is judged: the hedge had its effect."""
+    desk = opened(replace(GUARDED, underlyings={"BTC": QUICK}), [(PUT, "-5")])
+    for vol in (0.30, 0.35, 0.40, 0.46, 0.53, 0.62, 0.74):  # steps of some 0.15 coins
+        desk.now += 15 * SECOND
+        desk.market()
+        desk.option(PUT, vol)
+        for order in desk.state.open_orders():
+            desk.execute(order.submit)
+
+    assert 7 == len(desk.orders)
+    assert "hedge.missed" not in desk.alerts
+    assert 0 == desk.state.behaviour.breaker("BTC").missed
+
+
 def test_ping_pong():
     """Hedges to and fro against somebody who trades the hedge too halt the underlying."""
     hasty = replace(GUARDED.behaviour, hedges_per_minute=60)
@@ -92,20 +119,25 @@ def test_ping_pong():
     assert TradingState.HALTED is desk.state.mode_of("BTC")
 
 
-def test_a_market_that_goes_to_and_fro():
-    """Near a strike gamma makes hedges turn with the price; that is their work."""
+@pytest.mark.parametrize("by_hand", ["0", "0.001"])
+def test_a_market_that_goes_to_and_fro(by_hand):
+    """Near a strike gamma makes hedges turn with the price, whoever trades a little beside it."""
     own = replace(QUICK, band=replace(BAND, lower=-0.02, upper=0.02, min_interval=1))
-    desk = opened(replace(GUARDED, underlyings={"BTC": own}), [(PUT, "-5")])
-    for turn in range(12):
+    hasty = replace(GUARDED.behaviour, hedges_per_minute=60)
+    desk = opened(replace(GUARDED, underlyings={"BTC": own}, behaviour=hasty), [(PUT, "-5")])
+    for turn in range(60):
         desk.price = 91_000.0 if turn % 2 else 92_500.0
         desk.now += 4 * SECOND
         desk.index()
         desk.index()
         desk.market()
+        if by_hand != "0":
+            desk.trade_by_hand(LINEAR, by_hand)
         desk.option(PUT, 0.6)
         for order in desk.state.open_orders():
             desk.execute(order.submit)
 
+    assert 60 <= len(desk.orders)
     assert len({order.quantity > 0 for order in desk.orders[-4:]}) == 2
     assert "hedge.alternated" not in desk.alerts
 
@@ -164,6 +196,22 @@ def test_loss(fall, mode, told):
     assert told == desk.alerts.count("limit.reached")
 
 
+def test_a_false_print_is_no_loss():
+    """An index that one word lets fall by a seventh, and the next takes back, lost nothing."""
+    own = replace(BTC, target=10.0, limits=replace(LIMITS, net_delta=20.0))
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(DOLLARS, "2000000"), (SPOT, "10")])
+    desk.wait(1)
+    desk.now += SECOND
+    desk.index(85_000.0)
+    desk.take(Tick(desk.now))
+    desk.index(100_000.0)
+    desk.wait(1)
+
+    assert TradingState.ACTIVE is desk.state.mode
+    assert "limit.reached" not in desk.alerts
+    assert 0 == desk.state.behaviour.performance.drawdown
+
+
 def test_deposit_is_no_profit():
     """What somebody brings or takes away is neither profit nor loss."""
     desk = opened()
@@ -175,6 +223,19 @@ def test_deposit_is_no_profit():
 
     assert before == pytest.approx(desk.state.behaviour.performance.profit)
     assert "limit.reached" not in desk.alerts
+
+
+def test_what_follows_a_deposit_counts():
+    """The price that falls right after a deposit, before the next look, is a loss."""
+    own = replace(BTC, target=10.0, limits=replace(LIMITS, net_delta=20.0))
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(DOLLARS, "2000000"), (SPOT, "10")])
+    desk.wait(1)
+    brought = ("binanceusdm", "d1", "deposit", D(1_000), "USDT", True)
+    desk.take(CashMoved(desk.now, desk.now, *brought))
+    desk.index(99_000.0)
+    desk.take(Tick(desk.now))
+
+    assert pytest.approx(-10_000) == desk.state.behaviour.performance.profit
 
 
 def test_arm_accepts_a_loss():
@@ -194,6 +255,49 @@ def test_arm_accepts_a_loss():
 
     assert TradingState.ACTIVE is desk.state.mode
     assert 0 == desk.state.behaviour.performance.drawdown
+
+
+@pytest.mark.parametrize(
+    ("fee", "currency", "dollars"),
+    [
+        ("1.5", "USDT", "1.5"),
+        ("0.001", "BTC", "100"),
+        ("0.01", "ETH", "40"),
+        ("0.1", "BNB", "60"),
+        ("-0.1", "BNB", "-60"),
+        ("0.1", "DOGE", "0"),  # nobody tells its price
+    ],
+)
+def test_fees(fee, currency, dollars):
+    """A fee counts at the price of what it is paid in, whatever was traded."""
+    ether = replace(BTC, name="ETH", hedge_buy=(ETHER,), hedge_sell=(ETHER,))
+    desk = build(replace(PARAMS, underlyings={"BTC": BTC, "ETH": ether}))
+    for coin, price in (("ETH", 4_000), ("BNB", 600)):
+        desk.take(Index(desk.now, desk.now, "deribit", coin, D(price)))
+    desk.mark(ETHER, 4_000.0)
+    desk.quote(ETHER, 3_999.9, 4_000.1)
+    desk.trade_by_hand(ETHER, "2")
+    (order,) = desk.orders
+    told = ("binanceusdm", ETHER, "f1", order.client_order_id, order.quantity, D(4_000))
+    desk.take(Fill(desk.now, desk.now, *told, D(fee), currency))
+
+    assert D(dollars) == counters.total(desk.state.behaviour.fees, desk.now)
+
+
+@pytest.mark.parametrize(("between", "told"), [("4.8", 1), ("4.4", 2)])
+def test_greeks_again(between, told):
+    """Within the hour a person hears again only of what was well inside its limit."""
+    limits = replace(LIMITS, vega=427.5)  # of five puts
+    own = replace(BTC, limits=limits)
+    desk = build(replace(GUARDED, underlyings={"BTC": own}), [(PUT, "-5.2"), (DOLLARS, "1000000")])
+    desk.option(PUT, 0.6)
+    desk.wait(1)
+    for quantity in (between, "5.2"):
+        held = desk.state.ledger.position("deribit", PUT).quantity
+        desk.trade_by_hand(PUT, str(-D(quantity) - held))
+        desk.wait(1)
+
+    assert told == desk.alerts.count("greeks.exceeded")
 
 
 def test_greeks():

@@ -3,10 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from rebalancer.core.decision import Reason
-from rebalancer.core.events import Tick
+from rebalancer.core.events import Tick, VenueHeld
+from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.funding import Rule
-from rebalancer.core.params import FundingParams
+from rebalancer.core.margin.schedule import flat
+from rebalancer.core.params import AccountTerms, FundingParams
 from tests.scenarios.desk import (
     BAND,
     BTC,
@@ -18,6 +22,7 @@ from tests.scenarios.desk import (
     PERP,
     SECOND,
     SPOT,
+    WATCHED,
     build,
 )
 
@@ -55,6 +60,16 @@ def let_go_on(desk, steps=40):
         for order in desk.state.open_orders():
             desk.execute(order.submit)
         desk.take(Tick(desk.now))
+
+
+def begin(desk, free=None):
+    """Let the market talk until the first order of a move leaves, for two minutes at most."""
+    for _ in range(60):
+        if not desk.orders:
+            desk.now += 2 * SECOND
+            if free is not None:
+                stands(desk, "deribit", *free)
+            desk.market()
 
 
 def held(desk):
@@ -145,6 +160,16 @@ def test_grows_where_it_is_cheap():
     assert [PERP] == [order.instrument for order in desk.orders]
 
 
+@pytest.mark.parametrize(("coins", "instrument"), [("0.5", PERP), ("-0.5", LINEAR)])
+def test_hedges_during_a_move(coins, instrument):
+    """What grows goes to where a leg moves to; what closes is taken from where it still is."""
+    desk = short(replace(MOVES, funding=None))
+    desk.state.behaviour.placed["BTC"] = PERP
+    desk.trade_by_hand(SPOT, coins)
+
+    assert [instrument] == [order.instrument for order in desk.orders]
+
+
 def test_a_move_is_judged():
     """A step of a move passes the gate like any order: a limit that is spent stops it."""
     params = replace(GUARDED, underlyings={"BTC": OWN}, funding=CARRY, market=None)
@@ -154,3 +179,87 @@ def test_a_move_is_judged():
     let_go_on(desk)
 
     assert all(order.quantity > 0 for order in desk.orders)  # it closes, and opens nothing
+
+
+def reckoned(params=MOVES):
+    """Return settings under which the margin of both venues is watched."""
+    terms = AccountTerms(leverage=20.0, schedule=flat(0.005))
+    return replace(params, margin=WATCHED, terms=dict.fromkeys(("binanceusdm", "deribit"), terms))
+
+
+def stands(desk, account, balance, initial=0):
+    """Let a venue tell how an account stands."""
+    currency = "BTC" if account == "deribit" else "USDT"
+    numbers = (D(balance), D(balance), D(0), D(initial))
+    return desk.take(MarginTold(desk.now, desk.now, account, (PoolFigures(currency, *numbers),)))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "grows"),
+    [
+        (0, 0, LINEAR),  # as the settings list them
+        (None, 0, PERP),
+        (31, 0, PERP),  # older than the half minute that figures may be
+        (30, 0, LINEAR),
+        (0, None, LINEAR),
+        (None, None, None),
+    ],
+)
+def test_grows_where_margin_is_known(here, there, grows):
+    """A new hedge goes where figures of margin are young; nowhere, where none are."""
+    desk = build(reckoned(replace(MOVES, funding=None)))
+    start = desk.now
+    for seconds in range(32):
+        desk.now = start + seconds * SECOND
+        desk.market()
+        for account, age in (("binanceusdm", here), ("deribit", there)):
+            if age == 31 - seconds:
+                stands(desk, account, 1_000_000)
+    desk.trade_by_hand(SPOT, "1")
+
+    assert ([] if grows is None else [grows]) == [order.instrument for order in desk.orders]
+
+
+@pytest.mark.parametrize(
+    ("free", "moves"),
+    [((5, 0), True), ((5, 5), False), ((5, 6), False), (None, False)],
+)
+def test_moves_to_what_is_paid_for(free, moves):
+    """A leg does not move to where nothing is free, or nobody told what is."""
+    desk = short(reckoned())
+    told(desk, -0.0003, 0.0003)
+    begin(desk, free)
+
+    assert ({"BTC": PERP} if moves else {}) == desk.state.behaviour.placed
+    assert moves == bool(desk.orders)
+
+
+def test_a_move_that_cannot_begin():
+    """Where nothing is held yet of what a leg moves to, and it closes, the move is over."""
+    desk = short()
+    told(desk, -0.0003, 0.0003)
+    begin(desk)
+    assert ({"BTC": PERP}, 0) == (desk.state.behaviour.placed, held(desk)[1])
+    desk.take(VenueHeld(desk.now, "deribit", "maintenance"))
+    let_go_on(desk)
+    desk.take(VenueHeld(desk.now, "deribit", None))
+    let_go_on(desk)
+
+    assert {} == desk.state.behaviour.placed
+    assert [LINEAR] == [order.instrument for order in desk.orders]
+
+
+def test_a_move_that_began():
+    """Where some of it is held already, a move waits for what it moves to to open again."""
+    desk = short()
+    told(desk, -0.0003, 0.0003)
+    begin(desk)
+    let_go_on(desk, 2)
+    assert all(held(desk))
+    desk.take(VenueHeld(desk.now, "deribit", "maintenance"))
+    let_go_on(desk)
+    assert {"BTC": PERP} == desk.state.behaviour.placed
+    desk.take(VenueHeld(desk.now, "deribit", None))
+    let_go_on(desk)
+
+    assert 0 == held(desk)[0]

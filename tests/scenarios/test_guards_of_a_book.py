@@ -6,16 +6,20 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core import counters, gate
+from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Reason, Verdict
-from rebalancer.core.events import Index, Quote
+from rebalancer.core.events import CashMoved, Index, Quote
+from rebalancer.core.orders import Order, OrderState
 from tests.scenarios.desk import (
     BAND,
     BTC,
     COINS,
     DOLLARS,
+    ETHER,
     GUARDED,
     LIMITS,
     LINEAR,
+    MINUTE,
     SECOND,
     SPOT,
     build,
@@ -186,3 +190,112 @@ def test_quiet():
     assert not [each for each in told.verdicts if each.reason is not None]
     asked = {each.guard for each in told.verdicts}
     assert {guard for guard, _, _ in STORIES.values()} <= asked
+
+
+def small_book():
+    """A book that shows half a hundredth of a coin."""
+    desk = guarded()
+    little = D("0.005")
+    told = (LINEAR, D(99_995), little, D(100_005), little)
+    desk.take(Quote(desk.now, desk.now, *told))
+    return hedge(desk)
+
+
+def small_orders():
+    """An order limit of half a hundredth of a coin."""
+    own = replace(BTC, limits=replace(LIMITS, order=0.005))
+    return hedge(guarded(underlyings={"BTC": own}))
+
+
+def little_turnover():
+    """A day that has half a hundredth of a coin left to trade."""
+    desk = guarded()
+    counters.add(desk.state.behaviour.turnover, desk.now, D(9_999_500))
+    return hedge(desk)
+
+
+@pytest.mark.parametrize(
+    ("story", "reason", "sent"),
+    [
+        (small_book, Reason.DEPTH_TOO_THIN, ["-0.005"]),
+        (small_orders, Reason.ORDER_TOO_LARGE, ["-0.005"]),
+        (little_turnover, Reason.TURNOVER_SPENT, []),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_crumbs(story, reason, sent):
+    """A crumb of a hedge is sent where the next order takes the rest, and else it is not."""
+    desk = story()
+    capped = {each.reason for each in desk.decision.verdicts if each.allows == D("0.005")}
+
+    assert {reason} == capped
+    assert [D(each) for each in sent] == [order.quantity for order in desk.orders]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "known"),
+    [
+        ("5", "DOGE", True),  # dust that nobody prices
+        ("-5", "DOGE", False),  # a debt of nobody knows what
+        ("5", "ETH", False),  # an underlying of the book whose index is missing
+        ("-5", "USDT", True),
+    ],
+)
+def test_dust(amount, currency, known):
+    """Dust that nobody prices counts nothing; of a debt, or of an underlying, nobody knows."""
+    ether = replace(BTC, name="ETH", hedge_buy=(ETHER,), hedge_sell=(ETHER,))
+    desk = guarded(underlyings={"BTC": BTC, "ETH": ether})
+    moved = ("deribit", "c1", "transfer", D(amount), currency, True)
+    desk.take(CashMoved(desk.now, desk.now, *moved))
+    hedge(desk)
+    found = next(each for each in reversed(desk.decisions) if each.verdicts)
+
+    assert known == (Reason.EQUITY_MISSING not in {each.reason for each in found.verdicts})
+    assert known == bool(desk.orders)
+
+
+@pytest.mark.parametrize(("minutes", "refused"), [(15, True), (16, False)])
+def test_an_old_peg(minutes, refused):
+    """What a stable currency was worth a quarter of an hour ago says nothing of now."""
+    desk = guarded()
+    desk.take(Index(desk.now, desk.now, "deribit", "USDT", D("0.9")))
+    desk.now += minutes * MINUTE
+    desk.market()
+    hedge(desk)
+
+    assert refused == (Reason.STABLE_DEPEGGED is desk.decision.reason)
+    assert refused == (not desk.orders)
+
+
+@pytest.mark.parametrize(("late", "reason"), [(0, None), (1, Reason.FUNDING_STALE)])
+def test_an_old_rate(late, reason):
+    """A rate may be half an hour older than its interval; then nobody knows it any more."""
+    desk = guarded()
+    desk.now += 510 * MINUTE + late
+    desk.market()
+    hedge(desk)
+    (told,) = [each for each in desk.decision.verdicts if each.guard == "funding"]
+
+    assert reason is told.reason
+    assert (reason is None) == bool(desk.orders)
+
+
+def test_an_order_that_nobody_describes():
+    """An open order of an earlier start, in what left the settings, stops no guard."""
+    desk = guarded()
+    gone = Submit(
+        client_order_id="rb1",
+        account="binanceusdm",
+        instrument="binanceusdm:SOL/USDT:USDT",
+        quantity=D(1),
+        price=D(200),
+        time_in_force=TimeInForce.IOC,
+        reduce_only=False,
+        purpose=Purpose.HEDGE,
+        underlying="SOL",
+        decided_at=desk.now,
+    )
+    desk.state.revive(Order(gone, OrderState.UNKNOWN, desk.now, 1.0))
+    hedge(desk)
+
+    assert [LINEAR] == [order.instrument for order in desk.orders]

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from rebalancer.core import counters, kept
 from rebalancer.core.decision import Reason
 from rebalancer.core.margin.rungs import Rung
@@ -14,10 +16,12 @@ from tests.scenarios.desk import (
     GUARDED,
     INSTRUMENTS,
     LINEAR,
+    PERP,
     SECOND,
     SPOT,
     build,
     margined,
+    settings,
 )
 
 D = Decimal
@@ -91,6 +95,25 @@ def test_a_limit_outlives():
 
     assert Reason.TURNOVER_SPENT is fresh.decision.reason
     assert [] == fresh.orders
+
+
+@pytest.mark.parametrize(
+    ("placed", "hedges", "restored"),
+    [
+        ({"BTC": PERP}, (LINEAR, PERP), {"BTC": PERP}),
+        ({"BTC": PERP}, (LINEAR,), {}),  # it is no hedge instrument any more
+        ({"ETH": PERP}, (LINEAR, PERP), {}),  # nor is that an underlying
+    ],
+)
+def test_where_a_leg_was_moved_to(placed, hedges, restored):
+    """Where a leg was moved to comes back, as far as the settings still name it."""
+    desk = build()
+    desk.state.behaviour.placed.update(placed)
+    own = settings(hedge_buy=hedges[:1], hedge_sell=hedges)
+    state = State(INSTRUMENTS, own, desk.now)
+    kept.restore(state, json.loads(json.dumps(kept.kept(desk.state))), worth=True)
+
+    assert restored == state.behaviour.placed
 
 
 def test_underlyings_that_left():

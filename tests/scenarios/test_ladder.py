@@ -80,6 +80,58 @@ def test_arm_tells_anew():
     assert 2 == desk.alerts.count("margin.critical")
 
 
+@pytest.mark.parametrize(
+    ("balance", "rung"),
+    [
+        (80_000, Rung.HALT),  # 7.5 % away; clear of a rung is a tenth further than it begins
+        (90_000, Rung.DERISK),
+        (120_000, Rung.REDUCE),
+        (175_000, Rung.WIDEN),
+        (230_000, Rung.WARN),
+        (285_000, Rung.CALM),
+    ],
+)
+def test_down_the_ladder(balance, rung):
+    """The rung that was told falls as far as the account is clear; only calm ends the relief."""
+    desk = hedged(balance=70_000)
+    told(desk, balance)
+    climb = desk.state.ladders["binanceusdm:USDT"]
+
+    assert (rung, rung is not Rung.CALM) == (climb.rung, climb.relieved)
+    assert (rung is Rung.CALM) == ("margin.recovered" in desk.alerts)
+
+
+def test_a_second_fall_is_told():
+    """Who recovered to a lower rung and falls again is told again."""
+    desk = hedged(balance=105_000)
+    told(desk, 175_000)
+    told(desk, 105_000)
+
+    assert 2 == desk.alerts.count("margin.critical")
+
+
+@pytest.mark.parametrize(("balance", "relieved"), [(265_000, True), (285_000, False)])
+def test_relief_after_arming(balance, relieved):
+    """Armed by a person the ladder begins anew, and the relief still ends at calm."""
+    desk = hedged(balance=105_000)
+    desk.operate(Verb.ARM)
+    told(desk, balance)
+    climb = desk.state.ladders["binanceusdm:USDT"]
+
+    assert (Rung.CALM, relieved) == (climb.rung, climb.relieved)
+
+
+def test_an_emptied_pool_is_calm():
+    """An account whose last position was closed is calm again, and that is told."""
+    desk = hedged(balance=105_000)
+    desk.trade_by_hand(LINEAR, "10")
+    told(desk, 105_000)
+    climb = desk.state.ladders["binanceusdm:USDT"]
+
+    assert (Rung.CALM, False) == (climb.rung, climb.relieved)
+    assert 1 == desk.alerts.count("margin.recovered")
+
+
 def test_cut_closes():
     """What is bought back only closes, at a collar three times as wide, and before any hedge."""
     desk = hedged(balance=105_000)

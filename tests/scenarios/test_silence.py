@@ -2,10 +2,10 @@
 
 import pytest
 
-from rebalancer.core.commands import Severity
+from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import OrderAccepted, PositionReport, ShutOut, Verb
 from rebalancer.core.guards.trading_state import TradingState
-from tests.scenarios.desk import CALL, LINEAR, SPOT, build
+from tests.scenarios.desk import CALL, LINEAR, SPOT, build, margined
 
 
 def test_shut_out():
@@ -104,6 +104,29 @@ def test_stale_option():
     desk.wait(1)
 
     assert ["delta.unhedged"] == desk.alerts
+
+
+@pytest.mark.parametrize(
+    ("held", "told", "seconds"),
+    [
+        ("-1", False, [60]),  # nobody ever told figures
+        ("-1", True, [91]),  # they are too old after thirty seconds
+        ("0", False, []),
+        ("0", True, []),
+    ],
+)
+def test_margin_that_nobody_knows(held, told, seconds):
+    """Positions on margin whose figures are missing or too old wake a person, by their account."""
+    desk = build(margined(), [(SPOT, held.strip("-")), (LINEAR, held, "hedge")])
+    if told:
+        desk.figures(400_000, 500 if held == "-1" else 0)
+
+    assert seconds == told_at(desk, 100)
+    assert all(
+        "margin of binanceusdm missing or too old" in each.text
+        for each in desk.all(Alert)
+        if each.event == "delta.unhedged"
+    )
 
 
 def test_text_says_where_and_why(desk):
