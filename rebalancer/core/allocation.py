@@ -6,7 +6,7 @@ from rebalancer.core.exposure import AVERAGING, delta_per_contract
 from rebalancer.core.figures import TOGETHER
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.rungs import Rung
-from rebalancer.core.params import UnderlyingParams
+from rebalancer.core.params import NO_TERMS, UnderlyingParams
 from rebalancer.core.state import State
 
 TURN = 3  # failures in a row until another hedge instrument is tried
@@ -52,8 +52,8 @@ def strained(state: State, instrument: Instrument, *, buys: bool) -> bool:
             return True
     own = state.params.margin
     if own is not None and instrument.margined:
-        age = state.margins.age(venue, state.now)
-        if age is None or age > own.max_age:
+        terms = state.params.terms.get(venue, NO_TERMS)
+        if terms.schedule is None or not state.margins.known(venue, own, state.now):
             return True
     carrying = state.params.funding
     if carrying is None:

@@ -137,8 +137,11 @@ def _open(state: State, params: Params, name: str) -> bool:
     young = age is not None and age <= params.staleness.quote
     if not young or shut(state.accounts, instrument.venue, name) is not None:
         return False
+    if params.margin is None or not instrument.margined:
+        return True
     free = cushions.free(state.margins.cushions, instrument.venue, instrument.settle)
-    return params.margin is None or not instrument.margined or (free is not None and free > 0)
+    known = state.margins.known(instrument.venue, params.margin, state.now)
+    return known and free is not None and free > 0
 
 
 def _step(state: State, view: View, old: str, delta: float, target: str) -> Step | None:

@@ -258,6 +258,7 @@ def _balance(
     None while a price is missing.
     """
     sums: dict[str, float] = {}
+    earns: dict[str, None] = {}  # coins that inverse contracts are settled in
     for (holder, currency), amount in around.ledger.cash.items():
         mine = told.together or currency == told.currency
         if holder == account and mine and not told.instrument:
@@ -269,13 +270,15 @@ def _balance(
         position = around.ledger.position(account, instrument.id)
         profit = float(open_profit(instrument, position, Decimal(repr(mark))))
         sums[instrument.settle] = sums.get(instrument.settle, 0.0) + profit
+        if instrument.inverse:
+            earns[instrument.settle] = None
     if not told.together:
         return sums.get(told.currency, 0.0), ()
-    return _together(account, sums, around)
+    return _together(account, sums, earns, around)
 
 
 def _together(
-    account: str, sums: Mapping[str, float], around: Around
+    account: str, sums: Mapping[str, float], earns: Mapping[str, None], around: Around
 ) -> tuple[float, tuple[Coins, ...]] | None:
     shares = around.params.terms.get(account, NO_TERMS).collateral or {}
     total, coins = 0.0, []
@@ -284,7 +287,7 @@ def _together(
             total += amount * (shares.get(currency, 0.0) if amount > 0 else 1.0)
             continue
         price = around.prices.index(currency)
-        if price is None and amount > 0 and not shares.get(currency):
+        if price is None and amount > 0 and not shares.get(currency) and currency not in earns:
             continue  # counts for nothing, whatever it is worth
         if price is None:
             return None

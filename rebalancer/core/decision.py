@@ -58,9 +58,12 @@ class Reason(StrEnum):
     INDEX_JUMPED = "index_jumped"
     ORDER_TOO_LARGE = "order_too_large"
     POSITION_TOO_LARGE = "position_too_large"
-    MARGIN_MISSING = "margin_missing"  # the venue's figures, or a price or tier that they need
+    MARGIN_MISSING = "margin_missing"  # the venue's figures, or a price that they need
     MARGIN_STALE = "margin_stale"
     MARGIN_ABSURD = "margin_absurd"  # figures that cannot be true
+    MARGIN_AWAITED = "margin_awaited"  # what an open order takes is not in the figures yet
+    MARGIN_MODE = "margin_mode"  # the venue counts collateral otherwise than the settings say
+    TIERS_MISSING = "tiers_missing"  # what a larger position is asked, nobody told
     MARGIN_TOO_THIN = "margin_too_thin"  # after the order the account would stand too near
     COLLATERAL_SHORT = "collateral_short"  # less is free than opening it needs
     SPREAD_TOO_WIDE = "spread_too_wide"

@@ -33,6 +33,11 @@ class LegFigures:
     liquidation: Decimal | None = None  # USD per coin; None: not told, or there is none
     queue: float | None = None  # place among who is deleveraged, 0 … 1: first; None: not told
 
+    @property
+    def place(self) -> float | None:
+        """The place, where it can be one: what no guard rests on makes no figures absurd."""
+        return self.queue if self.queue is not None and 0 <= self.queue <= 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class MarginTold:
@@ -75,6 +80,4 @@ def fault(told: MarginTold) -> str | None:
         for number in (leg.maintenance, leg.liquidation):
             if number is not None and not (number.is_finite() and number >= 0):
                 return f"{leg.instrument}: must be at least 0, was {number}"
-        if leg.queue is not None and not 0 <= leg.queue <= 1:
-            return f"{leg.instrument}: deleveraging queue must be in 0 … 1, was {leg.queue}"
     return None

@@ -160,9 +160,9 @@ def _decide(
     memory = state.memory[own.name]  # it must not stop what can be hedged elsewhere
     told = (memory.refused, memory.refused_at, memory.refusals)
     hedge, more = _decide_hedge(state, params, own, view)
+    memory.refused, memory.refused_at, memory.refusals = told  # the cut's: it is still refused
     if any(isinstance(each, Submit) for each in more):
         return hedge, (*commands, *more)
-    memory.refused, memory.refused_at, memory.refusals = told
     return decision, commands
 
 

@@ -68,6 +68,8 @@ def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterab
             behaviour.forgive(state.behaviour)
             for climb in state.ladders.values():
                 climb.rung = Rung.CALM  # what is still so is told, and halts, anew
+                climb.queued.clear()
+                climb.apart.clear()
         case CashMoved() | Adopted() | OutsideTold() if _flows(event):
             performance.note(state.behaviour.performance, state.now, worth.parts(state))
         case _:

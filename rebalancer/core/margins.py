@@ -38,12 +38,17 @@ class Margins:
         self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
         self._read: dict[str, tuple[Pool, tuple[float, ...], tuple[Reading, ...]]] = {}
 
-    def take(self, event: MarginTold, now: int) -> bool:
-        """Write down what a venue reckons, at the prices of now; False where it proves nothing."""
-        if not cushions.take(self.cushions, event):
-            return False
-        self.pools(event.account, now)
-        return True
+    def take(self, event: MarginTold, now: int) -> str | None:
+        """Write down what a venue reckons, at the prices of now.
+
+        Returns:
+            What of it cannot be true, where that is news: then none of it counts.
+        """
+        before = self.cushions.faults.get(event.account)
+        if cushions.take(self.cushions, event):
+            self.pools(event.account, now)
+        wrong = self.cushions.faults.get(event.account)
+        return None if wrong == before else wrong
 
     def booked(self, account: str, ts: int) -> None:
         """Note that something was booked on an account at `ts`, ns."""
@@ -84,6 +89,11 @@ class Margins:
     def age(self, account: str, now: int) -> int | None:
         """Return ns since the figures of an account were asked for; None: there are none."""
         return cushions.age(self.cushions, account, now)
+
+    def known(self, account: str, own: MarginParams, now: int) -> bool:
+        """Whether an account's figures are young enough to grow or to protect by."""
+        age = self.age(account, now)
+        return age is not None and age <= own.max_age
 
     def vol(self, underlying: str, own: MarginParams) -> float:
         """Return the volatility that distances are measured by, per year."""

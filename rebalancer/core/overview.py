@@ -76,11 +76,11 @@ def _orders(state: State, params: Params, own: UnderlyingParams) -> Iterable[Lin
 def _ladder(state: State, params: Params, own: MarginParams) -> Iterable[Line]:
     for account in params.accounts:
         for pool in state.margins.pools(account, state.now) or ():
+            yield from _queues(state, pool)
             if not pool.maintenance:
                 continue
             for reading in state.margins.readings(pool, own):
                 yield from _rungs(reading, own)
-            yield from _queues(state, pool)
             missing = protect.shortfall(pool, own)
             if missing > 0:
                 yield Line("collateral", pool.name, 0.0, missing, None, pool.currency)
@@ -91,8 +91,8 @@ def _queues(state: State, pool: Pool) -> Iterable[Line]:
     told = state.margins.cushions.told[pool.account]
     held = [leg.instrument for leg in pool.legs if leg.size]
     for leg in told.legs:
-        if leg.queue is not None and leg.instrument in held:
-            yield Line("deleveraging", leg.instrument, protect.FRONT, leg.queue, None)
+        if leg.place is not None and leg.instrument in held:
+            yield Line("deleveraging", leg.instrument, protect.FRONT, leg.place, None)
 
 
 def _rungs(told: Reading, own: MarginParams) -> Iterable[Line]:

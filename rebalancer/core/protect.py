@@ -8,7 +8,7 @@ outcomes leave to close.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -186,7 +186,10 @@ def climb(state: State, params: Params) -> Iterable[Alert]:
     if margin is None:
         return
     for account in params.accounts:
-        for pool in state.margins.pools(account, state.now) or ():
+        pools = state.margins.pools(account, state.now)
+        if pools is not None:
+            yield from _gone(state, account, [pool.name for pool in pools])
+        for pool in pools or ():
             if not pool.maintenance and pool.name not in state.ladders:
                 continue
             memory = state.ladders.setdefault(pool.name, Climb())
@@ -194,6 +197,14 @@ def climb(state: State, params: Params) -> Iterable[Alert]:
             yield from _climbed(state, params, pool, reading, memory)
             yield from _compared(state, pool, margin, memory)
             yield from _queued(state, pool, memory)
+
+
+def _gone(state: State, account: str, names: Sequence[str]) -> Iterable[Alert]:
+    """Yield calm of what stood apart and is told no more: its position was closed."""
+    lost = [each for each in state.ladders if each.startswith(f"{account}:") and each not in names]
+    for name in lost:
+        if state.ladders.pop(name).rung:
+            yield Alert(Severity.INFO, "margin.recovered", name, f"{name}: nothing is left there")
 
 
 def _climbed(
@@ -224,12 +235,14 @@ def _climbed(
 
 
 def _clear(state: State, pool: Pool, params: Params, rung: Rung) -> bool:
-    """Whether a pool is clear of a rung, with the ladder's margin; an empty one is."""
-    if params.margin is None or not pool.maintenance:
+    """Whether a pool is clear of a rung, with the ladder's margin; an empty one owes nothing."""
+    if params.margin is None:
         return True
+    if not pool.maintenance:
+        return pool.balance >= 0
     limit = clear_of(rung, params.margin.ladder, state.margins.wildest(pool, params.margin))
     among = (*pool.underlyings, "")
-    return all(min(clearance(pool, name, limit)) >= 0 for name in among)
+    return all(gap >= 0 for name in among for gap in clearance(pool, name, limit))
 
 
 def _told(reading: Reading) -> str:
@@ -268,6 +281,7 @@ def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Ite
 
     Beside options they cannot agree: a venue leaves them where they are.
     """
+    memory.apart.intersection_update(_held(pool))
     if pool.curves:
         return
     told = state.margins.cushions.told[pool.account]
@@ -294,13 +308,19 @@ def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Ite
 
 def _queued(state: State, pool: Pool, memory: Climb) -> Iterable[Alert]:
     """Yield a warning where a venue may soon close a hedge of ours to pay somebody's loss."""
-    told = state.margins.cushions.told[pool.account]
-    places = {each.instrument: each.queue for each in told.legs if each.queue is not None}
-    for leg in pool.legs:
-        place = places.get(leg.instrument, 0.0) if leg.size else 0.0
-        if place >= FRONT and leg.instrument not in memory.queued:
-            memory.queued.add(leg.instrument)
-            text = f"{leg.instrument}: {place:.0%} of the way to the front of the queue"
-            yield Alert(Severity.WARNING, "margin.queued", leg.instrument, text)
+    held = _held(pool)
+    memory.queued.intersection_update(held)
+    for leg in state.margins.cushions.told[pool.account].legs:
+        name, place = leg.instrument, leg.place
+        if place is None or name not in held:
+            continue
+        if place >= FRONT and name not in memory.queued:
+            memory.queued.add(name)
+            text = f"{name}: {place:.0%} of the way to the front of the queue"
+            yield Alert(Severity.WARNING, "margin.queued", name, text)
         elif place < FRONT * CALM:
-            memory.queued.discard(leg.instrument)
+            memory.queued.discard(name)
+
+
+def _held(pool: Pool) -> Sequence[str]:
+    return [leg.instrument for leg in pool.legs if leg.size]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from rebalancer.core import cushions
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.guards.margin import Room
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.margin.pool import Coins, Leg, Pool, Trial, room
 from rebalancer.core.margin.rungs import Reading, Rung, clear_of, clearance
 from rebalancer.core.params import NO_TERMS, AccountTerms, MarginParams, Params
@@ -25,8 +25,8 @@ def measure(state: State, params: Params, intent: HedgeIntent) -> Room | None:
     if intent.closing == abs(intent.quantity):
         return Room()
     if _awaited(state, params, intent.account, instrument):
-        return Room(unknown=Reason.MARGIN_STALE, subject=intent.account)
-    unknown = _unknown(state, own, intent.account)
+        return Room(unknown=Reason.MARGIN_AWAITED, subject=intent.account)
+    unknown = _unknown(state, params, own, intent.account)
     if unknown is not None:
         return Room(unknown=unknown, subject=intent.account)
     pools = state.margins.pools(intent.account, state.now)
@@ -45,15 +45,24 @@ def _awaited(state: State, params: Params, account: str, instrument: Instrument)
     waiting = [each.submit for each in state.open_orders() if each.submit.account == account]
     if not waiting:
         return False
-    told = state.margins.cushions.told.get(account)
-    whole = told is not None and any(pool.together for pool in told.pools)
-    if whole or params.terms.get(account, NO_TERMS).collateral is not None:
+    if _whole(state, account) or params.terms.get(account, NO_TERMS).collateral is not None:
         return True
     theirs = [state.instruments.get(each.instrument) for each in waiting]
-    return any(each is None or each.settle == instrument.settle for each in theirs)
+    return any(each is None or instrument.settle in (each.settle, _sold(each)) for each in theirs)
 
 
-def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:
+def _whole(state: State, account: str) -> bool:
+    """Whether a venue says that the collateral of an account counts together."""
+    told = state.margins.cushions.told.get(account)
+    return told is not None and any(pool.together for pool in told.pools)
+
+
+def _sold(instrument: Instrument) -> str:
+    """Return what selling takes beside the settle currency; empty: nothing."""
+    return instrument.underlying if instrument.kind is Kind.SPOT else ""
+
+
+def _unknown(state: State, params: Params, own: MarginParams, account: str) -> Reason | None:
     """Return why nobody knows how an account stands, None where somebody does."""
     if account in state.margins.cushions.faults:
         return Reason.MARGIN_ABSURD
@@ -62,20 +71,21 @@ def _unknown(state: State, own: MarginParams, account: str) -> Reason | None:
         return Reason.MARGIN_MISSING
     since = state.margins.cushions.booked.get(account)
     before = since is not None and state.now - age < since  # what is free may be spent already
-    return Reason.MARGIN_STALE if before or age > own.max_age else None
+    if before or age > own.max_age:
+        return Reason.MARGIN_STALE
+    terms, told = params.terms.get(account, NO_TERMS), state.margins.cushions.told[account]
+    whole = terms.collateral is not None
+    if told.pools and _whole(state, account) != whole:
+        return Reason.MARGIN_MODE
+    return None if terms.schedule is not None else Reason.TIERS_MISSING
 
 
 def _pool(
     state: State, params: Params, intent: HedgeIntent, pools: tuple[Pool, ...]
 ) -> Pool | None:
-    """Return the pool that an order would change, with a leg of its instrument in it.
-
-    None without the tiers: what the venue asks of a position tells nothing of a larger one.
-    """
+    """Return the pool that an order would change, with a leg of its instrument in it, or None."""
     instrument = state.instruments[intent.instrument]
     terms = params.terms.get(intent.account, NO_TERMS)
-    if terms.schedule is None:
-        return None
     for pool in pools:
         for held in pool.legs:
             if held.instrument == instrument.id:

@@ -162,15 +162,13 @@ class State:  # long: whatever may be known is written through this one door
             return self._order(event)
         if isinstance(event, Booking):
             return self._booking(event)
-        if isinstance(event, AccountNews):
+        if isinstance(event, AccountNews | MarginTold):
             return self._news(event)
         match event:
             case Operator():
                 self._operate(event)
             case Reconciled():
                 return self._reconciled(event)
-            case MarginTold():
-                self.margins.take(event, self.now)
             case OutsideTold():
                 return self._outside(event)
             case InstrumentUnfit():
@@ -178,6 +176,11 @@ class State:  # long: whatever may be known is written through this one door
             case Described():
                 self.instruments.setdefault(event.described.id, event.described)
         return ()  # a report is compared by the reconciler, a tick only moves the time
+
+    def _reckoned(self, event: MarginTold) -> tuple[Alert, ...]:
+        name, wrong = event.account, self.margins.take(event, self.now)
+        alert = Alert(Severity.ERROR, "margin.refused", name, f"{name}: {wrong}")
+        return () if wrong is None else (alert,)
 
     def _outside(self, event: OutsideTold) -> tuple[Alert, ...]:
         if event.as_of < self.outside.get(event.source, event.as_of):
@@ -368,8 +371,10 @@ class State:  # long: whatever may be known is written through this one door
             for memory in self.memory.values():
                 memory.failures = memory.unsent = memory.barred_until = 0
 
-    def _news(self, event: AccountNews) -> tuple[Alert, ...]:
-        """Take down what is heard of the way to an account."""
+    def _news(self, event: AccountNews | MarginTold) -> tuple[Alert, ...]:
+        """Take down what is heard of an account and the way to it."""
+        if isinstance(event, MarginTold):
+            return self._reckoned(event)
         if isinstance(event, AccountRead):
             accounts.take(self.accounts, event)
             return ()

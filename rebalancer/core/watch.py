@@ -132,8 +132,10 @@ def _unreckoned(state: State, params: Params) -> Iterable[str]:
         if position.quantity and state.instruments[name].margined
     }
     for account in params.accounts:
-        age = state.margins.age(account, state.now)
-        if account in held and (age is None or age > params.margin.max_age):
+        if account not in held:
+            continue
+        known = state.margins.known(account, params.margin, state.now)
+        if not known or state.margins.pools(account, state.now) is None:
             yield f"margin of {account}"
 
 

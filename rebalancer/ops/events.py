@@ -226,6 +226,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "compare the tiers of the settings with the venue's",
     ),
     (
+        "margin.refused",
+        _ERROR,
+        "what a venue told of an account's margin cannot be true; growth and protection wait",
+        "compare with the venue's page",
+    ),
+    (
         "margin.queued",
         _WARNING,
         "a hedge is near the front of its venue's deleveraging queue",

@@ -198,7 +198,7 @@ class DeribitAccount:
 
     async def figures(self) -> tuple[Sequence[PoolFigures], Sequence[LegFigures]]:
         """Return how each currency stands, and each position, by the venue's reckoning."""
-        pools = [rows.pool(each) for each in await self.standing()]
+        pools = rows.pools(await self.summaries())
         call = "private_get_get_positions"
         told = rows_of(await self._calls.ask(call, {"currency": "any"}, Lane.POLL), call)
         return pools, [rows.leg(each) for each in told if rows.position(each)[1]]

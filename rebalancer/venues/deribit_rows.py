@@ -20,7 +20,7 @@ from rebalancer.core.events import (
     FundingPaid,
     Settled,
 )
-from rebalancer.core.figures import LegFigures, PoolFigures
+from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.deribit_deliveries import delivered_at
 from rebalancer.venues.outcomes import Malformed
@@ -245,8 +245,32 @@ def standing(row: Row) -> Standing:
     )
 
 
-def pool(told: Standing) -> PoolFigures:
-    """Return a currency as what stands together for losses."""
+def pools(summaries: Sequence[Row]) -> Sequence[PoolFigures]:
+    """Return what stands together for losses: each currency, or all under cross collateral.
+
+    Under cross collateral each currency is told the account's requirement in its own
+    unit, and the totals in USD are what counts.
+    """
+    for row in summaries:
+        cross = str(row.get("margin_model") or "").startswith("cross")
+        if cross or row.get("cross_collateral_enabled") is True:
+            return (_together(row),)
+    return [_pool(standing(each)) for each in summaries]
+
+
+def _together(row: Row) -> PoolFigures:
+    where = "deribit account under cross collateral"
+    return PoolFigures(
+        currency=TOGETHER,
+        equity=decimal(row, "total_equity_usd", where),
+        balance=decimal(row, "total_margin_balance_usd", where),
+        maintenance=decimal(row, "total_maintenance_margin_usd", where),
+        initial=decimal(row, "total_initial_margin_usd", where),
+        together=True,
+    )
+
+
+def _pool(told: Standing) -> PoolFigures:
     return PoolFigures(
         currency=told.currency,
         equity=told.equity,

@@ -336,6 +336,19 @@ def test_coins_without_a_price(share, known):
     assert known == (account.pools is not None)
 
 
+def test_inverse_leg_without_a_price():
+    """What an inverse contract earns is coins: without their price nobody knows its pool.
+
+    Though the coins in cash count nothing, a loss of the contract is owed whole.
+    """
+    terms = replace(SHARES, collateral={"BTC": 0.0, "USDT": 1.0})
+    account = Account((INVERSE, "-10000"), terms=terms, cash={"BTC": "1"})
+    account.take(told(5, currency="USD"))
+    account.indexes = {}
+
+    assert account.pools is None
+
+
 def test_stable_coins_count_at_their_share():
     """What is earned in a stable currency counts at the share of that currency."""
     account = Account(

@@ -122,7 +122,7 @@ def test_no_tiers():
     made = build(replace(margined(), terms={}))
     made.figures(50_000.0)
 
-    assert (Reason.MARGIN_MISSING, LINEAR) == (measure(made).unknown, measure(made).subject)
+    assert (Reason.TIERS_MISSING, ACCOUNT) == (measure(made).unknown, measure(made).subject)
 
 
 def test_no_tiers_of_what_is_held():
@@ -130,7 +130,7 @@ def test_no_tiers_of_what_is_held():
     made = build(replace(margined(), terms={}), [(SPOT, "1"), (LINEAR, "-1", "hedge")])
     made.figures(50_000.0, 500.0, 5_000.0)
 
-    assert (Reason.MARGIN_MISSING, LINEAR) == (measure(made).unknown, measure(made).subject)
+    assert (Reason.TIERS_MISSING, ACCOUNT) == (measure(made).unknown, measure(made).subject)
 
 
 def test_one_order_at_a_time():
@@ -141,7 +141,7 @@ def test_one_order_at_a_time():
     made.market()
 
     assert 1 == before
-    assert Reason.MARGIN_STALE is measure(made).unknown
+    assert Reason.MARGIN_AWAITED is measure(made).unknown
     assert Room() == measure(made, intent(closing="0.1"))
 
 
@@ -217,10 +217,43 @@ def rivals(together: bool) -> Desk:
     return made
 
 
-@pytest.mark.parametrize(("together", "reason"), [(False, None), (True, Reason.MARGIN_STALE)])
+@pytest.mark.parametrize(("together", "reason"), [(False, None), (True, Reason.MARGIN_AWAITED)])
 def test_orders_of_two_currencies(together, reason):
     """Money in another currency is not drawn on by an open order, unless all counts together."""
     order = intent("-0.01", instrument=DOLLAR_PERP.id)
 
     assert reason is measure(rivals(together), order).unknown
-    assert Reason.MARGIN_STALE is measure(rivals(together), intent("-1", instrument=PERP)).unknown
+    assert Reason.MARGIN_AWAITED is measure(rivals(together), intent("-1", instrument=PERP)).unknown
+
+
+@pytest.mark.parametrize(
+    ("sold", "reason"),
+    [("BTC", Reason.MARGIN_AWAITED), ("USDC", Reason.MARGIN_AWAITED), ("ETH", None)],
+)
+def test_spot_draws_on_both(sold, reason):
+    """Coins that an open order may sell are no margin any more, nor is what it may pay with."""
+    made = rivals(False)
+    pair = Instrument("deribit:X", Kind.SPOT, sold if sold != "USDC" else "SOL", "USDC")
+    settle = replace(pair, settle="USDT") if sold != "USDC" else pair
+    made.state.instruments[pair.id] = settle
+    (order,) = made.state.open_orders()
+    made.state.orders[order.submit.client_order_id] = replace(
+        order, submit=replace(order.submit, instrument=pair.id)
+    )
+    asks = PERP if sold == "BTC" else DOLLAR_PERP.id
+
+    assert reason is measure(made, intent("-0.01", instrument=asks)).unknown
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_collateral_counted_otherwise(together):
+    """Where the venue pools what the settings keep apart, or the reverse, nothing may grow."""
+    made = rivals(together)
+    made.execute(made.orders[0])
+    made.now += SECOND
+    made.market()
+    whole = PoolFigures("USD", D(200_000), D(200_000), D(0), D(0), together=not together)
+    made.take(MarginTold(made.now, made.now, "deribit", (whole,)))
+    order = intent("-1", instrument=PERP)
+
+    assert Reason.MARGIN_MODE is measure(made, order).unknown

@@ -263,3 +263,14 @@ def test_a_move_that_began():
     let_go_on(desk)
 
     assert 0 == held(desk)[0]
+
+
+def test_no_move_on_figures_that_are_too_old():
+    """A leg does not begin to move to where it could not grow (MARGIN_STALE)."""
+    desk = short(reckoned())
+    told(desk, -0.0003, 0.0003)
+    stands(desk, "deribit", 5)
+    desk.now += 31 * SECOND
+    begin(desk)
+
+    assert [] == desk.orders

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from rebalancer.core.events import Verb
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from tests.scenarios.desk import LINEAR, SECOND, SPOT, build, margined
 
@@ -42,9 +43,34 @@ def test_not_told():
 
 
 def test_no_place_at_all():
-    """A place outside 0 … 1 is no figure; none of that word counts."""
+    """What cannot be a place is none; the account stays watched, and its hedge protected."""
     desk = hedged()
-    queued(desk, 0.2)
-    queued(desk, 4.0)
+    queued(desk, 0.2, 4.0, float("nan"), -1.0)
 
-    assert "binanceusdm" in desk.state.margins.cushions.faults
+    assert desk.state.margins.pools("binanceusdm", desk.now) is not None
+    assert [] == desk.alerts
+
+
+def test_a_silence_is_no_calm():
+    """A place that is not told for once changes nothing."""
+    assert 1 == queued(hedged(), 0.9, None, 0.9, None, 0.9)
+
+
+def test_closed_and_opened_again():
+    """A position that is gone has left its queue: the next one near its front is news."""
+    desk = hedged()
+    queued(desk, 0.9)
+    desk.trade_by_hand(LINEAR, "10")
+    queued(desk, None)
+    desk.trade_by_hand(LINEAR, "-10")
+
+    assert 2 == queued(desk, 0.95)
+
+
+def test_arm_tells_anew():
+    """Who arms hears of what is still near the front."""
+    desk = hedged()
+    queued(desk, 0.9)
+    desk.operate(Verb.ARM)
+
+    assert 2 == queued(desk, 0.9)

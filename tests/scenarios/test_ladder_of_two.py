@@ -146,3 +146,18 @@ def test_liquidation_prices_apart():
         told.append([each.scope for each in alarms if each.event == "margin.disagreed"])
 
     assert [[LINEAR, ETHER], [], [], [LINEAR], [], [ETHER]] == told
+
+
+def test_a_refused_cut_is_told_once_beside_hedges():
+    """Hedges that leave elsewhere do not make the same refused cut a new alarm."""
+    desk = elsewhere("11")
+    for _ in range(5):
+        for order in desk.state.open_orders():
+            desk.execute(order.submit)
+        desk.now += SECOND
+        desk.market()
+        free = PoolFigures("BTC", D(5), D(5), D(0), D(0))
+        desk.take(MarginTold(desk.now, desk.now, "deribit", (free,)))
+        desk.trade_by_hand(SPOT, "1")
+
+    assert 1 == desk.alerts.count("protect.refused")

@@ -1,9 +1,13 @@
 """Stories of what must not go on in silence: a gap, or a delta that nobody knows."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import OrderAccepted, PositionReport, ShutOut, Verb
+from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.guards.trading_state import TradingState
 from tests.scenarios.desk import CALL, LINEAR, SPOT, build, margined
 
@@ -227,3 +231,16 @@ def test_one_cause_ends_before_the_other():
     desk.wait(5)
 
     assert 1 == desk.alerts.count("delta.restored")
+
+
+def test_a_pool_that_nobody_can_work_out_wakes_a_person():
+    """Young figures, no tiers, nothing told of the leg: the ladder is blind, and says so."""
+    desk = build(replace(margined(), terms={}), [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    for _ in range(100):
+        pool = PoolFigures(
+            "USDT", Decimal(6_000), Decimal(6_000), Decimal(500), Decimal(5_000)
+        )  # 5.5 % from liquidation
+        desk.take(MarginTold(desk.now, desk.now, "binanceusdm", (pool,)))
+        desk.wait(1)
+
+    assert "delta.unhedged" in desk.alerts

@@ -18,6 +18,7 @@ from rebalancer.core.events import (
     FundingRate,
     Settled,
 )
+from rebalancer.core.figures import PoolFigures
 from rebalancer.core.ledger import Ledger
 from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
@@ -539,7 +540,7 @@ def test_recorded_figures(recordings):
     with gzip.open(path) as lines:
         told = [json.loads(line, parse_float=str) for line in lines]
     found = [each["msg"] for each in told if each["file"].startswith("http_get_account_summ")]
-    pools = [rows.pool(rows.standing(row)) for each in found for row in each["result"]["summaries"]]
+    pools = [pool for each in found for pool in rows.pools(each["result"]["summaries"])]
 
     assert D("302.61869214") == pools[0].equity
     assert "BTC" == pools[0].currency
@@ -559,3 +560,28 @@ def test_liquidation_price_of_a_position(price, expected):
         told.maintenance,
         told.liquidation,
     )
+
+
+@pytest.mark.parametrize(
+    "mode", [{"margin_model": "cross_sm"}, {"cross_collateral_enabled": True}], ids=str
+)
+def test_cross_collateral(mode):
+    """Under cross collateral one pool in USD is told, of the account's totals, and no currency."""
+    totals = {
+        "total_equity_usd": "200000",
+        "total_margin_balance_usd": "190000",
+        "total_initial_margin_usd": "20000",
+        "total_maintenance_margin_usd": "15000",
+    }
+    parts = {"equity": "2", "margin_balance": "1.9", "balance": "2", "session_rpl": "0"}
+    asked = {"initial_margin": "0.2", "maintenance_margin": "0.15"}
+    both = [parts | asked | {"currency": each} | mode | totals for each in ("BTC", "USDC")]
+    (pool,) = rows.pools(both)
+
+    assert PoolFigures("USD", D(200_000), D(190_000), D(15_000), D(20_000), together=True) == pool
+
+
+def test_cross_collateral_without_totals():
+    """Totals that are not told are no figures at all."""
+    with pytest.raises(Malformed, match="total_equity_usd"):
+        rows.pools([{"currency": "BTC", "margin_model": "cross_pm"}])

@@ -1,5 +1,6 @@
 """Staleness guard: a hedge rests only on inputs that are known and young enough."""
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
@@ -30,7 +31,7 @@ def judge(intent: HedgeIntent, inputs: Iterable[InputAge]) -> Verdict:
     """
     whole = abs(intent.quantity)
     protects = intent.purpose is Purpose.PROTECT and intent.closing == whole
-    oldest, most = None, -1.0  # measured against its limit
+    oldest, most = None, -math.inf  # measured against its limit
     for told in inputs:
         if protects and not told.protects:
             continue

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from rebalancer.core.black import FloatArray
+from rebalancer.core.figures import TOGETHER
 from rebalancer.core.margin.pool import Leg, Pool, Trial, distances, revalued
 from rebalancer.core.margin.schedule import charge_one
 
@@ -148,7 +149,7 @@ def clearance(pool: Pool, among: str, limit: Limit, trial: Trial | None = None) 
         limit: Of `clear_of`.
         trial: An order that is filled first.
     """
-    if len(pool.legs) == 1 and not pool.coins and not pool.curves:
+    if len(pool.legs) == 1 and not pool.coins and not pool.curves and pool.currency != TOGETHER:
         return alone(pool, pool.legs[0], limit, trial)
     balance, asked = revalued(pool, limit.factors, (among,) if among else None, trial)
     gaps: list[float] = (limit.ratios * balance - asked).tolist()
