@@ -45,6 +45,7 @@ def guarded() -> tuple[State, object, object, object]:
         for back in range(288):
             counters.add(counter, desk.now - back * counters.BUCKET, Decimal("0.001"))
     desk.market()
+    desk.index(venue="binanceusdm")
     own = params.underlyings["BTC"]
     view = hedger.view_of(desk.state, own)
     instrument = desk.state.instruments[desks.LINEAR]

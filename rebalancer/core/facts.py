@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from rebalancer.core import counters, funding, quotes, worth
+from rebalancer.core import counters, funding, quotes
 from rebalancer.core.budget import Budget
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.events import FundingRate, Index
@@ -13,7 +13,7 @@ from rebalancer.core.guards.depth import Depth
 from rebalancer.core.guards.leverage import Gross
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BookLimits, FundingParams, MarketParams, Params
-from rebalancer.core.state import State
+from rebalancer.core.state import State, Worths
 
 STABLE_AGE = 900_000_000_000  # ns that a stable currency's price may be old
 SLACK = 1_800_000_000_000  # ns that a rate may be older than its interval
@@ -78,15 +78,15 @@ def waiting(state: State) -> float:
     return found
 
 
-def gross(state: State, own: BookLimits, each: float | None, waits: float) -> Gross:
+def gross(told: Worths, own: BookLimits, each: float | None, waits: float) -> Gross:
     """Return how much is held on margin, orders that are open at their worst, and on what."""
-    held = worth.gross(state)
-    return Gross(None if held is None else held + waits, each, worth.equity(state), own.leverage)
+    held = None if told.gross is None else told.gross + waits
+    return Gross(held, each, told.equity, own.leverage)
 
 
-def share(state: State, limit: float, account: str) -> Share:
+def share(told: Worths, limit: float, account: str) -> Share:
     """Return what of the book stands at a venue."""
-    return Share(worth.accounts(state).get(account), worth.equity(state), limit)
+    return Share(told.accounts.get(account), told.equity, limit)
 
 
 def turnover(state: State, own: BookLimits, each: float | None, waits: float) -> Budget:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core import counters, facts, ids, limits, quotes, rooms, sizing, watch
+from rebalancer.core import counters, facts, ids, limits, quotes, rooms, sizing, watch, worth
 from rebalancer.core.accounts import shut
 from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
@@ -103,14 +103,18 @@ def _book(
     """Yield what guards say of the whole book, and of how it behaved of late."""
     own, behaves = params.limits, params.behaviour
     if own is not None:
-        each, waiting = facts.dollars(state, instrument), facts.waiting(state)
+        told, each, waiting = (
+            worth.now(state),
+            facts.dollars(state, instrument),
+            facts.waiting(state),
+        )
         if instrument.margined:
-            yield leverage.judge(intent, facts.gross(state, own, each, waiting))
+            yield leverage.judge(intent, facts.gross(told, own, each, waiting))
         yield turnover.judge(intent, facts.turnover(state, own, each, waiting))
         if own.fees_per_day is not None:
             yield fees.judge(intent, facts.fees(state, own.fees_per_day))
         if own.counterparty is not None:
-            share = facts.share(state, own.counterparty, intent.account)
+            share = facts.share(told, own.counterparty, intent.account)
             yield counterparty.judge(intent, share)
     if behaves is not None:
         times = state.behaviour.ordered.get(intent.underlying, ())

@@ -56,9 +56,12 @@ class Prices:
             own = self.markets.indexes.get(key)
             if own is not None and self.markets.advanced.get(slot, 0) >= oldest:
                 return own, True
-        told = [index for (_, name), index in self.markets.indexes.items() if name == underlying]
-        found = max(told, key=self._advanced, default=None)
-        return found, found is not None and self._advanced(found) >= oldest
+        found, youngest = None, -1
+        for (_, name), index in self.markets.indexes.items():
+            since = self._advanced(index) if name == underlying else -1
+            if since > youngest:
+                found, youngest = index, since
+        return found, youngest >= oldest
 
     def _advanced(self, index: Index) -> int:
         subject = f"{index.venue}:{index.underlying}"

@@ -190,8 +190,9 @@ def _share(
     names = pool.underlyings
     least = 1.0
     for among in (*names, "") if len(names) > 1 else names:
-        before, after = clearance(pool, among, limit, closed), clearance(pool, among, limit, whole)
-        least = min(least, room(before, after))
+        after = clearance(pool, among, limit, whole)
+        if not all(gap >= 0 for gap in after):
+            least = min(least, room(clearance(pool, among, limit, closed), after))
     return least
 
 

@@ -67,26 +67,12 @@ def by_account(state: State) -> dict[str, float | None]:
     return sums
 
 
-def accounts(state: State) -> dict[str, float | None]:
-    """Return what each venue owes us, USD, at most a moment old.
+def now(state: State) -> Worths:
+    """Return what the book is worth, at most a moment old.
 
     Worked out anew after a booking and each second, and while a price is
     missing: an order that is judged within it finds it done.
     """
-    return _worths(state).accounts
-
-
-def equity(state: State) -> float | None:
-    """Return what all venues owe us together, USD; None where a part of it is unknown."""
-    return _worths(state).equity
-
-
-def gross(state: State) -> float | None:
-    """Return the USD notional of all perpetuals and futures together; None: a mark is missing."""
-    return _worths(state).gross
-
-
-def _worths(state: State) -> Worths:
     version, second, known = state.ledger.version, state.now // SECOND, state.worths
     young = known is not None and (known.version, known.second) == (version, second)
     if known is not None and young and known.equity is not None and known.gross is not None:

@@ -177,19 +177,19 @@ def test_worth():
     desk = sold(holdings=((COINS, "2"), (DOLLARS, "50000"), (LINEAR, "1"), (SPOT, "3")))
     desk.mark(LINEAR, 101_000)
     params = replace(PARAMS, cash_underlying={})
-    told = worth.accounts(build(params, [(COINS, "2"), (DOLLARS, "50000"), (SPOT, "3")]).state)
+    told = worth.now(build(params, [(COINS, "2"), (DOLLARS, "50000"), (SPOT, "3")]).state).accounts
 
     assert {"deribit": 200_000, "binanceusdm": 50_000, "binance": 300_000, "bybit": 0} == told
-    assert 551_000 == pytest.approx(worth.equity(desk.state))
-    assert 101_000 == pytest.approx(worth.gross(desk.state))
+    assert 551_000 == pytest.approx(worth.now(desk.state).equity)
+    assert 101_000 == pytest.approx(worth.now(desk.state).gross)
 
 
 def test_worth_unknown():
     """A price that is missing makes a venue's part unknown, and all of it."""
     desk = build(PARAMS, [(CALL, "-3"), (COINS, "1")])
 
-    assert worth.accounts(desk.state)["deribit"] is None
-    assert worth.equity(desk.state) is None
+    assert worth.now(desk.state).accounts["deribit"] is None
+    assert worth.now(desk.state).equity is None
     assert worth.parts(desk.state) is None
     assert worth.total(None) is None
 
