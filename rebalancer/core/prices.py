@@ -131,7 +131,7 @@ class Prices:
             self.markets.refused += 1
             return
         known = isinstance(event, Index) or event.instrument in self._instruments
-        if isinstance(event, OptionMark | Mark) and known and not self._near_index(event, now):
+        if isinstance(event, OptionMark | Mark) and known and not self._plausible(event, now):
             self.markets.refused += 1
             return
         if not known or not quotes.take_down(self.markets, event):
@@ -156,11 +156,13 @@ class Prices:
         fresh = -math.expm1(-math.log(2) * max(now - ts, 0) / USUAL)
         self._usual[name] = (now, mean + fresh * (carry - 1.0 - mean))
 
-    def _near_index(self, event: OptionMark | Mark, now: int) -> bool:
-        """Whether what an option or a future is valued by can be true beside the index."""
+    def _plausible(self, event: OptionMark | Mark, now: int) -> bool:
+        """Whether what an option or a future is valued by can be true: by the index, by its past."""
         instrument = self._instruments[event.instrument]
         index = self.believed(instrument.underlying, now)
-        return index is None or valuation.possible(event, instrument, index)
+        if index is not None and not valuation.possible(event, instrument, index):
+            return False
+        return isinstance(event, Mark) or valuation.believed(self._valuation, event)
 
     def _take_index(self, event: Index, now: int) -> None:
         own = self._params.underlyings.get(event.underlying)

@@ -14,6 +14,8 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
 NEAREST, FARTHEST = 0.5, 2.0  # forward ÷ index: beyond, one of the two is false
+JUMP = 1.5  # times that one word may raise a vol, or lower it
+CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Valuation:
     carries: dict[str, float] = field(default_factory=dict)  # mark ÷ index of dated futures
     waiting: dict[str, dict[str, OptionMark | Mark]] = field(default_factory=dict)
     compiled: dict[str, _Compiled] = field(default_factory=dict)
+    suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
@@ -39,6 +42,27 @@ def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> 
         return True
     forward = event.forward if isinstance(event, OptionMark) else float(event.price)
     return NEAREST <= forward / float(index.price) <= FARTHEST
+
+
+def believed(valuation: Valuation, event: OptionMark) -> bool:
+    """Whether a vol is near the one before, or a second word confirms that it jumped.
+
+    One false vol makes a false delta and a real order; a false print comes alone.
+    """
+    known, name = valuation.options.get(event.instrument), event.instrument
+    if known is None or event.vol <= 0 or known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP:
+        valuation.suspects.pop(name, None)
+        return True
+    suspect = valuation.suspects.pop(name, None)
+    if suspect is not None and _apart(event.vol, suspect) <= CONFIRMS:
+        return True
+    valuation.suspects[name] = event.vol
+    return False
+
+
+def _apart(one: float, other: float) -> float:
+    """Return how many times the larger of two numbers, both > 0, is the smaller."""
+    return max(one / other, other / one)
 
 
 def take(

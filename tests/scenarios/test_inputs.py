@@ -6,7 +6,7 @@ import pytest
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import AccountRead, FeedStatus, Index
+from rebalancer.core.events import AccountRead, FeedStatus, Index, Tick
 from rebalancer.core.params import Numeraire
 from tests.scenarios.desk import (
     CALL,
@@ -223,10 +223,47 @@ def test_jump(second, sent):
 
 
 @pytest.mark.parametrize(
+    ("words", "vol"),
+    [
+        ((9.0,), 0.6),
+        ((9.0, 0.6), 0.6),
+        ((9.0, 0.6, 9.0), 0.6),  # each comes alone
+        ((9.0, 8.5), 8.5),
+        ((9.0, 4.0), 0.6),  # two that differ confirm nothing
+        ((0.2, 0.21), 0.21),
+    ],
+)
+def test_a_vol_that_jumps(words, vol):
+    """A vol far from the last is believed when a second word confirms it: a false one is alone."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6)
+    for word in words:
+        desk.now += SECOND
+        desk.option(CALL, word)
+
+    assert [vol] == list(desk.state.book("BTC").options.vol)
+
+
+def test_a_false_vol_is_not_hedged():
+    """One word of a wild vol makes a false delta, and no order."""
+    desk = build(holdings=[(CALL, "-20"), (SPOT, "6.2")])
+    desk.option(CALL, 0.6)
+    desk.take(Tick(desk.now))
+    before = len(desk.orders)
+    desk.option(CALL, 9.0)
+    desk.market()
+
+    assert before == len(desk.orders)
+
+
+@pytest.mark.parametrize(
     ("vol", "factor", "taken"),
     [
         (0.7, 1.0, True),
-        (10.0, 1.0, True),
+        (0.9, 1.0, True),
+        (0.4, 1.0, True),
+        (0.91, 1.0, False),  # half as much again in one word: perhaps
+        (0.39, 1.0, False),
         (70.0, 1.0, False),  # per cent
         (0.7, 0.5, True),
         (0.7, 2.0, True),
