@@ -8,9 +8,10 @@ A fill that is told after a settlement that came after it at the venue has its
 profit up to that settlement's price in cash there, and so it has here; one
 that is told after its contract ended is cash altogether. A settlement that is
 told after fills which came after it is booked as if it had been told before
-them. An account is adopted as it stood at one moment: what is from before that
-is in what was adopted, be it of a holding that was adopted or of one that agreed
-and was left as it was.
+them, and so is a fill: what a trade realises depends on those before it, and a
+venue books them in the order in which they came to it. An account is adopted as
+it stood at one moment: what is from before that is in what was adopted, be it of
+a holding that was adopted or of one that agreed and was left as it was.
 """
 
 from collections import deque
@@ -148,14 +149,14 @@ def book_fill(
         return True
     if _book_settled(ledger, fill, instrument, fill.quantity if ours else unwound):
         return True
-    before = ledger.position(fill.account, fill.instrument)
     hedge = fill.quantity if ours else unwound
-    after, profit = traded(before, instrument, fill.quantity, fill.price, hedge)
-    _keep(ledger, fill.account, fill.instrument, after)
     if instrument.margined:
+        profit = _book_in_order(ledger, fill, instrument, hedge)
         credit(ledger, fill.account, instrument.settle, profit)
-        _remember(ledger, fill, before, profit)
     else:
+        before = ledger.position(fill.account, fill.instrument)
+        after, profit = traded(before, instrument, fill.quantity, fill.price, hedge)
+        _keep(ledger, fill.account, fill.instrument, after)
         credit(
             ledger, fill.account, instrument.settle, -worth(instrument, fill.quantity, fill.price)
         )
@@ -163,12 +164,26 @@ def book_fill(
     return True
 
 
-def _remember(ledger: Ledger, fill: Fill, before: Position, profit: Decimal) -> None:
-    """Keep a fill for as long as a settlement from before it may still be told."""
-    kept = ledger.recent.setdefault((fill.account, fill.instrument), deque())
-    kept.append(Booked(fill, before, profit))
+def _book_in_order(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Decimal) -> Decimal:
+    """Book a fill where it came, those that came after it once more; return the profit of it all.
+
+    Fills are kept for as long as something from before them may still be told.
+    """
+    key = (fill.account, fill.instrument)
+    held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue)
+    kept = ledger.recent.setdefault(key, deque())
+    for _ in later:
+        kept.pop()
+    after, gained = later[0].before if later else held, _ZERO
+    for told, earned in ((fill, _ZERO), *((each.fill, each.profit) for each in later)):
+        before = after
+        after, profit = traded(before, instrument, told.quantity, told.price, _ZERO)
+        kept.append(Booked(told, before, profit))
+        gained += profit - earned
+    _keep(ledger, *key, replace(after, hedge=held.hedge + hedge))
     while kept[0].fill.ts_local < fill.ts_local - LATE:
         kept.popleft()
+    return gained
 
 
 def _earn(ledger: Ledger, fill: Fill, instrument: Instrument, profit: Decimal) -> None:
@@ -251,7 +266,7 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return True  # what is paid in full has no open profit to move
     if _adopted_over(ledger, settled.account, settled.ts_venue):
         return True
-    later = _later(ledger, settled)
+    later = _later(ledger, (settled.account, settled.instrument), settled.ts_venue)
     held = ledger.position(settled.account, settled.instrument)
     before = later[0].before if later else held
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
@@ -268,13 +283,10 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
     return True
 
 
-def _later(ledger: Ledger, settled: Settled) -> Sequence["Booked"]:
-    """Return the fills that were booked already though they came after a settlement, in order.
-
-    Those that are told out of order around it settle with the rest.
-    """
-    kept = list(ledger.recent.get((settled.account, settled.instrument), ()))
-    moment, count = settled.ts_venue, 0
+def _later(ledger: Ledger, key: tuple[str, str], moment: int | None) -> Sequence["Booked"]:
+    """Return the fills that were booked already though they came after a moment, in order."""
+    kept = list(ledger.recent.get(key, ()))
+    count = 0
     if moment is not None:
         for each in reversed(kept):
             if each.fill.ts_venue is None or each.fill.ts_venue <= moment:

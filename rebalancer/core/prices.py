@@ -157,7 +157,7 @@ class Prices:
         self._usual[name] = (now, mean + fresh * (carry - 1.0 - mean))
 
     def _plausible(self, event: OptionMark | Mark, now: int) -> bool:
-        """Whether what an option or a future is valued by can be true: by the index, by its past."""
+        """Whether what an option or a future is valued by can be true, by index and past."""
         instrument = self._instruments[event.instrument]
         index = self.believed(instrument.underlying, now)
         if index is not None and not valuation.possible(event, instrument, index):

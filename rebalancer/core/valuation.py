@@ -34,6 +34,7 @@ class Valuation:
     waiting: dict[str, dict[str, OptionMark | Mark]] = field(default_factory=dict)
     compiled: dict[str, _Compiled] = field(default_factory=dict)
     suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
+    alone: set[str] = field(default_factory=set)  # options whose vol rests on one word
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
@@ -48,15 +49,25 @@ def believed(valuation: Valuation, event: OptionMark) -> bool:
     """Whether a vol is near the one before, or a second word confirms that it jumped.
 
     One false vol makes a false delta and a real order; a false print comes alone.
+    Where the first two words contradict one another, nobody knows the vol.
     """
     known, name = valuation.options.get(event.instrument), event.instrument
-    if known is None or event.vol <= 0 or known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP:
-        valuation.suspects.pop(name, None)
-        return True
     suspect = valuation.suspects.pop(name, None)
+    if event.vol <= 0 or (known is None and suspect is None):
+        valuation.alone.add(name)
+        return True
+    if known is not None and (known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP):
+        valuation.alone.discard(name)
+        return True
     if suspect is not None and _apart(event.vol, suspect) <= CONFIRMS:
+        valuation.alone.discard(name)
         return True
     valuation.suspects[name] = event.vol
+    if name in valuation.alone:
+        valuation.alone.discard(name)
+        del valuation.options[name]
+        for coin in [c for c, each in valuation.compiled.items() if name in each.rows]:
+            del valuation.compiled[coin]
     return False
 
 

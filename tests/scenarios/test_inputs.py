@@ -6,7 +6,7 @@ import pytest
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import AccountRead, FeedStatus, Index, Tick
+from rebalancer.core.events import AccountRead, FeedStatus, Index
 from rebalancer.core.params import Numeraire
 from tests.scenarios.desk import (
     CALL,
@@ -225,11 +225,11 @@ def test_jump(second, sent):
 @pytest.mark.parametrize(
     ("words", "vol"),
     [
-        ((9.0,), 0.6),
+        ((9.0,), 0.61),
         ((9.0, 0.6), 0.6),
         ((9.0, 0.6, 9.0), 0.6),  # each comes alone
         ((9.0, 8.5), 8.5),
-        ((9.0, 4.0), 0.6),  # two that differ confirm nothing
+        ((9.0, 4.0), 0.61),  # two that differ confirm nothing
         ((0.2, 0.21), 0.21),
     ],
 )
@@ -237,6 +237,7 @@ def test_a_vol_that_jumps(words, vol):
     """A vol far from the last is believed when a second word confirms it: a false one is alone."""
     desk = build(holdings=[(CALL, "1")])
     desk.option(CALL, 0.6)
+    desk.option(CALL, 0.61)
     for word in words:
         desk.now += SECOND
         desk.option(CALL, word)
@@ -244,11 +245,23 @@ def test_a_vol_that_jumps(words, vol):
     assert [vol] == list(desk.state.book("BTC").options.vol)
 
 
+@pytest.mark.parametrize(("second", "third"), [(0.6, 0.62), (9.0, 9.1)])
+def test_a_first_vol_that_is_contradicted(second, third):
+    """Of two first words that contradict one another neither counts, until a third decides."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 9.0 if second < 1 else 0.6)
+    desk.option(CALL, second)
+    assert CALL in desk.state.book("BTC").missing
+
+    desk.option(CALL, third)
+    assert [third] == list(desk.state.book("BTC").options.vol)
+
+
 def test_a_false_vol_is_not_hedged():
     """One word of a wild vol makes a false delta, and no order."""
     desk = build(holdings=[(CALL, "-20"), (SPOT, "6.2")])
     desk.option(CALL, 0.6)
-    desk.take(Tick(desk.now))
+    desk.option(CALL, 0.6)
     before = len(desk.orders)
     desk.option(CALL, 9.0)
     desk.market()
@@ -275,6 +288,7 @@ def test_a_false_vol_is_not_hedged():
 def test_false_option_word(vol, factor, taken):
     """A vol in per cent, or a forward far from the index, is not taken down but counted."""
     desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6)
     desk.option(CALL, 0.6)
     desk.now += SECOND
     desk.option(CALL, vol, factor * 100_000)
