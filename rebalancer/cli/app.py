@@ -29,6 +29,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "margins": ("guards", "stress"),
     "pricing": ("greeks",),
+    "simulating": ("simulate",),
 }
 
 app = typer.Typer(

@@ -20,6 +20,8 @@ CLOCK, CHANCE, IDENTITY, TASK, RUN, ORDER = "clock", "chance", "identity", "task
 # What each port module may do; a folder speaks for all that is in it.
 ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/runtime/clock.py": frozenset({CLOCK, RUN}),  # owns the event loops
+    "rebalancer/runtime/virtual.py": frozenset({CLOCK, RUN}),  # and this one another
+    "rebalancer/simulation/virtual/campaign.py": frozenset({TASK}),  # one process a core
     "rebalancer/ops/control.py": frozenset({CLOCK}),  # deadlines of a client's socket
     "rebalancer/runtime/tasks.py": frozenset({TASK}),
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),

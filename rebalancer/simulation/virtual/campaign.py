@@ -1,0 +1,181 @@
+"""Campaigns: many seeds on all cores, or on a cluster; each seed's outcome is one line of a file.
+
+A campaign that is cut off goes on where its file ends. What a seed shows
+depends on nothing but the seed, so it does not matter where it ran.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rebalancer.errors import DataError, Unavailable
+from rebalancer.simulation.virtual.run import Outcome, run
+
+Line = dict[str, Any]
+
+
+def line_of(outcome: Outcome) -> Line:
+    """Return an outcome as JSON values."""
+    return {
+        "seed": outcome.seed,
+        "violations": [[each.invariant, each.ts, each.text] for each in outcome.violations],
+        "goals": dict(sorted(outcome.goals.items())),
+        "trace": outcome.trace,
+        "orders": outcome.orders,
+        "seconds": outcome.seconds,
+    }
+
+
+def one(seed: int) -> Line:
+    """Run one seed; a failure of the simulator itself is a violation too."""
+    try:
+        return line_of(run(seed))
+    except Exception as error:  # noqa: BLE001 - whatever broke, its seed is what matters
+        text = f"{type(error).__name__}: {error}"
+        lost = [["broke", 0, text]]
+        return {
+            "seed": seed,
+            "violations": lost,
+            "goals": {},
+            "trace": "",
+            "orders": 0,
+            "seconds": 0,
+        }
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a campaign showed so far."""
+
+    lines: dict[int, Line] = field(default_factory=dict)  # by seed
+
+    @property
+    def failing(self) -> list[int]:
+        """Seeds with violations."""
+        return sorted(seed for seed, each in self.lines.items() if each["violations"])
+
+    @property
+    def violations(self) -> dict[str, int]:
+        """How many seeds violated each invariant."""
+        found: Counter[str] = Counter()
+        for each in self.lines.values():
+            found.update(dict.fromkeys(told[0] for told in each["violations"]).keys())
+        return dict(sorted(found.items()))
+
+    @property
+    def goals(self) -> dict[str, int]:
+        """How often each thing that should happen sometimes did."""
+        found: Counter[str] = Counter()
+        for each in self.lines.values():
+            found.update(each["goals"])
+        return dict(sorted(found.items()))
+
+    @property
+    def trace(self) -> str:
+        """SHA-256 over the traces of all seeds in order, hex."""
+        whole = hashlib.sha256()
+        for seed in sorted(self.lines):
+            whole.update(f"{seed}:{self.lines[seed]['trace']}\n".encode())
+        return whole.hexdigest()
+
+    @property
+    def seconds(self) -> int:
+        """Virtual seconds of all seeds together."""
+        return sum(each["seconds"] for each in self.lines.values())
+
+
+def read(path: Path) -> Summary:
+    """Return what an earlier campaign left; a last line that was cut off is left out.
+
+    Raises:
+        DataError: A line before the last is not one.
+    """
+    summary = Summary()
+    rows = path.read_text().splitlines() if path.exists() else []
+    for number, row in enumerate(rows, 1):
+        try:
+            told = json.loads(row)
+            summary.lines[int(told["seed"])] = told
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            if number < len(rows):
+                raise DataError(
+                    f"{path}: line {number}: must be a seed's outcome: {error}"
+                ) from error
+    return summary
+
+
+def play(
+    seeds: Sequence[int],
+    told: Callable[[Line], None],
+    resume: Path | None = None,
+    scheduler: str | None = None,
+) -> Summary:
+    """Run seeds; those that the file has are not run again.
+
+    Args:
+        seeds: Which.
+        told: Hears of each outcome as it comes.
+        resume: Where outcomes are kept; None: nowhere.
+        scheduler: Address of a Dask scheduler; None: this machine's cores.
+    """
+    known = Summary() if resume is None else read(resume)
+    summary = Summary({seed: known.lines[seed] for seed in seeds if seed in known.lines})
+    left = [seed for seed in seeds if seed not in known.lines]
+    with _kept(resume, known) as keep, _workers(scheduler) as work:
+        for line in work(left):
+            summary.lines[line["seed"]] = line
+            keep(line)
+            told(line)
+    return summary
+
+
+@contextmanager
+def _kept(path: Path | None, known: Summary) -> Iterator[Callable[[Line], None]]:
+    """Write each outcome down as it comes."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("w") as file:
+        for line in known.lines.values():
+            file.write(json.dumps(line) + "\n")
+        file.flush()
+
+        def keep(line: Line) -> None:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+        yield keep
+
+
+@contextmanager
+def _workers(scheduler: str | None) -> Iterator[Callable[[Sequence[int]], Iterable[Line]]]:
+    """Return what runs seeds beside one another and yields outcomes as they come."""
+    if scheduler is not None:
+        with _cluster(scheduler) as work:
+            yield work
+        return
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count() or 1) as pool:
+        yield lambda seeds: pool.imap_unordered(one, seeds, chunksize=2)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Callable[[Sequence[int]], Iterable[Line]]]:
+    try:
+        import distributed
+    except ImportError as error:
+        raise Unavailable("--scheduler: needs the extra `cluster` (dask.distributed)") from error
+    library: Any = distributed
+    with library.Client(address) as client:
+
+        def work(seeds: Sequence[int]) -> Iterable[Line]:
+            for done in library.as_completed(client.map(one, seeds)):
+                yield done.result()
+
+        yield work

@@ -1,0 +1,18 @@
+"""Goals: what must happen sometimes; a simulator that never gets there proves nothing of it."""
+
+FILLED, ABSENT = "unknown, then filled", "unknown, then absent"
+PARTLY, WHOLE = "filled in part", "filled whole"
+PROTECTED, LIQUIDATED = "protect order", "liquidated"
+ON_ITS_WAY = "killed with an order on its way"
+UNKNOWN_AT_START = "started with an order unknown"
+DISK, DISK_AT_START = "disk failed while it ran", "disk failed at the start"
+KILLED, PAUSED, HALTED = "kill", "pause", "halted, then armed"
+VETOED = "hedge refused by a guard"
+BY_HAND, CASH = "traded by hand", "cash moved"
+FUNDING, SETTLED = "funding booked", "session settled"
+LATE = "arrived after its answer was given up"
+GOALS = (
+    *(FILLED, ABSENT, PARTLY, WHOLE, PROTECTED, ON_ITS_WAY, UNKNOWN_AT_START),
+    *(DISK, DISK_AT_START, KILLED, PAUSED, HALTED, VETOED),
+    *(BY_HAND, CASH, FUNDING, SETTLED, LATE),
+)

@@ -1,0 +1,91 @@
+"""The journal of a simulated run: what was flushed outlives a crash, what was not is gone.
+
+Its disk can fail once and for good, as a real one's: after that nothing is
+written any more. Another start gets another disk with what the last had kept.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from rebalancer.errors import DataError
+from rebalancer.ports import Entry
+
+
+@dataclass(slots=True)
+class Disk:
+    """What lasts."""
+
+    entries: list[Entry] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)
+    epoch: int = 0
+    intents: dict[str, None] = field(default_factory=dict)  # client order ids that are on it
+
+
+class VirtualJournal:
+    """A `ports.Journal` on a disk that can fail; opened anew by each start.
+
+    Args:
+        disk: That it writes to.
+        fails: Whether the disk fails now.
+    """
+
+    def __init__(self, disk: Disk, fails: Callable[[], bool]) -> None:
+        disk.epoch += 1
+        self.epoch = disk.epoch
+        self.cut = False  # whether the process is gone: nothing gets through any more
+        self._disk, self._fails = disk, fails
+        self._waiting: list[Entry] = []
+        self._dead = False
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry in memory."""
+        self._alive()
+        if not self.cut:
+            self._waiting.append(entry)
+
+    def flush(self) -> None:
+        """Put what waits on the disk.
+
+        Raises:
+            DataError: The disk failed, now or before.
+        """
+        self._alive()
+        if self.cut or not self._waiting:
+            return
+        if self._fails():
+            self._dead = True
+            self._alive()
+        self._disk.entries += self._waiting
+        for entry in self._waiting:
+            if entry.kind == "order":
+                self._disk.intents[entry.key] = None
+        self._waiting.clear()
+
+    def _alive(self) -> None:
+        if self._dead and not self.cut:
+            raise DataError("virtual disk: it failed; nothing more is written or traded")
+
+    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
+        """Yield what was there when asked, in the order in which it was written."""
+        for entry in (*self._disk.entries, *self._waiting):
+            if kind in (None, entry.kind) and key in (None, entry.key):
+                yield entry
+
+    def get_meta(self, key: str) -> str | None:
+        """Return what was put under a name, or None."""
+        return self._disk.meta.get(key)
+
+    def put_meta(self, key: str, value: str | None) -> None:
+        """Keep one value under a name, on disk with every entry before it."""
+        self.flush()
+        if self.cut:
+            return
+        if value is None:
+            self._disk.meta.pop(key, None)
+        else:
+            self._disk.meta[key] = value
+
+    def close(self) -> None:
+        """Put what waits on the disk, where it still takes anything."""
+        if not self._dead:
+            self.flush()

@@ -1,0 +1,119 @@
+"""The market of a simulated run: one coin, its index, marks, books and two options, each second.
+
+The exchanges are told the truth. What the daemon is told can be late, frozen
+or absurd; what it is told otherwise is what the exchanges were.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from rebalancer.core.events import Event, FundingRate, Index, Mark, MarketEvent, OptionMark, Quote
+from rebalancer.core.instruments import Instrument
+from rebalancer.exchange import black
+from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual.book import (
+    CALL,
+    COIN,
+    INVERSE,
+    LINEAR,
+    PRICE,
+    PUT,
+    VOL,
+    instruments,
+)
+from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.venues.paper import Depth, FundingStamp, MarketItem, SessionEnd
+
+YEAR = 365 * 86_400 * SECOND
+DAILY = 0.5  # volatility per year of the coin, many times as wild within a run
+WILD = 10.0  # times that
+HALF_SPREAD = 0.00005
+OPTIONS = 4  # times that a perpetual is told until options are again
+SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
+FUNDING = 0.0001  # fraction per eight hours
+HOURS = 8 * 3_600 * SECOND
+
+Hear = Callable[[Event], None]
+
+
+class Market:
+    """The price of one coin and all that follows from it.
+
+    Args:
+        dice: Of the price.
+        start: ns.
+    """
+
+    def __init__(self, dice: Dice, start: int) -> None:
+        self.price, self._dice, self._last = PRICE, dice, start
+        self.still = False  # whether the price stands
+        self._told = 0  # how often it was told
+
+    def move(self, ts: int, gap: float = 0.0) -> None:
+        """Let the price go on until `ts` (ns), with a gap on top (fraction)."""
+        years = max(ts - self._last, 0) / YEAR
+        self._last = ts
+        step = DAILY * WILD * math.sqrt(years) * self._dice.normal()
+        if not self.still:
+            self.price = min(max(self.price * math.exp(step) * (1 + gap), PRICE / 3), PRICE * 3)
+
+    def told(self, ts: int) -> Iterable[MarketItem]:
+        """Yield what the exchanges show at `ts`, ns: one, then the other, options now and then.
+
+        Books come before what is marked by them.
+        """
+        listed, first = instruments(), not self._told
+        turn, self._told = self._told, self._told + 1
+        for name in (INVERSE, LINEAR) if first else ((INVERSE, LINEAR)[turn % 2],):
+            bid, ask = self._sides(listed[name])
+            size = Decimal(400_000) if name == INVERSE else Decimal(20)
+            deep = (
+                tuple((price, size) for price in (bid,)),
+                tuple((price, size) for price in (ask,)),
+            )
+            yield Depth(name, *deep)
+            price = Decimal(str(round(self.price, 1)))
+            yield Index(ts, ts, listed[name].venue, COIN, price)
+            yield Mark(ts, ts, name, price)
+            yield Quote(ts, ts, name, bid, size, ask, size)
+        for name in (CALL, PUT) if not turn % OPTIONS else ():
+            yield self._option(ts, listed[name])
+
+    def _sides(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
+        tick = instrument.tick
+        low = Decimal(str(self.price * (1 - HALF_SPREAD))) // tick * tick
+        high = -(-Decimal(str(self.price * (1 + HALF_SPREAD))) // tick) * tick
+        return low, max(high, low + tick)
+
+    def _option(self, ts: int, option: Instrument) -> OptionMark:
+        assert option.expiry is not None
+        assert option.strike is not None
+        years = (option.expiry - ts) / YEAR
+        deviation = VOL * math.sqrt(years)
+        value = black.price(self.price, float(option.strike), deviation, option.sign)
+        price = Decimal(str(round(value / self.price, 4)))
+        return OptionMark(ts, ts, option.id, price, VOL, self.price)
+
+    def due(self, before: int, ts: int) -> Iterable[MarketItem]:
+        """Yield funding and the end of the session where they fall between two moments, ns."""
+        if before < SETTLEMENT <= ts:
+            yield FundingStamp(LINEAR, FUNDING)
+            yield SessionEnd(INVERSE, Decimal(str(round(self.price, 1))))
+
+    def rates(self, ts: int) -> Iterable[FundingRate]:
+        """Yield the funding of both perpetuals."""
+        yield FundingRate(ts, ts, LINEAR, FUNDING, HOURS, SETTLEMENT)
+        yield FundingRate(ts, ts, INVERSE, FUNDING / 2, HOURS, ts + HOURS)
+
+    def absurd(self, ts: int) -> MarketEvent:
+        """Return one word that cannot be true, or is not."""
+        price = Decimal(str(round(self.price * 1.3, 1)))
+        tick, size = Decimal("0.5"), Decimal(1)
+        words: Sequence[MarketEvent] = (
+            Index(ts, ts, "deribit", COIN, price),
+            Mark(ts, ts, INVERSE, price),
+            Quote(ts, ts, INVERSE, price, size, price - tick, size),
+            OptionMark(ts, ts, CALL, Decimal("0.01"), 9.0, self.price),
+        )
+        return self._dice.pick(words)

@@ -1,0 +1,294 @@
+"""The oracle: what must hold, judged by the exchanges' own books and by what was said on the wire.
+
+It knows what every request became, which proofs of it reached the process that
+asked, and what each account holds. It never asks the daemon what it believes:
+only at the very end are its books laid beside the exchanges'.
+
+    I1   no hedge leaves while an earlier one of its underlying may still trade
+    I2   no order and no position beyond its limit
+    I3   once all is well, net delta is back in its band, and stays there
+    I4   an order's intent is on the disk before it leaves, and its id is new
+    I5   no order rests on a market word that is too old
+    I6   nothing leaves after a kill, no hedge while a person paused the book
+    I7   at the end the ledger is the venues' books, to the last unit
+    I9   every end of an order that the daemon knows was proved to it
+    I10  a hedge makes net delta smaller
+    I11  no start sends after a later one did
+    I12  a venue is not asked more often than it answers
+    I13  nothing piles up: tasks, events
+    I14  who is outside its band, or cannot know, for a minute tells a person
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from rebalancer.core.commands import Purpose, Submit
+from rebalancer.core.events import (
+    Booking,
+    Event,
+    Fill,
+    Index,
+    OrderEnded,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    Quote,
+)
+from rebalancer.core.ids import decode
+from rebalancer.core.params import Params
+from rebalancer.exchange import records
+from rebalancer.exchange.records import Record
+from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.journal import Disk
+
+MOST_REQUESTS = 40  # of orders within ten seconds, on one account
+INEXACT = 0.06  # coins: what lots, the last tick and a word of the other venue leave
+STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
+
+
+class Fate(StrEnum):
+    """What became of a request, in truth."""
+
+    ON_ITS_WAY = "on its way"
+    LOST = "lost"  # it never arrived, and never will
+    OPEN = "open"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Traced:
+    """One order, as the wire and the exchange saw it."""
+
+    order: Submit
+    ts: int  # ns, when it left
+    fate: Fate = Fate.ON_ITS_WAY
+    filled: Decimal = Decimal(0)
+    told: dict[str, Decimal] = field(default_factory=dict)  # trade id → what of it was heard of
+    denied: list[int] = field(default_factory=list)  # ns: answers that it does not exist
+    proved: bool = False  # whether its end was told
+    unknown: bool = False  # whether its outcome ever was
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must not be."""
+
+    invariant: str
+    ts: int  # ns
+    text: str
+
+
+class Oracle:
+    """Watches one run.
+
+    Args:
+        params: Limits of the book.
+        disk: Of its journal.
+    """
+
+    def __init__(self, params: Params, disk: Disk) -> None:
+        self.violations: list[Violation] = []
+        self.goals: Counter[str] = Counter()
+        self.orders: dict[str, Traced] = {}
+        self.stopped: str | None = None  # why nothing may leave, told to the daemon
+        self.paused = False  # whether a person paused the book, told to the daemon
+        self.index: float | None = None  # last that the process heard, USD per coin
+        self.delta: Callable[[float], float] = float  # by the exchanges' books at a price, coins
+        self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
+        self._params, self._disk = params, disk
+        self._epoch = 0
+        self._heard: dict[tuple[str, str], int] = {}  # (kind, what) → ns of its last word
+        self._asked: dict[str, deque[int]] = {}
+        self._held: dict[tuple[str, str], Decimal] = {}
+
+    def accuse(self, invariant: str, ts: int, text: str) -> None:
+        """Note that something does not hold."""
+        self.violations.append(Violation(invariant, ts, text))
+
+    # --- what leaves ---
+
+    def sent(self, order: Submit, ts: int) -> None:
+        """Judge an order as it leaves, before it does."""
+        name, own = order.client_order_id, self._params.underlyings[order.underlying]
+        if name in self.orders:
+            self.accuse("I4", ts, f"{name} left twice")
+        if name not in self._disk.intents:
+            self.accuse("I4", ts, f"{name} left before its intent was on the disk")
+        parts = decode(name)
+        if parts is None or parts.epoch < self._epoch:
+            self.accuse("I11", ts, f"{name} is of a start before {self._epoch}")
+        else:
+            self._epoch = parts.epoch
+        self._fits(order, ts, own.limits.order)
+        self._alone(order, ts)
+        self._may_leave(order, ts)
+        self._young(order, ts)
+        self._helps(order, ts)
+        self._often(order, ts)
+        self.orders[name] = Traced(order, ts)
+
+    def _fits(self, order: Submit, ts: int, limit: float) -> None:
+        coins = self._coins(order.instrument, order.quantity, order.price)
+        if abs(coins) > limit * 1.01:
+            self.accuse("I2", ts, f"{order.client_order_id} is {coins:.4f} coins, limit {limit}")
+
+    def _coins(self, name: str, contracts: Decimal, price: Decimal) -> float:
+        inverse = "PERPETUAL" in name and name.startswith("deribit")
+        return float(contracts / price) if inverse else float(contracts)
+
+    def _alone(self, order: Submit, ts: int) -> None:
+        """Judge that no earlier hedge of the underlying may still trade, nor is unproved."""
+        if order.purpose is not Purpose.HEDGE:
+            self.goals[goals.PROTECTED] += 1
+            return
+        for name, each in self.orders.items():
+            told = each.order
+            if told.underlying != order.underlying or told.purpose is not Purpose.HEDGE:
+                continue
+            if each.fate in (Fate.ON_ITS_WAY, Fate.OPEN):
+                self.accuse("I1", ts, f"{order.client_order_id} left while {name} is {each.fate}")
+            elif not self.known(each):
+                self.accuse("I1", ts, f"{order.client_order_id} left, and {name} is not proved")
+
+    def known(self, each: Traced) -> bool:
+        """Whether the end of an order was proved to the daemon."""
+        orders = self._params.orders
+        patient = [at for at in each.denied if at >= each.ts + orders.absent_after]
+        return each.proved or (bool(patient) and len(each.denied) >= orders.absent_answers)
+
+    def _may_leave(self, order: Submit, ts: int) -> None:
+        if self.stopped is not None:
+            self.accuse("I6", ts, f"{order.client_order_id} left after {self.stopped}")
+        elif self.paused and order.purpose is Purpose.HEDGE:
+            self.accuse("I6", ts, f"{order.client_order_id} left while the book was paused")
+
+    def _young(self, order: Submit, ts: int) -> None:
+        limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
+        if order.purpose is not Purpose.HEDGE:
+            return
+        quoted = self._heard.get(("quote", order.instrument), 0)
+        if ts - quoted > limits.quote + slack:
+            self.accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
+        indexes = [at for (kind, _), at in self._heard.items() if kind == "index"]
+        if ts - max(indexes, default=0) > limits.index + slack:
+            self.accuse("I5", ts, f"{order.client_order_id}: no index is young")
+
+    def _helps(self, order: Submit, ts: int) -> None:
+        """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
+        if order.purpose is not Purpose.HEDGE or self.unheard or self.index is None:
+            return
+        net = self.delta(self.index)
+        after = net + self._coins(order.instrument, order.quantity, order.price)
+        if abs(after) > abs(net) + INEXACT:
+            text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
+            self.accuse("I10", ts, text)
+
+    def _often(self, order: Submit, ts: int) -> None:
+        asked = self._asked.setdefault(order.account, deque())
+        asked.append(ts)
+        while asked[0] <= ts - 10 * SECOND:
+            asked.popleft()
+        if len(asked) > MOST_REQUESTS:
+            self.accuse("I12", ts, f"{len(asked)} orders within ten seconds")
+
+    # --- what becomes of it ---
+
+    def lost(self, name: str) -> None:
+        """Note that a request never arrives."""
+        self.orders[name].fate = Fate.LOST
+
+    def booked(self, record: Record) -> None:
+        """Note what an exchange booked."""
+        name = getattr(record, "client_order_id", None)
+        traced = self.orders.get(name or "")
+        match record:
+            case records.Accepted() if traced is not None:
+                traced.fate = Fate.OPEN
+                self.goals[goals.LATE] += traced.unknown
+            case records.Rejected() | records.Ended() if traced is not None:
+                traced.fate = Fate.ENDED
+            case records.Filled():
+                if traced is not None:
+                    traced.filled += record.quantity
+                    whole = abs(traced.filled) >= abs(traced.order.quantity)
+                    self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
+                self._hold(record)
+            case records.Liquidated():
+                self.goals[goals.LIQUIDATED] += 1
+            case records.FundingBooked():
+                self.goals[goals.FUNDING] += 1
+            case records.SessionSettled():
+                self.goals[goals.SETTLED] += 1
+            case _:
+                pass
+        key = booking_of(record)
+        if key is not None:
+            self.unheard[key] = None
+
+    def _hold(self, fill: records.Filled) -> None:
+        key = (fill.account, fill.instrument)
+        self._held[key] = self._held.get(key, Decimal(0)) + fill.quantity
+
+    def heard(self, event: Event) -> None:
+        """Note what reached the process."""
+        if isinstance(event, Booking):
+            self.unheard.pop(booking_of(event) or "", None)
+        match event:
+            case Quote():
+                self._heard["quote", event.instrument] = event.ts_local
+            case Index():
+                self._index(event)
+            case OrderRejected() | OrderEnded():
+                self._prove(event.client_order_id)
+            case Fill():
+                traced = self.orders.get(event.client_order_id or "")
+                if traced is not None:
+                    traced.told[event.trade_id] = event.quantity
+                    if abs(sum(traced.told.values(), Decimal(0))) >= abs(traced.order.quantity):
+                        traced.proved = True  # a whole fill is an end
+            case OrderNotFound():
+                traced = self.orders.get(event.client_order_id)
+                if traced is not None:
+                    traced.denied.append(event.ts_local)
+            case OrderUnknown():
+                traced = self.orders.get(event.client_order_id)
+                if traced is not None:
+                    traced.unknown = True
+            case _:
+                pass
+
+    def _index(self, event: Index) -> None:
+        """Note by which index the process measures: the first hedge venue's while it is young."""
+        self._heard["index", event.venue] = event.ts_local
+        first = next(iter(self._params.accounts))
+        last = self._heard.get(("index", first), 0)
+        if event.venue == first or event.ts_local - last > self._params.staleness.index:
+            self.index = float(event.price)
+
+    def _prove(self, name: str) -> None:
+        traced = self.orders.get(name)
+        if traced is not None:
+            traced.proved = True
+
+
+def booking_of(record: object) -> str | None:
+    """Return the venue's own name of a booking; None for what is none."""
+    for name in NAMES:
+        told = getattr(record, name, None)
+        if told is not None:
+            return str(told)
+    return None
+
+
+NAMES = ("trade_id", "payment_id", "settlement_id", "delivery_id", "cash_id")
+
+
+def apart(ledger: Mapping[str, Decimal], truth: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return where two books differ, first less second, by what is held."""
+    names = dict.fromkeys((*ledger, *truth))
+    gaps = {name: ledger.get(name, Decimal(0)) - truth.get(name, Decimal(0)) for name in names}
+    return {name: gap for name, gap in gaps.items() if gap}

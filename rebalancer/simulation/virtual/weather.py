@@ -1,0 +1,90 @@
+"""Weather: which faults exist in a run and how often each strikes, drawn from its seed.
+
+A swarm: in each run most faults do not exist, so that those which do meet one
+another more often than if all always did. What a run may assume of its venues
+stands here too: `absent` orders are believed absent after ten seconds, so a
+request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual.dice import Dice
+
+MILLISECOND = 1_000_000  # ns
+ARRIVES = 1_500 * MILLISECOND  # ns: most that a request travels
+LAGS = 8 * SECOND  # ns: most that a list is behind
+
+# fault → its highest rate, of each occasion: a request, an event of a stream, or a second
+RATES: Mapping[str, float] = MappingProxyType(
+    {
+        # of orders
+        "request_lost": 0.25,
+        "answer_lost": 0.25,
+        "error_before": 0.2,
+        "error_after": 0.2,
+        "limited": 0.2,
+        "rejected": 0.2,
+        "slow_answer": 0.3,
+        "late_arrival": 0.3,
+        # of the account's stream
+        "event_lost": 0.4,
+        "event_twice": 0.3,
+        "event_late": 0.4,
+        # of what is asked
+        "query_failed": 0.4,
+        "query_behind": 0.5,
+        "positions_failed": 0.3,
+        "positions_behind": 0.3,
+        "margin_failed": 0.3,
+        "history_failed": 0.3,
+        "history_behind": 0.5,
+        # of the market, a second
+        "feed_frozen": 0.03,
+        "feed_absurd": 0.03,
+        "gap": 0.006,
+        "stream_dead": 0.02,
+        "maintenance": 0.01,
+        # of the account, a second
+        "traded_by_hand": 0.01,
+        "deposit": 0.01,
+        # of the process, a second
+        "crash": 0.03,
+        "disk_failed": 0.005,
+        # of the operator, a second
+        "paused": 0.01,
+        "killed": 0.003,
+        "reconciled": 0.02,
+    }
+)
+EXISTS = 0.3  # of runs: that a fault exists in it
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What goes wrong in one run."""
+
+    rates: Mapping[str, float]  # of the faults that exist
+
+    def rate(self, fault: str) -> float:
+        """Return how often a fault strikes; 0: it does not exist here."""
+        return self.rates.get(fault, 0.0)
+
+    def without(self, fault: str) -> "Weather":
+        """Return the same without one fault."""
+        return Weather({name: rate for name, rate in self.rates.items() if name != fault})
+
+
+CALM = Weather(MappingProxyType({}))
+
+
+def draw(seed: int) -> Weather:
+    """Return the weather of a seed; its draws take nothing from any other stream."""
+    dice, found = Dice(seed, "weather"), {}
+    for name, most in RATES.items():
+        exists, share = dice.chance(EXISTS), dice.share()
+        if exists:
+            found[name] = most * (0.1 + 0.9 * share)
+    return Weather(found)
