@@ -96,7 +96,7 @@ class Oracle:
         self.orders: dict[str, Traced] = {}
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
-        self.index: float | None = None  # last that the process heard, USD per coin
+        self._prices: dict[str, float] = {}  # venue → index that the process heard last
         self.delta: Callable[[float], float] = float  # by the exchanges' books at a price, coins
         self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
         self._params, self._disk = params, disk
@@ -179,9 +179,10 @@ class Oracle:
 
     def _helps(self, order: Submit, ts: int) -> None:
         """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
-        if order.purpose is not Purpose.HEDGE or self.unheard or self.index is None:
+        price = self._index(ts)
+        if order.purpose is not Purpose.HEDGE or self.unheard or price is None:
             return
-        net = self.delta(self.index)
+        net = self.delta(price)
         after = net + self._coins(order.instrument, order.quantity, order.price)
         if abs(after) > abs(net) + INEXACT:
             text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
@@ -241,7 +242,8 @@ class Oracle:
             case Quote():
                 self._heard["quote", event.instrument] = event.ts_local
             case Index():
-                self._index(event)
+                self._heard["index", event.venue] = event.ts_local
+                self._prices[event.venue] = float(event.price)
             case OrderRejected() | OrderEnded():
                 self._prove(event.client_order_id)
             case Fill():
@@ -261,13 +263,15 @@ class Oracle:
             case _:
                 pass
 
-    def _index(self, event: Index) -> None:
-        """Note by which index the process measures: the first hedge venue's while it is young."""
-        self._heard["index", event.venue] = event.ts_local
+    def _index(self, ts: int) -> float | None:
+        """Return by which index the process measures: the first venue's while it is young."""
         first = next(iter(self._params.accounts))
-        last = self._heard.get(("index", first), 0)
-        if event.venue == first or event.ts_local - last > self._params.staleness.index:
-            self.index = float(event.price)
+        told = [venue for kind, venue in self._heard if kind == "index"]
+        if not told:
+            return None
+        young = ts - self._heard.get(("index", first), 0) <= self._params.staleness.index
+        youngest = max(told, key=lambda venue: self._heard["index", venue])
+        return self._prices[first if young else youngest]
 
     def _prove(self, name: str) -> None:
         traced = self.orders.get(name)

@@ -139,7 +139,6 @@ class World:
             self.clock.call_at(self.clock.now() + AGAIN, self.boot)
             return
         self._forgot()
-        now = self.clock.now()
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
         self.tasks.spawn("process", self._serve(self.process))
