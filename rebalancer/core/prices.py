@@ -162,7 +162,7 @@ class Prices:
         index = self.believed(instrument.underlying, now)
         if index is not None and not valuation.possible(event, instrument, index):
             return False
-        return isinstance(event, Mark) or valuation.believed(self._valuation, event)
+        return isinstance(event, Mark) or valuation.believed(self._valuation, event, instrument)
 
     def _take_index(self, event: Index, now: int) -> None:
         own = self._params.underlyings.get(event.underlying)

@@ -8,13 +8,16 @@ index waits for the first one.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from rebalancer.core import pricing
 from rebalancer.core.events import Index, Mark, OptionMark
-from rebalancer.core.exposure import Book, Holding, OptionInput, compile_book
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.exposure import YEAR, Book, Holding, OptionInput, compile_book
+from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
 NEAREST, FARTHEST = 0.5, 2.0  # forward ÷ index: beyond, one of the two is false
 JUMP = 1.5  # times that one word may raise a vol, or lower it
+ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the told: of the larger
+#   of the two, or of the forward
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
 
@@ -45,15 +48,19 @@ def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> 
     return NEAREST <= forward / float(index.price) <= FARTHEST
 
 
-def believed(valuation: Valuation, event: OptionMark) -> bool:
+def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) -> bool:
     """Whether a vol is near the one before, or a second word confirms that it jumped.
 
     One false vol makes a false delta and a real order; a false print comes alone.
+    A first word has no past: it has to agree with the price that it comes with.
     Where the first two words contradict one another, nobody knows the vol.
     """
     known, name = valuation.options.get(event.instrument), event.instrument
     suspect = valuation.suspects.pop(name, None)
-    if event.vol <= 0 or (known is None and suspect is None):
+    if known is None and suspect is None:
+        if not _agrees(event, instrument):
+            valuation.suspects[name] = event.vol
+            return False
         valuation.alone.add(name)
         return True
     if known is not None and (known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP):
@@ -69,6 +76,17 @@ def believed(valuation: Valuation, event: OptionMark) -> bool:
         for coin in [c for c, each in valuation.compiled.items() if name in each.rows]:
             del valuation.compiled[coin]
     return False
+
+
+def _agrees(event: OptionMark, instrument: Instrument) -> bool:
+    """Whether a vol and the price beside it are of one option, roughly."""
+    if instrument.strike is None or instrument.expiry is None:
+        return True
+    years = max(instrument.expiry - event.ts_local, 0) / YEAR
+    terms = (float(instrument.strike), years, event.vol, instrument.sign)
+    worth = float(pricing.price(event.forward, *terms))
+    told = float(event.price) * (1.0 if instrument.settle in STABLE else event.forward)
+    return abs(worth - told) <= max(ROUGHLY * max(worth, told), LITTLE * event.forward)
 
 
 def _apart(one: float, other: float) -> float:

@@ -229,7 +229,7 @@ def test_expired_option_in_a_coin_book():
     state = State(INSTRUMENTS, settings(numeraire=Numeraire.COIN), START)
     hold(state, CALL, "1")
     state.apply(index(price=121_000))
-    state.apply(OptionMark(START, START, CALL, D("0.05"), 0.6, 121_000.0))
+    state.apply(OptionMark(START, START, CALL, D("0.12"), 0.6, 121_000.0))
     state.apply(Tick(EXPIRY + 1))
 
     assert () == state.book("BTC").missing

@@ -138,8 +138,17 @@ def told(deals, cash, market, numeraire, *, ts):
         state.apply(Mark(ts, ts, name, D(repr(mark))))
     for name in OPTIONS:
         forward = market.price * market.carry[name]
-        state.apply(OptionMark(ts, ts, name, D("0.05"), market.vol[name], forward))
+        price = priced(name, ts, market.vol[name], forward)
+        state.apply(OptionMark(ts, ts, name, price, market.vol[name], forward))
     return state
+
+
+def priced(name, ts, vol, forward):
+    """Return what a venue would tell beside a vol."""
+    told = INSTRUMENTS[name]
+    years = max(told.expiry - ts, 0) / (365 * 86_400 * 10**9)
+    worth = float(black(forward, float(told.strike), years, vol, told.sign))
+    return D(str(round(worth if told.settle == "USDT" else worth / forward, 8)))
 
 
 def number(low, high, places):

@@ -54,6 +54,7 @@ from rebalancer.core.params import (
     UnderlyingParams,
 )
 from rebalancer.core.state import State
+from rebalancer.exchange import black
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -272,7 +273,8 @@ class Desk:
     def option(self, instrument: str, vol: float, forward: float | None = None) -> Outcome:
         """Tell what an option is valued by."""
         forward = self.price if forward is None else forward
-        return self.take(OptionMark(self.now, self.now, instrument, Decimal("0.05"), vol, forward))
+        price = _worth(INSTRUMENTS[instrument], self.now, vol, forward)
+        return self.take(OptionMark(self.now, self.now, instrument, price, vol, forward))
 
     def trade(self, instrument: str, price: float) -> Outcome:
         """Print a public trade."""
@@ -407,6 +409,15 @@ class Desk:
         venue = INSTRUMENTS[instrument].venue
         price = Decimal(str(self.price))
         return self.take(Settled(self.now, self.now, venue, instrument, key, price))
+
+
+def _worth(option: Instrument, now: int, vol: float, forward: float) -> Decimal:
+    """Return what an option is priced at, in the unit of its venue; 5 % where vol is no vol."""
+    if not 0 < vol < 100 or option.expiry is None or option.strike is None:
+        return Decimal("0.05")
+    deviation = vol * (max(option.expiry - now, 0) / (365 * 86_400 * SECOND)) ** 0.5
+    worth = black.price(forward, float(option.strike), deviation, option.sign)
+    return Decimal(str(round(worth if option.settle == "USDT" else worth / forward, 4)))
 
 
 def hold(

@@ -29,7 +29,8 @@ YEAR = 365 * 86_400 * SECOND
 DAILY = 0.5  # volatility per year of the coin, many times as wild within a run
 WILD = 10.0  # times that
 HALF_SPREAD = 0.00005
-OPTIONS = 4  # times that a perpetual is told until options are again
+MARKS = 4  # times that perpetuals are told until they are marked again: each every four seconds
+OPTIONS = 8  # times that a perpetual is told until options are again
 SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
 FUNDING = 0.0001  # fraction per eight hours
 HOURS = 8 * 3_600 * SECOND
@@ -75,7 +76,8 @@ class Market:
             yield Depth(name, *deep)
             price = Decimal(str(round(self.price, 1)))
             yield Index(ts, ts, listed[name].venue, COIN, price)
-            yield Mark(ts, ts, name, price)
+            if first or turn % MARKS in (0, 1):
+                yield Mark(ts, ts, name, price)
             yield Quote(ts, ts, name, bid, size, ask, size)
         for name in (CALL, PUT) if not turn % OPTIONS else ():
             yield self._option(ts, listed[name])

@@ -1,0 +1,253 @@
+"""Planted bugs: each is put into a copy of the tree, and the seeds must find it.
+
+    python -m tests.simulation.mutants [NAME …] [--most 1000] [--start 0]
+
+A bug is a text of one file and what it becomes; a text that is not there is an
+error, so that no bug is ever planted nowhere. The table printed says which seed
+found it first, and by which invariant.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE, RUN = "rebalancer/core", "rebalancer/runtime"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One planted bug."""
+
+    file: str
+    before: str
+    after: str
+
+
+BUGS: Mapping[str, Bug] = {
+    "resent on a timeout": Bug(
+        f"{RUN}/dispatch.py",
+        "        self.inbox.put(answer)\n\n    async def _cancel",
+        "        if isinstance(answer, OrderUnknown):\n"
+        "            answer = await self.venues[order.account].submit(order)\n"
+        "        self.inbox.put(answer)\n\n    async def _cancel",
+    ),
+    "not found is rejected": Bug(
+        f"{CORE}/orders.py",
+        "return order.not_found >= params.absent_answers and last - first >= params.absent_after",
+        "return order.not_found >= 1",
+    ),
+    "absent after one patient answer": Bug(
+        f"{CORE}/orders.py",
+        "return order.not_found >= params.absent_answers and last - first >= params.absent_after",
+        "return order.not_found >= params.absent_answers",
+    ),
+    "fills booked twice": Bug(
+        f"{CORE}/ledger.py",
+        'if not _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id):',
+        'if _first_time(ledger, "fill", fill.account, fill.instrument, fill.trade_id) is None:',
+    ),
+    "accepted is filled": Bug(
+        f"{CORE}/orders.py",
+        'return _found(advance(known, T.ACCEPTED, f"accepted as {event.venue_order_id}"))',
+        'return _found(advance(known, T.ALL_FILLED, f"accepted as {event.venue_order_id}"))',
+    ),
+    "intents are not flushed": Bug(
+        f"{RUN}/engine.py",
+        "            self._keep()\n            self._around.journal.flush()\n"
+        "            self._sent = True",
+        "            self._sent = True",
+    ),
+    "journal after the wire": Bug(
+        f"{RUN}/engine.py",
+        "        for order in leaving:\n"
+        '            self._write("order", order.client_order_id, order)\n'
+        "        self._keep_latch()",
+        "        self._keep_latch()",
+    ),
+    "kill is forgotten at the gate": Bug(
+        f"{CORE}/guards/trading_state.py",
+        "    if killed:\n        return Verdict(NAME, Decimal(0), Reason.KILLED, subject=state)\n"
+        "    if state is TradingState.ACTIVE:",
+        "    if killed or state is TradingState.ACTIVE:",
+    ),
+    "paused books hedge": Bug(
+        f"{CORE}/guards/trading_state.py",
+        "    if state is TradingState.ACTIVE:\n        return Verdict(NAME, whole, subject=state)",
+        "    if state in (TradingState.ACTIVE, TradingState.PAUSED):\n"
+        "        return Verdict(NAME, whole, subject=state)",
+    ),
+    "ages are never too old": Bug(
+        f"{CORE}/guards/staleness.py",
+        "if told.age > told.limit:",
+        "if told.age > 100 * told.limit:",
+    ),
+    "inverse sign flipped": Bug(
+        f"{CORE}/exposure.py", "        return size / price\n", "        return -size / price\n"
+    ),
+    "contract size tenfold": Bug(
+        f"{CORE}/exposure.py", "        return size / price\n", "        return size / price / 10\n"
+    ),
+    "orders twice as large": Bug(
+        f"{CORE}/sizing.py",
+        "exact = (goal - net) / delta_per_contract / lot",
+        "exact = 2.5 * (goal - net) / delta_per_contract / lot",
+    ),
+    "no limit of an order": Bug(
+        f"{CORE}/guards/order_size.py",
+        "    if coins <= limit:",
+        "    if coins <= limit * 100:",
+    ),
+    "late fills are ignored": Bug(
+        f"{CORE}/ledger.py",
+        "    if _adopted_over(ledger, fill.account, fill.ts_venue):\n"
+        "        return True\n    ended",
+        "    late = fill.ts_venue is not None and fill.ts_local - fill.ts_venue > 2_000_000_000\n"
+        "    if late or _adopted_over(ledger, fill.account, fill.ts_venue):\n"
+        "        return True\n    ended",
+    ),
+    "epoch is not in the id": Bug(
+        f"{CORE}/gate.py",
+        "        params.accounts.index(intent.account), params.epoch, state.order_sequence + 1",
+        "        params.accounts.index(intent.account), 1, state.order_sequence + 1",
+    ),
+    "jumps are believed": Bug(
+        f"{CORE}/memory.py",
+        "def weigh(",
+        "def weigh(*_: object) -> None:\n    return\n\n\ndef _weigh(",
+    ),
+    "a jumping vol is believed": Bug(
+        f"{CORE}/prices.py",
+        "return isinstance(event, Mark) or valuation.believed(self._valuation, event, instrument)",
+        "return True",
+    ),
+    "fills booked as they are told": Bug(
+        f"{CORE}/ledger.py",
+        "held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue)",
+        "held, later = ledger.position(*key), []",
+    ),
+    "orders on their way are forgotten": Bug(
+        f"{CORE}/hedger.py", "    if open_orders:\n", "    if open_orders and False:\n"
+    ),
+    "unknown is absent after its timeout": Bug(
+        f"{CORE}/orders.py",
+        '            lost = advance(order, T.LOST, f"unknown: {event.reason}")',
+        '            lost = advance(order, T.REFUSED, f"unknown: {event.reason}")',
+    ),
+    "unknown orders are not recovered": Bug(
+        "rebalancer/wiring/recovered.py",
+        "        for order in orders:\n            state.revive(order)",
+        "        for order in orders[:0]:\n            state.revive(order)",
+    ),
+    "bookings of the journal are not put back": Bug(
+        "rebalancer/wiring/recovered.py",
+        "        if isinstance(event, Booking):\n            bookings.append(event)",
+        "        if isinstance(event, Booking) and not isinstance(event, Fill):\n"
+        "            bookings.append(event)",
+    ),
+    "history without overlap": Bug(
+        "rebalancer/venues/polling.py",
+        "since = self._since - OVERLAP if back is None",
+        "since = self._since if back is None",
+    ),
+    "history from before the adoption": Bug(
+        "rebalancer/venues/polling.py",
+        "                if event.ts_venue is None or event.ts_venue >= self._floor:\n"
+        "                    deliver(event)",
+        "                if event.ts_venue is None or event.ts_venue >= self._floor:\n"
+        "                    pass",
+    ),
+    "differences are never found": Bug(
+        f"{RUN}/reconcile.py", "        if lasting:\n", "        if lasting and False:\n"
+    ),
+    "a kill is not kept over a restart": Bug(
+        f"{RUN}/engine.py", '            "killed": state.killed,', '            "killed": False,'
+    ),
+    "cash is not counted": Bug(
+        f"{CORE}/ledger.py",
+        "    credit(ledger, fill.account, fill.fee_currency, -fill.fee)",
+        "    credit(ledger, fill.account, fill.fee_currency, -fill.fee * 0)",
+    ),
+    "funding booked with a wrong sign": Bug(
+        f"{CORE}/ledger.py",
+        "def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:",
+        "def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:\n"
+        "    paid = replace(paid, amount=-paid.amount)\n"
+        "    return _book_funding(ledger, paid)\n\n\n"
+        "def _book_funding(ledger: Ledger, paid: FundingPaid) -> bool:",
+    ),
+    "the gate's last look is missing": Bug(
+        f"{RUN}/dispatch.py",
+        "        barred = self._barred(order)\n",
+        "        barred = None\n",
+    ),
+}
+
+
+def planted(bug: Bug, folder: Path) -> Path:
+    """Return a copy of the package in which a bug is planted."""
+    tree = folder / "tree"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "rebalancer", tree / "rebalancer", ignore=ignored)
+    path = tree / bug.file
+    text = path.read_text()
+    if text.count(bug.before) != 1:
+        raise SystemExit(f"{bug.file}: must hold the text once, held it {text.count(bug.before)}x")
+    path.write_text(text.replace(bug.before, bug.after))
+    return tree
+
+
+_HUNT = """
+import json, sys
+from rebalancer.simulation.virtual.campaign import one
+for seed in range(int(sys.argv[1]), int(sys.argv[1]) + int(sys.argv[2])):
+    line = one(seed)
+    if line["violations"]:
+        print(json.dumps([seed, line["violations"][0]]))
+        break
+"""
+
+
+def hunted(bug: Bug, start: int, most: int) -> tuple[int, str, str] | None:
+    """Return (seed, invariant, text) that found a bug first; None: none did."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = planted(bug, Path(folder))
+        told = subprocess.run(
+            [sys.executable, "-c", _HUNT, str(start), str(most)],
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    if not told:
+        return None
+    seed, (invariant, _, text) = json.loads(told)
+    return seed, invariant, text
+
+
+def main() -> int:
+    """Print the table; 1 when a bug was not found."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--most", type=int, default=1000)
+    parser.add_argument("--start", type=int, default=0)
+    asked = parser.parse_args()
+    missed = 0
+    for name in asked.names or BUGS:
+        found = hunted(BUGS[name], asked.start, asked.most)
+        missed += found is None
+        told = "NOT FOUND" if found is None else f"seed {found[0]:4}  {found[1]:5} {found[2][:70]}"
+        print(f"{name:44} {told}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
