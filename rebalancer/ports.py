@@ -6,7 +6,7 @@ and simulation run the very code that runs live. `wiring` alone chooses.
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from rebalancer.core.events import AccountEvent, Event, OrderEvent, PositionRepo
 from rebalancer.core.figures import MarginTold
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.state import State
+
+if TYPE_CHECKING:  # who asks a running book loads nothing that a book runs on
+    from rebalancer.core.state import State
 
 SECOND = 1_000_000_000  # ns
 
@@ -170,7 +172,7 @@ class Moved:
 class Flight(Protocol):
     """What keeps all that a book took, so that its day can be stepped again; never raises."""
 
-    def note(self, step: int, what: Event | Moved, state: State) -> None:
+    def note(self, step: int, what: Event | Moved, state: "State") -> None:
         """Keep what is about to be taken; `state` is as it is before."""
 
     def settle(self, ts: int) -> None:
@@ -183,7 +185,7 @@ class Flight(Protocol):
 class _Unrecorded:
     """A flight that nobody keeps."""
 
-    def note(self, step: int, what: Event | Moved, state: State) -> None:
+    def note(self, step: int, what: Event | Moved, state: "State") -> None:
         """Do nothing."""
 
     def settle(self, ts: int) -> None:
