@@ -6,14 +6,18 @@ and simulation run the very code that runs live. `wiring` alone chooses.
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from rebalancer.core.commands import Alert, Cancel, Query, Submit
 from rebalancer.core.events import AccountEvent, Event, OrderEvent, PositionReport, Verb
 from rebalancer.core.figures import MarginTold
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument
+
+if TYPE_CHECKING:  # who asks a running book loads nothing that a book runs on
+    from rebalancer.core.state import State
 
 SECOND = 1_000_000_000  # ns
 
@@ -155,6 +159,43 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Flush and let go of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The daemon itself moved the book to another state: it starts, or it stops."""
+
+    mode: TradingState
+    reason: str
+
+
+class Flight(Protocol):
+    """What keeps all that a book took, so that its day can be stepped again; never raises."""
+
+    def note(self, step: int, what: Event | Moved, state: "State") -> None:
+        """Keep what is about to be taken; `state` is as it is before."""
+
+    def settle(self, ts: int) -> None:
+        """Write down what was kept, if it is time; `ts` is ns."""
+
+    def close(self, *, whole: bool) -> None:
+        """Write the rest down; `whole`: all that was decided is in the journal."""
+
+
+class _Unrecorded:
+    """A flight that nobody keeps."""
+
+    def note(self, step: int, what: Event | Moved, state: "State") -> None:
+        """Do nothing."""
+
+    def settle(self, ts: int) -> None:
+        """Do nothing."""
+
+    def close(self, *, whole: bool) -> None:
+        """Do nothing."""
+
+
+UNRECORDED: Flight = _Unrecorded()
 
 
 class Archives(Protocol):

@@ -45,7 +45,7 @@ def demo(
         Path | None, typer.Option("--json", help="Write the outcome there; - is standard output.")
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="Keep journal and socket there; a temporary folder.")
+        Path | None, typer.Option(help="Keep journal, flight and socket there; a temporary folder.")
     ] = None,
     venue: Annotated[
         str | None,
@@ -65,7 +65,7 @@ def demo(
         sink = stack.enter_context(opened(json_file))
         number = settings.market.seed if seed is None else seed
         wanted = parse_duration(length or ("1h" if venue is None else "2m"))
-        wish = Wish(settings, folder, "demo", number, speed, wanted)
+        wish = Wish(settings, folder, "demo", number, speed, wanted, stays=state is not None)
         wired = None if venue is None else run_wired(wish, venue)
         running = _run(wish) if wired is None else wired.running
         outcome = _outcome(running)
@@ -150,6 +150,7 @@ def _run(wish: Wish) -> Running:
                 wish.dress,
                 extra=extra,
                 randomness=SeededRandomness(wish.seed),
+                flight=wish.flight,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
@@ -178,6 +179,7 @@ def _observe(wish: Wish) -> None:
                 extra=extra,
                 randomness=randomness,
                 money="paper in a live market",
+                flight=wish.flight,
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, log)
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rebalancer.cli import verifying
 from rebalancer.cli.output import emit_json, opened, shown
 from rebalancer.cli.times import nanoseconds, utc
 from rebalancer.errors import UsageError
@@ -35,8 +36,13 @@ UNITS = {
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(help="Folder that the files of [replay] are below.")],
-    config: Annotated[Path, typer.Option(help="TOML file with a [replay] table.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder that the files of [replay] are below; the journal to verify."),
+    ],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with a [replay] table; needed but to verify.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="First moment, ISO 8601 UTC, inclusive.")
     ] = None,
@@ -49,12 +55,23 @@ def replay(
     steps_file: Annotated[
         Path | None, typer.Option("--steps", help="Write every step there, CSV.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Step the flight beside a journal again and compare."),
+    ] = False,
 ) -> None:
-    """Play recorded markets through the daemon and measure its hedges.
+    """Play recorded markets through the daemon and measure its hedges, or verify a journal.
 
     Example: rebalancer replay data --config config/replay-strangle.toml
     --from 2026-01-28 --to 2026-02-07 --steps steps.csv
+    Example: rebalancer replay DIR/journal.sqlite --verify
     """
+    if verify:
+        _only_verify(config, start, end, steps_file)
+        verifying.run(folder, json_file)
+        return
+    if config is None:
+        raise UsageError("--config: must name a file, was missing (a journal takes --verify)")
     window = Window(
         None if start is None else nanoseconds(start), None if end is None else nanoseconds(end)
     )
@@ -72,6 +89,17 @@ def replay(
             emit_json(summary.result, sink)
     if json_file is None or str(json_file) != "-":
         _show(summary, str(config))
+
+
+def _only_verify(*others: object) -> None:
+    """Raise where an option is set that a verification has no use for.
+
+    Raises:
+        UsageError: One is.
+    """
+    for name, value in zip(("--config", "--from", "--to", "--steps"), others, strict=True):
+        if value is not None:
+            raise UsageError(f"{name}: must be absent beside --verify, was {value}")
 
 
 def _log(clock: Clock) -> Log:

@@ -15,6 +15,7 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.wiring import Running
 
+FLIGHT = "flight"  # folder of the recorded events, beside the journal
 FRAME = SECOND // 10  # real ns between two drawings of the live view
 
 
@@ -28,6 +29,12 @@ class Wish:
     seed: int
     speed: float  # market seconds per real second; 0: as fast as it goes
     duration: int | None  # ns of market time
+    stays: bool = True  # whether the folder outlives the run
+
+    @property
+    def flight(self) -> Path | None:
+        """Where events are recorded: beside a journal that stays."""
+        return self.folder / FLIGHT if self.stays else None
 
     @property
     def watched(self) -> bool:

@@ -74,6 +74,7 @@ async def _wired(wish: Wish, venue: str) -> Wired:
                 dress="demo --wire",
                 extra={"seed": wish.seed, "speed": 1, "duration": wish.duration},
                 randomness=SeededRandomness(wish.seed),
+                flight=wish.flight,
             )
             running = await live(dressed, resolve(dressed), keys, around)
             log.info("demo.started", seed=wish.seed, market=f"loopback {venue}")

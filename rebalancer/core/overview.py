@@ -42,11 +42,13 @@ class Line:
 
 
 def lines(state: State, params: Params) -> Iterable[Line]:
-    """Yield every guard as it stands now."""
-    for own in params.underlyings.values():
-        yield from _orders(state, params, own)
+    """Return every guard as it stands now; whoever asks changes nothing that is decided."""
+    known = state.worths  # what the book is worth is worked out once a second: not by a question
+    found = [line for own in params.underlyings.values() for line in _orders(state, params, own)]
     if params.margin is not None:
-        yield from _ladder(state, params, params.margin)
+        found += _ladder(state, params, params.margin)
+    state.worths = known
+    return found
 
 
 def _orders(state: State, params: Params, own: UnderlyingParams) -> Iterable[Line]:

@@ -265,6 +265,12 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     ("journal.opened", _INFO, "the journal is open for writing", _NONE),
     ("journal.replayed", _INFO, "what the journal knew was read back", _NONE),
     ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
+    (
+        "flight.failed",
+        _ERROR,
+        "the flight recorder stopped; trading goes on, but its events cannot be verified later",
+        "mend the disk; a restart records again",
+    ),
     ("lease.acquired", _INFO, "this host leads the pair", _NONE),
     ("lease.lost", _ERROR, "this host no longer leads; it sends nothing", "see the other host"),
     ("alert.sent", _INFO, "an alert left the program", _NONE),

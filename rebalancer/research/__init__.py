@@ -7,6 +7,9 @@
     steps          the rows of a replay that let anybody work it out again
     effectiveness  variance removed, P&L by source, the accounting residual
     replay         all of it together: one run, one summary
+    comparison     a journal that holds each entry against the stored one
+    differing      what is said of the first entry that is another
+    verification   a recorded flight stepped again, start by start
 
 A replay takes nothing for granted that the daemon did: what it measures comes
 from the exchange model's books, and its summary is checked against a sum of

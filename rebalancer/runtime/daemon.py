@@ -91,7 +91,7 @@ class Daemon:
     def _start(self, duration: int | None) -> None:
         parts = self._parts
         parts.log.info("daemon.started", book=parts.engine.params.book, epoch=parts.journal.epoch)
-        parts.engine.state.activate(TradingState.RECONCILING, "starting")
+        parts.engine.move(TradingState.RECONCILING, "starting")
         parts.tasks.spawn("engine", parts.engine.run())
         for feed in parts.feeds:
             parts.tasks.spawn(f"feed {type(feed).__name__}", self._feed(feed))
@@ -157,7 +157,7 @@ class Daemon:
             cause = self._stop.cause
             parts.log.error("daemon.failed", error=f"{type(cause).__name__}: {cause}")
         parts.log.info("daemon.stopping", open_orders=len(state.open_orders()))
-        state.activate(TradingState.DRAINING, "stopping")
+        parts.engine.move(TradingState.DRAINING, "stopping")
         try:
             await self._end_orders()
         finally:
@@ -179,6 +179,7 @@ class Daemon:
         except RebalancerError as error:
             self._parts.log.error("journal.failed", error=str(error))
             self._stop.fail(error)
+        self._parts.engine.end(whole=self._stop.cause is None)
 
     async def _end_orders(self) -> None:
         """Cancel own orders and wait until their ends are known, but not for ever."""

@@ -39,10 +39,21 @@ from rebalancer.core.events import (
     Tick,
     VenueHeld,
 )
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.ports import SECOND, Describe, Entry, Journal, Log, nobody
+from rebalancer.ports import (
+    SECOND,
+    UNRECORDED,
+    Describe,
+    Entry,
+    Flight,
+    Journal,
+    Log,
+    Moved,
+    nobody,
+)
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
@@ -100,6 +111,7 @@ class Surroundings:
     dispatch: Dispatch
     log: Log
     describe: Describe = nobody  # who knows the terms of what no setting names
+    flight: Flight = UNRECORDED  # who keeps what came in
 
 
 class Engine:
@@ -140,6 +152,15 @@ class Engine:
         """Call `watcher` before each step with the event that is to be taken."""
         self._watchers.append(watcher)
 
+    def move(self, mode: TradingState, reason: str) -> None:
+        """Move the book to another state, as the daemon does that starts or stops."""
+        self._around.flight.note(self.state.sequence, Moved(mode, reason), self.state)
+        self.state.activate(mode, reason)
+
+    def end(self, *, whole: bool) -> None:
+        """Let go of the flight; `whole`: all that was decided is in the journal."""
+        self._around.flight.close(whole=whole)
+
     async def run(self) -> None:
         """Take events until canceled."""
         while True:
@@ -172,6 +193,7 @@ class Engine:
 
     def _take(self, event: Event) -> None:
         self.tally.events += 1
+        self._around.flight.note(self.state.sequence + 1, event, self.state)
         for watcher in self._watchers:
             watcher(event)
         unknown, version = self._unknown(event), self.state.ledger.version
@@ -200,6 +222,7 @@ class Engine:
             self._around.dispatch.carry_out(command)
         for observer in self._observers:
             observer(event, outcome.decisions)
+        self._around.flight.settle(self.state.now)
 
     def _keep(self) -> None:
         """Write down what must outlive a restart beside the ledger; durably, with what is due."""

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings import values
-from rebalancer.settings.guarding import MILLISECOND, SECOND, Guards, Table
+from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.values import (
     AbsoluteFile,
     AtLeastOneWhole,
@@ -262,6 +262,14 @@ class Orders(Table):
     unknown_halt: Duration = 60 * SECOND
 
 
+class Flight(Table):
+    """What is recorded of the events that a book took, beside its journal."""
+
+    enabled: bool = True
+    max_mib: Annotated[int, BeforeValidator(values.as_recorder_cap)] = 512  # all files together
+    rotate: Duration = HOUR  # of one file; a full one is followed earlier
+
+
 class Market(Table):
     """The seeded world of the demo."""
 
@@ -298,6 +306,7 @@ class Settings(Table):
     instruments: Annotated[tuple[DeclaredInstrument, ...], BeforeValidator(values.as_rows)] = ()
     guards: Guards = Guards()
     orders: Orders = Orders()
+    flight: Flight = Flight()
     market: Market = Market()
     replay: Replay | None = None
 

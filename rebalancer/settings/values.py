@@ -100,6 +100,13 @@ def as_whole(value: object) -> int:
     return value
 
 
+def as_recorder_cap(value: object) -> int:
+    """Return whole MiB that a recorder may fill, at least 8, or raise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 8 <= value < 2**31:
+        raise wrong("must be a whole number of at least 8", shown(value))
+    return value
+
+
 def as_exact(value: object) -> Decimal:
     """Return a decimal from a number or from text, without the noise of a float.
 

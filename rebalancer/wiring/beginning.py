@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from rebalancer import __version__
 from rebalancer.core import kept
 from rebalancer.core.events import PositionReport
 from rebalancer.core.guards.trading_state import TradingState
@@ -13,18 +15,20 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness
+from rebalancer.ports import SECOND, UNRECORDED, Clock, Feed, Flight, Journal, Log, Randomness
 from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
-from rebalancer.settings import Settings
+from rebalancer.settings import Settings, fingerprint
 from rebalancer.settings.models import Holding, Mode, Role
 from rebalancer.settings.parameters import account_of
+from rebalancer.storage.flight.recorder import MEBIBYTE, FlightRecorder, Label, Limits
 from rebalancer.venues.outside import OutsideFile, taken
 from rebalancer.venues.paper import Witness
 from rebalancer.venues.seeded import FeedOf
+from rebalancer.wiring.recovered import begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Surrounding:
     extra: Mapping[str, Any] = field(default_factory=dict)  # what else the status tells
     randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
     money: str = Mode.PAPER  # what a paper book's journal is kept for
+    flight: Path | None = None  # folder where all events are recorded; None: nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,10 @@ def entries_of(
 def begin(
     state: State, settings: Settings, prices: Mapping[str, Decimal], around: Surrounding
 ) -> None:
-    """Let a state begin with the holdings, and with what was latched before this start."""
+    """Let a state begin with the holdings, and with what was latched before this start.
+
+    The journal holds that it began: what is decided from here on is of this start.
+    """
     for holding in settings.holdings:
         if holding.file is not None:
             continue  # the file tells it, again and again
@@ -92,6 +100,7 @@ def begin(
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
         )
+    begun(around.journal, around.clock.now(), settings.book.id)
 
 
 def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: int) -> None:
@@ -100,6 +109,16 @@ def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: in
     account = account_of(holding, state.instruments[name])
     report = PositionReport(ts, None, account, name, holding.quantity)
     state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
+
+
+def flight_of(settings: Settings, around: Surrounding) -> Flight:
+    """Return what records the events of this start, where somebody asked for it."""
+    told = settings.flight
+    if around.flight is None or not told.enabled:
+        return UNRECORDED
+    label = Label(settings.book.id, around.journal.epoch, __version__, fingerprint(settings))
+    limits = Limits(told.max_mib * MEBIBYTE, told.rotate)
+    return FlightRecorder(around.flight, label, limits, around.log)
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

@@ -24,8 +24,15 @@ from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import Feeds, LiveVenue
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
-from rebalancer.wiring.recovered import BEGAN, Recovered, begun, recover
+from rebalancer.wiring.beginning import (
+    Running,
+    Surrounding,
+    begin,
+    entries_of,
+    files_of,
+    flight_of,
+)
+from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
 
@@ -115,7 +122,6 @@ def _live(
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
-    begun(around.journal, clock.now(), settings.book.id)
     for order in outside.past.put_back(state, log):
         if order.submit.account in outside.opened:  # else unknown until somebody looks it up
             outside.opened[order.submit.account].line.sent.remember(order)
@@ -123,7 +129,8 @@ def _live(
     dispatch = Dispatch(
         state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
     )
-    decides = Surroundings(around.journal, codec.encode, dispatch, log, known)
+    flight = flight_of(settings, around)
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, known, flight)
     engine = Engine(state, params, inbox, decides)
 
     def healthy() -> bool:

@@ -35,7 +35,14 @@ from rebalancer.venues.past import Past
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.venues.streams import Stream
 from rebalancer.venues.unreliable import Unreliable
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
+from rebalancer.wiring.beginning import (
+    Running,
+    Surrounding,
+    begin,
+    entries_of,
+    files_of,
+    flight_of,
+)
 
 MILLISECOND = 1_000_000  # ns
 
@@ -75,7 +82,9 @@ def paper(
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
     alerts = LogAlertSink(log, clock)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, alerts, log, [False])
-    engine = Engine(state, params, inbox, Surroundings(around.journal, codec.encode, dispatch, log))
+    flight = flight_of(settings, around)
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
+    engine = Engine(state, params, inbox, decides)
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
     heard = {name: venue.hear for name, venue in venues.items()}
     feed = _feed_of(around)(PaperMarket(exchanges, log, witness, streams, heard), clock, tasks)

@@ -6,8 +6,10 @@ of market time across a settlement and a delivery, and prints its outcome.
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from rebalancer.core.events import FundingRate, Index, Mark, OptionMark, Quote
@@ -136,10 +138,17 @@ class Outcome:
         }
 
 
-def run(raw: dict[str, Any], speed: float = 0.0, length: int = LENGTH) -> Outcome:
-    """Run the book of a table through the market."""
+def run(
+    raw: dict[str, Any],
+    speed: float = 0.0,
+    length: int = LENGTH,
+    journal: Any = None,
+    flight: Path | None = None,
+    asked: Callable[[Running], None] | None = None,
+) -> Outcome:
+    """Run the book of a table through the market; `asked` is called after each step."""
     settings = settings_of(raw)
-    clock, journal = MarketClock(START, speed), MemoryJournal()
+    clock, journal = MarketClock(START, speed), journal or MemoryJournal()
 
     async def main() -> Outcome:
         around = Surrounding(
@@ -148,8 +157,11 @@ def run(raw: dict[str, Any], speed: float = 0.0, length: int = LENGTH) -> Outcom
             log=Silence(),
             feed=lambda model, clock, _tasks: StepFeed(advance, SECOND, model, clock),
             dress="paper",
+            flight=flight,
         )
         running = paper(settings, resolve(settings), {}, around)
+        if asked is not None:
+            running.engine.observe(lambda *_: asked(running))
         await running.daemon.run(length * SECOND)
         return Outcome(running, journal)
 

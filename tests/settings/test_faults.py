@@ -105,6 +105,13 @@ CASES = [
         "taker = 0.0005, tiers = [[1e6, 0]] }",
         "venues.deribit.fees.tiers: must be a list of [USD traded in 30 days, maker, taker], was a list in it",
     ),
+    # the flight recorder
+    (
+        "[replay]",
+        "[flight]\nmax_mib = 7\n[replay]",
+        "flight.max_mib: must be a whole number of at least 8, was 7",
+    ),
+    ("[replay]", '[flight]\nrotate = "1"\n[replay]', f"flight.rotate: {DURATION}, was '1'"),
     # keys
     (VENUE, '[venues.deribit]\nacount = "1"', "venues.deribit.acount: unknown key; did you mean account?"),
     (VENUE, "[venues.deribit]\nxyz = 1", f"venues.deribit.xyz: unknown key; known are {KNOWN_VENUE_KEYS}"),
