@@ -140,7 +140,8 @@ class Prices:
             case OptionMark() | Mark():
                 instrument = self._instruments[event.instrument]
                 believed = self.believed(instrument.underlying, now)
-                valuation.take(self._valuation, event, instrument, believed)
+                beside = self.index(instrument.underlying, now)
+                valuation.take(self._valuation, event, instrument, believed, beside)
                 if instrument.kind is Kind.FUTURE and believed is not None:
                     self._note_basis(instrument.id, now, float(event.price) / float(believed.price))
             case FundingRate():

@@ -15,6 +15,7 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
 NEAREST, FARTHEST = 0.5, 2.0  # forward ÷ index: beyond, one of the two is false
+NEAR = 0.1  # of the index that is believed: one that was doubted and lies there was true
 JUMP = 1.5  # times that one word may raise a vol, or lower it
 ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the told: of the larger
 #   of the two, or of the forward
@@ -34,7 +35,9 @@ class Valuation:
 
     options: dict[str, OptionInput] = field(default_factory=dict)
     carries: dict[str, float] = field(default_factory=dict)  # mark ÷ index of dated futures
-    waiting: dict[str, dict[str, OptionMark | Mark]] = field(default_factory=dict)
+    waiting: dict[str, dict[str, tuple[OptionMark | Mark, Index | None]]] = field(
+        default_factory=dict
+    )  # what was told while no index was believed, and which was told then
     compiled: dict[str, _Compiled] = field(default_factory=dict)
     suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
     alone: set[str] = field(default_factory=set)  # options whose vol rests on one word
@@ -95,7 +98,11 @@ def _apart(one: float, other: float) -> float:
 
 
 def take(
-    valuation: Valuation, event: OptionMark | Mark, instrument: Instrument, index: Index | None
+    valuation: Valuation,
+    event: OptionMark | Mark,
+    instrument: Instrument,
+    index: Index | None,
+    beside: Index | None = None,
 ) -> None:
     """Write down what an option or a dated future is valued by.
 
@@ -103,12 +110,14 @@ def take(
         valuation: Is written.
         event: The venue's mark.
         instrument: What it is of.
-        index: Of its underlying; None: nobody told one yet.
+        index: Of its underlying, believed; None: there is none.
+        beside: The one that is told now, believed or not.
     """
     if isinstance(event, Mark) and instrument.kind is not Kind.FUTURE:
         return
     if index is None:
-        valuation.waiting.setdefault(instrument.underlying, {})[event.instrument] = event
+        waiting = valuation.waiting.setdefault(instrument.underlying, {})
+        waiting[event.instrument] = (event, beside)
     elif isinstance(event, Mark):
         valuation.carries[event.instrument] = float(event.price) / float(index.price)
         if instrument.id in _users(valuation, instrument):
@@ -138,10 +147,12 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
 
 
 def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
-    """Let what was told before the first index take effect."""
-    for name, waited in valuation.waiting.pop(event.underlying, {}).items():
-        if possible(waited, instruments[name], event):
-            take(valuation, waited, instruments[name], event)
+    """Let what was told while no index was believed take effect, by the index of then."""
+    for name, (waited, beside) in valuation.waiting.pop(event.underlying, {}).items():
+        near = beside is not None and abs(float(beside.price / event.price) - 1.0) <= NEAR
+        index = beside if beside is not None and near else event
+        if possible(waited, instruments[name], index):
+            take(valuation, waited, instruments[name], index)
 
 
 def book(

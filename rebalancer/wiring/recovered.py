@@ -44,8 +44,13 @@ class Recovered:
 
     @property
     def first(self) -> bool:
-        """Whether nothing was booked or ordered before this start."""
-        return not self.bookings and not self.submits
+        """Whether nothing was adopted or ordered before this start.
+
+        A start may fall before it has adopted, with something booked already; the
+        next one adopts what differs from that.
+        """
+        adopted = any(isinstance(each, Adopted) for each in self.bookings)
+        return not adopted and not self.submits
 
     def described(self, instruments: Mapping[str, Instrument]) -> dict[str, Instrument]:
         """Return the instruments with those that were traded and are in no setting any more."""

@@ -466,6 +466,19 @@ def test_told_before_the_index():
     assert [0.7] == list(desk.state.book("BTC").options.vol)
 
 
+def test_told_beside_a_doubted_index():
+    """What is told while the index is doubted is valued by it, once a second word confirms it."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6)
+    desk.now += SECOND
+    desk.index(120_000)
+    desk.option(CALL, 0.6, 121_200)
+    desk.now += SECOND
+    desk.index(121_000)
+
+    assert [pytest.approx(1.01)] == list(desk.state.book("BTC").options.carry)
+
+
 def test_feed(desk):
     """A feed that is lost and comes back is told; what it means is told by the ages."""
     desk.take(FeedStatus(desk.now, "deribit", alive=False))

@@ -111,11 +111,12 @@ class Market:
     def absurd(self, ts: int) -> MarketEvent:
         """Return one word that cannot be true, or is not."""
         price = Decimal(str(round(self.price * 1.3, 1)))
+        vol = 1.5 + 7 * self._dice.share()  # no two false words confirm one another
         tick, size = Decimal("0.5"), Decimal(1)
         words: Sequence[MarketEvent] = (
             Index(ts, ts, "deribit", COIN, price),
             Mark(ts, ts, INVERSE, price),
             Quote(ts, ts, INVERSE, price, size, price - tick, size),
-            OptionMark(ts, ts, CALL, Decimal("0.01"), 9.0, self.price),
+            OptionMark(ts, ts, CALL, Decimal("0.01"), vol, self.price),
         )
         return self._dice.pick(words)

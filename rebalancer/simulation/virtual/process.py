@@ -92,7 +92,7 @@ class Process:
         wires: Of its accounts.
         journal: Opened for this start.
         told: What it says to people.
-        heard: Is told of each event that the engine takes.
+        heard: Is told of each event that the engine takes: before, and once it is written down.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Process:
         wires: Mapping[str, Wire],
         journal: VirtualJournal,
         told: Told,
-        heard: Hear,
+        heard: tuple[Hear, Hear],
     ) -> None:
         self.clock, self.journal, self.lives = clock, journal, True
         self.inbox, self.stop = Inbox(), Stop()
@@ -115,7 +115,8 @@ class Process:
         )
         self.polls: list[AccountPoll] = []
         self.daemon = self._daemon(own, wires)
-        self.engine.watch(heard)
+        self.engine.watch(heard[0])
+        self.engine.observe(lambda event, _: heard[1](event))
 
     def _daemon(self, own: Settings, wires: Mapping[str, Wire]) -> Daemon:
         clock, journal, log, state = self.clock, self.journal, self._log, self.state

@@ -133,7 +133,8 @@ class World:
         dice = Dice(self._seed, f"disk/{self.disk.epoch}")
         journal = VirtualJournal(self.disk, lambda: self.faults.strikes("disk_failed", dice))
         try:
-            self.process = Process(self.clock, self.wires, journal, self.told, self._heard)
+            heard = (self.oracle.heard, self._operated)
+            self.process = Process(self.clock, self.wires, journal, self.told, heard)
         except DataError:  # the disk failed before it began
             self.oracle.goals[goals.DISK_AT_START] += 1
             self.clock.call_at(self.clock.now() + AGAIN, self.boot)
@@ -177,12 +178,9 @@ class World:
                 self.oracle.goals[goals.ON_ITS_WAY] += 1
             self.process.kill()
 
-    def _heard(self, event: Event) -> None:
-        self.oracle.heard(event)
-        if isinstance(event, Operator):
-            self._operated(event)
-
-    def _operated(self, event: Operator) -> None:
+    def _operated(self, event: Event) -> None:
+        if not isinstance(event, Operator):
+            return
         if event.verb is Verb.KILL:
             self.oracle.stopped = "a kill"
             self.oracle.goals[goals.KILLED] += 1
@@ -209,7 +207,7 @@ class World:
 
     def mislead(self) -> None:
         """Show the process one word of the market that is not true."""
-        self._pass_on(self.market.absurd(self.clock.now()))
+        self._show(self.market.absurd(self.clock.now()))
 
     def trade_by_hand(self) -> None:
         """Let somebody trade on the account, past the daemon."""
