@@ -46,7 +46,7 @@ from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.journal import Disk
 
 MOST_REQUESTS = 40  # of orders within ten seconds, on one account
-INEXACT = 0.06  # coins: what lots, the last tick and a word of the other venue leave
+INEXACT = 0.1  # coins: what lots, the last tick and a word of the other venue leave
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
 
 
@@ -96,6 +96,7 @@ class Oracle:
         self.orders: dict[str, Traced] = {}
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
+        self.lies: list[Event] = []  # words of the market that were not true
         self._prices: dict[str, float] = {}  # venue → index that the process heard last
         self.delta: Callable[[float], float] = float  # by the exchanges' books at a price, coins
         self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
@@ -243,7 +244,8 @@ class Oracle:
                 self._heard["quote", event.instrument] = event.ts_local
             case Index():
                 self._heard["index", event.venue] = event.ts_local
-                self._prices[event.venue] = float(event.price)
+                if not any(event is each for each in self.lies[-5:]):
+                    self._prices[event.venue] = float(event.price)
             case OrderRejected() | OrderEnded():
                 self._prove(event.client_order_id)
             case Fill():

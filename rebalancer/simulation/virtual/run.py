@@ -161,10 +161,15 @@ def _calm(world: World) -> bool:
 
 
 def _excused(world: World) -> bool:
-    """Whether a person was told, lately, of a limit that keeps net delta outside its band."""
+    """Whether a person was told of a limit that keeps net delta outside its band, and still does.
+
+    The alarm of a gap names what refuses; it lasts until it is said to be restored.
+    """
     since = world.clock.now() - (LIVENESS + 60) * SECOND
-    told = [alert.event for ts, alert in world.told.alerts if ts >= since]
-    return any(each in _EXCUSES for each in told)
+    told = [(ts, alert.event) for ts, alert in world.told.alerts]
+    gaps = [event for _, event in told if event in ("delta.unhedged", "delta.restored")]
+    lasting = gaps[-1:] == ["delta.unhedged"]
+    return lasting or any(event in _EXCUSES for ts, event in told if ts >= since)
 
 
 _EXCUSES = ("margin.warned", "margin.critical", "limit.reached", "protect.refused")

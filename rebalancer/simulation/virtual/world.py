@@ -207,7 +207,9 @@ class World:
 
     def mislead(self) -> None:
         """Show the process one word of the market that is not true."""
-        self._show(self.market.absurd(self.clock.now()))
+        lie = self.market.absurd(self.clock.now())
+        self.oracle.lies.append(lie)
+        self._show(lie)
 
     def trade_by_hand(self) -> None:
         """Let somebody trade on the account, past the daemon."""
