@@ -240,12 +240,8 @@ class Oracle:
         if isinstance(event, Booking):
             self.unheard.pop(booking_of(event) or "", None)
         match event:
-            case Quote():
-                self._heard["quote", event.instrument] = event.ts_local
-            case Index():
-                self._heard["index", event.venue] = event.ts_local
-                if not any(event is each for each in self.lies[-5:]):
-                    self._prices[event.venue] = float(event.price)
+            case Quote() | Index():
+                self._word(event)
             case OrderRejected() | OrderEnded():
                 self._prove(event.client_order_id)
             case Fill():
@@ -264,6 +260,15 @@ class Oracle:
                     traced.unknown = True
             case _:
                 pass
+
+    def _word(self, event: Quote | Index) -> None:
+        """Note a word of the market: how old it is, and, unless it is a lie, what it says."""
+        if isinstance(event, Quote):
+            self._heard["quote", event.instrument] = event.ts_local
+            return
+        self._heard["index", event.venue] = event.ts_local
+        if not any(event is each for each in self.lies[-5:]):
+            self._prices[event.venue] = float(event.price)
 
     def _index(self, ts: int) -> float | None:
         """Return by which index the process measures: the first venue's while it is young."""
