@@ -21,6 +21,7 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.simulation.virtual.campaign import Line, Summary, play
 from rebalancer.simulation.virtual.goals import GOALS
+from rebalancer.simulation.virtual.shrink import Case, shrink
 
 SHOWN = 5  # violations that are printed
 
@@ -37,6 +38,9 @@ def simulate(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler; else this machine's cores.")
     ] = None,
+    shrunk: Annotated[
+        int | None, typer.Option("--shrink", help="Bring this failing seed down to its least.")
+    ] = None,
 ) -> None:
     """Run the daemon in virtual time against exchanges and wires that fail; 1 on any violation.
 
@@ -44,6 +48,9 @@ def simulate(
     """
     if seeds < 1 or start < 0:
         raise UsageError(f"--seeds, --start: must be at least 1 and 0, were {seeds} and {start}")
+    if shrunk is not None:
+        _tell(shrink(shrunk, lambda step: typer.echo(step, err=True)))
+        raise typer.Exit(1)
     clock = WallClock()
     begun, fresh = clock.monotonic(), 0
     with opened(json_file) as sink:
@@ -63,6 +70,13 @@ def simulate(
     if str(json_file) != "-":
         _show(summary, rate)
     raise typer.Exit(1 if summary.failing else 0)
+
+
+def _tell(case: Case) -> None:
+    """Print what happened, and the case as the list of found ones keeps it."""
+    for line in case.story():
+        typer.echo(line)
+    typer.echo(f"\n{case.as_toml()}")
 
 
 def _bar(total: int) -> Progress:

@@ -2,6 +2,7 @@
 
     run       one seed: a phase with faults, one without, what was seen
     campaign  many of them, on all cores or a cluster, kept in a file
+    shrink    from a failing seed to the least that fails, told in words
     goals     what must happen sometimes, or the rest proves nothing
     world     exchanges, market, wires, and the process that hedges in them
     process   one start of the daemon: everything real but its ports

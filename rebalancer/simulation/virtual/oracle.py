@@ -93,6 +93,7 @@ class Oracle:
     def __init__(self, params: Params, disk: Disk) -> None:
         self.violations: list[Violation] = []
         self.goals: Counter[str] = Counter()
+        self.story: list[tuple[int, str]] = []  # ns and words
         self.orders: dict[str, Traced] = {}
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
@@ -110,11 +111,17 @@ class Oracle:
         """Note that something does not hold."""
         self.violations.append(Violation(invariant, ts, text))
 
+    def note(self, ts: int, text: str) -> None:
+        """Tell what happened, for whoever reads the story of a run."""
+        self.story.append((ts, text))
+
     # --- what leaves ---
 
     def sent(self, order: Submit, ts: int) -> None:
         """Judge an order as it leaves, before it does."""
         name, own = order.client_order_id, self._params.underlyings[order.underlying]
+        what = f"{order.purpose} {order.quantity:+} {order.instrument} at {order.price}"
+        self.note(ts, f"{name} leaves: {what}")
         if name in self.orders:
             self.accuse("I4", ts, f"{name} left twice")
         if name not in self._disk.intents:
@@ -202,6 +209,7 @@ class Oracle:
     def lost(self, name: str) -> None:
         """Note that a request never arrives."""
         self.orders[name].fate = Fate.LOST
+        self.note(self.orders[name].ts, f"{name} never arrives")
 
     def booked(self, record: Record) -> None:
         """Note what an exchange booked."""
@@ -219,6 +227,8 @@ class Oracle:
                     whole = abs(traced.filled) >= abs(traced.order.quantity)
                     self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
                 self._hold(record)
+                at = f"{record.quantity:+} {record.instrument} at {record.price}"
+                self.note(record.ts, f"{record.client_order_id} fills: {at}")
             case records.Liquidated():
                 self.goals[goals.LIQUIDATED] += 1
             case records.FundingBooked():
@@ -255,6 +265,7 @@ class Oracle:
                 if traced is not None:
                     traced.denied.append(event.ts_local)
             case OrderUnknown():
+                self.note(event.ts_local, f"{event.client_order_id} is unknown: {event.reason}")
                 traced = self.orders.get(event.client_order_id)
                 if traced is not None:
                     traced.unknown = True

@@ -32,6 +32,14 @@ class Outcome:
     trace: str  # SHA-256 over all that happened at the exchanges, hex
     orders: int
     seconds: int  # virtual
+    story: tuple[tuple[int, str], ...] = ()  # what happened, ns and words
+
+
+def length(seed: int) -> int:
+    """Return how long faults strike in the run of a seed, s."""
+    dice = Dice(seed, "shape")
+    dice.chance(0.2)  # where it begins
+    return LONG if dice.chance(0.1) else SAFETY
 
 
 def run(seed: int, told: Weather | None = None, safety: int | None = None) -> Outcome:
@@ -45,10 +53,9 @@ def run(seed: int, told: Weather | None = None, safety: int | None = None) -> Ou
     drawn = weather.draw(seed) if told is None else told
     dice = Dice(seed, "shape")
     start = SETTLEMENT - BEFORE if dice.chance(0.2) else book.START
-    lasts = LONG if dice.chance(0.1) else SAFETY
     world = World(seed, drawn, start)
     order = Dice(seed, "order")
-    seconds = lasts if safety is None else safety
+    seconds = length(seed) if safety is None else safety
     run_virtual(world.clock, order.shuffle, _play(world, seed, seconds))
     return _outcome(seed, world, start)
 
@@ -67,6 +74,7 @@ def _outcome(seed: int, world: World, start: int) -> Outcome:
         trace=lines.hexdigest(),
         orders=len(oracle.orders),
         seconds=seconds,
+        story=tuple(oracle.story),
     )
 
 

@@ -130,6 +130,7 @@ class World:
 
     def boot(self) -> None:
         """Start the daemon anew."""
+        self.oracle.note(self.clock.now(), f"start {self.disk.epoch + 1}")
         dice = Dice(self._seed, f"disk/{self.disk.epoch}")
         journal = VirtualJournal(self.disk, lambda: self.faults.strikes("disk_failed", dice))
         try:
@@ -176,6 +177,7 @@ class World:
         if self.process is not None:
             if any(each.fate == "on its way" for each in self.oracle.orders.values()):
                 self.oracle.goals[goals.ON_ITS_WAY] += 1
+            self.oracle.note(self.clock.now(), "the process is killed")
             self.process.kill()
 
     def _operated(self, event: Event) -> None:
@@ -196,6 +198,7 @@ class World:
         """Let an operator speak."""
         if self.process is not None:
             ended = self.process.state.unproven if verb is Verb.ARM else ()
+            self.oracle.note(self.clock.now(), f"an operator says {verb}")
             told = Operator(self.clock.now(), verb, "simulated", "operator", ended=ended)
             self.process.hear(told)
 
@@ -204,17 +207,20 @@ class World:
     def freeze(self, duration: int) -> None:
         """Show the process nothing of the market for a while, ns."""
         self._frozen = self.clock.now() + duration
+        self.oracle.note(self.clock.now(), f"the market is silent for {duration / SECOND:g} s")
 
     def mislead(self) -> None:
         """Show the process one word of the market that is not true."""
         lie = self.market.absurd(self.clock.now())
         self.oracle.lies.append(lie)
+        self.oracle.note(self.clock.now(), f"a false word: {lie}")
         self._show(lie)
 
     def trade_by_hand(self) -> None:
         """Let somebody trade on the account, past the daemon."""
         self._hands += 1
         self.oracle.goals[goals.BY_HAND] += 1
+        self.oracle.note(self.clock.now(), "somebody trades by hand")
         wire = self.wires["deribit"]
         sign = 1 if self._dice.chance(0.5) else -1
         order = requests.Order(
@@ -233,16 +239,19 @@ class World:
         wire = self.wires["deribit"]
         if amount:
             self.oracle.goals[goals.CASH] += 1
+            self.oracle.note(self.clock.now(), f"{amount} {book.COIN} come in")
             wire.book(wire.exchange.deposit(self.clock.now(), "deribit", book.COIN, amount))
 
     def lose_stream(self, duration: int) -> None:
         """Let an account's stream die and come back, both of which the process notices."""
         name = self._dice.pick(list(self.wires))
         self.faults.dead.add(name)
+        self.oracle.note(self.clock.now(), f"the stream of {name} dies")
         self._pass_on(FeedStatus(self.clock.now(), name, alive=False))
 
         def back() -> None:
             self.faults.dead.discard(name)
+            self.oracle.note(self.clock.now(), f"the stream of {name} is back")
             self._pass_on(FeedStatus(self.clock.now(), name, alive=True))
 
         self.clock.call_at(self.clock.now() + duration, back)
