@@ -147,9 +147,15 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
 
 
 def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
-    """Let what was told while no index was believed take effect, by the index of then."""
+    """Let what was told while no index was believed take effect, by the index of then.
+
+    Where that was false, what was known before is nearer than what was told beside it.
+    """
     for name, (waited, beside) in valuation.waiting.pop(event.underlying, {}).items():
         near = beside is not None and abs(float(beside.price / event.price) - 1.0) <= NEAR
+        known = name in valuation.options or name in valuation.carries
+        if beside is not None and not near and known:
+            continue
         index = beside if beside is not None and near else event
         if possible(waited, instruments[name], index):
             take(valuation, waited, instruments[name], index)

@@ -479,6 +479,19 @@ def test_told_beside_a_doubted_index():
     assert [pytest.approx(1.01)] == list(desk.state.book("BTC").options.carry)
 
 
+def test_told_beside_a_false_index():
+    """What is told beside an index that proves false changes nothing of what was known."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.option(CALL, 0.6)
+    desk.now += SECOND
+    desk.index(130_000)
+    desk.option(CALL, 0.6, 100_000)
+    desk.now += SECOND
+    desk.index(101_000)
+
+    assert [1.0] == list(desk.state.book("BTC").options.carry)
+
+
 def test_feed(desk):
     """A feed that is lost and comes back is told; what it means is told by the ages."""
     desk.take(FeedStatus(desk.now, "deribit", alive=False))
