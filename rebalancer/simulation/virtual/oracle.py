@@ -46,7 +46,7 @@ from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.journal import Disk
 
 MOST_REQUESTS = 40  # of orders within ten seconds, on one account
-INEXACT = 0.1  # coins: what lots, the last tick and a word of the other venue leave
+INEXACT = 0.3  # coins: a forward and the index beside it may be told two seconds apart
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
 
 
