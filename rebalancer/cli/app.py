@@ -28,6 +28,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
     ),
     "margins": ("guards", "stress"),
+    "journal": ("journal",),
     "pricing": ("greeks",),
 }
 

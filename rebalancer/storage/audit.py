@@ -30,8 +30,12 @@ class Audit:
     size: int  # bytes in use
 
 
-def audit(path: Path) -> Audit:
+def audit(path: Path, known: Head | None = None) -> Audit:
     """Look at a whole journal; changes nothing.
+
+    Args:
+        path: The file.
+        known: A head that it had once, and that must still be on its chain.
 
     Raises:
         Unavailable: There is no journal.
@@ -39,7 +43,10 @@ def audit(path: Path) -> Audit:
     """
     reader = sqlite.open_reader(path)
     try:
-        return examine(reader.connection)
+        told = examine(reader.connection)
+        if known is not None:
+            _descends(reader.connection, known)
+        return told
     except (sqlite3.Error, DataError) as e:
         raise DataError(f"{path}: {e}") from e
     finally:
@@ -47,7 +54,7 @@ def audit(path: Path) -> Audit:
 
 
 def examine(connection: sqlite3.Connection) -> Audit:
-    """Look at a whole journal through a connection; arguments and errors as for `audit`."""
+    """Look at a whole journal through a connection; errors as for `audit`."""
     found = schema.version(connection)
     if found < schema.CHAINED:
         must = f"schema: must be at least version {schema.CHAINED} to have a chain"
@@ -92,6 +99,25 @@ class _Seen:
             if self.first_ts is None:
                 self.first_ts = row[2]
             yield row
+
+
+def _descends(connection: sqlite3.Connection, known: Head) -> None:
+    """See to it that a head that was known is on the chain."""
+    number, hashed = known
+    query = (
+        "SELECT hash FROM entries WHERE id = ? UNION ALL SELECT hash FROM gaps WHERE last = ? "
+        "UNION ALL SELECT NULL FROM gaps WHERE first <= ? AND last > ?"
+    )
+    found = connection.execute(query, (number,) * 4).fetchone()
+    if number == 0 and hashed == chain.GENESIS.hash:
+        return
+    if found is None:
+        raise DataError(f"entry {number}: must be there, as the head that was known")
+    if found[0] is None:
+        raise DataError(f"entry {number}: was pruned; nobody can compare the head that was known")
+    if found[0] != hashed:
+        must = f"hash must be {hashed.hex()}, as the head that was known"
+        raise DataError(f"entry {number}: {must}, was {found[0].hex()}")
 
 
 def _vouched(connection: sqlite3.Connection, gaps: dict[int, Gap]) -> None:

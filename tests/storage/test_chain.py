@@ -147,6 +147,21 @@ def test_head_of_a_rewritten_chain(path):
     assert before.hash != audit(path).head.hash
 
 
+def test_a_known_head(path):
+    """A head that was written down before must still be on the chain."""
+    before = audit(path).head
+    journal = open_journal(path)
+    journal.append(entry(COUNT + 1))
+    journal.close()
+
+    assert COUNT + 1 == audit(path, before).head.number
+    assert COUNT + 1 == audit(path, chain.GENESIS).head.number
+    with pytest.raises(DataError, match=f"entry {COUNT}: hash must be 0000"):
+        audit(path, chain.Head(COUNT, bytes(32)))
+    with pytest.raises(DataError, match="entry 999: must be there"):
+        audit(path, chain.Head(999, before.hash))
+
+
 @pytest.mark.parametrize("number", [151, 200, 250])
 def test_a_start_looks_at_the_tail(path, number):
     """A start finds what was done to its youngest hundred entries, and refuses them."""

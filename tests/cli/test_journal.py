@@ -1,0 +1,82 @@
+"""The commands on a journal: whole or damaged, said with an exit code."""
+
+import json
+import sqlite3
+
+import pytest
+
+from rebalancer.ports import Entry
+from rebalancer.storage.sqlite import open_journal
+from tests.cli.test_commands import ask
+
+
+@pytest.fixture
+def state(tmp_path):
+    """Return the state folder of a book that wrote three entries."""
+    folder = tmp_path / "state"
+    journal = open_journal(folder / "journal.sqlite")
+    for sequence in range(1, 4):
+        journal.append(Entry(sequence, sequence * 10**18, "event", f"k{sequence}", {"n": sequence}))
+    journal.close()
+    return folder
+
+
+def spoil(state, statement):
+    """Change a journal behind its back."""
+    connection = sqlite3.connect(state / "journal.sqlite")
+    connection.execute("DROP TRIGGER entries_stay_as_they_are")
+    connection.execute("DROP TRIGGER entries_stay")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_check(state):
+    """A sound journal is said to be, with the head that an operator writes down."""
+    told = json.loads(ask("journal", "check", "--state", str(state), "--json").stdout)
+    text = ask("journal", "check", "--state", str(state)).stdout
+    ask("journal", "check", str(state / "journal.sqlite"), "--head", told["head"])
+
+    assert (3, 0, 1) == (told["entries"], told["pruned"], told["epoch"])
+    assert "journal.sqlite: sound" in text
+    assert "3, from 2001-09-09T01:46:40Z to 2065-01-24T05:20:00Z" in text
+    assert told["head"] in text
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE entries SET payload = '{\"n\":3}' WHERE id = 2", "entry 2: hash must be"),
+        ("DELETE FROM entries WHERE id = 2", "entry 3: must follow entry 2"),
+        ("DELETE FROM entries WHERE id = 3", "entry 3: must be there"),
+    ],
+)
+def test_check_finds_damage(state, statement, found):
+    """A damaged journal ends with 65; the first bad entry is named, and the file."""
+    spoil(state, statement)
+    told = ask("journal", "check", "--state", str(state), code=65).stderr
+
+    assert found in told
+    assert str(state / "journal.sqlite") in told
+    assert 1 == len(told.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("check", "no-such-file"), 75),
+        (("check", "README.md"), 65),
+        (("check", "README.md", "--head", "soon"), 64),
+        (("nothing",), 64),
+    ],
+)
+def test_wrong_usage(args, code):
+    """What is no journal, and what is no command, is said in words."""
+    assert ask("journal", *args, code=code).stderr
+
+
+def test_help():
+    """The group and each of its commands say how they are typed."""
+    for name in ("check",):
+        assert name in ask("journal", "--help").stdout
+        assert f"Example: rebalancer journal {name}" in ask("journal", name, "--help").stdout
