@@ -124,12 +124,25 @@ class Entry:
 
     sequence: int  # step that it belongs to
     ts: int  # ns
-    kind: str  # event | decision | order | operator | meta
+    kind: str  # event | decision | inputs | order | query | latch | start | pruned | restored
     key: str  # client order id, underlying or name, to find it by
     payload: Mapping[str, Any]  # JSON values only
 
 
-class Journal(Protocol):
+class Reading(Protocol):
+    """What can be read of a journal, also of one that nobody writes any more."""
+
+    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
+        """Yield entries in the order in which they were written."""
+
+    def step(self, sequence: int) -> Iterable[Entry]:
+        """Yield the entries of one step, in the order in which they were written."""
+
+    def latest(self, kind: str, ts: int) -> Entry | None:
+        """Return the last entry of a kind written at or before `ts` (ns), or None."""
+
+
+class Journal(Reading, Protocol):
     """The durable memory of one book."""
 
     epoch: int  # start counter: grows by one each time the journal is opened for writing
@@ -143,9 +156,6 @@ class Journal(Protocol):
 
     def flush(self) -> None:
         """Return once every entry is on disk."""
-
-    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
-        """Yield entries in the order in which they were written."""
 
     def get_meta(self, key: str) -> str | None:
         """Return what was put under a name, or None."""
