@@ -7,8 +7,13 @@ import typer
 
 from rebalancer.cli.output import emit_json, state_folder
 from rebalancer.cli.times import utc
+from rebalancer.core.ids import least_epoch
 from rebalancer.errors import UsageError
+from rebalancer.runtime.clock import WallClock
+from rebalancer.runtime.restoring import halted
 from rebalancer.storage.audit import Audit, audit
+from rebalancer.storage.backup import back_up
+from rebalancer.storage.backup import restore as put_back
 from rebalancer.storage.chain import Head
 
 FILE = "journal.sqlite"
@@ -42,6 +47,51 @@ def check(
     """
     path = file or state_folder(state) / FILE
     _show(path, audit(path, None if head is None else _head(head)), "sound", as_json=as_json)
+
+
+@group.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the journal into one private file, also while its daemon runs; the copy is checked.
+
+    Example: rebalancer journal backup /var/backups/btc-desk-2026-01-30.sqlite
+    """
+    _show(file, back_up(state_folder(state) / FILE, file), "backed up", as_json=as_json)
+
+
+@group.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What backup made.")],
+    state: State = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move a journal that is there aside.")
+    ] = False,
+    epoch: Annotated[
+        int, typer.Option(min=0, help="An epoch that was used; the next start lies above it.")
+    ] = 0,
+) -> None:
+    """Put a backup in the journal's place; the book begins halted, and goes on when armed.
+
+    Its next start has an epoch above every one that was used: above those of the
+    backup and of the journal that is there, and above the ten minutes since 2025.
+
+    Example: rebalancer journal restore btc-desk-2026-01-30.sqlite --force
+    """
+    now, target = WallClock().now(), state_folder(state) / FILE
+    least = max(least_epoch(now), epoch + 1)
+    told = put_back(file, target, least, lambda journal: halted(journal, now), force=force)
+    if told.aside is not None:
+        typer.echo(f"{told.aside}: what was there before")
+    _show(target, told.copy, "restored", as_json=False)
+    typer.echo(f"epoch     {told.epoch}, the next start has {told.epoch + 1}")
+    typer.echo(
+        "The book begins halted. Orders that the backup does not know are found at the venue:"
+    )
+    typer.echo("what rests there is withdrawn, what was filled is told by its archive and booked.")
+    typer.echo("Compare positions and orders, then: rebalancer arm --reason TEXT")
 
 
 def _head(text: str) -> Head:

@@ -228,7 +228,20 @@ def open_journal(path: Path, least: int = 1) -> SqliteJournal:
         PermissionRefused: The folder or the file is not this user's own.
     """
     folder.prepare(path.parent)
-    lock = folder.lock(path.parent)
+    return open_locked(path, folder.lock(path.parent), least)
+
+
+def open_locked(path: Path, lock: int, least: int = 1) -> SqliteJournal:
+    """Open a journal whose folder is locked already; it lets go of the lock at its end.
+
+    Args:
+        path: The file; need not have the journal's name.
+        lock: Descriptor of the lock.
+        least: Epoch that this start has at least.
+
+    Raises:
+        DataError, PermissionRefused: As `open_journal`; the lock is let go.
+    """
     try:
         folder.make_private(path)
         connection, start = _open(path, least)

@@ -61,6 +61,38 @@ def test_check_finds_damage(state, statement, found):
     assert 1 == len(told.splitlines())
 
 
+def test_backup_and_restore(state, tmp_path):
+    """A backup is put back in words that say what to do, and the book begins halted."""
+    copy, where = str(tmp_path / "copy.sqlite"), ("--state", str(state))
+    assert "backed up" in ask("journal", "backup", copy, *where).stdout
+    assert "must not exist" in ask("journal", "backup", copy, *where, code=64).stderr
+    assert "--force" in ask("journal", "restore", copy, *where, code=64).stderr
+    told = ask("journal", "restore", copy, *where, "--force", "--epoch", "1500000").stdout
+
+    assert "journal.replaced-1.sqlite" in told
+    assert "epoch     1500001, the next start has 1500002" in told
+    assert "arm --reason" in told
+    journal = open_journal(state / "journal.sqlite")
+    latch = [each.payload for each in journal.read("latch")][-1]
+    assert (1_500_002, "halted") == (journal.epoch, latch["mode"])
+    refused = ask("journal", "restore", copy, *where, "--force", code=75).stderr
+    journal.close()
+    assert "a daemon" in refused
+
+
+def test_restored_book_begins_halted(tmp_path):
+    """The next start of a restored book sends nothing and says why."""
+    state, copy = str(tmp_path / "state"), str(tmp_path / "copy.sqlite")
+    run = ("run", "config/paper.toml", "--for", "2s", "--state", state)
+    ask(*run)
+    ask("journal", "backup", copy, "--state", state)
+    ask("journal", "restore", copy, "--state", state, "--force")
+    told = ask(*run).stderr
+
+    assert "restored from a backup" in told
+    assert "hedge.submitted" not in told
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [
@@ -77,6 +109,6 @@ def test_wrong_usage(args, code):
 
 def test_help():
     """The group and each of its commands say how they are typed."""
-    for name in ("check",):
+    for name in ("check", "backup", "restore"):
         assert name in ask("journal", "--help").stdout
         assert f"Example: rebalancer journal {name}" in ask("journal", name, "--help").stdout
