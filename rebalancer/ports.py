@@ -129,6 +129,15 @@ class Entry:
     payload: Mapping[str, Any]  # JSON values only
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What of a journal may go, and when."""
+
+    kinds: tuple[str, ...]  # of entries; only those that nothing after a restart rests on
+    age: int  # ns; older whole days go
+    size: int  # bytes in use; above it the oldest days go before their time
+
+
 class Reading(Protocol):
     """What can be read of a journal, also of one that nobody writes any more."""
 
@@ -162,6 +171,12 @@ class Journal(Reading, Protocol):
 
     def put_meta(self, key: str, value: str | None) -> None:
         """Keep one value under a name, in place of the one before; None forgets it."""
+
+    def prune(self, retention: Retention, now: int, most: int) -> int:
+        """Let the oldest entries go that may, at most so many; return how many went."""
+
+    def crowded(self, retention: Retention) -> bool:
+        """Whether more is in use than may be."""
 
     def close(self) -> None:
         """Flush and let go of the file."""

@@ -9,15 +9,19 @@ from rebalancer.cli.output import emit_json, state_folder
 from rebalancer.cli.times import utc
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import UsageError
+from rebalancer.ports import SECOND, Retention
 from rebalancer.runtime.clock import WallClock
+from rebalancer.runtime.housekeeping import FORGOTTEN, MOST
 from rebalancer.runtime.restoring import halted
 from rebalancer.storage.audit import Audit, audit
 from rebalancer.storage.backup import back_up
 from rebalancer.storage.backup import restore as put_back
 from rebalancer.storage.chain import Head
+from rebalancer.storage.sqlite import open_journal, open_reader
 
 FILE = "journal.sqlite"
-MIB = 1024 * 1024
+MIB, DAY = 1024 * 1024, 86_400 * SECOND  # bytes, ns
+DAYS, MOST_MIB = 90, 1024  # as in [journal]
 
 State = Annotated[
     Path | None, typer.Option("--state", help="Folder of the book; its journal.sqlite is used.")
@@ -92,6 +96,36 @@ def restore(
     )
     typer.echo("what rests there is withdrawn, what was filled is told by its archive and booked.")
     typer.echo("Compare positions and orders, then: rebalancer arm --reason TEXT")
+
+
+@group.command()
+def prune(
+    state: State = None,
+    days: Annotated[int, typer.Option(min=1, help="What is older goes, by whole days.")] = DAYS,
+    max_mib: Annotated[
+        int, typer.Option(min=1, help="Above it the oldest days go before their time.")
+    ] = MOST_MIB,
+) -> None:
+    """Let old decisions go and give their room back; bookings, orders and latches stay.
+
+    A daemon does the same by itself each night, as [journal] says; it must not run now.
+
+    Example: rebalancer journal prune --days 30 --state /var/lib/rebalancer/btc-desk
+    """
+    path = state_folder(state) / FILE
+    open_reader(path).close()  # else one would be made
+    retention = Retention(FORGOTTEN, days * DAY, max_mib * MIB)
+    journal, now, gone = open_journal(path), WallClock().now(), 0
+    try:
+        while count := journal.prune(retention, now, MOST):
+            gone += count
+        journal.compact()
+        crowded = journal.crowded(retention)
+    finally:
+        journal.close()
+    _show(path, audit(path), f"{gone} entries went", as_json=False)
+    if crowded:
+        typer.echo(f"larger than {max_mib} MiB: what is left must stay, or is of today")
 
 
 def _head(text: str) -> Head:

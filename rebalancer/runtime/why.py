@@ -38,17 +38,15 @@ def why(journal: Reading, key: str) -> Mapping[str, Any] | None:
         followed = _followed(journal, key)
         alone = {"decision": None, "others": [], "rests_on": {}, **followed}
         return alone if followed["order"] is not None else None
-    step = list(journal.step(found.sequence))
-    same = [each for each in _youngest(step, DECISION) if each.ts == found.ts]
+    step = [each for each in journal.step(found.sequence) if each.ts == found.ts]
+    same = _youngest(step, DECISION)
     if not key or found.key != key:
         found = same[0]
     return {
         "decision": dict(found.payload),
         "others": [dict(each.payload) for each in same if each != found],
         "rests_on": {
-            each.payload["underlying"]: rows(each.payload)
-            for each in _youngest(step, INPUTS)
-            if each.ts == found.ts
+            each.payload["underlying"]: rows(each.payload) for each in _youngest(step, INPUTS)
         },
         **_followed(journal, found.payload.get("client_order_id")),
     }
@@ -67,19 +65,23 @@ def _followed(journal: Reading, order_id: str | None) -> dict[str, Any]:
 
 def _decision(journal: Reading, key: str) -> Entry | None:
     """Return the decision that a key leads to."""
-    if not key.isdecimal():
-        return next(iter(deque(journal.read(DECISION, key), maxlen=1)), None)
-    number = int(key)
-    if number >= EARLIEST:
+    number = int(key) if key.isdecimal() else None
+    if number is not None and number >= EARLIEST:
         return journal.latest(DECISION, number)
-    return next(iter(_youngest(journal.step(number), DECISION)), None)
+    if number is None:
+        told = journal.read(DECISION, key)
+    else:
+        told = (each for each in journal.step(number) if each.kind == DECISION)
+    return next(iter(deque(told, maxlen=1)), None)
 
 
 def _youngest(step: Iterable[Entry], kind: str) -> list[Entry]:
-    """Return the entries of a kind of one step of the youngest start that took it."""
+    """Return the entries of a kind of one step at one moment, of the youngest start that took it.
+
+    A seeded run that is repeated has the same steps at the same moments.
+    """
     found: dict[str, Entry] = {}
-    last: list[Entry] = [each for each in step if each.kind == kind]
-    for each in reversed(last):
+    for each in reversed([each for each in step if each.kind == kind]):
         if found.setdefault(each.payload.get("underlying", ""), each) is not each:
             break  # an earlier start
     return list(reversed(found.values()))

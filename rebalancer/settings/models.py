@@ -262,6 +262,13 @@ class Orders(Table):
     unknown_halt: Duration = 60 * SECOND
 
 
+class JournalKeeping(Table):
+    """How long the journal keeps decisions; bookings, orders and latches it always keeps."""
+
+    retention_days: AtLeastOneWhole = 90
+    max_mib: AtLeastOneWhole = 1024  # above it the oldest days go before their time
+
+
 class Market(Table):
     """The seeded world of the demo."""
 
@@ -298,6 +305,7 @@ class Settings(Table):
     instruments: Annotated[tuple[DeclaredInstrument, ...], BeforeValidator(values.as_rows)] = ()
     guards: Guards = Guards()
     orders: Orders = Orders()
+    journal: JournalKeeping = JournalKeeping()
     market: Market = Market()
     replay: Replay | None = None
 

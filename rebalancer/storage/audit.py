@@ -13,8 +13,7 @@ from typing import Any
 from rebalancer.errors import DataError
 from rebalancer.storage import chain, schema, sqlite
 from rebalancer.storage.chain import Gap, Head, Row
-
-PRUNED = "pruned"  # kind of the entry that tells of gaps
+from rebalancer.storage.retention import PRUNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from typing import Any
 
 from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import DataError, Defect, Unavailable
-from rebalancer.ports import Entry
+from rebalancer.ports import Entry, Retention
 from rebalancer.storage import chain, folder, schema
+from rebalancer.storage import retention as pruning
 from rebalancer.storage.chain import Head
 
 _COLUMNS = "id, sequence, ts, kind, key, payload"
@@ -172,6 +173,39 @@ class SqliteJournal(JournalReader):
         else:
             self._write(_PUT, (key, value))
         self.flush()
+
+    def prune(self, retention: Retention, now: int, most: int) -> int:
+        """Let the oldest entries go that may, at most so many; return how many went.
+
+        The chain stays whole: gaps stand for them, and an entry tells of the gaps.
+        All on disk when this returns, or nothing.
+
+        Raises:
+            DataError: The disk refused, now or before.
+        """
+        self.flush()
+        try:
+            found = pruning.due(self._connection, retention, now, most)
+        except sqlite3.Error as e:
+            raise DataError(f"{self._path}: must be readable: {e}") from e
+        if not found:
+            return 0
+        left = pruning.gaps(found, self._head.number + 1)
+        self.append(Entry(0, now, pruning.PRUNED, "journal", pruning.told(found, left)))
+        for gap in left:
+            self._write("INSERT INTO gaps (first, last, hash, pruning) VALUES (?, ?, ?, ?)", gap)
+            self._write("DELETE FROM entries WHERE id BETWEEN ? AND ?", (gap.first, gap.last))
+        self.flush()
+        return len(found)
+
+    def crowded(self, retention: Retention) -> bool:
+        """Whether more is in use than may be."""
+        return schema.used(self._connection) > retention.size
+
+    def compact(self) -> None:
+        """Give the room of what went back to the disk; takes time, and as much room again."""
+        self.flush()
+        self._run("VACUUM")
 
     def close(self) -> None:
         """Flush and let go of the file; a second call does nothing.

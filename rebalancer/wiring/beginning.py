@@ -13,18 +13,22 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness
+from rebalancer.ports import SECOND, Clock, Feed, Journal, Log, Randomness, Retention
 from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
+from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
 from rebalancer.settings import Settings
+from rebalancer.settings.guarding import DAY
 from rebalancer.settings.models import Holding, Mode, Role
 from rebalancer.settings.parameters import account_of
 from rebalancer.venues.outside import OutsideFile, taken
 from rebalancer.venues.paper import Witness
 from rebalancer.venues.seeded import FeedOf
+
+MIB = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,12 @@ def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: in
     account = account_of(holding, state.instruments[name])
     report = PositionReport(ts, None, account, name, holding.quantity)
     state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return what of the journal may go, and when."""
+    told = settings.journal
+    return Retention(FORGOTTEN, told.retention_days * DAY, told.max_mib * MIB)
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

@@ -24,7 +24,14 @@ from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.live import Feeds, LiveVenue
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
+from rebalancer.wiring.beginning import (
+    Running,
+    Surrounding,
+    begin,
+    entries_of,
+    files_of,
+    retention_of,
+)
 from rebalancer.wiring.recovered import BEGAN, Recovered, begun, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
@@ -150,6 +157,7 @@ def _live(
         journal=around.journal,
         log=log,
         tick=around.tick,
+        retention=retention_of(settings),
         adopts=outside.past.first,
         archives=_Archives(feeds),
         describe=known,

@@ -35,7 +35,14 @@ from rebalancer.venues.past import Past
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.venues.streams import Stream
 from rebalancer.venues.unreliable import Unreliable
-from rebalancer.wiring.beginning import Running, Surrounding, begin, entries_of, files_of
+from rebalancer.wiring.beginning import (
+    Running,
+    Surrounding,
+    begin,
+    entries_of,
+    files_of,
+    retention_of,
+)
 
 MILLISECOND = 1_000_000  # ns
 
@@ -91,6 +98,7 @@ def paper(
         journal=around.journal,
         log=log,
         tick=around.tick,
+        retention=retention_of(settings),
     )
     _say_unwatched(settings, log)
     faults = {name: each.mischance.struck for name, each in played.items()}

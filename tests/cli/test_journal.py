@@ -5,7 +5,9 @@ import sqlite3
 
 import pytest
 
+from rebalancer.cli.journal import DAYS, MOST_MIB
 from rebalancer.ports import Entry
+from rebalancer.settings.models import JournalKeeping
 from rebalancer.storage.sqlite import open_journal
 from tests.cli.test_commands import ask
 
@@ -80,6 +82,32 @@ def test_backup_and_restore(state, tmp_path):
     assert "a daemon" in refused
 
 
+def test_prune(state):
+    """What is old goes, what a start rests on stays, and the journal is sound."""
+    journal = open_journal(state / "journal.sqlite")
+    for number in range(300):
+        journal.append(Entry(number, number, "decision", "BTC", {"text": "x" * 2_000}))
+    journal.close()
+    size = (state / "journal.sqlite").stat().st_size
+    told = ask("journal", "prune", "--days", "30", "--state", str(state)).stdout
+
+    assert "300 entries went" in told
+    assert "300 pruned" in ask("journal", "check", "--state", str(state)).stdout
+    assert (state / "journal.sqlite").stat().st_size < size / 3
+    assert "larger than" not in told
+
+
+def test_prune_of_nothing(tmp_path):
+    """Where no book was ever started nothing is made."""
+    ask("journal", "prune", "--state", str(tmp_path / "state"), code=75)
+    assert not (tmp_path / "state").exists()
+
+
+def test_defaults():
+    """What the command does unasked is what a configuration does that says nothing."""
+    assert JournalKeeping(retention_days=DAYS, max_mib=MOST_MIB) == JournalKeeping()
+
+
 def test_restored_book_begins_halted(tmp_path):
     """The next start of a restored book sends nothing and says why."""
     state, copy = str(tmp_path / "state"), str(tmp_path / "copy.sqlite")
@@ -109,6 +137,6 @@ def test_wrong_usage(args, code):
 
 def test_help():
     """The group and each of its commands say how they are typed."""
-    for name in ("check", "backup", "restore"):
+    for name in ("check", "backup", "restore", "prune"):
         assert name in ask("journal", "--help").stdout
         assert f"Example: rebalancer journal {name}" in ask("journal", name, "--help").stdout

@@ -199,6 +199,19 @@ def test_youngest_start():
     assert [{"underlying": "BTC", "start": 1}] == by_name["others"]
 
 
+def test_moment_of_an_earlier_start():
+    """A time leads to the decision of that time, though a later start took the same step."""
+    journal = MemoryJournal()
+    for start, ts in enumerate((10**18, 2 * 10**18)):
+        for name in ("BTC", "ETH"):
+            payload = {"underlying": name, "start": start}
+            journal.append(Entry(7, ts, "decision", name, payload))
+    told = why(journal, str(15 * 10**17))
+
+    assert {"underlying": "BTC", "start": 0} == told["decision"]
+    assert [{"underlying": "ETH", "start": 0}] == told["others"]
+
+
 def test_the_same_moments_again():
     """A seeded run that is repeated in one folder: the repetition is told, by itself."""
     journal = MemoryJournal()
