@@ -259,6 +259,8 @@ def _quantity(value: Any, sign: str = "+") -> str:
     if value is None:
         return "-"
     whole, point, rest = str(value).partition(".")
+    if not str(value).strip("+-0."):
+        return "0"
     digits = f"{int(whole):{sign},}" if whole.lstrip("+-").isdecimal() else whole
     minus = "-" if whole.startswith("-0") else ""
     return f"{minus}{digits.lstrip('+') if minus else digits}{point}{rest}"
