@@ -128,12 +128,34 @@ class Entry:
 
     sequence: int  # step that it belongs to
     ts: int  # ns
-    kind: str  # event | decision | order | operator | meta
+    kind: str  # event | decision | inputs | order | query | latch | start | pruned | restored
     key: str  # client order id, underlying or name, to find it by
     payload: Mapping[str, Any]  # JSON values only
 
 
-class Journal(Protocol):
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What of a journal may go, and when."""
+
+    kinds: tuple[str, ...]  # of entries; only those that nothing after a restart rests on
+    age: int  # ns; older whole days go
+    size: int  # bytes in use; above it the oldest days go before their time
+
+
+class Reading(Protocol):
+    """What can be read of a journal, also of one that nobody writes any more."""
+
+    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
+        """Yield entries in the order in which they were written."""
+
+    def step(self, sequence: int) -> Iterable[Entry]:
+        """Yield the entries of one step, in the order in which they were written."""
+
+    def latest(self, kind: str, ts: int) -> Entry | None:
+        """Return the last entry of a kind written at or before `ts` (ns), or None."""
+
+
+class Journal(Reading, Protocol):
     """The durable memory of one book."""
 
     epoch: int  # start counter: grows by one each time the journal is opened for writing
@@ -148,14 +170,17 @@ class Journal(Protocol):
     def flush(self) -> None:
         """Return once every entry is on disk."""
 
-    def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
-        """Yield entries in the order in which they were written."""
-
     def get_meta(self, key: str) -> str | None:
         """Return what was put under a name, or None."""
 
     def put_meta(self, key: str, value: str | None) -> None:
         """Keep one value under a name, in place of the one before; None forgets it."""
+
+    def prune(self, retention: Retention, now: int, most: int) -> int:
+        """Let the oldest entries go that may, at most so many; return how many went."""
+
+    def crowded(self, retention: Retention) -> bool:
+        """Whether more is in use than may be."""
 
     def close(self) -> None:
         """Flush and let go of the file."""

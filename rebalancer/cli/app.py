@@ -24,10 +24,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "live": ("doctor",),
     "replaying": ("replay",),
     "running": (
-        *("status", "positions", "orders", "why"),
+        *("status", "positions", "orders"),
         *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
     ),
+    "why": ("why",),
     "margins": ("guards", "stress"),
+    "journal": ("journal",),
     "pricing": ("greeks",),
     "simulating": ("simulate",),
 }

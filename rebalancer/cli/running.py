@@ -1,13 +1,11 @@
 """Commands on a running book, through its control socket."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rebalancer.cli.output import emit_json, shown, state_folder, table
-from rebalancer.cli.times import nanoseconds
-from rebalancer.errors import UsageError
+from rebalancer.cli.output import emit_json, state_folder, table
 from rebalancer.ops.client import ControlClient
 
 State = Annotated[
@@ -64,47 +62,6 @@ def orders(state: State = None, as_json: Json = False) -> None:
         emit_json(told)
     else:
         table(told, columns, "orders")
-
-
-def why(
-    key: Annotated[str, typer.Argument(help="Client order id, step, or time (ns or ISO 8601).")],
-    state: State = None,
-    as_json: Json = False,
-) -> None:
-    """Explain a decision: its inputs, its band, every guard, what was sent and what came back.
-
-    Example: rebalancer why rb0000010000001hz
-    """
-    told = _client(state).call("why", key=_moment(key))
-    if told is None:
-        raise UsageError(f"why: must name an order, a step or a time of this book, was {key}")
-    if as_json:
-        emit_json(told)
-        return
-    for decision in (told["decision"], *told["others"]):
-        _show_decision(decision)
-    if told["order"] is not None:
-        typer.echo(f"sent      {_line(told['order'])}")
-    for event in told["events"]:
-        typer.echo(f"came back {_line(event)}")
-
-
-def _moment(key: str) -> str:
-    """Return ns for an ISO 8601 time, anything else as it is."""
-    return str(nanoseconds(key)) if "-" in key or ":" in key else key
-
-
-def _show_decision(told: dict[str, Any]) -> None:
-    verdicts = told.pop("verdicts", None) or []
-    for name, value in told.items():
-        if value is not None and name != "type":
-            typer.echo(f"{name:16} {shown(value)}")
-    table(verdicts, ("guard", "allows", "reason", "measured", "limit", "subject"), "guards")
-
-
-def _line(record: dict[str, Any]) -> str:
-    facts = (f"{name}={shown(value)}" for name, value in record.items() if value is not None)
-    return " ".join(facts)
 
 
 def _operate(verb: str, state: Path | None, reason: str, **args: bool) -> None:
@@ -186,5 +143,5 @@ def reconcile(state: State = None, reason: Reason = "operator") -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
     acting = (pause, resume, reduce, kill, arm, adopt, reconcile)
-    for command in (status, positions, orders, why, *acting):
+    for command in (status, positions, orders, *acting):
         app.command()(command)

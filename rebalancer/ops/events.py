@@ -264,6 +264,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     # storage and alerts
     ("journal.opened", _INFO, "the journal is open for writing", _NONE),
     ("journal.replayed", _INFO, "what the journal knew was read back", _NONE),
+    ("journal.pruned", _INFO, "old decisions were taken out of the journal", _NONE),
+    (
+        "journal.outgrown",
+        _WARNING,
+        "the journal is above its size, and nothing more of it may go",
+        "raise journal.max_mib, or see what fills it",
+    ),
     ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
     (
         "flight.failed",

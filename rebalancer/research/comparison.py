@@ -12,7 +12,7 @@ from typing import Any
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import canonical
 from rebalancer.core.state import State
-from rebalancer.ports import Entry
+from rebalancer.ports import Entry, Retention
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -123,6 +123,22 @@ class Compared:
 
     def put_meta(self, key: str, value: str | None) -> None:
         """Keep nothing: what is kept for a restart follows from what is compared."""
+
+    def step(self, _sequence: int) -> Iterable[Entry]:
+        """Return nothing: nobody asks it why."""
+        return ()
+
+    def latest(self, _kind: str, _ts: int) -> Entry | None:
+        """Return None: nobody asks it why."""
+        return None
+
+    def prune(self, _retention: Retention, _now: int, _most: int) -> int:
+        """Let nothing go: the stored journal is only read."""
+        return 0
+
+    def crowded(self, _retention: Retention) -> bool:
+        """Return False: nothing is written."""
+        return False
 
     def close(self) -> None:
         """Return: there is nothing to let go of."""

@@ -27,6 +27,7 @@ from rebalancer.venues.paper import PaperMarket
 from rebalancer.wiring import Running, Surrounding, paper
 
 LOOKED_THROUGH = 200_000  # items, for the first prices of what is held
+RECENT = 10_000  # journal entries that a replay keeps; nobody asks it why afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _run(
     """Put the book into paper dress around the recorded market and run it through."""
     instruments, entries, items, outside = book
     clock = MarketClock(market.start)
-    journal: Journal = MemoryJournal()
+    journal: Journal = MemoryJournal(limit=RECENT)
 
     def progress(ts: int) -> None:
         if request.progress is not None:

@@ -24,6 +24,7 @@ from rebalancer.ports import (
     Feed,
     Journal,
     Log,
+    Retention,
     Scheduler,
     Venue,
     nobody,
@@ -32,6 +33,7 @@ from rebalancer.runtime.adoption import Adoption
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.figures import Figures
+from rebalancer.runtime.housekeeping import HOUR, Housekeeping
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.rounds import Rounds
@@ -60,6 +62,7 @@ class Parts:
     adopts: bool = False  # whether a first start takes what the venues hold as the book's
     archives: Archives = ALL_TOLD
     describe: Describe = nobody  # who knows the terms of what no setting names
+    retention: Retention | None = None  # None: the journal keeps everything
 
 
 class Daemon:
@@ -108,6 +111,7 @@ class Daemon:
         parts.engine.observe(reconciler.notice)
         parts.engine.observe(rounds.heed)
         self._watch_margin()
+        self._keep_house()
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
@@ -134,6 +138,19 @@ class Daemon:
         )
         parts.engine.observe(figures.heed)
         parts.scheduler.every("margin", parts.tick, self._guarded(figures.look))
+
+    def _keep_house(self) -> None:
+        """Prune the journal, once a day."""
+        parts = self._parts
+        if parts.retention is None:
+            return
+        state = parts.engine.state
+
+        def busy() -> bool:
+            return bool(state.open_orders())
+
+        house = Housekeeping(parts.journal, parts.retention, busy, parts.clock, parts.log)
+        parts.scheduler.at("prune", HOUR, self._guarded(house.look))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""

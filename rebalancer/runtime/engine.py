@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rebalancer.core import hedger, kept
-from rebalancer.core.commands import Cancel, Submit
+from rebalancer.core import hedger, inputs, kept
+from rebalancer.core.commands import Cancel, Command, Query, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
     Adopted,
@@ -208,9 +208,7 @@ class Engine:
             self.standing[decision.underlying] = decision
             if decision.action is not Action.HOLD:
                 self._note(decision)
-        leaving = [c for c in outcome.commands if isinstance(c, Submit | Cancel)]
-        for order in leaving:
-            self._write("order", order.client_order_id, order)
+        leaving = self._write_sent(outcome.commands)
         self._keep_latch()
         if leaving:
             self._keep()
@@ -223,6 +221,17 @@ class Engine:
         for observer in self._observers:
             observer(event, outcome.decisions)
         self._around.flight.settle(self.state.now)
+
+    def _write_sent(self, commands: Iterable[Command]) -> bool:
+        """Write down what a step wants sent; return whether it must be on disk before it leaves."""
+        leaving = False
+        for each in commands:
+            if isinstance(each, Submit | Cancel):
+                self._write("order", each.client_order_id, each)
+                leaving = True
+            elif isinstance(each, Query):
+                self._write("query", each.client_order_id, each)
+        return leaving
 
     def _keep(self) -> None:
         """Write down what must outlive a restart beside the ledger; durably, with what is due."""
@@ -253,7 +262,9 @@ class Engine:
 
     def _note(self, decision: Decision) -> None:
         self._digest.update(canonical(decision).encode() + b"\n")
-        self._write("decision", decision.client_order_id or decision.underlying, decision)
+        key = decision.client_order_id or decision.underlying
+        self._write("decision", key, decision)
+        self._write("inputs", key, inputs.of(self.state, self.params, decision))
         self.recent.append(decision)
         tell_decision(self._around.log, decision)
         if decision.action is Action.ORDER:

@@ -16,11 +16,12 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.positions import entry_price, open_profit
 from rebalancer.errors import PermissionRefused
-from rebalancer.ports import SECOND, Clock, Entry, Journal
+from rebalancer.ports import SECOND, Clock, Journal
 from rebalancer.runtime import readings
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.profit import Profit
+from rebalancer.runtime.why import why
 
 
 class BookStatus:
@@ -228,36 +229,4 @@ def _brief(decision: Decision) -> dict[str, Any]:
         "quantity": None if decision.allowed is None else str(decision.allowed),
         "price": None if decision.limit_price is None else str(decision.limit_price),
         "client_order_id": decision.client_order_id,
-    }
-
-
-def why(journal: Journal, key: str) -> Mapping[str, Any] | None:
-    """Return the decision that an id, a step number or a time leads to, with what followed.
-
-    Args:
-        journal: Of the book.
-        key: Client order id, sequence number, or ns since 1970 (the last
-            decision at or before it). Steps are counted anew by each start of
-            the book: the youngest start is meant.
-
-    Returns:
-        `{"decision": …, "others": […], "order": …, "events": […]}`, or None
-        when nothing fits.
-    """
-    found: list[Entry] = []
-    number = int(key) if key.isdecimal() else None
-    for entry in journal.read("decision"):
-        by_time = number is not None and number >= 10**15 and entry.ts <= number
-        if by_time or key == entry.key or number == entry.sequence:
-            same = found and (found[0].ts, found[0].sequence) == (entry.ts, entry.sequence)
-            found = [*found, entry] if same else [entry]
-    if not found:
-        return None
-    order_id = found[0].payload.get("client_order_id")
-    told = list(journal.read(key=order_id)) if order_id else []
-    return {
-        "decision": dict(found[0].payload),
-        "others": [dict(entry.payload) for entry in found[1:]],  # other underlyings, same step
-        "order": next((dict(entry.payload) for entry in told if entry.kind == "order"), None),
-        "events": [dict(entry.payload) for entry in told if entry.kind == "event"],
     }

@@ -270,6 +270,13 @@ class Flight(Table):
     rotate: Duration = HOUR  # of one file; a full one is followed earlier
 
 
+class JournalKeeping(Table):
+    """How long the journal keeps decisions; bookings, orders and latches it always keeps."""
+
+    retention_days: AtLeastOneWhole = 90
+    max_mib: AtLeastOneWhole = 1024  # above it the oldest days go before their time
+
+
 class Market(Table):
     """The seeded world of the demo."""
 
@@ -307,6 +314,7 @@ class Settings(Table):
     guards: Guards = Guards()
     orders: Orders = Orders()
     flight: Flight = Flight()
+    journal: JournalKeeping = JournalKeeping()
     market: Market = Market()
     replay: Replay | None = None
 

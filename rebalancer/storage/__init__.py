@@ -3,8 +3,11 @@
 `codec` turns events, commands and decisions into JSON values and back, exactly.
 `sqlite` keeps entries on disk and `memory` keeps them for one run; both are
 `ports.Journal`. `schema` knows the tables, their versions and the pragmas that
-make a commit durable; `folder` knows who may own the state folder and that one
-daemon at a time writes in it; `ownership` knows whose journal it is; `flight`
-records every event beside the journal, so that a day can be stepped again. Only
-`ports`, `core` and `errors` lie below; nothing here knows what an entry means.
+make a commit durable; `chain` links each entry to the one before it, `audit`
+follows the chain from end to end, and `retention` leaves gaps that it can be
+followed over; `backup` copies a journal and puts a copy back; `folder` knows
+who may own the state folder and that one daemon at a time writes in it;
+`ownership` knows whose journal it is; `flight` records every event beside the
+journal, so that a day can be stepped again. Only `ports`, `core` and `errors`
+lie below; nothing here knows what an entry means.
 """

@@ -16,7 +16,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any
 
-from rebalancer.core import commands, decision, events
+from rebalancer.core import commands, decision, events, inputs
 from rebalancer.errors import DataError, Defect
 
 TYPE = "type"
@@ -240,5 +240,6 @@ RECORDS: tuple[type[Any], ...] = (
     decision.Decision,
     decision.Verdict,
     decision.HedgeIntent,
+    inputs.Inputs,
 )
 _SHAPES: Mapping[str, _Shape] = {record.__name__: _shape(record) for record in RECORDS}

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from rebalancer.ports import Entry
+from rebalancer.ports import Entry, Retention
 
 
 class MemoryJournal:
@@ -51,6 +51,14 @@ class MemoryJournal:
             self._meta.pop(key, None)
         else:
             self._meta[key] = value
+
+    def prune(self, _retention: Retention, _now: int, _most: int) -> int:
+        """Let nothing go: it lives no longer than the run."""
+        return 0
+
+    def crowded(self, _retention: Retention) -> bool:
+        """Return False: there is no disk to fill."""
+        return False
 
     def close(self) -> None:
         """Return: what was kept can still be read."""

@@ -1,11 +1,17 @@
 """The journal's tables, their versions, and the pragmas without which a commit is not durable."""
 
 import sqlite3
+from collections.abc import Callable
 
 from rebalancer.errors import DataError
+from rebalancer.storage import chain
+
+Step = str | Callable[[sqlite3.Connection], None]
+
+CHAINED = 2  # the version from which entries carry a hash
 
 # Forward only: a step is never edited after a release, the next one is appended.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (
     (
         """CREATE TABLE entries (
             id INTEGER PRIMARY KEY,
@@ -19,6 +25,31 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX entries_by_key ON entries (key)",
         "CREATE INDEX entries_by_sequence ON entries (sequence)",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    ),
+    (
+        "ALTER TABLE entries ADD COLUMN hash BLOB NOT NULL DEFAULT x''",
+        chain.begin,
+        """CREATE TABLE gaps (
+            last INTEGER PRIMARY KEY,
+            first INTEGER NOT NULL,
+            hash BLOB NOT NULL,
+            pruning INTEGER NOT NULL
+        )""",
+        """CREATE TRIGGER entries_end_last BEFORE INSERT ON entries
+            WHEN NEW.id <= (SELECT max(id) FROM entries)
+            BEGIN SELECT RAISE(ABORT, 'an entry must be the last'); END""",
+        """CREATE TRIGGER entries_stay_as_they_are BEFORE UPDATE ON entries
+            BEGIN SELECT RAISE(ABORT, 'an entry must stay as it is'); END""",
+        # only what a gap stands for may go
+        """CREATE TRIGGER entries_stay BEFORE DELETE ON entries
+            WHEN coalesce(
+                (SELECT first FROM gaps WHERE last >= OLD.id ORDER BY last LIMIT 1), OLD.id + 1
+            ) > OLD.id
+            BEGIN SELECT RAISE(ABORT, 'an entry must stay'); END""",
+        """CREATE TRIGGER gaps_stay_as_they_are BEFORE UPDATE ON gaps
+            BEGIN SELECT RAISE(ABORT, 'a gap must stay as it is'); END""",
+        """CREATE TRIGGER gaps_stay BEFORE DELETE ON gaps
+            BEGIN SELECT RAISE(ABORT, 'a gap must stay'); END""",
     ),
 )
 VERSION = len(MIGRATIONS)
@@ -51,6 +82,15 @@ def check(connection: sqlite3.Connection) -> None:
         raise DataError(f"must be undamaged, quick_check found: {found}")
 
 
+def used(connection: sqlite3.Connection) -> int:
+    """Return the bytes in use; pages that are free are used again before the file grows."""
+    count, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int(size * (count - free))
+
+
 def version(connection: sqlite3.Connection) -> int:
     """Return the version of the tables.
 
@@ -80,8 +120,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     if found == 0 and tables:
         connection.execute("ROLLBACK")
         raise DataError("must be empty or a journal, was another program's database")
-    for statements in MIGRATIONS[found:]:
-        for statement in statements:
-            connection.execute(statement)
+    for steps in MIGRATIONS[found:]:
+        for step in steps:
+            if isinstance(step, str):
+                connection.execute(step)
+            else:
+                step(connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

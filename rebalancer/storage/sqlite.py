@@ -15,13 +15,19 @@ from typing import Any
 
 from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import DataError, Defect, Unavailable
-from rebalancer.ports import Entry
-from rebalancer.storage import folder, schema
+from rebalancer.ports import Entry, Retention
+from rebalancer.storage import chain, folder, schema
+from rebalancer.storage import retention as pruning
+from rebalancer.storage.chain import Head
 
 _COLUMNS = "id, sequence, ts, kind, key, payload"
 _PAGE = 1000  # rows a read takes at a time, so that no cursor stays open between them
 _BUSY = 2.0  # s that SQLite waits for a reader's lock
-_EPOCH = "journal.epoch"
+_OWN = "journal."  # how the names of the journal's own meta begin
+EPOCH = "journal.epoch"  # meta name of the number of starts
+
+_INSERT = f"INSERT INTO entries ({chain.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -37,6 +43,11 @@ class JournalReader:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The way to the file, for the other modules of this package."""
+        return self._connection
 
     def read(self, kind: str | None = None, key: str | None = None) -> Iterable[Entry]:
         """Yield entries in the order in which they were written.
@@ -103,12 +114,15 @@ class SqliteJournal(JournalReader):
         connection: Open for writing, pragmas set, tables up to date, epoch counted.
         path: For messages.
         lock: Descriptor that keeps other writers out; closed with the journal.
-        epoch: Times that this journal was opened for writing, this one included.
+        start: Its epoch, and the head of its chain.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int, epoch: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, lock: int, start: tuple[int, Head]
+    ) -> None:
         super().__init__(connection, path)
-        self.epoch = epoch
+        self.epoch, self._head = start
+        self._kept = self._head  # the head that is written down
         self._lock = lock
         self._fault: str | None = None  # why the journal is dead
 
@@ -119,15 +133,16 @@ class SqliteJournal(JournalReader):
             DataError: The disk refused, now or before; nothing may be traded any more.
             Defect: The payload is not JSON; nothing was written, the journal lives.
         """
+        number = self._head.number + 1
         try:
             payload = _json(entry.payload)
+            fields = (number, entry.sequence, entry.ts, entry.kind, entry.key, payload)
+            linked = chain.link(self._head.hash, fields)
         except (TypeError, ValueError) as e:
             must = "payload must be JSON values"
             raise Defect(f"journal entry {entry.kind} {entry.key}: {must}: {e}") from e
-        values = (entry.sequence, entry.ts, entry.kind, entry.key, payload)
-        self._write(
-            "INSERT INTO entries (sequence, ts, kind, key, payload) VALUES (?, ?, ?, ?, ?)", values
-        )
+        self._write(_INSERT, (*fields, linked))
+        self._head = Head(number, linked)
 
     def flush(self) -> None:
         """Return once every entry is on disk.
@@ -137,6 +152,9 @@ class SqliteJournal(JournalReader):
         """
         self._alive()
         if self._connection.in_transaction:
+            if self._head is not self._kept:
+                self._run(_PUT, (chain.HEAD, str(self._head)))
+                self._kept = self._head
             self._run("COMMIT")
 
     def put_meta(self, key: str, value: str | None) -> None:
@@ -148,13 +166,46 @@ class SqliteJournal(JournalReader):
             DataError: The disk refused, now or before.
             Defect: The name is one of the journal's own.
         """
-        if key == _EPOCH:
-            raise Defect(f"meta key: must not be {_EPOCH}, which only opening may change")
+        if key.startswith(_OWN):
+            raise Defect(f"meta key: must not begin with {_OWN}, which is the journal's, was {key}")
         if value is None:
             self._write("DELETE FROM meta WHERE key = ?", (key,))
         else:
-            self._write("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+            self._write(_PUT, (key, value))
         self.flush()
+
+    def prune(self, retention: Retention, now: int, most: int) -> int:
+        """Let the oldest entries go that may, at most so many; return how many went.
+
+        The chain stays whole: gaps stand for them, and an entry tells of the gaps.
+        All on disk when this returns, or nothing.
+
+        Raises:
+            DataError: The disk refused, now or before.
+        """
+        self.flush()
+        try:
+            found = pruning.due(self._connection, retention, now, most)
+        except sqlite3.Error as e:
+            raise DataError(f"{self._path}: must be readable: {e}") from e
+        if not found:
+            return 0
+        left = pruning.gaps(found, self._head.number + 1)
+        self.append(Entry(0, now, pruning.PRUNED, "journal", pruning.told(found, left)))
+        for gap in left:
+            self._write("INSERT INTO gaps (first, last, hash, pruning) VALUES (?, ?, ?, ?)", gap)
+            self._write("DELETE FROM entries WHERE id BETWEEN ? AND ?", (gap.first, gap.last))
+        self.flush()
+        return len(found)
+
+    def crowded(self, retention: Retention) -> bool:
+        """Whether more is in use than may be."""
+        return schema.used(self._connection) > retention.size
+
+    def compact(self) -> None:
+        """Give the room of what went back to the disk; takes time, and as much room again."""
+        self.flush()
+        self._run("VACUUM")
 
     def close(self) -> None:
         """Flush and let go of the file; a second call does nothing.
@@ -174,13 +225,13 @@ class SqliteJournal(JournalReader):
             self._lock = -1
             self._fault = self._fault or "it was closed"
 
-    def _write(self, statement: str, values: tuple[str | int, ...]) -> None:
+    def _write(self, statement: str, values: tuple[str | int | bytes, ...]) -> None:
         self._alive()
         if not self._connection.in_transaction:
             self._run("BEGIN IMMEDIATE")
         self._run(statement, values)
 
-    def _run(self, statement: str, values: tuple[str | int, ...] = ()) -> None:
+    def _run(self, statement: str, values: tuple[str | int | bytes, ...] = ()) -> None:
         try:
             self._connection.execute(statement, values)
         except sqlite3.Error as e:
@@ -211,30 +262,56 @@ def open_journal(path: Path, least: int = 1) -> SqliteJournal:
         PermissionRefused: The folder or the file is not this user's own.
     """
     folder.prepare(path.parent)
-    lock = folder.lock(path.parent)
+    return open_locked(path, folder.lock(path.parent), least)
+
+
+def open_locked(path: Path, lock: int, least: int = 1) -> SqliteJournal:
+    """Open a journal whose folder is locked already; it lets go of the lock at its end.
+
+    Args:
+        path: The file; need not have the journal's name.
+        lock: Descriptor of the lock.
+        least: Epoch that this start has at least.
+
+    Raises:
+        DataError, PermissionRefused: As `open_journal`; the lock is let go.
+    """
     try:
         folder.make_private(path)
-        connection, epoch = _open(path, least)
+        connection, start = _open(path, least)
     except BaseException:
         os.close(lock)
         raise
-    return SqliteJournal(connection, path, lock, epoch)
+    return SqliteJournal(connection, path, lock, start)
 
 
-def _open(path: Path, least: int) -> tuple[sqlite3.Connection, int]:
-    """Return a connection that is fit to write, and the number of this start."""
+def _open(path: Path, least: int) -> tuple[sqlite3.Connection, tuple[int, Head]]:
+    """Return a connection that is fit to write, the number of this start, and the head."""
     try:
         connection = _connect(path, "rw")
         try:
             schema.secure(connection)
             schema.check(connection)
+            _set_aside(connection, path)
             schema.migrate(connection)
-            return connection, _count_epoch(connection, least)
+            head = chain.check_tail(connection)
+            return connection, (_count_epoch(connection, least), head)
         except BaseException:
             connection.close()
             raise
     except (sqlite3.Error, DataError) as e:
         raise DataError(f"{path}: {e}") from e
+
+
+def _set_aside(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy a journal that is about to be migrated, as the older release can read it."""
+    found = schema.version(connection)
+    if found in (0, schema.VERSION):
+        return
+    aside = path.with_name(f"{path.stem}.schema-{found}{path.suffix}")
+    aside.unlink(missing_ok=True)  # of a start that was interrupted
+    folder.make_private(aside)
+    connection.execute("VACUUM INTO ?", (str(aside),))
 
 
 def open_reader(path: Path) -> JournalReader:
@@ -272,7 +349,7 @@ def _count_epoch(connection: sqlite3.Connection, least: int) -> int:
         connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) "
             "DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?) RETURNING value",
-            (_EPOCH, str(least), least),
+            (EPOCH, str(least), least),
         )
     ) as cursor:
         ((epoch,),) = cursor.fetchall()

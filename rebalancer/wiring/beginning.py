@@ -15,13 +15,25 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ports import SECOND, UNRECORDED, Clock, Feed, Flight, Journal, Log, Randomness
+from rebalancer.ports import (
+    SECOND,
+    UNRECORDED,
+    Clock,
+    Feed,
+    Flight,
+    Journal,
+    Log,
+    Randomness,
+    Retention,
+)
 from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
+from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
 from rebalancer.settings import Settings, fingerprint
+from rebalancer.settings.guarding import DAY
 from rebalancer.settings.models import Holding, Mode, Role
 from rebalancer.settings.parameters import account_of
 from rebalancer.storage.flight.recorder import MEBIBYTE, FlightRecorder, Label, Limits
@@ -29,6 +41,8 @@ from rebalancer.venues.outside import OutsideFile, taken
 from rebalancer.venues.paper import Witness
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.wiring.recovered import begun
+
+MIB = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,12 @@ def flight_of(settings: Settings, around: Surrounding) -> Flight:
     label = Label(settings.book.id, around.journal.epoch, __version__, fingerprint(settings))
     limits = Limits(told.max_mib * MEBIBYTE, told.rotate)
     return FlightRecorder(around.flight, label, limits, around.log)
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return what of the journal may go, and when."""
+    told = settings.journal
+    return Retention(FORGOTTEN, told.retention_days * DAY, told.max_mib * MIB)
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

@@ -31,6 +31,7 @@ from rebalancer.wiring.beginning import (
     entries_of,
     files_of,
     flight_of,
+    retention_of,
 )
 from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
@@ -157,6 +158,7 @@ def _live(
         journal=around.journal,
         log=log,
         tick=around.tick,
+        retention=retention_of(settings),
         adopts=outside.past.first,
         archives=_Archives(feeds),
         describe=known,

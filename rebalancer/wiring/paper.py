@@ -42,6 +42,7 @@ from rebalancer.wiring.beginning import (
     entries_of,
     files_of,
     flight_of,
+    retention_of,
 )
 
 MILLISECOND = 1_000_000  # ns
@@ -100,6 +101,7 @@ def paper(
         journal=around.journal,
         log=log,
         tick=around.tick,
+        retention=retention_of(settings),
     )
     _say_unwatched(settings, log)
     faults = {name: each.mischance.struck for name, each in played.items()}

@@ -23,9 +23,9 @@ def test_table(group):
     app = typer.Typer()
     import_module(f"rebalancer.cli.{group}").register(app)
 
-    assert GROUPS[group] == tuple(
-        each.callback.__name__ for each in app.registered_commands if each.callback
-    )
+    commands = (each.callback.__name__ for each in app.registered_commands if each.callback)
+    groups = (each.typer_instance.info.name for each in app.registered_groups)
+    assert GROUPS[group] == (*commands, *groups)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_table(group):
         (("status",), ""),
         (("--help", "why"), ""),
         (("greeks",), "scipy"),
+        (("journal", "check"), ""),
         (("run",), "ccxt scipy rebalancer.wiring"),
         (("nothing",), "ccxt scipy rebalancer.wiring"),
         ((), "ccxt scipy rebalancer.wiring"),

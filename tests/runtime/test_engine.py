@@ -47,7 +47,7 @@ def test_disk_before_venue():
     trace = play(story).trace
     before = trace[: trace.index("submit")]
 
-    assert ["append decision", "append order", "flush"] == before
+    assert ["append decision", "append inputs", "append order", "flush"] == before
 
 
 @pytest.mark.parametrize("broken", ["append", "flush"])
@@ -168,7 +168,7 @@ def test_journal_is_json():
     entries = list(play(story).journal.read())
     kinds = {entry.kind for entry in entries}
 
-    assert {"event", "decision", "order", "latch"} == kinds
+    assert {"event", "decision", "inputs", "order", "latch"} == kinds
     for entry in entries:
         payload = json.loads(json.dumps(entry.payload))
         if entry.kind != "latch":

@@ -8,11 +8,10 @@ import pytest
 from rebalancer.core.events import Adopted, CashMoved, OutsideHolding, OutsideTold, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import PermissionRefused
-from rebalancer.ports import SECOND, Entry
-from rebalancer.runtime.status import BookStatus, why
-from rebalancer.storage.memory import MemoryJournal
+from rebalancer.ports import SECOND
+from rebalancer.runtime.status import BookStatus
 from tests.runtime.stage import VENUE, market, play
-from tests.scenarios.desk import LINEAR, SPOT, START
+from tests.scenarios.desk import LINEAR, SPOT
 
 SHAPE = {"book", "mode", "state", "seq", "underlyings", "latches", "held", "feeds"}
 D = Decimal
@@ -145,40 +144,6 @@ def test_latches():
     stage = tell(story)
 
     assert ["book: wrong account", "BTC: order unproven"] == stage.status.status()["latches"]
-
-
-def test_why():
-    """An order id, its step and a later moment lead to the same decision and what followed."""
-    stage = tell(nothing)
-    (row,) = stage.status.orders()
-    by_id = stage.status.why(row["client_order_id"])
-    decision = by_id["decision"]
-
-    assert by_id == stage.status.why(str(decision["sequence"]))
-    assert by_id == stage.status.why(str(decision["ts"]))
-    assert by_id == stage.status.why(str(decision["ts"] + SECOND))
-    assert row["client_order_id"] == by_id["order"]["client_order_id"]
-    assert ["OrderAccepted", "Fill", "OrderEnded"] == [e["type"] for e in by_id["events"]]
-    assert decision["verdicts"]
-    json.dumps(by_id)
-
-
-@pytest.mark.parametrize("key", ["rb0", "999999", str(START - SECOND), "", "-5", "1.5", "²"])
-def test_why_nothing(key):
-    """A key that leads nowhere is answered with nothing."""
-    assert tell(nothing).status.why(key) is None
-
-
-def test_why_youngest_start():
-    """Steps are counted anew by each start: the youngest is meant, and the first of its step."""
-    journal = MemoryJournal()
-    for start, ts in enumerate((100, 200)):
-        for name in ("BTC", "ETH"):
-            payload = {"underlying": name, "start": start}
-            journal.append(Entry(7, ts, "decision", name, payload))
-
-    assert {"underlying": "BTC", "start": 1} == why(journal, "7")["decision"]
-    assert {"underlying": "ETH", "start": 1} == why(journal, "ETH")["decision"]
 
 
 @pytest.mark.parametrize("verb", [Verb.RESUME, Verb.REDUCE])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from rebalancer.errors import DataError
-from rebalancer.ports import Entry
+from rebalancer.ports import Entry, Retention
 
 
 @dataclass(slots=True)
@@ -71,6 +71,15 @@ class VirtualJournal:
             if kind in (None, entry.kind) and key in (None, entry.key):
                 yield entry
 
+    def step(self, sequence: int) -> Iterable[Entry]:
+        """Yield the entries of one step, in the order in which they were written."""
+        return (each for each in self.read() if each.sequence == sequence)
+
+    def latest(self, kind: str, ts: int) -> Entry | None:
+        """Return the last entry of a kind written at or before `ts` (ns), or None."""
+        told = [each for each in self.read(kind) if each.ts <= ts]
+        return told[-1] if told else None
+
     def get_meta(self, key: str) -> str | None:
         """Return what was put under a name, or None."""
         return self._disk.meta.get(key)
@@ -84,6 +93,14 @@ class VirtualJournal:
             self._disk.meta.pop(key, None)
         else:
             self._disk.meta[key] = value
+
+    def prune(self, _retention: Retention, _now: int, _most: int) -> int:
+        """Let nothing go: a run is short."""
+        return 0
+
+    def crowded(self, _retention: Retention) -> bool:
+        """Return False: this disk fails, and is never full."""
+        return False
 
     def close(self) -> None:
         """Put what waits on the disk, where it still takes anything."""

@@ -27,7 +27,7 @@ from rebalancer.simulation.virtual.venue import VirtualVenue, Wire
 from rebalancer.storage import codec
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.wiring.beginning import Surrounding, begin
-from rebalancer.wiring.recovered import BEGAN, begun, recover
+from rebalancer.wiring.recovered import BEGAN, recover
 
 Hear = Callable[[Event], None]
 
@@ -123,7 +123,6 @@ class Process:
         past = recover(journal, wires)
         around = Surrounding(clock, journal, log, None, "virtual")
         begin(state, own, {}, around)
-        begun(journal, clock.now(), own.book.id)
         past.put_back(state, log)
         ends = {name: VirtualVenue(each, clock, lambda: self.lives) for name, each in wires.items()}
         for name, venue in ends.items():

@@ -1,0 +1,29 @@
+"""Restoring: what a book must find that begins with a journal from before.
+
+Since the copy was made orders left, fills came and latches fell that the
+journal knows nothing of. Their truth is at the venues; until a person has
+compared, nothing is hedged.
+"""
+
+from collections.abc import Iterable
+
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.ports import Entry, Reading
+
+LATCH = "latch"  # journal kind of the trading state
+REASON = "restored from a backup: compare orders and positions with the venues, then arm"
+
+
+def halted(journal: Reading, ts: int) -> Iterable[Entry]:
+    """Return the latch that halts a book; what was latched when the copy was made stays.
+
+    Args:
+        journal: That is put back.
+        ts: ns, now.
+    """
+    last, book = {}, ""
+    for entry in journal.read(LATCH):
+        last, book = dict(entry.payload), entry.key
+    kept = {"killed": False, "asked": TradingState.ACTIVE, "sealed": False, "halted": {}}
+    payload = kept | {"limited": {}} | last | {"mode": TradingState.HALTED, "reason": REASON}
+    return (Entry(0, ts, LATCH, book, payload),)

@@ -1,0 +1,168 @@
+"""Copies of a journal: made while a daemon writes it, and put back where none runs.
+
+A copy is one file, private, looked at from end to end before it has its name.
+What is put back is older than what the venues know. So its next start has an
+epoch above every one that was used, and whoever puts it back may add entries
+that the start finds, such as a halt.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rebalancer.errors import DataError, RebalancerError, UsageError
+from rebalancer.ports import Entry, Reading
+from rebalancer.storage import folder, sqlite
+from rebalancer.storage.audit import Audit, audit
+
+RESTORED = "restored"  # kind of the entry that tells that a copy was put back
+_BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a file
+
+Adds = Callable[[Reading], Iterable[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of a restore."""
+
+    copy: Audit  # what was put back
+    epoch: int  # that this restore has: the next start has a higher one
+    aside: Path | None  # where the journal is kept that was there before
+
+
+def back_up(source: Path, target: Path) -> Audit:
+    """Copy a journal, whether or not a daemon writes it; return what the copy holds.
+
+    Raises:
+        Unavailable: There is no journal.
+        UsageError: The target exists.
+        DataError: The journal is damaged, or the disk refused; there is no copy then.
+    """
+    if target.exists():
+        raise UsageError(f"{target}: must not exist yet; a backup replaces nothing")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        _copy(source, part)
+        told = audit(part)
+        part.rename(target)
+        _settle(target.parent)
+    except OSError as e:
+        raise DataError(f"{target}: must be a file that can be written: {e}") from e
+    finally:
+        _remove(part)
+    return told
+
+
+def restore(copy: Path, target: Path, least: int, adds: Adds, *, force: bool = False) -> Restored:
+    """Put a copy in the place of a book's journal; its daemon must not run.
+
+    Args:
+        copy: What `back_up` made.
+        target: The journal of the book; its folder is made where there is none.
+        least: Epoch that must be reached, above all that any start may have used.
+        adds: Is given the journal before it gets its place; returns what to write in it.
+        force: Whether a journal that is there is moved aside.
+
+    Raises:
+        Unavailable: There is no copy, or a daemon runs the book.
+        UsageError: There is a journal already, and nobody said that it may go aside.
+        DataError: The copy is damaged, or the disk refused; nothing was changed then.
+    """
+    told = audit(copy)
+    folder.prepare(target.parent)
+    lock = folder.lock(target.parent)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        if target.exists() and not force:
+            raise UsageError(f"{target}: must not be there; --force moves it aside")
+        _copy(copy, part)
+        epoch = _begin(part, lock, max(least, _epoch(target) + 1), told, adds)
+        aside = _move_aside(target)
+        part.replace(target)
+        _settle(target.parent)
+        return Restored(told, epoch, aside)
+    except OSError as e:
+        raise DataError(f"{target}: must be a file that can be written: {e}") from e
+    finally:
+        _remove(part)
+        os.close(lock)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy one moment of a journal into one private file, on disk when this returns."""
+    _remove(target)
+    reader = sqlite.open_reader(source)
+    try:
+        folder.make_private(target)
+        with closing(sqlite3.connect(target, isolation_level=None)) as copied:
+            reader.connection.backup(copied)
+            copied.execute("PRAGMA journal_mode = delete")
+    except sqlite3.Error as e:
+        raise DataError(f"{source}: must be readable, and {target} writable: {e}") from e
+    finally:
+        reader.close()
+    _settle(target)
+
+
+def _begin(part: Path, lock: int, least: int, told: Audit, adds: Adds) -> int:
+    """Write into a copy what its next start must find; return the epoch of this writing."""
+    journal = sqlite.open_locked(part, os.dup(lock), least)
+    try:
+        entries = tuple(adds(journal))
+        at = max((each.ts for each in entries), default=told.last_ts or 0)
+        payload = {"head": str(told.head), "epoch_before": told.epoch, "epoch": journal.epoch}
+        journal.append(Entry(0, at, RESTORED, "journal", payload))
+        for each in entries:
+            journal.append(each)
+    finally:
+        journal.close()
+    return journal.epoch
+
+
+def _epoch(path: Path) -> int:
+    """Return the epoch of a journal that is there; 0 where none is, or none that can be read."""
+    with suppress(RebalancerError):
+        reader = sqlite.open_reader(path)
+        try:
+            return int(reader.get_meta(sqlite.EPOCH) or 0)
+        finally:
+            reader.close()
+    return 0
+
+
+def _move_aside(path: Path) -> Path | None:
+    """Give the journal that is there another name, with all that belongs to it."""
+    if not path.exists():
+        for end in _BESIDE:  # of a journal that is gone: it must not be taken for the new one's
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        return None
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing puts the rest of its log into it
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.replaced-{number}{path.suffix}")).exists():
+        number += 1
+    for end in _BESIDE:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    try:
+        aside.hardlink_to(path)  # so that there is a journal at every moment
+    except OSError:
+        path.rename(aside)
+    return aside
+
+
+def _settle(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    for end in ("", "-journal", *_BESIDE):
+        path.with_name(path.name + end).unlink(missing_ok=True)

@@ -1,0 +1,228 @@
+"""`why` where no daemon runs any more: the journal alone answers, for a person or a program."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from rebalancer.cli.explained import explained
+from rebalancer.storage.sqlite import open_reader
+from tests.cli.test_commands import ask
+
+WIDTH = 116
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """Return the state folder of a demo that is over."""
+    folder = tmp_path_factory.mktemp("demo") / "state"
+    ask("demo", "--for", "3s", "--speed", "0", "--state", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def decisions(state):
+    """Return the decisions of that demo: payloads by what they did."""
+    reader = open_reader(state / "journal.sqlite")
+    found = {entry.payload["action"]: entry.payload for entry in reader.read("decision")}
+    reader.close()
+    return found
+
+
+def test_order(state, decisions):
+    """An order is told whole, with what it rests on, though its daemon is gone."""
+    name = decisions["order"]["client_order_id"]
+    ran = ask("why", name, "--state", str(state))
+    parts = ("band", "rests on", "delta by position", "guards", "sent, came back", "outcome")
+
+    assert "no daemon runs this book; reading journal.sqlite" in ran.stderr
+    assert sorted(parts, key=ran.stdout.index) == list(parts)
+    assert name in ran.stdout
+    assert "\x1b" not in ran.stdout
+    assert max(map(len, ran.stdout.splitlines())) <= WIDTH
+
+
+def test_refusal(state, decisions):
+    """A refusal is found by its step or its time, and the guard that refused says why."""
+    refused = decisions["refuse"]
+    by_step = ask("why", str(refused["sequence"]), "--state", str(state)).stdout
+    assert by_step == ask("why", str(refused["ts"]), "--state", str(state)).stdout
+    told = json.loads(ask("why", str(refused["sequence"]), "--state", str(state), "--json").stdout)
+
+    assert refused["reason"].replace("_", " ") in by_step
+    assert refused in (told["decision"], *told["others"])
+    assert {"inputs", "holdings", "orders"} == set(told["rests_on"][refused["underlying"]])
+
+
+def test_nothing(state):
+    """What is not in the journal is said not to be."""
+    assert "must name an order" in ask("why", "nothing", "--state", str(state), code=64).stderr
+
+
+def test_neither_daemon_nor_journal(tmp_path):
+    """Without both there is nobody to ask."""
+    assert "no daemon" in ask("why", "7", "--state", str(tmp_path), code=75).stderr
+
+
+DECISION = {
+    "sequence": 7,
+    "ts": 1_769_757_406_120_000_000,
+    "underlying": "ETH",
+    "action": "order",
+    "reason": "outside_band",
+    "net_delta": 1.1418,
+    "pending": 0.0,
+    "aim": 0.0,
+    "lower": -1.0,
+    "upper": 1.0,
+    "price": 3_487.76,
+    "instrument": "deribit:ETH-PERPETUAL",
+    "wanted": "-2239",
+    "allowed": "-1000",
+    "limit_price": "3477.50",
+    "client_order_id": "rb1",
+    "verdicts": [
+        {
+            "guard": "spread",
+            "allows": "2239",
+            "reason": None,
+            "measured": 0.1,
+            "limit": 0.2,
+            "subject": "",
+        },
+        {
+            "guard": "order_size",
+            "allows": "1000",
+            "reason": "order_too_large",
+            "measured": 2.0,
+            "limit": 1.0,
+            "subject": "",
+        },
+    ],
+}
+ORDER = {
+    "type": "Submit",
+    "at": 0,
+    "quantity": "-2239",
+    "instrument": "p",
+    "price": "3477.50",
+    "time_in_force": "ioc",
+    "reduce_only": False,
+    "purpose": "hedge",
+}
+MS = 1_000_000
+
+
+def heard(kind, at, **facts):
+    """Return an event that came back `at` ms after the order."""
+    return {"type": kind, "at": at * MS, **facts}
+
+
+LOST = heard("OrderUnknown", 5_000, reason="no answer within 5 s")
+TAKEN = heard("OrderAccepted", 5_960, venue_order_id="v1")
+FILL = heard("Fill", 5_961, quantity="-2239", price="3487.65", fee="0.0003", fee_currency="ETH")
+ENDED = heard("OrderEnded", 5_962, how="filled", filled="-2239")
+REJECTED = heard("OrderRejected", 40, reason="price band\x1b[2J")
+ABSENT = heard("OrderNotFound", 9_000)
+
+
+def read(*events, **changes):
+    """Return what a person reads of a decision whose order came to this."""
+    told = {
+        "decision": DECISION,
+        "others": [],
+        "rests_on": {},
+        "order": ORDER,
+        "sent": [ORDER],
+        "events": list(events),
+    }
+    console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
+    for part in explained(told | changes, WIDTH):
+        console.print(part)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        ((), "open: +0 of -2,239 filled"),
+        ((TAKEN, FILL), "open: -2,239 of -2,239 filled"),
+        ((TAKEN, FILL, ENDED), "over: -2,239 of -2,239 filled"),
+        ((REJECTED,), "never taken by the venue"),
+        ((LOST,), "UNKNOWN: the venue has not proved what became of it"),
+        ((LOST, ABSENT, ABSENT), "UNKNOWN: the venue has not proved what became of it"),
+        ((LOST, TAKEN, FILL, ENDED), "over: -2,239 of -2,239 filled; unknown for 0.96 s, then"),
+    ],
+)
+def test_outcome(events, outcome):
+    """The last line is what the venue proved, and only that."""
+    assert outcome in read(*events).splitlines()[-1]
+
+
+def test_lines():
+    """Each thing that came back is a line with its time after the order, made harmless."""
+    text = read(LOST, ABSENT, TAKEN, FILL, ENDED, REJECTED)
+
+    assert "+5,000 ms" in text
+    assert "the venue knows no such order" in text
+    assert "-2,239 at 3,487.65, fee 0.0003 ETH" in text
+    assert r"price band\x1b[2J" in text
+    assert "\x1b[2J" not in text
+
+
+def test_binding_guard():
+    """Every guard is told, and what the one that cut it said."""
+    text = read()
+    cut = next(line for line in text.splitlines() if line.startswith("order_size"))
+
+    assert "order too large" in cut
+    assert "1,000" in cut
+    assert "wanted -2,239  allowed -1,000  at 3,477.50 or better  as rb1" in text
+    assert "This journal kept no inputs" in text
+
+
+def test_pruned():
+    """Without its decision what followed is told all the same."""
+    text = read(TAKEN, decision=None)
+
+    assert "The decision was pruned" in text
+    assert "the venue calls it v1" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        (
+            {"kind": "quote", "bid": 1.5, "bid_size": 10.0, "ask": None, "ask_size": None},
+            "1.5 × 10  /  - × -",
+        ),
+        (
+            {"kind": "option", "price": 0.0047, "vol": 0.716, "forward": 3_487.78},
+            "0.0047   vol 71.6%",
+        ),
+        ({"kind": "funding", "rate_per_day": -0.0003}, "-3.00 bp a day"),
+        ({"kind": "margin", "balance": 10.0183, "maintenance": 1.66628}, "balance 10.0183   maint"),
+        ({"kind": "index", "price": 99_904.39}, "99,904.39"),
+        ({"kind": "reading", "age_seconds": None}, "never told"),
+        ({"kind": "option"}, "-"),
+    ],
+)
+def test_inputs(row, value):
+    """Each kind of input is told in its own words, its age beside the oldest that may be."""
+    row = {"subject": "x", "age_seconds": 7.5, "limit_seconds": 5.0} | row
+    rests_on = {"ETH": {"inputs": [row], "holdings": [], "orders": []}}
+    (line,) = (
+        line for line in read(rests_on=rests_on).splitlines() if line.startswith(f"{row['kind']} x")
+    )
+
+    assert value in line
+    assert line.rstrip().endswith("5 s")
+
+
+def test_open_order():
+    """A refusal that waits for an order names it."""
+    waits = [{"client_order_id": "rb9", "state": "unknown"}]
+    rests_on = {"ETH": {"inputs": [], "holdings": [], "orders": waits}}
+
+    assert "rb9 is open: unknown" in read(rests_on=rests_on)
