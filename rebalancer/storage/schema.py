@@ -1,8 +1,7 @@
 """The journal's tables, their versions, and the pragmas without which a commit is not durable."""
 
-import sqlite3
-
 from rebalancer.errors import DataError
+from rebalancer.storage.database import Database
 
 # Forward only: a step is never edited after a release, the next one is appended.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -27,7 +26,7 @@ VERSION = len(MIGRATIONS)
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
 
 
-def secure(connection: sqlite3.Connection) -> None:
+def secure(connection: Database) -> None:
     """Set the pragmas and read them back: some builds of SQLite ignore some.
 
     Raises:
@@ -40,7 +39,7 @@ def secure(connection: sqlite3.Connection) -> None:
             raise DataError(f"pragma {name}: must be {wanted}, was {found}")
 
 
-def check(connection: sqlite3.Connection) -> None:
+def check(connection: Database) -> None:
     """Look for damage.
 
     Raises:
@@ -51,7 +50,7 @@ def check(connection: sqlite3.Connection) -> None:
         raise DataError(f"must be undamaged, quick_check found: {found}")
 
 
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Database) -> int:
     """Return the version of the tables.
 
     Raises:
@@ -66,7 +65,7 @@ def version(connection: sqlite3.Connection) -> int:
     return int(found)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Database) -> None:
     """Bring the tables up to date, all in one transaction or not at all.
 
     Raises:

@@ -17,6 +17,7 @@ from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import DataError, Defect, Unavailable
 from rebalancer.ports import Entry
 from rebalancer.storage import folder, schema
+from rebalancer.storage.database import Connect, Database
 
 _COLUMNS = "id, sequence, ts, kind, key, payload"
 _PAGE = 1000  # rows a read takes at a time, so that no cursor stays open between them
@@ -34,7 +35,7 @@ class JournalReader:
         path: For messages.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: Database, path: Path) -> None:
         self._connection = connection
         self._path = path
 
@@ -106,7 +107,7 @@ class SqliteJournal(JournalReader):
         epoch: Times that this journal was opened for writing, this one included.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int, epoch: int) -> None:
+    def __init__(self, connection: Database, path: Path, lock: int, epoch: int) -> None:
         super().__init__(connection, path)
         self.epoch = epoch
         self._lock = lock
@@ -195,12 +196,19 @@ class SqliteJournal(JournalReader):
             raise DataError(f"{self._path}: the journal is closed for good: {self._fault}")
 
 
-def open_journal(path: Path, least: int = 1) -> SqliteJournal:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Return a connection to a file that is there, to write ("rw") or only to read ("ro")."""
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
+
+
+def open_journal(path: Path, least: int = 1, connect: Connect = connect) -> SqliteJournal:
     """Open a book's journal for writing; make it and its folder where there is none.
 
     Args:
         path: The file, `DIR/journal.sqlite`.
         least: Epoch that this start has at least.
+        connect: Opens the database; another one puts a layer between.
 
     Returns:
         The journal, its epoch higher than last time and already on disk.
@@ -214,17 +222,17 @@ def open_journal(path: Path, least: int = 1) -> SqliteJournal:
     lock = folder.lock(path.parent)
     try:
         folder.make_private(path)
-        connection, epoch = _open(path, least)
+        connection, epoch = _open(path, least, connect)
     except BaseException:
         os.close(lock)
         raise
     return SqliteJournal(connection, path, lock, epoch)
 
 
-def _open(path: Path, least: int) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path, least: int, connect: Connect) -> tuple[Database, int]:
     """Return a connection that is fit to write, and the number of this start."""
     try:
-        connection = _connect(path, "rw")
+        connection = connect(path, "rw")
         try:
             schema.secure(connection)
             schema.check(connection)
@@ -247,7 +255,7 @@ def open_reader(path: Path) -> JournalReader:
     if not path.is_file():
         raise Unavailable(f"{path}: there is no journal; was the book ever started?")
     try:
-        connection = _connect(path, "ro")
+        connection = connect(path, "ro")
         try:
             connection.execute("PRAGMA trusted_schema = 0")
             if not schema.version(connection):
@@ -260,12 +268,7 @@ def open_reader(path: Path) -> JournalReader:
     return JournalReader(connection, path)
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
-
-
-def _count_epoch(connection: sqlite3.Connection, least: int) -> int:
+def _count_epoch(connection: Database, least: int) -> int:
     """Return this start's number, once it is on disk."""
     connection.execute("BEGIN IMMEDIATE")
     with closing(
