@@ -22,8 +22,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 VERSION = len(MIGRATIONS)
 
-# name → what it reads back as. FULL syncs each commit; NORMAL may lose the last ones.
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+# name → what it reads back as. FULL syncs each commit; NORMAL may lose the last ones. The log
+# is moved into the file by the journal itself: a sync that fails there SQLite tells nobody.
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "wal_autocheckpoint": 0,
+}
 
 
 def secure(connection: Database) -> None:

@@ -22,6 +22,7 @@ from rebalancer.storage.database import Connect, Database
 _COLUMNS = "id, sequence, ts, kind, key, payload"
 _PAGE = 1000  # rows a read takes at a time, so that no cursor stays open between them
 _BUSY = 2.0  # s that SQLite waits for a reader's lock
+COMMITS = 200  # between two times that the log is moved into the file: some 1000 pages
 _EPOCH = "journal.epoch"
 
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -111,6 +112,7 @@ class SqliteJournal(JournalReader):
         super().__init__(connection, path)
         self.epoch = epoch
         self._lock = lock
+        self._commits = 0  # since the log was last moved into the file
         self._fault: str | None = None  # why the journal is dead
 
     def append(self, entry: Entry) -> None:
@@ -137,8 +139,13 @@ class SqliteJournal(JournalReader):
             DataError: The disk refused, now or before.
         """
         self._alive()
-        if self._connection.in_transaction:
-            self._run("COMMIT")
+        if not self._connection.in_transaction:
+            return
+        self._run("COMMIT")
+        self._commits += 1
+        if self._commits >= COMMITS:
+            self._commits = 0
+            self._run("PRAGMA wal_checkpoint(PASSIVE)")
 
     def put_meta(self, key: str, value: str | None) -> None:
         """Keep one value under a name, in place of the one before; None forgets it.
