@@ -397,10 +397,14 @@ def test_failed_checkpoint(path, monkeypatch):
     journal = open_journal(
         path, connect=lambda *where: Failing(sqlite.connect(*where), "PRAGMA wal_checkpoint")
     )
-    with pytest.raises(DataError, match="the disk refused"):
+
+    def write_on():
         for number in range(10):
             journal.append(entry(number))
             journal.flush()
+
+    with pytest.raises(DataError, match="the disk refused"):
+        write_on()
     with pytest.raises(DataError, match="closed for good"):
         journal.append(entry(11))
     journal.close()
