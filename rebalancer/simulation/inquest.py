@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rebalancer.core import recovery
 from rebalancer.core.events import Booking, Event, Fill
@@ -183,7 +184,7 @@ def kept_in(path: Path) -> Kept:
     """Return what is on disk; nothing where there is no journal yet."""
     intents, fills = Counter[str](), Counter[Trade]()
     bookings: list[Booking] = []
-    latched = []
+    latched: list[str] = []
     try:
         reader = open_reader(path)
     except Unavailable:
@@ -199,13 +200,16 @@ def kept_in(path: Path) -> Kept:
             if isinstance(event, Booking):
                 bookings.append(event)
         for entry in reader.read("latch"):
-            why = entry.payload["reason"] if entry.payload["mode"] == "halted" else None
-            latched = [f"it halted: {why} {entry.payload['halted']}"]
-            if why is None and not entry.payload["halted"]:
-                latched = []
+            latched = _latched(entry.payload)
     finally:
         reader.close()
     return Kept(intents, fills, bookings, latched)
+
+
+def _latched(told: Mapping[str, Any]) -> list[str]:
+    """Return why a book stopped by itself, as its last latch tells it."""
+    whole = [f"it halted: {told['reason']}"] if told["mode"] == "halted" else []
+    return whole + [f"{name} is halted: {why}" for name, why in told["halted"].items()]
 
 
 def net_delta(place: Place, account: str, coin: str) -> float:

@@ -21,7 +21,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -218,21 +218,17 @@ class _Deaths:
 
     def judge(self, found: Findings, seconds: float | None) -> None:
         """Let the deaths since the last rest be judged; the last one was recovered from."""
-        for each in self.waiting[:-1]:
-            self.known.append(each)
-        for each in self.waiting[-1:]:
-            self.known.append(
-                Outcome(
-                    each.number,
-                    each.kind,
-                    each.nth,
-                    recovery=seconds,
-                    lost=found.lost,
-                    doubled=found.doubled,
-                    other=found.other,
-                    missed=each.missed,
-                )
+        self.known += self.waiting[:-1]
+        self.known += [
+            replace(
+                each,
+                recovery=seconds,
+                lost=found.lost,
+                doubled=found.doubled,
+                other=found.other,
             )
+            for each in self.waiting[-1:]
+        ]
         self.waiting.clear()
 
 
@@ -365,14 +361,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(table(found))
     if told.json is not None:
         told.json.write_text(json.dumps(_figures(found, told.seed), indent=1) + "\n")
-    return 0 if all(each.passed for each in found) else 1
+    if not all(each.passed for each in found):
+        return 1
+    if told.point is None:
+        checkpoint.finish()
+    return 0
 
 
 def _asked(arguments: Sequence[str] | None) -> Any:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=50)
     parser.add_argument("--point", type=int, metavar="K", help="the book of one point, up to it")
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="goes on from it; made if new")
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="goes on from it; gone once all passed"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--together", type=int, default=TOGETHER, help="books at once")

@@ -129,6 +129,11 @@ class Checkpoint:
             with self._path.open("a") as stream:
                 stream.write(json.dumps([asdict(each) for each in listed]) + "\n")
 
+    def finish(self) -> None:
+        """Forget the file: the next campaign begins anew."""
+        if self._path is not None:
+            self._path.unlink()
+
 
 def _outcome(told: Mapping[str, Any]) -> Outcome:
     listed = {name: tuple(told[name]) for name in ("lost", "doubled", "other")}
