@@ -8,6 +8,7 @@ the protocol is spelt out anew, so that two readings of it meet.
 
     kills       a daemon in a process of its own, killed at the steps of its journal
     trials      a daemon with one fault at a time
+    nursery     where those that are killed are born
     victim      the process that is killed
     inquest     what it lost or doubled, by the venue's books and its journal's file
     toll        where it is killed, and what came of it

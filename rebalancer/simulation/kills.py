@@ -15,7 +15,6 @@ repeats that book up to it.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -37,9 +36,9 @@ from rebalancer.settings import resolve
 from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID
 from rebalancer.simulation.faults import Deed
-from rebalancer.simulation.host import Host
 from rebalancer.simulation.inquest import Case, Findings, Inquest
 from rebalancer.simulation.loopback import seeded_loopback
+from rebalancer.simulation.nursery import ENDS, ROOT, STARTS, Nursery, Setting, Victim
 from rebalancer.simulation.toll import (
     ARRIVAL,
     LIFE,
@@ -53,100 +52,20 @@ from rebalancer.simulation.toll import (
     table,
 )
 from rebalancer.simulation.trials import PERP, VENUE, settings_of
-from rebalancer.simulation.victim import ACTIVE, ARM, STOP
+from rebalancer.simulation.victim import ARM, STOP
 
-ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = 2  # books at once
-LOOKS = SECOND // 50  # ns between two looks at a child
-STARTS = 100  # s that a start may take: an order that nobody heard of takes its time
 QUIETS = 30  # s until books and journal agree, once it trades
 COMES = 40  # s until the step of a point comes; after that it is killed where it stands
 NUDGE = 2_000  # contracts that somebody trades by hand each second, to and fro, till it strikes
-ENDS = 40  # s that an end in order may take
 TAIL = 6  # lines of the log that are shown of a failure
-
-
-@dataclass(slots=True)
-class Victim:
-    """One child, from its start to its end."""
-
-    process: asyncio.subprocess.Process
-    began: int  # ns, steady
-    active: int | None = None  # ns, steady, when it said that it trades
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self.process.returncode is None
-
-    def tell(self, word: bytes) -> None:
-        """Say something to it, unless it is gone."""
-        stdin = self.process.stdin
-        if self.alive and stdin is not None:
-            stdin.write(word)
-
-    def kill(self) -> None:
-        """End it, at once."""
-        if self.alive:
-            os.kill(self.process.pid, signal.SIGKILL)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Where one book lives."""
-
-    folder: Path
-    address: str
-    config: Path
-    seed: int
-    clock: WallClock
-    tasks: TaskRegistry
-    inquest: Inquest
-    host: Host
-
-    async def until(self, holds: Callable[[], bool], seconds: int) -> bool:
-        """Return once something holds, or False when it took too long."""
-        for _ in range(seconds * SECOND // LOOKS):
-            if holds():
-                return True
-            await self.clock.sleep(LOOKS)
-        return holds()
-
-
-async def start(setting: Setting, point: Point | None) -> Victim:
-    """Start a daemon that dies at a point, by itself where a step of its own is meant."""
-    arguments: list[str] = []
-    if point is not None and point.kind not in (ARRIVAL, MOMENT):
-        arguments = ["--at", point.kind, "--nth", str(point.nth)]
-    where = (str(setting.folder), setting.address, str(setting.config))
-    began = setting.clock.monotonic()
-    with (setting.folder / "stderr").open("ab") as errors:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "rebalancer.simulation.victim", *where, "--seed", str(setting.seed)),
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-    victim = Victim(process, began)
-
-    async def hear() -> None:
-        stdout = process.stdout
-        while stdout is not None and (line := await stdout.readline()):
-            if line == ACTIVE:
-                victim.active = setting.clock.monotonic()
-
-    setting.tasks.spawn(f"victim {process.pid}", hear())
-    return victim
 
 
 async def at_rest(setting: Setting, victim: Victim) -> Findings:
     """Return what does not hold once a daemon has found out; empty when all is well."""
     await setting.until(lambda: victim.active is not None or not victim.alive, STARTS)
     if victim.active is None:
-        went = f"ended with {victim.process.returncode}" if not victim.alive else "runs on"
+        went = f"ended with {victim.code}" if not victim.alive else "runs on"
         never = f"it did not trade within {STARTS} s of a start: {went}"
         return Findings(other=(never, *_last_words(setting.folder)))
     found = setting.inquest.compare()
@@ -171,10 +90,10 @@ async def die(setting: Setting, victim: Victim, point: Point) -> tuple[bool, Fin
     came = await _nudged(setting, victim)
     setting.inquest.arrived = None
     victim.kill()
-    code = await victim.process.wait()
-    if code == -signal.SIGKILL:
+    await setting.until(lambda: not victim.alive, ENDS)
+    if victim.code == -signal.SIGKILL:
         return came, Findings()
-    died = f"it ended with {code} before its point"
+    died = f"it ended with {victim.code} before its point"
     return came, Findings(other=(died, *_last_words(setting.folder)))
 
 
@@ -193,10 +112,9 @@ async def stop(setting: Setting, victim: Victim) -> Findings:
     """End a daemon in order; return what does not hold."""
     victim.tell(STOP)
     await setting.until(lambda: not victim.alive, ENDS)
-    victim.kill()
-    code = await victim.process.wait()
-    if code:
-        return Findings(other=(f"its end in order was {code}", *_last_words(setting.folder)))
+    if victim.code != os.EX_OK:
+        died = f"its end in order was {victim.code}"
+        return Findings(other=(died, *_last_words(setting.folder)))
     return Findings()
 
 
@@ -235,37 +153,35 @@ class _Deaths:
 async def live_through(setting: Setting, points: Sequence[Point]) -> list[Outcome]:
     """Let one book die at each point in turn; it ends with the first that something came of."""
     deaths, first = _Deaths(), points[0]
-    for point in (*points, None):
-        victim = await start(setting, point)
-        try:
+    nursery = await Nursery.opened(setting)
+    try:
+        for point in (*points, None):
+            victim = await nursery.bear(point)
             if point is None or not point.starting:
                 found = _both(await at_rest(setting, victim), setting.inquest.seen())
                 if found.any and not deaths.waiting:
                     deaths.waiting.append(Outcome(first.number, first.kind, first.nth))
-                deaths.judge(found, _seconds(victim))
+                active = victim.active
+                deaths.judge(found, active and (nursery.boot + active - victim.began) / SECOND)
                 if found.any:
                     break
             if point is None:
                 found = _both(await stop(setting, victim), setting.inquest.compare())
             else:
                 came, found = await die(setting, victim, point)
-                deaths.waiting.append(Outcome(point.number, point.kind, point.nth, missed=not came))
+                died = Outcome(point.number, point.kind, point.nth, missed=not came)
+                deaths.waiting.append(died)
             if found.any:
                 deaths.waiting = deaths.waiting or [deaths.known.pop()]
                 deaths.judge(found, None)
                 break
-        finally:
-            victim.kill()
-            await victim.process.wait()
+    finally:
+        await nursery.close()
     return deaths.known
 
 
 def _both(one: Findings, other: Findings) -> Findings:
     return Findings(one.lost + other.lost, one.doubled + other.doubled, one.other + other.other)
-
-
-def _seconds(victim: Victim) -> float | None:
-    return None if victim.active is None else (victim.active - victim.began) / SECOND
 
 
 async def book(points: Sequence[Point], config: Path, seed: int) -> list[Outcome]:

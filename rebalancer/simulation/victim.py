@@ -1,26 +1,31 @@
 """The victim: a daemon in a process of its own that kills itself at a step of its journal.
 
-    python -m rebalancer.simulation.victim FOLDER ADDRESS CONFIG [--seed N] [--at STEP [--nth N]]
+    python -m rebalancer.simulation.victim FOLDER ADDRESS CONFIG [--seed N]
 
 It is in live dress against a venue whose books are in another process. Every
 statement by which its journal writes is a step; right before or right after the
 one that was named the process is gone, by SIGKILL: no handler runs, nothing is
 flushed, no socket is closed in order.
 
-It counts from a word on its standard input, or from the beginning where STEP is
-one of the start. On its standard output it says `active` once it trades and
-knows the outcome of everything that earlier lives left. It ends in order when
-told `stop`, and at once when whoever started it is gone.
+The command itself only bears: for each line of its standard input, `{"at": STEP,
+"nth": N}`, it forks one daemon, says `born PID`, waits for its end and says `dead
+CODE`, so that a thousand lives import the program a hundred times only. While a
+daemon lives the input is the daemon's: it counts steps from a word on, or from
+the beginning where STEP is one of the start; it ends in order when told, and at
+once when whoever started it is gone. It says `active` once it trades and knows
+the outcome of everything that earlier lives left.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.ids import least_epoch
@@ -37,7 +42,7 @@ from rebalancer.storage.sqlite import connect, open_journal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
-ACTIVE, ARM, STOP = b"active\n", b"a", b"s"
+READY, ACTIVE, ARM, STOP = b"ready\n", b"active\n", b"a", b"s"
 _START = "start"  # every step counts, from the opening of the journal on
 _WRITES = ("BEGIN", "CREATE", "COMMIT", "DELETE", "INSERT")
 
@@ -108,10 +113,8 @@ def step_of(statement: str, values: Values) -> str:
     return "meta" if " meta " in statement else statement.split(maxsplit=1)[0].lower()
 
 
-async def live_and_die(told: argparse.Namespace, log: Log, clock: WallClock) -> None:
+async def live_and_die(told: Any, fate: Fate, log: Log, clock: WallClock) -> None:
     """Run the daemon until it dies, or is told to stop."""
-    side, _, step = told.at.partition(" ")
-    fate = Fate(side, step, told.nth)
     settings = in_live_dress(settings_of(told.config), VENUE, told.address)
     journal = open_journal(
         told.folder / "journal.sqlite",
@@ -166,25 +169,52 @@ def _listen(running: Running, fate: Fate) -> None:
     loop.add_reader(place, heed)
 
 
+def _be(told: Any, wish: Mapping[str, Any]) -> NoReturn:
+    """Be one daemon, in a process that ends with it."""
+    code, clock = os.EX_SOFTWARE, WallClock()
+    side, _, step = wish["at"].partition(" ")
+    try:
+        with (told.folder / "log.jsonl").open("a") as stream:
+            log = configure(stream, clock)
+            try:
+                run_wall(live_and_die(told, Fate(side, step, wish["nth"]), log, clock))
+                code = os.EX_OK
+            except RebalancerError as error:
+                log.error("daemon.failed", error=f"{type(error).__name__}: {error}")
+                code = error.exit_code
+    except Exception:  # noqa: BLE001 - a bug: whoever reads the exit code reads this too
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _wish(place: int) -> bytes:
+    """Return the next line of the input, b"" at its end; no byte of what follows is taken."""
+    line = b""
+    os.set_blocking(place, True)  # the event loop of whoever lived before shared it
+    while (byte := os.read(place, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.lstrip(ARM + STOP)  # words that came too late for whom they were meant
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one life; what is returned is the exit code of a life that ended in order."""
+    """Bear one daemon after the other, until the input ends."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("address")
     parser.add_argument("config", type=Path)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--at", default="", metavar="STEP", help='"before order", "after commit" …')
-    parser.add_argument("--nth", type=int, default=1)
-    told: Any = parser.parse_args(arguments)
-    clock = WallClock()
-    told.folder.mkdir(mode=0o700, exist_ok=True)
-    with (told.folder / "log.jsonl").open("a") as stream:
-        log = configure(stream, clock)
-        try:
-            run_wall(live_and_die(told, log, clock))
-        except RebalancerError as error:
-            log.error("daemon.failed", error=f"{type(error).__name__}: {error}")
-            return error.exit_code
+    told = parser.parse_args(arguments)
+    said = sys.stdout.fileno()
+    os.write(said, READY)
+    while wish := _wish(sys.stdin.fileno()):
+        born = os.fork()
+        if not born:
+            _be(told, json.loads(wish))
+        os.write(said, b"born %d\n" % born)
+        _, status = os.waitpid(born, 0)
+        os.write(said, b"dead %d\n" % os.waitstatus_to_exitcode(status))
     return 0
 
 

@@ -30,11 +30,11 @@ D = Decimal
 OWN = [ids.encode(ids.ClientOrderId(account=0, epoch=9, sequence=each)) for each in range(3)]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(300)
 def test_fifty_deaths(tmp_path):
     """Fifty deaths at steps of every kind: no fill lost, no hedge doubled, all recovered from."""
     told = tmp_path / "kills.json"
-    code = kills.main(["--points", "50", "--together", "4", "--json", str(told)])
+    code = kills.main(["--points", "50", "--together", "5", "--json", str(told)])
     found = json.loads(told.read_text())
 
     assert (0, []) == (code, found["failing_points"])
