@@ -3,7 +3,8 @@
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
 # make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
-# make campaign  a million random states through the guards, each judged by rules of its own
+# make campaign  a million random states through the guards, each judged by rules of its own; then
+#                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
 # make studies   margin guards through recorded rallies, and funding over venues; needs recordings
 # make bench     every program in benchmarks/
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
@@ -64,6 +65,9 @@ faults: install
 
 campaign: install
 	@$(BIN)/python -m tests.properties.guard_states 1000000
+	@mkdir -p $(REPORTS)
+	@$(BIN)/python -m rebalancer.simulation.kills --points 1000 --resume $(REPORTS)/kills.jsonl \
+		--json $(REPORTS)/kills.json
 
 studies: install
 	@$(BIN)/python -m rebalancer.research.rallies $(ARGS)

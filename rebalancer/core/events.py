@@ -149,6 +149,7 @@ class OrderNotFound:
     ts_venue: int | None
     client_order_id: str
     position: Decimal | None = None  # its instrument's on the account, read after; None: not told
+    proves: bool = False  # as it is journaled: with it the order was proved never to have arrived
 
 
 class Forced(StrEnum):

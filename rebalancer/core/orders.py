@@ -142,6 +142,9 @@ def note(order: Order, event: OrderEvent) -> Order:
                 return order  # told before
             told = replace(order, reported=event.filled)
             return advance(told, _ENDINGS[event.how], f"ended: {event.how}")
+        case OrderNotFound(proves=True):
+            lost = advance(order, T.LOST, "no answer")
+            return advance(lost, T.PROVED_ABSENT, "answers not found, by the journal")
         case OrderNotFound():
             if order.state is not S.UNKNOWN:
                 return order

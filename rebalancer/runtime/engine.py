@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rebalancer.core import hedger, inputs, kept
@@ -201,7 +201,7 @@ class Engine:
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED) and not self._told_again(event, version):
-            self._write("event", key_of(event), event)
+            self._write("event", key_of(event), self._proof(event, unknown))
             self._count(event)
             tell(self._around.log, event)
         for decision in outcome.decisions:
@@ -252,6 +252,17 @@ class Engine:
         name = getattr(event, "client_order_id", None)
         order = self.state.orders.get(name or "")
         return name if order is not None and order.state is OrderState.UNKNOWN else None
+
+    def _proof(self, event: Event, unknown: str | None) -> Event:
+        """Return an event as it is written down: an answer with which an order is absent says so.
+
+        Without that each later start would begin to prove it anew.
+        """
+        order = self.state.orders.get(unknown or "")
+        absent = order is not None and order.state is OrderState.ABSENT
+        if isinstance(event, OrderNotFound) and absent:
+            return replace(event, proves=True)
+        return event
 
     def _say_resolved(self, name: str) -> None:
         order = self.state.orders[name]

@@ -6,6 +6,13 @@ hosts on 127.0.0.1, REST and websockets, the host being the first segment of
 the path, and does what the fault `Script` says. Nothing here imports `wire`:
 the protocol is spelt out anew, so that two readings of it meet.
 
+    kills       a daemon in a process of its own, killed at the steps of its journal
+    trials      a daemon with one fault at a time
+    nursery     where those that are killed are born
+    victim      the process that is killed
+    inquest     what it lost or doubled, by the venue's books and its journal's file
+    toll        where it is killed, and what came of it
+    dress       a book in live dress against a venue on this machine
     loopback    all of it put together: the one thing to construct
     deribit     Deribit's protocol
     server      the chassis: HTTP and websockets

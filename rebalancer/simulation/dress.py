@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from rebalancer.core.ledger import Ledger
 from rebalancer.settings import Settings
 from rebalancer.settings.models import Mode
 from rebalancer.simulation.loopback import Loopback
+from rebalancer.simulation.place import Place
 from rebalancer.wiring import Running
 
 UID = 12345  # of the account at the venue
@@ -22,16 +24,20 @@ def in_live_dress(settings: Settings, venue: str, address: str) -> Settings:
 
 def differences(running: Running, loopback: Loopback, venue: str) -> dict[str, Decimal]:
     """Return where the ledger and the venue's own books disagree: ledger less venue."""
-    ledger, place = running.engine.state.ledger, loopback.place
+    return apart(running.engine.state.ledger, loopback.place, venue)
+
+
+def apart(ledger: Ledger, place: Place, venue: str) -> dict[str, Decimal]:
+    """Return ledger less the venue's own books, by currency and instrument, where they differ."""
     found: dict[str, Decimal] = {}
     for currency, balance in place.balances(venue).items():
-        apart = ledger.balance(venue, currency) - balance
-        if abs(apart) > SMALLEST:
-            found[currency] = apart
+        gap = ledger.balance(venue, currency) - balance
+        if abs(gap) > SMALLEST:
+            found[currency] = gap
     truth: Mapping[str, Decimal] = place.positions(venue)
     names = {name for holder, name in ledger.positions if holder == venue}
     for name in sorted({*truth, *names}):
-        apart = ledger.position(venue, name).quantity - truth.get(name, Decimal(0))
-        if apart:
-            found[name] = apart
+        gap = ledger.position(venue, name).quantity - truth.get(name, Decimal(0))
+        if gap:
+            found[name] = gap
     return found

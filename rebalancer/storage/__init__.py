@@ -2,7 +2,8 @@
 
 `codec` turns events, commands and decisions into JSON values and back, exactly.
 `sqlite` keeps entries on disk and `memory` keeps them for one run; both are
-`ports.Journal`. `schema` knows the tables, their versions and the pragmas that
+`ports.Journal`. `database` says what of a database they use, so that a layer can
+be put between. `schema` knows the tables, their versions and the pragmas that
 make a commit durable; `chain` links each entry to the one before it, `audit`
 follows the chain from end to end, and `retention` leaves gaps that it can be
 followed over; `backup` copies a journal and puts a copy back; `folder` knows

@@ -13,6 +13,7 @@ from typing import Any
 from rebalancer.errors import DataError
 from rebalancer.storage import chain, schema, sqlite
 from rebalancer.storage.chain import Gap, Head, Row
+from rebalancer.storage.database import Database
 from rebalancer.storage.retention import PRUNED
 
 
@@ -52,7 +53,7 @@ def audit(path: Path, known: Head | None = None) -> Audit:
         reader.close()
 
 
-def examine(connection: sqlite3.Connection) -> Audit:
+def examine(connection: Database) -> Audit:
     """Look at a whole journal through a connection; errors as for `audit`."""
     found = schema.version(connection)
     if found < schema.CHAINED:
@@ -100,7 +101,7 @@ class _Seen:
             yield row
 
 
-def _descends(connection: sqlite3.Connection, known: Head) -> None:
+def _descends(connection: Database, known: Head) -> None:
     """See to it that a head that was known is on the chain."""
     number, hashed = known
     query = (
@@ -119,7 +120,7 @@ def _descends(connection: sqlite3.Connection, known: Head) -> None:
         raise DataError(f"entry {number}: {must}, was {found[0].hex()}")
 
 
-def _vouched(connection: sqlite3.Connection, gaps: dict[int, Gap]) -> None:
+def _vouched(connection: Database, gaps: dict[int, Gap]) -> None:
     """See to it that each gap is one that a `pruned` entry tells of."""
     by: dict[int, list[Gap]] = {}
     for gap in gaps.values():
@@ -135,6 +136,6 @@ def _vouched(connection: sqlite3.Connection, gaps: dict[int, Gap]) -> None:
             )
 
 
-def _meta(connection: sqlite3.Connection, key: str) -> str | None:
+def _meta(connection: Database, key: str) -> str | None:
     found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return None if found is None else str(found[0])

@@ -94,16 +94,17 @@ def restore(copy: Path, target: Path, least: int, adds: Adds, *, force: bool = F
 def _copy(source: Path, target: Path) -> None:
     """Copy one moment of a journal into one private file, on disk when this returns."""
     _remove(target)
-    reader = sqlite.open_reader(source)
+    sqlite.open_reader(source).close()  # it is a journal
     try:
         folder.make_private(target)
-        with closing(sqlite3.connect(target, isolation_level=None)) as copied:
-            reader.connection.backup(copied)
+        with (
+            closing(sqlite.connect(source, "ro")) as told,
+            closing(sqlite3.connect(target, isolation_level=None)) as copied,
+        ):
+            told.backup(copied)
             copied.execute("PRAGMA journal_mode = delete")
     except sqlite3.Error as e:
         raise DataError(f"{source}: must be readable, and {target} writable: {e}") from e
-    finally:
-        reader.close()
     _settle(target)
 
 

@@ -10,12 +10,12 @@ None of this stops somebody who rewrites the whole file. A head that was written
 down elsewhere does: no other journal has it.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
 from rebalancer.errors import DataError
+from rebalancer.storage.database import Database
 
 COLUMNS = "id, sequence, ts, kind, key, payload, hash"
 HEAD = "journal.head"  # meta name of the head
@@ -74,7 +74,7 @@ def vouched(gaps: Iterable[Gap]) -> str:
     return told.hexdigest()
 
 
-def head(connection: sqlite3.Connection) -> Head:
+def head(connection: Database) -> Head:
     """Return the head that was kept with the last entries.
 
     Raises:
@@ -89,12 +89,12 @@ def head(connection: sqlite3.Connection) -> Head:
         raise DataError(f"the head must be a number and a hash, was {told!r}") from None
 
 
-def keep(connection: sqlite3.Connection, found: Head) -> None:
+def keep(connection: Database, found: Head) -> None:
     """Write the head down, in the transaction of what it is the head of."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (HEAD, str(found)))
 
 
-def begin(connection: sqlite3.Connection) -> None:
+def begin(connection: Database) -> None:
     """Give each entry of a journal that has no chain its hash, and write the head down."""
     found = GENESIS
     query = (
@@ -109,7 +109,7 @@ def begin(connection: sqlite3.Connection) -> None:
     keep(connection, found)
 
 
-def check_tail(connection: sqlite3.Connection, count: int = TAIL) -> Head:
+def check_tail(connection: Database, count: int = TAIL) -> Head:
     """Look at the youngest entries; return the head.
 
     Raises:
@@ -126,7 +126,7 @@ def check_tail(connection: sqlite3.Connection, count: int = TAIL) -> Head:
     return told
 
 
-def gaps(connection: sqlite3.Connection, after: int = 0) -> dict[int, Gap]:
+def gaps(connection: Database, after: int = 0) -> dict[int, Gap]:
     """Return the gaps behind an entry, by the id of the first entry that is gone."""
     query = "SELECT first, last, hash, pruning FROM gaps WHERE last > ? ORDER BY last"
     return {row[0]: Gap(*row) for row in connection.execute(query, (after,))}

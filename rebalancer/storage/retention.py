@@ -5,7 +5,6 @@ first. A gap keeps the hash at which the chain goes on, and the entry that tells
 of the gaps vouches for all of them: nothing else can have gone.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from rebalancer.ports import Retention
 from rebalancer.storage import chain, schema
 from rebalancer.storage.chain import Gap
+from rebalancer.storage.database import Database
 
 PRUNED = "pruned"  # kind of the entry that tells of gaps
 DAY = 86_400_000_000_000  # ns
@@ -27,7 +27,7 @@ class Due(NamedTuple):
     hash: bytes
 
 
-def due(connection: sqlite3.Connection, retention: Retention, now: int, most: int) -> list[Due]:
+def due(connection: Database, retention: Retention, now: int, most: int) -> list[Due]:
     """Return the oldest entries that are to go, at most so many; in the order of writing.
 
     Today's stay, whatever the size. A clock that was ahead for a while leaves

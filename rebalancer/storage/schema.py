@@ -1,12 +1,12 @@
 """The journal's tables, their versions, and the pragmas without which a commit is not durable."""
 
-import sqlite3
 from collections.abc import Callable
 
 from rebalancer.errors import DataError
 from rebalancer.storage import chain
+from rebalancer.storage.database import Database
 
-Step = str | Callable[[sqlite3.Connection], None]
+Step = str | Callable[[Database], None]
 
 CHAINED = 2  # the version from which entries carry a hash
 
@@ -54,11 +54,18 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
 )
 VERSION = len(MIGRATIONS)
 
-# name → what it reads back as. FULL syncs each commit; NORMAL may lose the last ones.
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+# name → what it reads back as. FULL syncs each commit; NORMAL may lose the last ones. The log
+# is moved into the file by the journal itself: a sync that fails there SQLite tells nobody.
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "wal_autocheckpoint": 0,
+}
 
 
-def secure(connection: sqlite3.Connection) -> None:
+def secure(connection: Database) -> None:
     """Set the pragmas and read them back: some builds of SQLite ignore some.
 
     Raises:
@@ -71,7 +78,7 @@ def secure(connection: sqlite3.Connection) -> None:
             raise DataError(f"pragma {name}: must be {wanted}, was {found}")
 
 
-def check(connection: sqlite3.Connection) -> None:
+def check(connection: Database) -> None:
     """Look for damage.
 
     Raises:
@@ -82,7 +89,7 @@ def check(connection: sqlite3.Connection) -> None:
         raise DataError(f"must be undamaged, quick_check found: {found}")
 
 
-def used(connection: sqlite3.Connection) -> int:
+def used(connection: Database) -> int:
     """Return the bytes in use; pages that are free are used again before the file grows."""
     count, free, size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -91,7 +98,7 @@ def used(connection: sqlite3.Connection) -> int:
     return int(size * (count - free))
 
 
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Database) -> int:
     """Return the version of the tables.
 
     Raises:
@@ -106,7 +113,7 @@ def version(connection: sqlite3.Connection) -> int:
     return int(found)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Database) -> None:
     """Bring the tables up to date, all in one transaction or not at all.
 
     Raises:

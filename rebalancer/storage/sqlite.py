@@ -19,6 +19,7 @@ from rebalancer.ports import Entry, Retention
 from rebalancer.storage import chain, folder, schema
 from rebalancer.storage import retention as pruning
 from rebalancer.storage.chain import Head
+from rebalancer.storage.database import Connect, Database
 
 _COLUMNS = "id, sequence, ts, kind, key, payload"
 _PAGE = 1000  # rows a read takes at a time, so that no cursor stays open between them
@@ -28,6 +29,7 @@ EPOCH = "journal.epoch"  # meta name of the number of starts
 
 _INSERT = f"INSERT INTO entries ({chain.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+COMMITS = 200  # between two times that the log is moved into the file: some 1000 pages
 
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -40,12 +42,12 @@ class JournalReader:
         path: For messages.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: Database, path: Path) -> None:
         self._connection = connection
         self._path = path
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Database:
         """The way to the file, for the other modules of this package."""
         return self._connection
 
@@ -118,12 +120,13 @@ class SqliteJournal(JournalReader):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, lock: int, start: tuple[int, Head]
+        self, connection: Database, path: Path, lock: int, start: tuple[int, Head]
     ) -> None:
         super().__init__(connection, path)
         self.epoch, self._head = start
         self._kept = self._head  # the head that is written down
         self._lock = lock
+        self._commits = 0  # since the log was last moved into the file
         self._fault: str | None = None  # why the journal is dead
 
     def append(self, entry: Entry) -> None:
@@ -151,11 +154,16 @@ class SqliteJournal(JournalReader):
             DataError: The disk refused, now or before.
         """
         self._alive()
-        if self._connection.in_transaction:
-            if self._head is not self._kept:
-                self._run(_PUT, (chain.HEAD, str(self._head)))
-                self._kept = self._head
-            self._run("COMMIT")
+        if not self._connection.in_transaction:
+            return
+        if self._head is not self._kept:
+            self._run(_PUT, (chain.HEAD, str(self._head)))
+            self._kept = self._head
+        self._run("COMMIT")
+        self._commits += 1
+        if self._commits >= COMMITS:
+            self._commits = 0
+            self._run("PRAGMA wal_checkpoint(PASSIVE)")
 
     def put_meta(self, key: str, value: str | None) -> None:
         """Keep one value under a name, in place of the one before; None forgets it.
@@ -246,12 +254,19 @@ class SqliteJournal(JournalReader):
             raise DataError(f"{self._path}: the journal is closed for good: {self._fault}")
 
 
-def open_journal(path: Path, least: int = 1) -> SqliteJournal:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Return a connection to a file that is there, to write ("rw") or only to read ("ro")."""
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
+
+
+def open_journal(path: Path, least: int = 1, connect: Connect = connect) -> SqliteJournal:
     """Open a book's journal for writing; make it and its folder where there is none.
 
     Args:
         path: The file, `DIR/journal.sqlite`.
         least: Epoch that this start has at least.
+        connect: Opens the database; another one puts a layer between.
 
     Returns:
         The journal, its epoch higher than last time and already on disk.
@@ -262,33 +277,34 @@ def open_journal(path: Path, least: int = 1) -> SqliteJournal:
         PermissionRefused: The folder or the file is not this user's own.
     """
     folder.prepare(path.parent)
-    return open_locked(path, folder.lock(path.parent), least)
+    return open_locked(path, folder.lock(path.parent), least, connect)
 
 
-def open_locked(path: Path, lock: int, least: int = 1) -> SqliteJournal:
+def open_locked(path: Path, lock: int, least: int = 1, connect: Connect = connect) -> SqliteJournal:
     """Open a journal whose folder is locked already; it lets go of the lock at its end.
 
     Args:
         path: The file; need not have the journal's name.
         lock: Descriptor of the lock.
         least: Epoch that this start has at least.
+        connect: Opens the database.
 
     Raises:
         DataError, PermissionRefused: As `open_journal`; the lock is let go.
     """
     try:
         folder.make_private(path)
-        connection, start = _open(path, least)
+        connection, start = _open(path, least, connect)
     except BaseException:
         os.close(lock)
         raise
     return SqliteJournal(connection, path, lock, start)
 
 
-def _open(path: Path, least: int) -> tuple[sqlite3.Connection, tuple[int, Head]]:
+def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int, Head]]:
     """Return a connection that is fit to write, the number of this start, and the head."""
     try:
-        connection = _connect(path, "rw")
+        connection = connect(path, "rw")
         try:
             schema.secure(connection)
             schema.check(connection)
@@ -303,7 +319,7 @@ def _open(path: Path, least: int) -> tuple[sqlite3.Connection, tuple[int, Head]]
         raise DataError(f"{path}: {e}") from e
 
 
-def _set_aside(connection: sqlite3.Connection, path: Path) -> None:
+def _set_aside(connection: Database, path: Path) -> None:
     """Copy a journal that is about to be migrated, as the older release can read it."""
     found = schema.version(connection)
     if found in (0, schema.VERSION):
@@ -324,7 +340,7 @@ def open_reader(path: Path) -> JournalReader:
     if not path.is_file():
         raise Unavailable(f"{path}: there is no journal; was the book ever started?")
     try:
-        connection = _connect(path, "ro")
+        connection = connect(path, "ro")
         try:
             connection.execute("PRAGMA trusted_schema = 0")
             if not schema.version(connection):
@@ -337,12 +353,7 @@ def open_reader(path: Path) -> JournalReader:
     return JournalReader(connection, path)
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=_BUSY, isolation_level=None)
-
-
-def _count_epoch(connection: sqlite3.Connection, least: int) -> int:
+def _count_epoch(connection: Database, least: int) -> int:
     """Return this start's number, once it is on disk."""
     connection.execute("BEGIN IMMEDIATE")
     with closing(

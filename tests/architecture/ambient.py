@@ -25,6 +25,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/ops/control.py": frozenset({CLOCK}),  # deadlines of a client's socket
     "rebalancer/runtime/tasks.py": frozenset({TASK}),
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),
+    "rebalancer/simulation/victim.py": frozenset({TASK}),  # forks whom it kills
     "rebalancer/cli/": frozenset({RUN}),
 }
 

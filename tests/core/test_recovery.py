@@ -134,6 +134,7 @@ def submit(sent=SENT, instrument=PERP.id):
         ((PART, PART), OrderState.UNKNOWN, -10_000, True),  # told twice, booked once
         ((PART, WHOLE), OrderState.FILLED, -30_000, False),
         ((OrderRejected(2, 2, OWN, "no"),), OrderState.REJECTED, 0, False),
+        ((OrderNotFound(2, None, OWN, proves=True),), OrderState.ABSENT, 0, False),
         ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(0)),), OrderState.EXPIRED, 0, False),
         ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(-10_000)),), OrderState.EXPIRED, 0, True),
         ((OrderEnded(2, 2, OWN, Ending.EXPIRED, D(-10_000)), PART), OrderState.EXPIRED, -10_000, 0),

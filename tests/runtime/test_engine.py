@@ -7,13 +7,26 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.decision import Action, canonical
-from rebalancer.core.events import Described, Fill, Index, Operator, OrderRejected, Tick, Verb
+from rebalancer.core.events import (
+    Described,
+    Fill,
+    Index,
+    Operator,
+    OrderNotFound,
+    OrderRejected,
+    OrderUnknown,
+    Tick,
+    Verb,
+)
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.orders import OrderState
+from rebalancer.core.state import State
 from rebalancer.errors import DataError
 from rebalancer.ports import SECOND
 from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.settings.catalogue import known
 from rebalancer.storage import codec
+from rebalancer.wiring.recovered import recover
 from tests.runtime.stage import VENUE, Stage, market, play
 from tests.scenarios.desk import INSTRUMENTS, LINEAR, PARAMS
 
@@ -267,3 +280,26 @@ def test_what_is_told_again_is_kept_once(name, lines):
     kept = [each for each in stage.journal.read("event") if each.payload["type"] == "Fill"]
 
     assert lines == len(kept)
+
+
+def test_what_was_proved_absent_stays_absent():
+    """That an order never was anywhere is proved once; no later start has to wait for it again."""
+
+    async def story(stage):
+        await begin(stage)
+        stage.venue.answer = stage.venue.never
+        stage.engine.take(stage.last)
+        [name] = stage.state.orders
+        stage.engine.take(OrderUnknown(stage.clock.now(), None, name, "no answer"))
+        for _ in range(3):
+            await stage.settle(5 * SECOND)
+            stage.engine.take(OrderNotFound(stage.clock.now(), None, name, D(0)))
+        stage.name = name
+
+    stage = play(story)
+    again = State(INSTRUMENTS, PARAMS, stage.clock.now())
+    recover(stage.journal, PARAMS.accounts).put_back(again, stage.log)
+
+    assert OrderState.ABSENT is stage.state.orders[stage.name].state
+    assert OrderState.ABSENT is again.orders[stage.name].state
+    assert [] == again.open_orders()

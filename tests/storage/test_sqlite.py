@@ -13,7 +13,7 @@ import pytest
 from rebalancer.core import ids
 from rebalancer.errors import DataError, Defect, PermissionRefused, Unavailable
 from rebalancer.ports import Entry
-from rebalancer.storage import schema
+from rebalancer.storage import schema, sqlite
 from rebalancer.storage.sqlite import open_journal, open_reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +115,7 @@ def test_pragmas(path):
         "synchronous": 2,
         "foreign_keys": 1,
         "trusted_schema": 0,
+        "wal_autocheckpoint": 0,  # what SQLite does by itself may fail unheard
     } == found
 
 
@@ -374,6 +375,58 @@ def test_full_disk(path):
     assert all("closed for good" in error for error in errors[1:])
     assert len(errors) >= 4
     assert list(range(flushed)) == found
+
+
+class Failing:
+    """A database that fails one statement."""
+
+    def __init__(self, inner, statement):
+        self._inner, self._statement = inner, statement
+
+    def execute(self, statement, values=()):
+        if statement.startswith(self._statement):
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._inner.execute(statement, values)
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+def test_failed_checkpoint(path, monkeypatch):
+    """The log could not be moved into the file: the disk has failed, and nothing more is taken."""
+    monkeypatch.setattr(sqlite, "COMMITS", 3)
+    journal = open_journal(
+        path, connect=lambda *where: Failing(sqlite.connect(*where), "PRAGMA wal_checkpoint")
+    )
+
+    def write_on():
+        for number in range(10):
+            journal.append(entry(number))
+            journal.flush()
+
+    with pytest.raises(DataError, match="the disk refused"):
+        write_on()
+    with pytest.raises(DataError, match="closed for good"):
+        journal.append(entry(11))
+    journal.close()
+
+    reader = open_reader(path)
+    assert [0, 1, 2] == [found.sequence for found in reader.read()]
+    reader.close()
+
+
+def test_log_does_not_grow(path, monkeypatch):
+    """The log is moved into the file again and again, so that its size has a bound."""
+    monkeypatch.setattr(sqlite, "COMMITS", 3)
+    journal = open_journal(path)
+    sizes = []
+    for number in range(60):
+        journal.append(entry(number, text="x" * 3000))
+        journal.flush()
+        sizes.append(path.with_name("journal.sqlite-wal").stat().st_size)
+    journal.close()
+
+    assert max(sizes) < 200_000
 
 
 CRASHES = """
