@@ -194,7 +194,7 @@ def test_second(oracle, second, then, accused):
     ("told", "ts", "accused"),
     [
         (order(quantity="-600000"), NOW, ["I2", "I10"]),  # six coins, five allowed; it overshoots
-        (order(quantity="10000"), NOW, ["I10"]),  # grows what it should lessen
+        (order(quantity="50000"), NOW, ["I10"]),  # grows what it should lessen
         (order(), NOW + 20 * SECOND, ["I5", "I5"]),  # neither quote nor index is young
     ],
 )
