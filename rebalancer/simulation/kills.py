@@ -51,8 +51,8 @@ from rebalancer.simulation.toll import (
     summary,
     table,
 )
-from rebalancer.simulation.trials import PERP, VENUE, settings_of
-from rebalancer.simulation.victim import ARM, STOP
+from rebalancer.simulation.trials import PERP, VENUE
+from rebalancer.simulation.victim import ARM, STOP, restless
 
 TOGETHER = 2  # books at once
 QUIETS = 30  # s until books and journal agree, once it trades
@@ -186,7 +186,7 @@ def _both(one: Findings, other: Findings) -> Findings:
 
 async def book(points: Sequence[Point], config: Path, seed: int) -> list[Outcome]:
     """Give a book a venue and a folder of its own, and let it live through its points."""
-    clock, settings = WallClock(), settings_of(config)
+    clock, settings = WallClock(), restless(config)
     number = points[0].number // LIFE
     keys = [Key("loopback", "loopback", VENUE, UID)]
     loopback = seeded_loopback(settings, resolve(settings), keys, clock, seed + number)

@@ -34,7 +34,7 @@ from rebalancer.ops.log import configure
 from rebalancer.ports import Log
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.settings import resolve
+from rebalancer.settings import Settings, resolve
 from rebalancer.simulation.dress import in_live_dress
 from rebalancer.simulation.trials import VENUE, settings_of
 from rebalancer.storage.database import Database, Rows, Values
@@ -43,6 +43,7 @@ from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
 READY, ACTIVE, ARM, STOP = b"ready\n", b"active\n", b"a", b"s"
+_NEVER = 1_000_000  # times
 _START = "start"  # every step counts, from the opening of the journal on
 _WRITES = ("BEGIN", "CREATE", "COMMIT", "DELETE", "INSERT")
 
@@ -113,9 +114,24 @@ def step_of(statement: str, values: Values) -> str:
     return "meta" if " meta " in statement else statement.split(maxsplit=1)[0].lower()
 
 
+def restless(config: Path) -> Settings:
+    """Return a book that hedges whatever happens: no guard means the hand that nudges it.
+
+    Who trades its hedge by hand each second fights it, which would halt it; and
+    a seeded market may begin with funding too dear to hedge in.
+    """
+    settings = settings_of(config)
+    guards = settings.guards
+    often = {"misses": _NEVER, "sides": _NEVER, "hedges_per_minute": _NEVER}
+    changes: dict[str, Any] = {"behaviour": guards.behaviour.model_copy(update=often)}
+    if guards.funding is not None:
+        changes["funding"] = guards.funding.model_copy(update={"cap_per_day": 1.0})
+    return settings.model_copy(update={"guards": guards.model_copy(update=changes)})
+
+
 async def live_and_die(told: Any, fate: Fate, log: Log, clock: WallClock) -> None:
     """Run the daemon until it dies, or is told to stop."""
-    settings = in_live_dress(settings_of(told.config), VENUE, told.address)
+    settings = in_live_dress(restless(told.config), VENUE, told.address)
     journal = open_journal(
         told.folder / "journal.sqlite",
         least_epoch(clock.now()),
