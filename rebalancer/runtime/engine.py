@@ -101,6 +101,21 @@ class Tally:
     unknowns: int = 0
     resolved: int = 0  # of them those that the venue proved
 
+    def count(self, event: Event, state: State) -> None:
+        """Count what a venue said of an order."""
+        match event:
+            case Fill():
+                self.fills += 1
+                order = state.orders.get(event.client_order_id or "")
+                if order is not None and order.filled == event.quantity:  # its first
+                    self.hedges += 1
+            case OrderRejected():
+                self.rejects += 1
+            case OrderUnknown():
+                self.unknowns += 1
+            case _:
+                pass
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -202,7 +217,7 @@ class Engine:
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED) and not self._told_again(event, version):
             self._write("event", key_of(event), self._proof(event, unknown))
-            self._count(event)
+            self.tally.count(event, self.state)
             tell(self._around.log, event)
         for decision in outcome.decisions:
             self.standing[decision.underlying] = decision
@@ -283,20 +298,6 @@ class Engine:
         else:
             self.tally.refusals += 1
             self.tally.reasons[decision.reason] = self.tally.reasons.get(decision.reason, 0) + 1
-
-    def _count(self, event: Event) -> None:
-        match event:
-            case Fill():
-                self.tally.fills += 1
-                order = self.state.orders.get(event.client_order_id or "")
-                if order is not None and order.filled == event.quantity:  # its first
-                    self.tally.hedges += 1
-            case OrderRejected():
-                self.tally.rejects += 1
-            case OrderUnknown():
-                self.tally.unknowns += 1
-            case _:
-                pass
 
     def _write(self, kind: str, key: str, record: object) -> None:
         payload = self._around.encode(record)

@@ -72,17 +72,16 @@ def paper(
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     prices = entries_of(settings, instruments, entries)
-    exchanges = {
-        name: open_exchange(settings, instruments, prices, name) for name in settings.venues
-    }
+    known = instruments
+    exchanges = {each: open_exchange(settings, known, prices, each) for each in settings.venues}
     begin(state, settings, prices, around)
     inbox, stop = Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    alerts = LogAlertSink(log, clock)
-    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, alerts, log, [False])
+    told = LogAlertSink(log, clock)
+    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
     flight = flight_of(settings, around)
     decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
     engine = Engine(state, params, inbox, decides)

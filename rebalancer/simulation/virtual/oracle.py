@@ -44,6 +44,7 @@ from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.journal import Disk
+from rebalancer.simulation.virtual.words import Words
 
 MOST_REQUESTS = 40  # of orders within ten seconds, on one account
 INEXACT = 0.3  # coins: a forward and the index beside it may be told two seconds apart
@@ -97,13 +98,11 @@ class Oracle:
         self.orders: dict[str, Traced] = {}
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
-        self.lies: list[Event] = []  # words of the market that were not true
-        self._prices: dict[str, float] = {}  # venue → index that the process heard last
+        self.words = Words(params)
         self.delta: Callable[[float], float] = float  # by the exchanges' books at a price, coins
         self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
         self._params, self._disk = params, disk
         self._epoch = 0
-        self._heard: dict[tuple[str, str], int] = {}  # (kind, what) → ns of its last word
         self._asked: dict[str, deque[int]] = {}
         self._held: dict[tuple[str, str], Decimal] = {}
 
@@ -178,16 +177,15 @@ class Oracle:
         limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
         if order.purpose is not Purpose.HEDGE:
             return
-        quoted = self._heard.get(("quote", order.instrument), 0)
+        quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self.accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        indexes = [at for (kind, _), at in self._heard.items() if kind == "index"]
-        if ts - max(indexes, default=0) > limits.index + slack:
+        if ts - self.words.youngest > limits.index + slack:
             self.accuse("I5", ts, f"{order.client_order_id}: no index is young")
 
     def _helps(self, order: Submit, ts: int) -> None:
         """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
-        price = self._index(ts)
+        price = self.words.index(ts)
         if order.purpose is not Purpose.HEDGE or self.unheard or price is None:
             return
         net = self.delta(price)
@@ -251,7 +249,7 @@ class Oracle:
             self.unheard.pop(booking_of(event) or "", None)
         match event:
             case Quote() | Index():
-                self._word(event)
+                self.words.hear(event)
             case OrderRejected() | OrderEnded():
                 self._prove(event.client_order_id)
             case Fill():
@@ -271,25 +269,6 @@ class Oracle:
                     traced.unknown = True
             case _:
                 pass
-
-    def _word(self, event: Quote | Index) -> None:
-        """Note a word of the market: how old it is, and, unless it is a lie, what it says."""
-        if isinstance(event, Quote):
-            self._heard["quote", event.instrument] = event.ts_local
-            return
-        self._heard["index", event.venue] = event.ts_local
-        if not any(event is each for each in self.lies[-5:]):
-            self._prices[event.venue] = float(event.price)
-
-    def _index(self, ts: int) -> float | None:
-        """Return by which index the process measures: the first venue's while it is young."""
-        first = next(iter(self._params.accounts))
-        told = [venue for kind, venue in self._heard if kind == "index"]
-        if not told:
-            return None
-        young = ts - self._heard.get(("index", first), 0) <= self._params.staleness.index
-        youngest = max(told, key=lambda venue: self._heard["index", venue])
-        return self._prices[first if young else youngest]
 
     def _prove(self, name: str) -> None:
         traced = self.orders.get(name)

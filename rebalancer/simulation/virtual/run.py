@@ -112,9 +112,9 @@ def _happen(world: World, dice: Dice) -> None:
     if strikes["stream_dead"]:
         world.lose_stream(dice.between(1, 10) * SECOND)
     if strikes["traded_by_hand"]:
-        world.trade_by_hand()
+        world.hands.trade()
     if strikes["deposit"]:
-        world.deposit()
+        world.hands.move_coins()
     if strikes["crash"]:
         world.crash()
     if strikes["paused"]:

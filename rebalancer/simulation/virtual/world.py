@@ -5,10 +5,7 @@ from decimal import Decimal
 
 from rebalancer.core.events import Event, FeedStatus, MarketEvent, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import STABLE, Kind
 from rebalancer.errors import DataError
-from rebalancer.exchange import black
-from rebalancer.exchange import orders as requests
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
@@ -16,17 +13,18 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, goals
 from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.hands import Hands
 from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
-from rebalancer.simulation.virtual.market import YEAR, Market
-from rebalancer.simulation.virtual.oracle import NAMES, Oracle, apart, booking_of
+from rebalancer.simulation.virtual.market import Market
+from rebalancer.simulation.virtual.oracle import NAMES, Oracle, booking_of
 from rebalancer.simulation.virtual.process import Process, Told
+from rebalancer.simulation.virtual.truth import Truth
 from rebalancer.simulation.virtual.venue import Around, Faults, Wire
 from rebalancer.simulation.virtual.weather import Weather
 from rebalancer.venues.modelled import open_exchange
-from rebalancer.venues.paper import PaperMarket, holdings
+from rebalancer.venues.paper import PaperMarket
 
 AGAIN = 3 * SECOND  # ns from a fall to the next start
-MOVE = 1e-4  # fraction of price by which delta is measured
 
 
 class World:
@@ -53,12 +51,14 @@ class World:
             name: Wire(name, each, around, Dice(seed, f"wire/{name}"))
             for name, each in self.exchanges.items()
         }
-        self.oracle.delta = self._delta
+        self.truth = Truth(self.exchanges, self.clock)
+        self.oracle.delta = self.truth.delta
         self.market = Market(Dice(seed, "market"), start)
         self._model = PaperMarket(self.exchanges, _Quiet(), self._witness)
         self._dice = Dice(seed, "world")
+        self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
         self._seed = seed
-        self._last, self._frozen, self._hands = start, 0, 0
+        self._last, self._frozen = start, 0
         self.process: Process | None = None
         self._failures: list[BaseException] = []
         self.tasks = TaskRegistry(self._failures.append)
@@ -99,32 +99,7 @@ class World:
     @property
     def net(self) -> float:
         """Delta of everything by the exchanges' books, at the price of now, coins."""
-        return self._delta(self.market.price)
-
-    def _delta(self, price: float) -> float:
-        low, high = (self._worth(price * (1 + move)) for move in (-MOVE, MOVE))
-        return (high - low) / (2 * MOVE * price)
-
-    def _worth(self, price: float) -> float:
-        """Return what all accounts are worth at a price of the coin, USD."""
-        total = 0.0
-        for name, exchange in self.exchanges.items():
-            for currency, amount in exchange.balances(name).items():
-                total += float(amount) * (1.0 if currency in STABLE else price)
-            for held in exchange.positions(name):
-                total += self._value(exchange, held.instrument, held, price)
-        return total
-
-    def _value(self, exchange: Exchange, name: str, held: object, price: float) -> float:
-        terms = exchange.contract(name)
-        contracts, basis = float(held.quantity), float(held.basis)  # type: ignore[attr-defined]
-        if terms.kind is Kind.OPTION:
-            assert terms.expiry is not None
-            assert terms.strike is not None
-            spread = book.VOL * (max(terms.expiry - self.clock.now(), 1) / YEAR) ** 0.5
-            return contracts * black.price(price, float(terms.strike), spread, terms.sign)
-        size = contracts * float(terms.size)
-        return (basis - size / price) * price if terms.inverse else size * price - basis
+        return self.truth.delta(self.market.price)
 
     # --- the process ---
 
@@ -212,35 +187,9 @@ class World:
     def mislead(self) -> None:
         """Show the process one word of the market that is not true."""
         lie = self.market.absurd(self.clock.now())
-        self.oracle.lies.append(lie)
+        self.oracle.words.lies.append(lie)
         self.oracle.note(self.clock.now(), f"a false word: {lie}")
         self._show(lie)
-
-    def trade_by_hand(self) -> None:
-        """Let somebody trade on the account, past the daemon."""
-        self._hands += 1
-        self.oracle.goals[goals.BY_HAND] += 1
-        self.oracle.note(self.clock.now(), "somebody trades by hand")
-        wire = self.wires["deribit"]
-        sign = 1 if self._dice.chance(0.5) else -1
-        order = requests.Order(
-            client_order_id=f"hand{self._hands}",
-            account="deribit",
-            instrument=book.INVERSE,
-            quantity=Decimal(sign * 1000 * self._dice.between(1, 30)),
-            price=None,
-            time_in_force=requests.TimeInForce.IOC,
-        )
-        wire.book(wire.exchange.submit(self.clock.now(), order))
-
-    def deposit(self) -> None:
-        """Let coins come in or go out."""
-        amount = Decimal(self._dice.between(-100, 100)) / 1000
-        wire = self.wires["deribit"]
-        if amount:
-            self.oracle.goals[goals.CASH] += 1
-            self.oracle.note(self.clock.now(), f"{amount} {book.COIN} come in")
-            wire.book(wire.exchange.deposit(self.clock.now(), "deribit", book.COIN, amount))
 
     def lose_stream(self, duration: int) -> None:
         """Let an account's stream die and come back, both of which the process notices."""
@@ -273,30 +222,7 @@ class World:
 
     def differences(self) -> dict[str, Decimal]:
         """Return where the ledger and the exchanges' books differ, ledger less exchange."""
-        if self.process is None:
-            return {}
-        ledger, found = self.process.state.ledger, dict[str, Decimal]()
-        for name, exchange in self.exchanges.items():
-            truth = {
-                key if ":" in key else f"{name}:{key}": amount
-                for key, amount in holdings(exchange, name)
-                if amount
-            }
-            own = {
-                instrument: each.quantity
-                for (account, instrument), each in ledger.positions.items()
-                if account == name and each.quantity
-            }
-            own |= {
-                f"{name}:{currency}": amount
-                for (account, currency), amount in ledger.cash.items()
-                if account == name and amount
-            }
-            found |= {what: gap for what, gap in apart(own, truth).items() if abs(gap) > SMALLEST}
-        return found
-
-
-SMALLEST = Decimal("1e-9")  # of a currency: what division leaves
+        return {} if self.process is None else self.truth.gaps(self.process.state.ledger)
 
 
 class _Quiet:

@@ -1,0 +1,51 @@
+"""Hands: what people do with an account past the daemon."""
+
+from decimal import Decimal
+
+from rebalancer.exchange import orders as requests
+from rebalancer.ports import Clock
+from rebalancer.simulation.virtual import book, goals
+from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.oracle import Oracle
+from rebalancer.simulation.virtual.venue import Wire
+
+
+class Hands:
+    """Somebody who has the keys too.
+
+    Args:
+        wire: Of the account.
+        oracle: Is told.
+        clock: Virtual time.
+        dice: Say what and how much.
+    """
+
+    def __init__(self, wire: Wire, oracle: Oracle, clock: Clock, dice: Dice) -> None:
+        self._wire, self._oracle, self._clock, self._dice = wire, oracle, clock, dice
+        self._trades = 0
+
+    def trade(self) -> None:
+        """Trade the hedge at the market."""
+        self._trades += 1
+        self._oracle.goals[goals.BY_HAND] += 1
+        self._oracle.note(self._clock.now(), "somebody trades by hand")
+        sign = 1 if self._dice.chance(0.5) else -1
+        order = requests.Order(
+            client_order_id=f"hand{self._trades}",
+            account=self._wire.account,
+            instrument=book.INVERSE,
+            quantity=Decimal(sign * 1000 * self._dice.between(1, 30)),
+            price=None,
+            time_in_force=requests.TimeInForce.IOC,
+        )
+        self._wire.book(self._wire.exchange.submit(self._clock.now(), order))
+
+    def move_coins(self) -> None:
+        """Bring coins, or take some."""
+        amount = Decimal(self._dice.between(-100, 100)) / 1000
+        if not amount:
+            return
+        self._oracle.goals[goals.CASH] += 1
+        self._oracle.note(self._clock.now(), f"{amount} {book.COIN} come in")
+        told = (self._clock.now(), self._wire.account, book.COIN, amount)
+        self._wire.book(self._wire.exchange.deposit(*told))
