@@ -5,6 +5,7 @@ then on the forward moves in proportion to the index. What was told before any
 index waits for the first one.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ from rebalancer.core.exposure import YEAR, Book, Holding, OptionInput, compile_b
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
-NEAREST, FARTHEST = 0.5, 2.0  # forward ÷ index: beyond, one of the two is false
+BESIDE, CARRIED = 0.05, 0.6  # of ln(forward ÷ index), and more of it per year to the expiry:
+#   beyond, one of the two is false
 NEAR = 0.1  # of the index that is believed: one that was doubted and lies there was true
 JUMP = 1.5  # times that one word may raise a vol, or lower it
 ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the told: of the larger
@@ -44,18 +46,20 @@ class Valuation:
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
-    """Whether a forward can be one at all: within half and twice the index."""
+    """Whether a forward can be one at all beside an index: the nearer its expiry, the nearer."""
     if isinstance(event, Mark) and instrument.kind is not Kind.FUTURE:
         return True
     forward = event.forward if isinstance(event, OptionMark) else float(event.price)
-    return NEAREST <= forward / float(index.price) <= FARTHEST
+    years = max((instrument.expiry or event.ts_local) - event.ts_local, 0) / YEAR
+    return abs(math.log(forward / float(index.price))) <= BESIDE + CARRIED * years
 
 
 def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) -> bool:
     """Whether a vol is near the one before, or a second word confirms that it jumped.
 
     One false vol makes a false delta and a real order; a false print comes alone.
-    A first word has no past: it has to agree with the price that it comes with.
+    A first word has no past, and what confirms a jump is one of a new past: they
+    have to agree with the price that they come with.
     Where the first two words contradict one another, nobody knows the vol.
     """
     known, name = valuation.options.get(event.instrument), event.instrument
@@ -69,7 +73,8 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
     if known is not None and (known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP):
         valuation.alone.discard(name)
         return True
-    if suspect is not None and _apart(event.vol, suspect) <= CONFIRMS:
+    twice = suspect is not None and _apart(event.vol, suspect) <= CONFIRMS
+    if twice and _agrees(event, instrument):
         valuation.alone.discard(name)
         return True
     valuation.suspects[name] = event.vol

@@ -278,10 +278,10 @@ def test_a_false_vol_is_not_hedged():
         (0.91, 1.0, False),  # half as much again in one word: perhaps
         (0.39, 1.0, False),
         (70.0, 1.0, False),  # per cent
-        (0.7, 0.5, True),
-        (0.7, 2.0, True),
-        (0.7, 0.49, False),  # no forward lies there
-        (0.7, 2.01, False),
+        (0.7, 0.91, True),  # 28 days: 9.6 %
+        (0.7, 1.1, True),
+        (0.7, 0.90, False),  # no forward lies there
+        (0.7, 1.11, False),
         (0.7, 1e-5, False),
     ],
 )

@@ -68,7 +68,7 @@ def test_inputs(book):
     found = rows(told(book))
 
     assert (0, 5 * SECOND, (101_000.0,)) == found["index", "deribit:BTC"]
-    assert (SECOND, 30 * SECOND, (0.05, 0.6, 100_500.0)) == found["option", CALL]
+    assert (SECOND, 30 * SECOND, (0.0321, 0.6, 100_500.0)) == found["option", CALL]
     assert (0, 5 * SECOND, (101_000.0,)) == found["mark", LINEAR]
     age, limit, values = found["quote", LINEAR]
     assert (0, 3 * SECOND, 5.0) == (age, limit, values[1])

@@ -34,10 +34,12 @@ def test_calm():
     assert ((), True) == (found.violations, found.orders > 3)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_seeds(seed):
+@pytest.mark.parametrize("first", range(0, 40, 5))
+def test_seeds(first):
     """Whatever goes wrong in these runs, everything holds."""
-    assert () == run(seed, safety=60).violations
+    found = [run(seed, safety=60) for seed in range(first, first + 5)]
+
+    assert [] == [each for outcome in found for each in outcome.violations]
 
 
 def test_same_run():
