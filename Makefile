@@ -3,6 +3,7 @@
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
 # make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
+# make mutants   thirty planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
 # make studies   margin guards through recorded rallies, and funding over venues; needs recordings
@@ -13,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint faults campaign studies bench lock clean
+.PHONY: install demo test lint faults mutants campaign studies bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,11 +64,15 @@ test: lint
 faults: install
 	@$(BIN)/python -m rebalancer.simulation.trials $(ARGS)
 
+mutants: install
+	@$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
 campaign: install
 	@$(BIN)/python -m tests.properties.guard_states 1000000
 	@mkdir -p $(REPORTS)
 	@$(BIN)/python -m rebalancer.simulation.kills --points 1000 --resume $(REPORTS)/kills.jsonl \
 		--json $(REPORTS)/kills.json
+	@$(BIN)/rebalancer simulate --seeds 20000 --resume $(REPORTS)/seeds.jsonl
 
 studies: install
 	@$(BIN)/python -m rebalancer.research.rallies $(ARGS)
