@@ -65,6 +65,16 @@ def run_for(seconds):
     return story
 
 
+def test_retention():
+    """The daemon prunes by what the settings say, and only what no start rests on."""
+    raw = book.table() | {"journal": {"retention_days": 30, "max_mib": 256}}
+    (told, kept) = (build(each)[0].daemon._parts.retention for each in (raw, book.table()))
+
+    assert (30 * 24 * 3600 * SECOND, 256 * 2**20) == (told.age, told.size)
+    assert (90 * 24 * 3600 * SECOND, 1024 * 2**20) == (kept.age, kept.size)
+    assert ("decision", "inputs", "query") == told.kinds
+
+
 def test_holding_without_a_price():
     """A holding with neither entry nor price is no book: where it came in nobody knows."""
     with pytest.raises(ConfigError, match=r"holdings\.1\.entry"):

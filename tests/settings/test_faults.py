@@ -446,6 +446,25 @@ def test_deadlines(report, told, line):
 
 
 @pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            "retention_days = 0",
+            "journal.retention_days: must be at least 1, was 0",
+        ),
+        ("max_mib = 0.5", "journal.max_mib: must be a whole number of at least 0, was 0.5"),
+        ("days = 30", "journal.days: unknown key"),
+        ("retention_days = 30\nmax_mib = 256", None),
+    ],
+)
+def test_journal(report, told, line):
+    """How long the journal keeps decisions is at least a day, and it has some room."""
+    found = lines(report(f"{GOOD}[journal]\n{told}\n"))
+
+    assert ([] if line is None else [line]) == [each[: len(line or "")] for each in found]
+
+
+@pytest.mark.parametrize(
     ("name", "most"),
     [("quote", 30), ("index", 30), ("mark", 60), ("option", 120), ("positions", 300)],
 )
