@@ -8,7 +8,7 @@ vouch for is never sent again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from rebalancer.core.commands import Cancel, Query, Submit, TimeInForce
@@ -126,7 +126,8 @@ async def load(connection: Connection) -> dict[str, Market]:
         Unavailable: The venue did not answer, or not with markets.
     """
     try:
-        raw = await connection.exchange.load_markets()
+        with localcontext():
+            raw = await connection.exchange.load_markets()
     except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
         raise explain(connection.venue, "load_markets", error) from None
     found = (requests.market(each) for each in raw.values())
@@ -201,9 +202,10 @@ class CcxtVenue:
         now = line.clock.now()
         if order.time_in_force is TimeInForce.IOC or socket is None:
             sent = requests.request(order, where, line.profile, now)
-            return await line.connection.exchange.create_order(
-                sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
-            )
+            with localcontext():  # ccxt rounds its own way, for whoever comes after it too
+                return await line.connection.exchange.create_order(
+                    sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
+                )
         method, params = requests.on_socket(order, where, line.profile, now)
         sends.append(method)
         return requests.as_created(await socket.call(method, params))

@@ -177,7 +177,8 @@ def deals(names):
 def markets(draw):
     price = draw(st.floats(40_000, 200_000))
     carry = {
-        name: draw(st.floats(0.96, 1.04)) for name in (FUTURE, LINEAR_FUTURE, CALL, PUT, LINEAR_CALL)
+        name: draw(st.floats(0.96, 1.04))
+        for name in (FUTURE, LINEAR_FUTURE, CALL, PUT, LINEAR_CALL)
     }
     return Market(price, carry, {name: draw(st.floats(0.2, 1.5)) for name in OPTIONS})
 

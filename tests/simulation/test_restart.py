@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from pathlib import Path
 
 import pytest
@@ -176,3 +176,14 @@ async def test_a_second_start_goes_on():
     assert not adopts
     assert began == journal.get_meta(f"began/{VENUE}")
     assert int(began) > 1_700_000_000 * SECOND
+
+
+async def test_decimals_are_left_alone():
+    """An order through ccxt changes nothing of how everybody else rounds."""
+    with localcontext(Context(prec=28, rounding=ROUND_HALF_EVEN)) as mine:
+        async with venue() as (loopback, settings):
+            running = await started(settings, MemoryJournal(), Lines())
+            await until(lambda: loopback.place.orders(VENUE), 80)
+            await fall(running)
+
+        assert (28, ROUND_HALF_EVEN) == (mine.prec, mine.rounding)
