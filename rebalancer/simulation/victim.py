@@ -110,7 +110,8 @@ def step_of(statement: str, values: Values) -> str:
     'begin'
     """
     if statement.startswith("INSERT INTO entries"):
-        return str(values[2])
+        columns = statement.partition("(")[2].partition(")")[0].split(", ")
+        return str(values[columns.index("kind")])
     return "meta" if " meta " in statement else statement.split(maxsplit=1)[0].lower()
 
 

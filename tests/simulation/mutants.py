@@ -67,10 +67,8 @@ BUGS: Mapping[str, Bug] = {
     ),
     "journal after the wire": Bug(
         f"{RUN}/engine.py",
-        "        for order in leaving:\n"
-        '            self._write("order", order.client_order_id, order)\n'
-        "        self._keep_latch()",
-        "        self._keep_latch()",
+        "        leaving = self._write_sent(outcome.commands)\n",
+        "        leaving = any(isinstance(each, Submit) for each in outcome.commands)\n",
     ),
     "kill is forgotten at the gate": Bug(
         f"{CORE}/guards/trading_state.py",
