@@ -10,9 +10,8 @@ KILLED, PAUSED, HALTED = "kill", "pause", "halted, then armed"
 VETOED = "hedge refused by a guard"
 BY_HAND, CASH = "traded by hand", "cash moved"
 FUNDING, SETTLED = "funding booked", "session settled"
-LATE = "arrived after its answer was given up"
 GOALS = (
     *(FILLED, ABSENT, PARTLY, WHOLE, PROTECTED, ON_ITS_WAY, UNKNOWN_AT_START),
     *(DISK, DISK_AT_START, KILLED, PAUSED, HALTED, VETOED),
-    *(BY_HAND, CASH, FUNDING, SETTLED, LATE),
+    *(BY_HAND, CASH, FUNDING, SETTLED),
 )

@@ -216,7 +216,6 @@ class Oracle:
         match record:
             case records.Accepted() if traced is not None:
                 traced.fate = Fate.OPEN
-                self.goals[goals.LATE] += traced.unknown
             case records.Rejected() | records.Ended() if traced is not None:
                 traced.fate = Fate.ENDED
             case records.Filled():

@@ -91,7 +91,6 @@ async def _play(world: World, seed: int, seconds: int) -> None:
     world.heal()
     if world.process is None or world.mode is None:
         await world.clock.sleep(5 * SECOND)
-    _restore(world)
     await _rest(world)
     _judge_end(world)
     if world.process is not None:
@@ -131,12 +130,6 @@ _EACH_SECOND = (
 )
 
 
-def _restore(world: World) -> None:
-    """Let a person do what the daemon waits for: look, arm, go on."""
-    if world.oracle.paused or world.mode is TradingState.PAUSED:
-        world.operate(Verb.RESUME)
-
-
 async def _rest(world: World) -> None:
     """Let time pass until all has come to rest, or long enough."""
     quiet, armed = 0, False
@@ -145,6 +138,8 @@ async def _rest(world: World) -> None:
         world.step()
         if second % 60 == 0:
             world.rates()
+        if world.mode is TradingState.PAUSED:
+            world.operate(Verb.RESUME)
         latched = world.mode is TradingState.HALTED
         if latched and not armed and second >= 5:
             world.oracle.goals[goals.HALTED] += 1
