@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from rebalancer.errors import UsageError
@@ -42,6 +49,20 @@ def opened(path: Path | None) -> Iterator[TextIO | None]:
 def emit_json(told: Any, file: TextIO | None = None) -> None:
     """Write one JSON document, to standard output unless a file is named."""
     (file or sys.stdout).write(json.dumps(told, indent=2, default=str) + "\n")
+
+
+def bar() -> Progress:
+    """Return a bar of market time, shown on a terminal and nowhere else; a task has `now`."""
+    console = Console(file=sys.stderr)
+    return Progress(
+        TextColumn("{task.fields[now]}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:

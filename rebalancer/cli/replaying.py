@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rebalancer.cli import verifying
-from rebalancer.cli.output import emit_json, opened, shown
+from rebalancer.cli.output import bar, emit_json, opened, shown
 from rebalancer.cli.times import nanoseconds, utc
 from rebalancer.errors import UsageError
 from rebalancer.ops.log import configure
@@ -109,15 +107,7 @@ def _log(clock: Clock) -> Log:
 @contextmanager
 def _bar() -> Iterator[Any]:
     """Show how far market time has come; a bar on a terminal, nothing elsewhere."""
-    columns = (
-        TextColumn("{task.fields[now]}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with bar() as progress:
         task = progress.add_task("replay", total=None, now="")
 
         def told(now: int, start: int, end: int | None) -> None:

@@ -1,6 +1,5 @@
 """`replay JOURNAL --verify`: a recorded flight stepped again, and the first difference shown."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -8,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rebalancer import __version__
-from rebalancer.cli.output import emit_json, opened, shown, table
+from rebalancer.cli.output import bar, emit_json, opened, shown, table
 from rebalancer.cli.times import utc
 from rebalancer.research.differing import Altered, Difference, Place
 from rebalancer.research.verification import Start, Verified, verify
@@ -51,15 +48,7 @@ def as_json(found: Verified) -> dict[str, Any]:
 @contextmanager
 def _bar() -> Iterator[Any]:
     """Show how much of the flight was read; a bar on a terminal, nothing elsewhere."""
-    columns = (
-        TextColumn("{task.fields[now]}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with bar() as progress:
         task = progress.add_task("verify", total=None, now="")
 
         def told(done: int, total: int, now: int) -> None:

@@ -5,10 +5,10 @@ or absurd; what it is told otherwise is what the exchanges were.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from rebalancer.core.events import Event, FundingRate, Index, Mark, MarketEvent, OptionMark, Quote
+from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark, Quote
 from rebalancer.core.instruments import Instrument
 from rebalancer.exchange import black
 from rebalancer.ports import SECOND
@@ -34,8 +34,6 @@ OPTIONS = 8  # times that a perpetual is told until options are again
 SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
 FUNDING = 0.0001  # fraction per eight hours
 HOURS = 8 * 3_600 * SECOND
-
-Hear = Callable[[Event], None]
 
 
 class Market:

@@ -5,7 +5,7 @@ asked, and what each account holds. It never asks the daemon what it believes:
 only at the very end are its books laid beside the exchanges'.
 
     I1   no hedge leaves while an earlier one of its underlying may still trade
-    I2   no order and no position beyond its limit
+    I2   no order beyond its limit
     I3   once all is well, net delta is back in its band, and stays there
     I4   an order's intent is on the disk before it leaves, and its id is new
     I5   no order rests on a market word that is too old
@@ -15,8 +15,8 @@ only at the very end are its books laid beside the exchanges'.
     I10  a hedge makes net delta smaller
     I11  no start sends after a later one did
     I12  a venue is not asked more often than it answers
-    I13  nothing piles up: tasks, events
-    I14  who is outside its band, or cannot know, for a minute tells a person
+    I13  no process dies of anything but its disk
+    I14  what keeps net delta outside its band at the end, a person was told
 """
 
 from collections import Counter, deque
@@ -104,7 +104,6 @@ class Oracle:
         self._params, self._disk = params, disk
         self._epoch = 0
         self._asked: dict[str, deque[int]] = {}
-        self._held: dict[tuple[str, str], Decimal] = {}
 
     def accuse(self, invariant: str, ts: int, text: str) -> None:
         """Note that something does not hold."""
@@ -223,7 +222,6 @@ class Oracle:
                     traced.filled += record.quantity
                     whole = abs(traced.filled) >= abs(traced.order.quantity)
                     self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
-                self._hold(record)
                 at = f"{record.quantity:+} {record.instrument} at {record.price}"
                 self.note(record.ts, f"{record.client_order_id} fills: {at}")
             case records.Liquidated():
@@ -237,10 +235,6 @@ class Oracle:
         key = booking_of(record)
         if key is not None:
             self.unheard[key] = None
-
-    def _hold(self, fill: records.Filled) -> None:
-        key = (fill.account, fill.instrument)
-        self._held[key] = self._held.get(key, Decimal(0)) + fill.quantity
 
     def heard(self, event: Event) -> None:
         """Note what reached the process."""

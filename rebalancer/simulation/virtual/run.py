@@ -120,13 +120,17 @@ def _happen(world: World, dice: Dice) -> None:
         world.operate(Verb.PAUSE if not world.oracle.paused else Verb.RESUME)
     if strikes["reconciled"]:
         world.operate(Verb.RECONCILE)
+    if strikes["maintenance"]:
+        name = dice.pick(list(world.wires))
+        world.oracle.note(world.clock.now(), f"{name} takes no orders for a while")
+        world.faults.close(name, dice.between(2, 10) * SECOND, world.clock)
     if strikes["killed"]:
         world.operate(Verb.KILL)
 
 
 _EACH_SECOND = (
     *("gap", "feed_frozen", "feed_absurd", "stream_dead", "traded_by_hand", "deposit"),
-    *("crash", "paused", "reconciled", "killed"),
+    *("crash", "paused", "reconciled", "killed", "maintenance"),
 )
 
 

@@ -55,6 +55,11 @@ class Faults:
         """Whether a fault strikes on this occasion."""
         return self.on and dice.chance(self.weather.rate(fault))
 
+    def close(self, account: str, duration: int, clock: Clock) -> None:
+        """Let an account's venue take no orders for a while, ns, and not say so."""
+        self.shut.add(account)
+        clock.call_at(clock.now() + duration, lambda: self.shut.discard(account))
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -83,7 +88,6 @@ class Wire:
         self._past = Past(lambda: holdings(exchange, account), around.clock.now())
         self.records: list[tuple[int, Record]] = []
         self._carried = 0  # ns when the stream's last event comes
-        self._unheard = 0  # ns until which positions must not be read as older
 
     def strikes(self, fault: str) -> bool:
         """Whether a fault strikes on this occasion."""
