@@ -7,7 +7,7 @@ asked for before the account's last booking are not taken: they may or may not
 hold it already.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -55,6 +55,16 @@ class Options:
     curves: tuple[tuple[str, Curve], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What is held in one pool, and what that was found for."""
+
+    version: int  # of the ledger
+    told: MarginTold
+    margined: tuple[Instrument, ...]
+    options: tuple[Instrument, ...]
+
+
 @dataclass(slots=True)
 class Cushions:
     """Figures of all accounts; written by `take` only."""
@@ -64,6 +74,7 @@ class Cushions:
     booked: dict[str, int] = field(default_factory=dict)  # account → ns of its last booking
     anchors: dict[_Key, Anchor] = field(default_factory=dict)
     options: dict[_Key, Options] = field(default_factory=dict)
+    members: dict[_Key, Members] = field(default_factory=dict)
     rates: dict[tuple[str, str], Schedule] = field(default_factory=dict)  # as figures imply them,
     #   by account and instrument: of the moment when they were told
 
@@ -150,11 +161,10 @@ def free(cushions: Cushions, account: str, currency: str) -> float | None:
 
 def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Pool | None:
     """Return one pool at the prices of now; None while a price is missing."""
-    held = list(_held(cushions, account, told, around))
-    legs = [_leg(cushions, account, each, around) for each in held if each.margined]
-    options = [each for each in held if each.kind is Kind.OPTION]
-    curves = _curves(cushions, account, told, options, around)
-    own = _balance(account, told, [each for each in held if each.margined], around)
+    held = _members(cushions, account, told, around)
+    legs = [_leg(cushions, account, each, around) for each in held.margined]
+    curves = _curves(cushions, account, told, held.options, around)
+    own = _balance(account, told, held.margined, around)
     if None in legs or curves is None or own is None:
         return None
     known = tuple(leg for leg in legs if leg is not None)
@@ -185,6 +195,21 @@ def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
     size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
     asked = charge_one(leg.schedule, size)
     return asked / leg.mark if leg.inverse and not in_usd else asked
+
+
+def _members(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Members:
+    """Return what is held in a pool; looked for anew after a booking or other figures only."""
+    key, whole = (account, told.currency, told.instrument), cushions.told[account]
+    known = cushions.members.get(key)
+    if known is None or known.version != around.ledger.version or known.told is not whole:
+        held = list(_held(cushions, account, told, around))
+        known = cushions.members[key] = Members(
+            version=around.ledger.version,
+            told=whole,
+            margined=tuple(each for each in held if each.margined),
+            options=tuple(each for each in held if each.kind is Kind.OPTION),
+        )
+    return known
 
 
 def _held(
@@ -304,19 +329,18 @@ def _curves(
     cushions: Cushions,
     account: str,
     told: PoolFigures,
-    options: Iterable[Instrument],
+    options: Sequence[Instrument],
     around: Around,
 ) -> tuple[tuple[str, float, Curve], ...] | None:
     """Return what options come to at other prices, by underlying; None: an input is missing."""
-    held = list(options)
-    if not held:
+    if not options:
         return ()
     key, version = (account, told.currency, told.instrument), around.ledger.version
     known = cushions.options.get(key)
     if known is None or known.version != version or around.now - known.ts > FRESH:
         made = []
-        for name in dict.fromkeys(each.underlying for each in held):
-            mine = [each for each in held if each.underlying == name]
+        for name in dict.fromkeys(each.underlying for each in options):
+            mine = [each for each in options if each.underlying == name]
             curve = _curve(account, told, name, mine, around)
             if curve is None:
                 return None

@@ -119,7 +119,7 @@ class Margins:
             vols: Of `vols`, where it is at hand.
         """
         names = pool.underlyings
-        vols = self.vols(pool, own) if vols is None else vols
+        vols = tuple([self.vol(name, own) for name in names]) if vols is None else vols
         known = self._read.get(pool.name)
         if known is not None and known[1] == vols and _alike(known[0], pool):
             return known[2]

@@ -109,7 +109,7 @@ class Prices:
         memory, compiled = self._memory.get(underlying), self._valuation.compiled.get(underlying)
         done = None if memory is None else volatility.annual(memory.realised)
         lines = None if compiled is None else compiled.book.options
-        said = float(lines.vol.mean()) if lines is not None and lines.ids else None
+        said = float(lines.vol.sum()) / len(lines.ids) if lines is not None and lines.ids else None
         return max((each for each in (done, said) if each is not None), default=None)
 
     def book(self, underlying: str, version: int, holdings: Iterable[Holding]) -> Book:

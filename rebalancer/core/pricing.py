@@ -287,6 +287,9 @@ def _refuse_faults(
     forward: FloatArray, strike: FloatArray, years: FloatArray, vol: FloatArray, sign: FloatArray
 ) -> None:
     """Raise ValueError naming every argument that is not in its range."""
+    terms = (strike > 0) & (strike < np.inf) & np.isfinite(years) & (np.abs(sign) == 1)
+    if (terms & (vol >= 0) & (vol < np.inf) & (forward > 0) & (forward < np.inf)).all():
+        return
     rules = (
         ("forward", forward, "be positive and finite", (forward > 0) & (forward < np.inf)),
         ("strike", strike, "be positive and finite", (strike > 0) & (strike < np.inf)),
@@ -299,8 +302,7 @@ def _refuse_faults(
         for name, values, must, good in rules
         if not good.all()
     ]
-    if faults:
-        raise ValueError("; ".join(faults))
+    raise ValueError("; ".join(faults))
 
 
 def _price(terms: _Terms) -> FloatArray:
