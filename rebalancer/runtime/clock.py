@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _LONGEST_WAIT = 3600.0  # real seconds; epoll refuses more than 24 days, and a wait can be resumed
 
 
-async def _until(clock: Clock, ts: int) -> None:
+async def until(clock: Clock, ts: int) -> None:
     """Return when a clock reaches `ts`."""
     arrived = asyncio.get_running_loop().create_future()
 
@@ -90,7 +90,7 @@ class WallClock:
 
     async def sleep(self, duration: int) -> None:
         """Return after `duration` ns."""
-        await _until(self, self.now() + duration)
+        await until(self, self.now() + duration)
 
 
 @dataclass(order=True, slots=True)
@@ -144,7 +144,7 @@ class MarketClock:
 
     async def sleep(self, duration: int) -> None:
         """Return after `duration` ns of market time."""
-        await _until(self, self._now + duration)
+        await until(self, self._now + duration)
 
     def pause(self) -> float | None:
         """Return real seconds to wait before the next call; None when there is none."""

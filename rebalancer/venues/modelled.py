@@ -54,6 +54,7 @@ def open_exchange(
     instruments: Mapping[str, Instrument],
     prices: Mapping[str, Decimal],
     venue: str,
+    others: Iterable[OpeningAccount] = (),
 ) -> Exchange:
     """Return the model of one venue with the book's account in it.
 
@@ -62,6 +63,7 @@ def open_exchange(
         instruments: Every instrument that may be met, by id.
         prices: Entry of each holding, by instrument id.
         venue: Key of its table; also the name of the account.
+        others: Who trades there beside the book.
 
     Raises:
         ConfigError: It has no fees.
@@ -74,7 +76,8 @@ def open_exchange(
     inside = [each for each in settings.holdings if each.role is not Role.OUTSIDE]
     held = [each for each in inside if instruments[each.instrument].venue == venue]
     account = _account(held, instruments, prices, venue, told)
-    return Exchange(listed, _fees(told.fees, venue), [account], _terms(told, listed, venue))
+    accounts = [account, *others]
+    return Exchange(listed, _fees(told.fees, venue), accounts, _terms(told, listed, venue))
 
 
 def _account(

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.commands import Purpose, Submit, TimeInForce
+from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import Ending, OrderEnded, OrderNotFound
 from rebalancer.errors import Defect
+from rebalancer.exchange import records
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.virtual import run_virtual
@@ -19,10 +20,12 @@ from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.run import run
+from rebalancer.simulation.virtual.silence import Silence
 
 D = Decimal
 SAME = """
 from rebalancer.simulation.virtual.run import run
+from rebalancer.simulation.virtual.silence import Silence
 print([run(seed, safety=20).trace for seed in (1, 2, 3)])
 """
 
@@ -119,20 +122,35 @@ def test_no_other_timers():
 # --- the oracle ---------------------------------------------------------------
 
 NOW = book.START
+ON_DISK = ("rb0000010000001hg", "rb0000010000002hh", "rb0000010000004hj")
+
+
+class Books:
+    """Exchanges that hold one coin too much, and ten thousand USD short; one fill is too much."""
+
+    def delta(self, price):
+        return 1.0
+
+    def held(self, account, instrument):
+        return D(-10_000)
+
+    def broken(self, fill, price):
+        return ["it is beyond its limit"] if fill.quantity == 7 else []
 
 
 @pytest.fixture
 def oracle():
     """Return an oracle to which nothing has happened; intents of all ids are on its disk."""
-    disk = Disk(intents=dict.fromkeys(("rb0000010000001hg", "rb0000010000002hh")))
-    found = Oracle(to_params(book.settings(), 1, book.instruments(), SECOND), disk)
-    found.delta = lambda _: 1.0
+    disk = Disk(intents=dict.fromkeys(ON_DISK))
+    found = Oracle(to_params(book.settings(), 1, book.instruments(), SECOND), disk, Books())
+    found.conduct.read("deribit")
+    found.conduct.read("binanceusdm")
     for venue, name in (("deribit", book.INVERSE), ("binanceusdm", book.LINEAR)):
         from rebalancer.core.events import Index, Quote
 
         price, one = D(100_000), D(1)
-        found.heard(Index(NOW, NOW, venue, "BTC", price))
-        found.heard(Quote(NOW, NOW, name, price, one, price, one))
+        found.heard(Index(NOW, NOW, venue, "BTC", price), NOW)
+        found.heard(Quote(NOW, NOW, name, price, one, price, one), NOW)
     return found
 
 
@@ -150,6 +168,11 @@ def order(name="rb0000010000001hg", quantity="-10000", **more):
         "decided_at": NOW,
     }
     return Submit(**(told | more))
+
+
+def cut(quantity="5000", *, reduce_only=True):
+    """Return an order that is to protect."""
+    return order(quantity=quantity, purpose=Purpose.PROTECT, reduce_only=reduce_only)
 
 
 def judged(oracle, *orders, ts=NOW):
@@ -183,11 +206,11 @@ def test_second(oracle, second, then, accused):
     if then is not None:
         oracle.lost(first.client_order_id)
     if then == "proved":
-        oracle.heard(OrderEnded(NOW, NOW, first.client_order_id, Ending.EXPIRED, D(0)))
+        oracle.heard(OrderEnded(NOW, NOW, first.client_order_id, Ending.EXPIRED, D(0)), NOW)
     if then == "denied":
         for seconds in (4, 8, 12):
             at = NOW + seconds * SECOND
-            oracle.heard(OrderNotFound(at, None, first.client_order_id, D(0)))
+            oracle.heard(OrderNotFound(at, None, first.client_order_id, D(0)), at)
 
     assert accused == judged(oracle, second)
 
@@ -207,8 +230,101 @@ def test_wrong(oracle, told, ts, accused):
 
 def test_after_a_kill(oracle):
     """After a kill nothing leaves, and while a person paused no hedge does."""
-    oracle.stopped = "a kill"
-    assert ["I6"] == judged(oracle, order(purpose=Purpose.PROTECT))
-    oracle.stopped, oracle.paused = None, True
+    oracle.conduct.stopped = "a kill"
+    assert ["I6"] == judged(oracle, cut())
+    oracle.conduct.stopped, oracle.conduct.paused = None, True
     oracle.violations.clear()
     assert ["I6"] == judged(oracle, order("rb0000010000002hh"))
+
+
+@pytest.mark.parametrize(
+    ("told", "accused"),
+    [
+        (cut(), []),
+        (cut("-5000"), ["I10"]),  # it opens
+        (cut("10001"), ["I10"]),  # it turns the position over
+        (cut(reduce_only=False), ["I10"]),
+    ],
+)
+def test_protect(oracle, told, accused):
+    """What is to protect can do nothing but close."""
+    assert accused == judged(oracle, told)
+
+
+def test_account_not_read(oracle):
+    """A start that has not read every account sends no hedge."""
+    oracle.began()
+    oracle.conduct.read("deribit")
+
+    assert ["I5"] == judged(oracle, order())
+
+
+def test_to_and_fro(oracle):
+    """One hedge may correct the last; two in a row that go back on it at the same price may not."""
+    for name, quantity in zip(ON_DISK, ("-10000", "10000", "-10000"), strict=True):
+        oracle.sent(order(name, quantity), NOW)
+        oracle.heard(OrderEnded(NOW, NOW, name, Ending.EXPIRED, D(0)), NOW)
+        oracle.booked(
+            records.Ended(NOW, *("deribit", book.INVERSE, name, "1"), records.Ending.EXPIRED, D(0))
+        )
+
+    assert ["I10"] == [each.invariant for each in oracle.violations]
+
+
+def test_after_a_halt(oracle):
+    """After a person heard of a halt no hedge leaves."""
+    oracle.told(NOW, Alert(Severity.ERROR, "order.unproven", "BTC", "it is lost"))
+
+    assert ["I6"] == judged(oracle, order())
+
+
+def test_too_often(oracle):
+    """Many requests within ten seconds are too many; the same over a minute are not."""
+    for second in range(151):
+        oracle.conduct.asked("deribit", NOW + second * SECOND)
+    assert [] == oracle.violations
+    for _ in range(151):
+        oracle.conduct.asked("deribit", NOW + 200 * SECOND)
+    assert {"I12"} == {each.invariant for each in oracle.violations}
+
+
+def test_beyond_limits(oracle):
+    """What an own hedge grew beyond a limit is found, where the process knew what it did."""
+    first = order()
+    oracle.sent(first, NOW)
+    told = (NOW, "deribit", book.INVERSE, first.client_order_id, "1", "2")
+    oracle.booked(records.Filled(*told, D(7), D(100_000), D(0), "BTC", maker=False))
+
+    assert ["I2"] == [each.invariant for each in oracle.violations]
+
+
+# --- silence ------------------------------------------------------------------
+
+
+def silent(*alerts, until=61, lives=range(10_000)):
+    """Return when nobody was told of a gap, s; alerts are (s, event)."""
+    silence, found = Silence(), []
+    for second in range(until + 1):
+        for at, event in alerts:
+            if at == second:
+                silence.hear(second * SECOND, Alert(Severity.ERROR, event, "BTC", ""))
+        if silence.look(second * SECOND, outside=True, lives=second in lives) is not None:
+            found.append(second)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("alerts", "lives", "found"),
+    [
+        ((), range(1000), [61, 122]),
+        (((20, "delta.unhedged"),), range(1000), []),  # the last word of it stands
+        (((20, "delta.unhedged"), (30, "delta.restored")), range(1000), [61, 122]),
+        (((20, "margin.warned"),), range(1000), []),  # it names why
+        (((20, "margin.recovered"),), range(1000), [61, 122]),  # that is no reason
+        ((), range(50), []),  # nobody lives who could tell
+        ((), range(50, 1000), [111]),
+    ],
+)
+def test_silence(alerts, lives, found):
+    """A gap of which nobody heard for a minute is found, as long as a process lives."""
+    assert found == silent(*alerts, until=130, lives=lives)

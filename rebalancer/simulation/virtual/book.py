@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from rebalancer.core.instruments import Instrument
+from rebalancer.exchange.opening import OpeningAccount, OpeningPosition
+from rebalancer.exchange.terms import AccountTerms, MarginMode
 from rebalancer.settings import Settings, resolve
 
 COIN = "BTC"
@@ -30,6 +32,7 @@ margin = "cross"
 leverage = 10
 fees = { maker = 0.0, taker = 0.0005 }
 tiers = [[0, 0.01], [2_500_000, 0.015], [10_000_000, 0.02]]
+insurance = { BTC = 0.5 }
 
 [venues.binanceusdm]
 account = "simulated"
@@ -54,6 +57,9 @@ leverage = 5.0
 turnover_per_day = 2e8
 loss_per_day = 1e6
 drawdown = 2e6
+
+[guards]
+unhedged_alert = "20s"
 
 [guards.funding]
 cap_per_day = 0.001
@@ -98,6 +104,17 @@ role = "hedge"
 def settings() -> Settings:
     """Return the settings of the book."""
     return Settings.model_validate(tomllib.loads(_TOML, parse_float=Decimal))
+
+
+def stranger() -> OpeningAccount:
+    """Return somebody with the other side of our hedge and little to lose it with.
+
+    Where the price falls far enough, there is nothing left of it, and what the
+    insurance fund cannot bear is taken from us.
+    """
+    terms = AccountTerms(MarginMode.CROSS, Decimal(25))
+    bought = OpeningPosition(INVERSE, Decimal(4_000_000), Decimal(int(PRICE)))
+    return OpeningAccount("stranger", {COIN: Decimal(2)}, (bought,), terms)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,12 @@
 """Goals: what must happen sometimes; a simulator that never gets there proves nothing of it."""
 
+from types import MappingProxyType
+
 FILLED, ABSENT = "unknown, then filled", "unknown, then absent"
 PARTLY, WHOLE = "filled in part", "filled whole"
 PROTECTED, LIQUIDATED = "protect order", "liquidated"
+DELEVERAGED, DELIVERED = "deleveraged", "option delivered"
+OVERFILLED, RESURRECTED = "overfilled", "filled after its end"
 ON_ITS_WAY = "killed with an order on its way"
 UNKNOWN_AT_START = "started with an order unknown"
 DISK, DISK_AT_START = "disk failed while it ran", "disk failed at the start"
@@ -10,8 +14,15 @@ KILLED, PAUSED, HALTED = "kill", "pause", "halted, then armed"
 VETOED = "hedge refused by a guard"
 BY_HAND, CASH = "traded by hand", "cash moved"
 FUNDING, SETTLED = "funding booked", "session settled"
+CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
+AT_WRITE = "killed while it wrote"
+GAP_TOLD = "a person heard of a gap"
+TOLD = MappingProxyType(
+    {"order.overfilled": OVERFILLED, "order.resurrected": RESURRECTED, "delta.unhedged": GAP_TOLD}
+)
 GOALS = (
     *(FILLED, ABSENT, PARTLY, WHOLE, PROTECTED, ON_ITS_WAY, UNKNOWN_AT_START),
     *(DISK, DISK_AT_START, KILLED, PAUSED, HALTED, VETOED),
-    *(BY_HAND, CASH, FUNDING, SETTLED),
+    *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
+    *(OVERFILLED, RESURRECTED, CLOCK, STOPPED, BARRED, AT_WRITE, GAP_TOLD),
 )

@@ -7,7 +7,7 @@ from rebalancer.ports import Clock
 from rebalancer.simulation.virtual import book, goals
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.oracle import Oracle
-from rebalancer.simulation.virtual.venue import Wire
+from rebalancer.simulation.virtual.wire import Wire
 
 
 class Hands:

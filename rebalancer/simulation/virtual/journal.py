@@ -2,13 +2,23 @@
 
 Its disk can fail once and for good, as a real one's: after that nothing is
 written any more. Another start gets another disk with what the last had kept.
+And its process can be killed right before or right after a flush.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rebalancer.errors import DataError
 from rebalancer.ports import Entry, Retention
+
+
+class Mishap(StrEnum):
+    """What can go wrong with a flush."""
+
+    FAILS = "fails"  # the disk, for good
+    BEFORE = "before"  # the process is killed, and nothing of it is written
+    AFTER = "after"  # the process is killed once all of it is
 
 
 @dataclass(slots=True)
@@ -26,14 +36,20 @@ class VirtualJournal:
 
     Args:
         disk: That it writes to.
-        fails: Whether the disk fails now.
+        strikes: Says what goes wrong with this flush.
+        kill: Kills the process.
     """
 
-    def __init__(self, disk: Disk, fails: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        strikes: Callable[[], Mishap | None] = lambda: None,
+        kill: Callable[[], None] = lambda: None,
+    ) -> None:
         disk.epoch += 1
         self.epoch = disk.epoch
         self.cut = False  # whether the process is gone: nothing gets through any more
-        self._disk, self._fails = disk, fails
+        self._disk, self._strikes, self._kill = disk, strikes, kill
         self._waiting: list[Entry] = []
         self._dead = False
 
@@ -52,14 +68,20 @@ class VirtualJournal:
         self._alive()
         if self.cut or not self._waiting:
             return
-        if self._fails():
+        mishap = self._strikes()
+        if mishap is Mishap.FAILS:
             self._dead = True
             self._alive()
+        if mishap is Mishap.BEFORE:
+            self._kill()
+            return
         self._disk.entries += self._waiting
         for entry in self._waiting:
             if entry.kind == "order":
                 self._disk.intents[entry.key] = None
         self._waiting.clear()
+        if mishap is Mishap.AFTER:
+            self._kill()
 
     def _alive(self) -> None:
         if self._dead and not self.cut:

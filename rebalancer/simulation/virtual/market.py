@@ -23,7 +23,7 @@ from rebalancer.simulation.virtual.book import (
     instruments,
 )
 from rebalancer.simulation.virtual.dice import Dice
-from rebalancer.venues.paper import Depth, FundingStamp, MarketItem, SessionEnd
+from rebalancer.venues.paper import Delivery, Depth, FundingStamp, MarketItem, SessionEnd
 
 YEAR = 365 * 86_400 * SECOND
 DAILY = 0.5  # volatility per year of the coin, many times as wild within a run
@@ -32,6 +32,8 @@ HALF_SPREAD = 0.00005
 MARKS = 4  # times that perpetuals are told until they are marked again: each every four seconds
 OPTIONS = 8  # times that a perpetual is told until options are again
 SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
+EXPIRY = SETTLEMENT + 7 * 86_400 * SECOND  # ns: of the options
+INSIDE = 107_000.0  # USD: where the call is worth something at its end
 FUNDING = 0.0001  # fraction per eight hours
 HOURS = 8 * 3_600 * SECOND
 
@@ -45,17 +47,30 @@ class Market:
     """
 
     def __init__(self, dice: Dice, start: int) -> None:
-        self.price, self._dice, self._last = PRICE, dice, start
-        self.still = False  # whether the price stands
+        ends = 0 <= EXPIRY - start < HOURS
+        self.price = INSIDE if ends and dice.chance(0.5) else PRICE
+        self.funding = FUNDING  # fraction per eight hours
+        self.stands = 0  # ns until when the price does not move
+        self._dice, self._last = dice, start
         self._told = 0  # how often it was told
 
-    def move(self, ts: int, gap: float = 0.0) -> None:
-        """Let the price go on until `ts` (ns), with a gap on top (fraction)."""
-        years = max(ts - self._last, 0) / YEAR
-        self._last = ts
-        step = DAILY * WILD * math.sqrt(years) * self._dice.normal()
-        if not self.still:
-            self.price = min(max(self.price * math.exp(step) * (1 + gap), PRICE / 3), PRICE * 3)
+    def move(self, ts: int) -> None:
+        """Let the price go on until `ts`, ns."""
+        span, self._last = max(ts - self._last, 0), ts
+        if ts >= self.stands:
+            step = DAILY * WILD * math.sqrt(span / YEAR) * self._dice.normal()
+            self._set(self.price * math.exp(step))
+
+    def leap(self, fraction: float) -> None:
+        """Let the price leave a gap behind."""
+        self._set(self.price * (1 + fraction))
+
+    def rest(self, ts: int) -> None:
+        """Let nothing move any more from `ts` (ns) on."""
+        self.stands, self.funding = ts + YEAR, FUNDING
+
+    def _set(self, price: float) -> None:
+        self.price = min(max(price, PRICE / 3), PRICE * 3)
 
     def told(self, ts: int) -> Iterable[MarketItem]:
         """Yield what the exchanges show at `ts`, ns: one, then the other, options now and then.
@@ -77,7 +92,7 @@ class Market:
             if first or turn % MARKS in (0, 1):
                 yield Mark(ts, ts, name, price)
             yield Quote(ts, ts, name, bid, size, ask, size)
-        for name in (CALL, PUT) if not turn % OPTIONS else ():
+        for name in (CALL, PUT) if not turn % OPTIONS and ts < EXPIRY else ():
             yield self._option(ts, listed[name])
 
     def _sides(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
@@ -96,15 +111,20 @@ class Market:
         return OptionMark(ts, ts, option.id, price, VOL, self.price)
 
     def due(self, before: int, ts: int) -> Iterable[MarketItem]:
-        """Yield funding and the end of the session where they fall between two moments, ns."""
-        if before < SETTLEMENT <= ts:
-            yield FundingStamp(LINEAR, FUNDING)
-            yield SessionEnd(INVERSE, Decimal(str(round(self.price, 1))))
+        """Yield what falls between two moments (ns): funding, the end of a session, of options."""
+        for moment in (SETTLEMENT, EXPIRY):
+            if before < moment <= ts:
+                yield FundingStamp(LINEAR, self.funding)
+                yield SessionEnd(INVERSE, Decimal(str(round(self.price, 1))))
+        if before < EXPIRY <= ts:
+            yield Delivery(CALL)
+            yield Delivery(PUT)
 
     def rates(self, ts: int) -> Iterable[FundingRate]:
         """Yield the funding of both perpetuals."""
-        yield FundingRate(ts, ts, LINEAR, FUNDING, HOURS, SETTLEMENT)
-        yield FundingRate(ts, ts, INVERSE, FUNDING / 2, HOURS, ts + HOURS)
+        stamp = SETTLEMENT if ts < SETTLEMENT else EXPIRY
+        yield FundingRate(ts, ts, LINEAR, self.funding, HOURS, stamp)
+        yield FundingRate(ts, ts, INVERSE, self.funding / 2, HOURS, ts + HOURS)
 
     def absurd(self, ts: int) -> MarketEvent:
         """Return one word that cannot be true, or is not."""

@@ -5,27 +5,28 @@ asked, and what each account holds. It never asks the daemon what it believes:
 only at the very end are its books laid beside the exchanges'.
 
     I1   no hedge leaves while an earlier one of its underlying may still trade
-    I2   no order beyond its limit
+    I2   no order beyond its limit; what grew by one is within position and leverage, and sound
     I3   once all is well, net delta is back in its band, and stays there
     I4   an order's intent is on the disk before it leaves, and its id is new
-    I5   no order rests on a market word that is too old
-    I6   nothing leaves after a kill, no hedge while a person paused the book
+    I5   no order rests on a market word that is too old, or on an account that nobody read
+    I6   nothing leaves after a kill, no hedge after a halt that was told or while a person paused
     I7   at the end the ledger is the venues' books, to the last unit
+    I8   so is what the next start would make of the disk, every time that it is read
     I9   every end of an order that the daemon knows was proved to it
-    I10  a hedge makes net delta smaller
+    I10  a hedge makes net delta smaller and none goes back on the last; to protect only closes
     I11  no start sends after a later one did
     I12  a venue is not asked more often than it answers
-    I13  no process dies of anything but its disk
-    I14  what keeps net delta outside its band at the end, a person was told
+    I13  no process dies of anything but its disk or its clock, nor has ever more tasks
+    I14  of net delta outside its band a person hears within a minute, and why
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from rebalancer.core.commands import Purpose, Submit
+from rebalancer.core.commands import Alert, Purpose, Submit
 from rebalancer.core.events import (
     Booking,
     Event,
@@ -41,14 +42,10 @@ from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
 from rebalancer.exchange import records
 from rebalancer.exchange.records import Record
-from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.conduct import Books, Conduct
 from rebalancer.simulation.virtual.journal import Disk
-from rebalancer.simulation.virtual.words import Words
-
-MOST_REQUESTS = 40  # of orders within ten seconds, on one account
-INEXACT = 0.3  # coins: a forward and the index beside it may be told two seconds apart
-STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
+from rebalancer.simulation.virtual.silence import Silence
 
 
 class Fate(StrEnum):
@@ -72,6 +69,12 @@ class Traced:
     denied: list[int] = field(default_factory=list)  # ns: answers that it does not exist
     proved: bool = False  # whether its end was told
     unknown: bool = False  # whether its outcome ever was
+    blind: bool = False  # whether something was booked that the process did not know, when it left
+
+    @property
+    def grows_knowing(self) -> bool:
+        """Whether it is a hedge of a process that knew all that was booked."""
+        return self.order.purpose is Purpose.HEDGE and not self.blind
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +92,18 @@ class Oracle:
     Args:
         params: Limits of the book.
         disk: Of its journal.
+        books: Of the exchanges.
     """
 
-    def __init__(self, params: Params, disk: Disk) -> None:
+    def __init__(self, params: Params, disk: Disk, books: Books) -> None:
         self.violations: list[Violation] = []
         self.goals: Counter[str] = Counter()
         self.story: list[tuple[int, str]] = []  # ns and words
         self.orders: dict[str, Traced] = {}
-        self.stopped: str | None = None  # why nothing may leave, told to the daemon
-        self.paused = False  # whether a person paused the book, told to the daemon
-        self.words = Words(params)
-        self.delta: Callable[[float], float] = float  # by the exchanges' books at a price, coins
+        self.conduct, self.silence = Conduct(params, books, self.accuse), Silence()
         self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
         self._params, self._disk = params, disk
         self._epoch = 0
-        self._asked: dict[str, deque[int]] = {}
 
     def accuse(self, invariant: str, ts: int, text: str) -> None:
         """Note that something does not hold."""
@@ -117,7 +117,7 @@ class Oracle:
 
     def sent(self, order: Submit, ts: int) -> None:
         """Judge an order as it leaves, before it does."""
-        name, own = order.client_order_id, self._params.underlyings[order.underlying]
+        name = order.client_order_id
         what = f"{order.purpose} {order.quantity:+} {order.instrument} at {order.price}"
         self.note(ts, f"{name} leaves: {what}")
         if name in self.orders:
@@ -129,22 +129,9 @@ class Oracle:
             self.accuse("I11", ts, f"{name} is of a start before {self._epoch}")
         else:
             self._epoch = parts.epoch
-        self._fits(order, ts, own.limits.order)
         self._alone(order, ts)
-        self._may_leave(order, ts)
-        self._young(order, ts)
-        self._helps(order, ts)
-        self._often(order, ts)
-        self.orders[name] = Traced(order, ts)
-
-    def _fits(self, order: Submit, ts: int, limit: float) -> None:
-        coins = self._coins(order.instrument, order.quantity, order.price)
-        if abs(coins) > limit * 1.01:
-            self.accuse("I2", ts, f"{order.client_order_id} is {coins:.4f} coins, limit {limit}")
-
-    def _coins(self, name: str, contracts: Decimal, price: Decimal) -> float:
-        inverse = "PERPETUAL" in name and name.startswith("deribit")
-        return float(contracts / price) if inverse else float(contracts)
+        self.conduct.judge(order, ts, blind=bool(self.unheard))
+        self.orders[name] = Traced(order, ts, blind=bool(self.unheard))
 
     def _alone(self, order: Submit, ts: int) -> None:
         """Judge that no earlier hedge of the underlying may still trade, nor is unproved."""
@@ -166,40 +153,20 @@ class Oracle:
         patient = [at for at in each.denied if at >= each.ts + orders.absent_after]
         return each.proved or (bool(patient) and len(each.denied) >= orders.absent_answers)
 
-    def _may_leave(self, order: Submit, ts: int) -> None:
-        if self.stopped is not None:
-            self.accuse("I6", ts, f"{order.client_order_id} left after {self.stopped}")
-        elif self.paused and order.purpose is Purpose.HEDGE:
-            self.accuse("I6", ts, f"{order.client_order_id} left while the book was paused")
+    # --- what the process does and says ---
 
-    def _young(self, order: Submit, ts: int) -> None:
-        limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
-        if order.purpose is not Purpose.HEDGE:
-            return
-        quoted = self.words.since(order.instrument)
-        if ts - quoted > limits.quote + slack:
-            self.accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        if ts - self.words.youngest > limits.index + slack:
-            self.accuse("I5", ts, f"{order.client_order_id}: no index is young")
+    def began(self) -> None:
+        """Note that a process begins: it has read nothing, and told nothing."""
+        self.conduct.began()
+        self.silence.began()
 
-    def _helps(self, order: Submit, ts: int) -> None:
-        """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
-        price = self.words.index(ts)
-        if order.purpose is not Purpose.HEDGE or self.unheard or price is None:
-            return
-        net = self.delta(price)
-        after = net + self._coins(order.instrument, order.quantity, order.price)
-        if abs(after) > abs(net) + INEXACT:
-            text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
-            self.accuse("I10", ts, text)
-
-    def _often(self, order: Submit, ts: int) -> None:
-        asked = self._asked.setdefault(order.account, deque())
-        asked.append(ts)
-        while asked[0] <= ts - 10 * SECOND:
-            asked.popleft()
-        if len(asked) > MOST_REQUESTS:
-            self.accuse("I12", ts, f"{len(asked)} orders within ten seconds")
+    def told(self, ts: int, alert: Alert) -> None:
+        """Take down what a person is told."""
+        self.note(ts, f"a person hears {alert.event}: {alert.text}")
+        self.silence.hear(ts, alert)
+        self.conduct.told(alert)
+        if alert.event in goals.TOLD:
+            self.goals[goals.TOLD[alert.event]] += 1
 
     # --- what becomes of it ---
 
@@ -224,8 +191,20 @@ class Oracle:
                     self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
                 at = f"{record.quantity:+} {record.instrument} at {record.price}"
                 self.note(record.ts, f"{record.client_order_id} fills: {at}")
-            case records.Liquidated():
-                self.goals[goals.LIQUIDATED] += 1
+                if (
+                    traced is not None
+                    and traced.order.purpose is Purpose.HEDGE
+                    and not traced.blind
+                ):
+                    self.conduct.filled(record, traced.order)
+            case records.Liquidated() | records.AutoDeleveraged():
+                liquidated = isinstance(record, records.Liquidated)
+                self.goals[goals.LIQUIDATED if liquidated else goals.DELEVERAGED] += 1
+                self.note(
+                    record.ts, f"{type(record).__name__}: {record.quantity:+} {record.instrument}"
+                )
+            case records.ContractDelivered():
+                self.goals[goals.DELIVERED] += 1
             case records.FundingBooked():
                 self.goals[goals.FUNDING] += 1
             case records.SessionSettled():
@@ -236,13 +215,13 @@ class Oracle:
         if key is not None:
             self.unheard[key] = None
 
-    def heard(self, event: Event) -> None:
-        """Note what reached the process."""
+    def heard(self, event: Event, ts: int) -> None:
+        """Note what reached the process at `ts`, true ns."""
         if isinstance(event, Booking):
             self.unheard.pop(booking_of(event) or "", None)
         match event:
             case Quote() | Index():
-                self.words.hear(event)
+                self.conduct.words.hear(event, ts)
             case OrderRejected() | OrderEnded():
                 self._prove(event.client_order_id)
             case Fill():
@@ -254,9 +233,9 @@ class Oracle:
             case OrderNotFound():
                 traced = self.orders.get(event.client_order_id)
                 if traced is not None:
-                    traced.denied.append(event.ts_local)
+                    traced.denied.append(ts)
             case OrderUnknown():
-                self.note(event.ts_local, f"{event.client_order_id} is unknown: {event.reason}")
+                self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")
                 traced = self.orders.get(event.client_order_id)
                 if traced is not None:
                     traced.unknown = True

@@ -6,14 +6,18 @@ first, so that nothing it does on its way out reaches anything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, cast
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import Event, Reconciled
+from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
+from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
+from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
@@ -22,12 +26,16 @@ from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, to_params
 from rebalancer.simulation.virtual import book
-from rebalancer.simulation.virtual.journal import VirtualJournal
-from rebalancer.simulation.virtual.venue import VirtualVenue, Wire
+from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
+from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
+from rebalancer.simulation.virtual.venue import VirtualVenue
+from rebalancer.simulation.virtual.wire import Wire
 from rebalancer.storage import codec
+from rebalancer.venues.connection import Connection
 from rebalancer.venues.polling import AccountPoll
+from rebalancer.venues.skew import SkewWatch
 from rebalancer.wiring.beginning import Surrounding, begin
-from rebalancer.wiring.recovered import BEGAN, recover
+from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 Hear = Callable[[Event], None]
 
@@ -36,8 +44,8 @@ Hear = Callable[[Event], None]
 class Told:
     """What a process said to people."""
 
-    alerts: list[tuple[int, Alert]]
-    failures: list[str]
+    hear: Callable[[int, Alert], None] = lambda *_: None  # alerts, at their ns
+    failures: list[str] = field(default_factory=list)
 
 
 class VirtualLog:
@@ -67,9 +75,9 @@ class VirtualLog:
             self._told.failures.append(str(facts.get("error")))
 
     def send(self, alert: Alert) -> None:
-        """Keep an alert."""
+        """Pass an alert on."""
         if self._lives():
-            self._told.alerts.append((self._clock.now(), alert))
+            self._told.hear(self._clock.now(), alert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,47 +92,90 @@ class _Archives:
             each.look_back()
 
 
+class _TimeOf:
+    """What a `SkewWatch` asks: the clock of one wire's venue."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self.venue, self.exchange = wire.account, self
+        self._wire, self._clock = wire, clock
+
+    async def fetch_time(self) -> int:
+        await self._clock.sleep(self._wire.near())
+        told = self._wire.lists.time()
+        await self._clock.sleep(self._wire.near())
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a process begins with and outlives it."""
+
+    clock: Clock  # true time
+    machine: Machine
+    wires: Mapping[str, Wire]
+    told: Told  # what it says to people
+    before: Hear  # is told of each event that the engine takes
+    after: Hear  # the same, once it is written down
+
+
 class Process:
     """One start of the daemon.
 
     Args:
-        clock: Virtual time.
-        wires: Of its accounts.
+        outside: Where it runs.
         journal: Opened for this start.
-        told: What it says to people.
-        heard: Is told of each event that the engine takes: before, and once it is written down.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        wires: Mapping[str, Wire],
-        journal: VirtualJournal,
-        told: Told,
-        heard: tuple[Hear, Hear],
-    ) -> None:
-        self.clock, self.journal, self.lives = clock, journal, True
-        self.inbox, self.stop = Inbox(), Stop()
-        self._tasks = TaskRegistry(self.stop.fail)
-        self._log = VirtualLog(clock, told, lambda: self.lives)
-        own = _as_live(book.settings())
-        self.state = State(
-            dict(book.instruments()),
-            to_params(own, journal.epoch, book.instruments(), SECOND),
-            clock.now(),
-        )
-        self.polls: list[AccountPoll] = []
-        self.daemon = self._daemon(own, wires)
-        self.engine.watch(heard[0])
-        self.engine.observe(lambda event, _: heard[1](event))
+    daemon: Daemon  # once it is open
+    engine: Engine
+    state: State
 
-    def _daemon(self, own: Settings, wires: Mapping[str, Wire]) -> Daemon:
+    def __init__(self, outside: Outside, journal: VirtualJournal) -> None:
+        self.clock, self.journal, self.lives = (
+            OwnClock(outside.clock, outside.machine),
+            journal,
+            True,
+        )
+        self.inbox, self.stop = Inbox(), Stop()
+        self._outside = outside
+        self._tasks = TaskRegistry(self.stop.fail)
+        self._log = VirtualLog(outside.clock, outside.told, lambda: self.lives)
+        self._watches = {
+            name: SkewWatch(cast(Connection, _TimeOf(wire, self.clock)), self.clock, self._log)
+            for name, wire in outside.wires.items()
+        }
+        self.polls: list[AccountPoll] = []
+
+    async def open(self) -> None:
+        """Compare the clocks, read what earlier starts left, and put the daemon together.
+
+        Raises:
+            DataError: The disk failed.
+            Unavailable: The machine's clock is wrong.
+        """
+        for watch in self._watches.values():
+            await watch.look()
+            refused = watch.refusal()
+            if refused is not None:
+                raise Unavailable(refused)
+        self.state = new_state(self.journal.epoch, self.clock.now())
+        past = recover(self.journal, self._outside.wires)
+        around = Surrounding(self.clock, self.journal, self._log, None, "virtual")
+        begin(self.state, _live(), {}, around)
+        past.put_back(self.state, self._log)
+        self.daemon = self._daemon(past)
+        self.engine.watch(self._outside.before)
+        self.engine.observe(lambda event, _: self._outside.after(event))
+
+    def _ends(self) -> dict[str, VirtualVenue]:
+        return {
+            name: VirtualVenue(wire, self.clock, lambda: self.lives, self._watches[name])
+            for name, wire in self._outside.wires.items()
+        }
+
+    def _daemon(self, past: Recovered) -> Daemon:
         clock, journal, log, state = self.clock, self.journal, self._log, self.state
-        past = recover(journal, wires)
-        around = Surrounding(clock, journal, log, None, "virtual")
-        begin(state, own, {}, around)
-        past.put_back(state, log)
-        ends = {name: VirtualVenue(each, clock, lambda: self.lives) for name, each in wires.items()}
+        ends = self._ends()
         for name, venue in ends.items():
             began = past.began.get(name)
             if began is None:
@@ -140,17 +191,16 @@ class Process:
         )
         self.engine.observe(self._agreed)
         self._dispatch = dispatch
-        self._scheduler = ClockScheduler(clock)
         return Daemon(
             Parts(
                 engine=self.engine,
                 inbox=self.inbox,
                 dispatch=dispatch,
-                feeds=self.polls,
+                feeds=(*self.polls, *self._watches.values()),
                 venues=ends,
                 clock=clock,
                 tasks=self._tasks,
-                scheduler=self._scheduler,
+                scheduler=ClockScheduler(clock),
                 journal=journal,
                 log=log,
                 adopts=past.first,
@@ -165,9 +215,12 @@ class Process:
                 each.agreed(event.ts_local)
 
     def hear(self, event: Event) -> None:
-        """Take in what a stream carries."""
-        if self.lives:
-            self.inbox.put(event)
+        """Take in what a stream carries; what comes while it is stopped waits."""
+        if self.clock.stopped:
+            self.clock.call_at(self.clock.now(), lambda: self.hear(event))
+        elif self.lives:
+            now = self.clock.now()
+            self.inbox.put(event if event.ts_local == now else replace(event, ts_local=now))
 
     def kill(self) -> None:
         """Cut it off from everything, at this instant, and let it fall."""
@@ -177,6 +230,29 @@ class Process:
         self.stop.ask()
 
 
-def _as_live(own: Settings) -> Settings:
+def new_state(epoch: int, now: int) -> State:
+    """Return the state of a start that knows nothing yet.
+
+    Args:
+        epoch: Of the start.
+        now: ns.
+    """
+    params = to_params(_live(), epoch, book.instruments(), SECOND)
+    return State(dict(book.instruments()), params, now)
+
+
+def remembered(disk: Disk, accounts: Sequence[str], now: int) -> Ledger:
+    """Return the ledger that a start at `now` (ns) would make of a disk, which it leaves alone."""
+    copy = Disk(list(disk.entries), dict(disk.meta), disk.epoch, dict(disk.intents))
+    journal = VirtualJournal(copy)
+    state = new_state(journal.epoch, now)
+    log = VirtualLog(MarketClock(now), Told(), lambda: False)
+    begin(state, _live(), {}, Surrounding(MarketClock(now), journal, log, None, ""))
+    recover(journal, accounts).put_back(state, log)
+    return state.ledger
+
+
+@lru_cache(maxsize=1)
+def _live() -> Settings:
     """Return the settings without holdings: it adopts what the venues hold."""
-    return own.model_copy(update={"holdings": ()})
+    return book.settings().model_copy(update={"holdings": ()})

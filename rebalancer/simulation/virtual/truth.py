@@ -1,15 +1,18 @@
 """Truth: what the exchanges' books say that is held, what it is worth, and what moves it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from rebalancer.core.instruments import STABLE, Kind
+from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
-from rebalancer.exchange import black
+from rebalancer.core.params import Params
+from rebalancer.exchange import black, fixing
 from rebalancer.exchange.exchange import Exchange
+from rebalancer.exchange.records import Filled
 from rebalancer.exchange.statements import Position
 from rebalancer.ports import Clock
 from rebalancer.simulation.virtual.book import VOL
+from rebalancer.simulation.virtual.bounds import Bounds
 from rebalancer.simulation.virtual.market import YEAR
 from rebalancer.simulation.virtual.oracle import apart
 from rebalancer.venues.paper import holdings
@@ -24,10 +27,20 @@ class Truth:
     Args:
         exchanges: By account.
         clock: For the time that options have.
+        params: Limits of the book.
     """
 
-    def __init__(self, exchanges: Mapping[str, Exchange], clock: Clock) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], clock: Clock, params: Params) -> None:
         self._exchanges, self._clock = exchanges, clock
+        self._bounds = Bounds(exchanges, params)
+
+    def held(self, account: str, instrument: str) -> Decimal:
+        """Return a position, contracts, signed."""
+        return self._exchanges[account].position(account, instrument).quantity
+
+    def broken(self, fill: Filled, price: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words."""
+        return self._bounds.broken(fill, price)
 
     def delta(self, price: float) -> float:
         """Return the delta of everything at a price of the coin, coins."""
@@ -48,12 +61,20 @@ class Truth:
         terms = exchange.contract(held.instrument)
         contracts, basis = float(held.quantity), float(held.basis)
         if terms.kind is Kind.OPTION:
-            assert terms.expiry is not None
-            assert terms.strike is not None
-            spread = VOL * (max(terms.expiry - self._clock.now(), 1) / YEAR) ** 0.5
-            return contracts * black.price(price, float(terms.strike), spread, terms.sign)
+            return contracts * self._option(exchange, terms, price)
         size = contracts * float(terms.size)
         return (basis - size / price) * price if terms.inverse else size * price - basis
+
+    def _option(self, exchange: Exchange, terms: Instrument, price: float) -> float:
+        """Return the worth of an inverse option, USD a coin; its settlement is averaged at last."""
+        assert terms.expiry is not None
+        assert terms.strike is not None
+        now = self._clock.now()
+        share, told = fixing.open_share(terms.expiry, now), exchange.delivery_price(terms.id)
+        fixed = price if told is None else float(told)
+        settles = share * price + (1 - share) * fixed
+        spread = VOL * (max(terms.expiry - now, 1) / YEAR) ** 0.5 * max(share, 1e-6)
+        return black.price(settles, float(terms.strike), spread, terms.sign) / settles * price
 
     def gaps(self, ledger: Ledger) -> dict[str, Decimal]:
         """Return where a ledger and the exchanges' books differ, ledger less exchange."""

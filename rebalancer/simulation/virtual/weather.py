@@ -4,6 +4,7 @@ A swarm: in each run most faults do not exist, so that those which do meet one
 another more often than if all always did. What a run may assume of its venues
 stands here too: `absent` orders are believed absent after ten seconds, so a
 request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
+No account tells too little twice in a row: an adoption rests on two readings.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ RATES: Mapping[str, float] = MappingProxyType(
         "rejected": 0.2,
         "slow_answer": 0.3,
         "late_arrival": 0.3,
+        "overfilled": 0.05,
         # of the account's stream
         "event_lost": 0.4,
         "event_twice": 0.3,
@@ -41,20 +43,32 @@ RATES: Mapping[str, float] = MappingProxyType(
         "margin_failed": 0.3,
         "history_failed": 0.3,
         "history_behind": 0.5,
+        "row_missing": 0.2,
+        "time_failed": 0.3,
         # of the market, a second
         "feed_frozen": 0.03,
         "feed_absurd": 0.03,
         "gap": 0.006,
+        "crash_of_price": 0.006,
+        "price_stands": 0.02,
+        "funding_wild": 0.02,
         "stream_dead": 0.02,
         "maintenance": 0.01,
+        "stream_again": 0.02,
+        "key_barred": 0.004,
         # of the account, a second
         "traded_by_hand": 0.01,
         "deposit": 0.01,
         # of the process, a second
         "crash": 0.03,
         "disk_failed": 0.005,
+        "killed_before_write": 0.01,
+        "killed_after_write": 0.01,
+        "stopped": 0.01,
+        "clock_wrong": 0.01,
         # of the operator, a second
         "paused": 0.01,
+        "reduced": 0.005,
         "killed": 0.003,
         "reconciled": 0.02,
     }

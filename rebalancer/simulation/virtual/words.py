@@ -1,6 +1,8 @@
-"""Words: what a process heard of the market, how old it is, and which of it was no lie."""
+"""Words: what the market told a process last, when, and which of it was not true."""
 
-from rebalancer.core.events import Event, Index, Quote
+from decimal import Decimal
+
+from rebalancer.core.events import Index, MarketEvent, Quote
 from rebalancer.core.params import Params
 
 
@@ -12,19 +14,24 @@ class Words:
     """
 
     def __init__(self, params: Params) -> None:
-        self.lies: list[Event] = []  # words of the market that were not true
+        self._lies: dict[tuple[str, int | None, Decimal], None] = {}  # indexes that were not true
         self._first, self._limit = params.accounts[0], params.staleness.index
         self._quoted: dict[str, int] = {}  # instrument → ns
         self._indexed: dict[str, int] = {}  # venue → ns
         self._prices: dict[str, float] = {}  # venue → last index that was no lie
 
-    def hear(self, event: Quote | Index) -> None:
-        """Note a word: how old it is, and, unless it is a lie, what it says."""
+    def lie(self, event: MarketEvent) -> None:
+        """Note that what will be told is not true."""
+        if isinstance(event, Index):
+            self._lies[event.venue, event.ts_venue, event.price] = None
+
+    def hear(self, event: Quote | Index, ts: int) -> None:
+        """Note a word at `ts` (ns): how old it is, and, unless it is a lie, what it says."""
         if isinstance(event, Quote):
-            self._quoted[event.instrument] = event.ts_local
+            self._quoted[event.instrument] = ts
             return
-        self._indexed[event.venue] = event.ts_local
-        if not any(event is each for each in self.lies[-5:]):
+        self._indexed[event.venue] = ts
+        if (event.venue, event.ts_venue, event.price) not in self._lies:
             self._prices[event.venue] = float(event.price)
 
     def since(self, instrument: str) -> int:

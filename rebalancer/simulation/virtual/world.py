@@ -1,30 +1,29 @@
 """The world of a simulated run: exchanges, market, wires, and the process that hedges in them."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 
-from rebalancer.core.events import Event, FeedStatus, MarketEvent, Operator, Verb
+from rebalancer.core.events import Event, MarketEvent, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.errors import DataError
-from rebalancer.exchange.exchange import Exchange
+from rebalancer.errors import DataError, Unavailable
+from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, goals
 from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.faults import Around, Faults
 from rebalancer.simulation.virtual.hands import Hands
-from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
-from rebalancer.simulation.virtual.market import Market
-from rebalancer.simulation.virtual.oracle import NAMES, Oracle, booking_of
-from rebalancer.simulation.virtual.process import Process, Told
-from rebalancer.simulation.virtual.truth import Truth
-from rebalancer.simulation.virtual.venue import Around, Faults, Wire
+from rebalancer.simulation.virtual.journal import Disk, Mishap, VirtualJournal
+from rebalancer.simulation.virtual.oracle import NAMES, Fate, Oracle, booking_of
+from rebalancer.simulation.virtual.own_clock import Machine
+from rebalancer.simulation.virtual.places import Places
+from rebalancer.simulation.virtual.process import Outside, Process, Told
 from rebalancer.simulation.virtual.weather import Weather
-from rebalancer.venues.modelled import open_exchange
-from rebalancer.venues.paper import PaperMarket
+from rebalancer.simulation.virtual.wire import Wire
 
 AGAIN = 3 * SECOND  # ns from a fall to the next start
+_AT_WRITE = (("killed_before_write", Mishap.BEFORE), ("killed_after_write", Mishap.AFTER))
 
 
 class World:
@@ -38,87 +37,109 @@ class World:
 
     def __init__(self, seed: int, weather: Weather, start: int) -> None:
         self.clock, self.faults = MarketClock(start), Faults(weather)
-        self.disk, self.told = Disk(), Told([], [])
-        own = book.settings()
-        params = to_params(own, 1, book.instruments(), SECOND)
-        self.oracle = Oracle(params, self.disk)
-        self.exchanges: Mapping[str, Exchange] = {
-            name: open_exchange(own, book.instruments(), book.entries(), name)
-            for name in own.venues
-        }
+        params = to_params(book.settings(), 1, book.instruments(), SECOND)
+        self.places = Places(Dice(seed, "market"), self.clock, params, self._witness)
+        self.disk, self.machine = Disk(), Machine()
+        self.oracle = Oracle(params, self.disk, self.places.truth)
+        self.told = Told(self.oracle.told)
         around = Around(self.clock, self.faults, self.oracle, self._carry)
         self.wires = {
             name: Wire(name, each, around, Dice(seed, f"wire/{name}"))
-            for name, each in self.exchanges.items()
+            for name, each in self.places.exchanges.items()
         }
-        self.truth = Truth(self.exchanges, self.clock)
-        self.oracle.delta = self.truth.delta
-        self.market = Market(Dice(seed, "market"), start)
-        self._model = PaperMarket(self.exchanges, _Quiet(), self._witness)
         self._dice = Dice(seed, "world")
         self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
+        self._outside = Outside(
+            self.clock, self.machine, self.wires, self.told, self._heard, self._operated
+        )
         self._seed = seed
-        self._last, self._frozen = start, 0
+        self._frozen, self._wrong_until = 0, 0
         self.process: Process | None = None
         self._failures: list[BaseException] = []
         self.tasks = TaskRegistry(self._failures.append)
 
+    def _witness(self, record: Record) -> None:
+        """Let what an exchange booked by itself take the way of its account."""
+        for wire in self.wires.values():
+            wire.book((record,))
+
     # --- the market ---
 
-    def step(self, gap: float = 0.0) -> None:
+    def step(self) -> None:
         """Let the market go on until now, and be told."""
-        ts = self.clock.now()
-        self.market.move(ts, gap)
-        for item in (*self.market.told(ts), *self.market.due(self._last, ts)):
-            self._model.move(ts, item, self._show)
-        self._model.judge(ts, self._show)
-        self._last = ts
+        self.places.step(self.show)
 
     def rates(self) -> None:
         """Let the funding rates be told."""
-        for rate in self.market.rates(self.clock.now()):
-            self._model.move(self.clock.now(), rate, self._show)
+        self.places.rates(self.show)
 
-    def _witness(self, record: object) -> None:
-        """Let what an exchange booked by itself take the way of its account."""
-        for wire in self.wires.values():
-            wire.book((record,))  # type: ignore[arg-type]
-
-    def _show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show the process what the market says, unless its feed is frozen."""
         if isinstance(event, MarketEvent) and self.clock.now() >= self._frozen:
-            self._pass_on(event)
+            self.tell(event)
 
     def _carry(self, _account: str, event: Event) -> None:
-        self._pass_on(event)
+        self.tell(event)
 
-    def _pass_on(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Let the process hear something, if there is one."""
         if self.process is not None:
             self.process.hear(event)
-
-    @property
-    def net(self) -> float:
-        """Delta of everything by the exchanges' books, at the price of now, coins."""
-        return self.truth.delta(self.market.price)
 
     # --- the process ---
 
     def boot(self) -> None:
         """Start the daemon anew."""
         self.oracle.note(self.clock.now(), f"start {self.disk.epoch + 1}")
-        dice = Dice(self._seed, f"disk/{self.disk.epoch}")
-        journal = VirtualJournal(self.disk, lambda: self.faults.strikes("disk_failed", dice))
+        dice, written = Dice(self._seed, f"disk/{self.disk.epoch}"), self.disk.epoch + 1
+
+        def strikes() -> Mishap | None:
+            if self.faults.strikes("disk_failed", dice):
+                return Mishap.FAILS
+            if self.process is None or self.process.journal.epoch != written:
+                return None
+            for fault, mishap in _AT_WRITE:
+                if self.faults.strikes(fault, dice):
+                    self.oracle.goals[goals.AT_WRITE] += 1
+                    return mishap
+            return None
+
+        def kill() -> None:
+            self.crash("killed while it writes")
+
+        journal = VirtualJournal(self.disk, strikes, kill)
+        self.tasks.spawn("process", self._serve(Process(self._outside, journal)))
+
+    async def _serve(self, process: Process) -> None:
+        """Let a process live until it falls, and start the next one a little later."""
         try:
-            heard = (self.oracle.heard, self._operated)
-            self.process = Process(self.clock, self.wires, journal, self.told, heard)
-        except DataError:  # the disk failed before it began
-            self.oracle.goals[goals.DISK_AT_START] += 1
-            self.clock.call_at(self.clock.now() + AGAIN, self.boot)
-            return
+            await process.open()
+        except (DataError, Unavailable) as error:
+            disk = isinstance(error, DataError)  # it failed before the daemon began
+            self.oracle.goals[goals.DISK_AT_START if disk else goals.CLOCK] += 1
+            self.oracle.note(self.clock.now(), f"it does not start: {error}")
+        else:
+            await self._live(process)
+        self.clock.call_at(self.clock.now() + AGAIN, self.boot)
+
+    async def _live(self, process: Process) -> None:
+        self.process = process
+        self.oracle.began()
         self._forgot()
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
-        self.tasks.spawn("process", self._serve(self.process))
+        try:
+            await process.daemon.run()
+        except Exception as error:  # noqa: BLE001 - a daemon that died is started again, and told of
+            self.told.failures.append(f"{type(error).__name__}: {error}")
+            if isinstance(error, DataError):
+                self.oracle.goals[goals.DISK] += 1
+            elif isinstance(error, Unavailable) and "time must not run back" in str(error):
+                self.oracle.goals[goals.CLOCK] += 1
+            else:
+                self.oracle.accuse("I13", self.clock.now(), self.told.failures[-1])
+        if self.process is process:
+            self.process = None
 
     def _forgot(self) -> None:
         """Note what a process does not know that was killed before it was written down."""
@@ -129,45 +150,48 @@ class World:
             for name in NAMES
             if (booking := entry.payload.get(name)) is not None
         }
-        for record in (each for wire in self.wires.values() for _, each in wire.records):
+        for record in (each for wire in self.wires.values() for _, each in wire.lists.records):
             key = booking_of(record)
             if key is not None and key not in written:
                 self.oracle.unheard[key] = None
 
-    async def _serve(self, process: Process) -> None:
-        try:
-            await process.daemon.run()
-        except Exception as error:  # noqa: BLE001 - a daemon that died is started again, and told of
-            self.told.failures.append(f"{type(error).__name__}: {error}")
-            if isinstance(error, DataError):
-                self.oracle.goals[goals.DISK] += 1
-            else:
-                self.oracle.accuse("I13", self.clock.now(), self.told.failures[-1])
-        if process is self.process:
-            self.process = None
-            self.clock.call_at(self.clock.now() + AGAIN, self.boot)
-
-    def crash(self) -> None:
+    def crash(self, how: str) -> None:
         """Kill the daemon where it stands; it is started again a little later."""
         if self.process is not None:
-            if any(each.fate == "on its way" for each in self.oracle.orders.values()):
+            if any(each.fate is Fate.ON_ITS_WAY for each in self.oracle.orders.values()):
                 self.oracle.goals[goals.ON_ITS_WAY] += 1
-            self.oracle.note(self.clock.now(), "the process is killed")
+            self.oracle.note(self.clock.now(), f"the process is {how}")
             self.process.kill()
+
+    def set_wrong(self, ahead: int, duration: int) -> None:
+        """Set the machine's clock `ahead` ns off the true time, for a while (ns)."""
+        self.machine.ahead, until = ahead, self.clock.now() + duration
+        self._wrong_until = until
+        self.oracle.note(self.clock.now(), f"the machine's clock is {ahead / SECOND:+g} s off")
+
+        def back() -> None:
+            if until == self._wrong_until:
+                self.machine.ahead = 0
+                self.oracle.note(self.clock.now(), "the machine's clock is set right")
+
+        self.clock.call_at(until, back)
+
+    def _heard(self, event: Event) -> None:
+        self.oracle.heard(event, self.clock.now())
 
     def _operated(self, event: Event) -> None:
         if not isinstance(event, Operator):
             return
         if event.verb is Verb.KILL:
-            self.oracle.stopped = "a kill"
+            self.oracle.conduct.stopped = "a kill"
             self.oracle.goals[goals.KILLED] += 1
         elif event.verb is Verb.PAUSE:
-            self.oracle.paused = True
+            self.oracle.conduct.paused = True
             self.oracle.goals[goals.PAUSED] += 1
         elif event.verb in (Verb.RESUME, Verb.ARM):
-            self.oracle.paused = False
+            self.oracle.conduct.paused = False
             if event.verb is Verb.ARM:
-                self.oracle.stopped = None
+                self.oracle.conduct.stopped = self.oracle.conduct.halted = None
 
     def operate(self, verb: Verb) -> None:
         """Let an operator speak."""
@@ -184,36 +208,15 @@ class World:
         self._frozen = self.clock.now() + duration
         self.oracle.note(self.clock.now(), f"the market is silent for {duration / SECOND:g} s")
 
-    def mislead(self) -> None:
-        """Show the process one word of the market that is not true."""
-        lie = self.market.absurd(self.clock.now())
-        self.oracle.words.lies.append(lie)
-        self.oracle.note(self.clock.now(), f"a false word: {lie}")
-        self._show(lie)
-
-    def lose_stream(self, duration: int) -> None:
-        """Let an account's stream die and come back, both of which the process notices."""
-        name = self._dice.pick(list(self.wires))
-        self.faults.dead.add(name)
-        self.oracle.note(self.clock.now(), f"the stream of {name} dies")
-        self._pass_on(FeedStatus(self.clock.now(), name, alive=False))
-
-        def back() -> None:
-            self.faults.dead.discard(name)
-            self.oracle.note(self.clock.now(), f"the stream of {name} is back")
-            self._pass_on(FeedStatus(self.clock.now(), name, alive=True))
-
-        self.clock.call_at(self.clock.now() + duration, back)
-
     # --- the end ---
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""
         self.faults.on = False
-        self.market.still = True
-        self.faults.dead.clear()
-        self.faults.shut.clear()
-        self._frozen = 0
+        self.places.market.rest(self.clock.now())
+        for each in (self.faults.dead, self.faults.shut, self.faults.barred):
+            each.clear()
+        self._frozen = self.machine.ahead = 0
 
     @property
     def mode(self) -> TradingState | None:
@@ -222,13 +225,4 @@ class World:
 
     def differences(self) -> dict[str, Decimal]:
         """Return where the ledger and the exchanges' books differ, ledger less exchange."""
-        return {} if self.process is None else self.truth.gaps(self.process.state.ledger)
-
-
-class _Quiet:
-    """A log that keeps nothing."""
-
-    def _say(self, event: str, **facts: object) -> None:
-        pass
-
-    debug = info = warning = error = _say
+        return {} if self.process is None else self.places.truth.gaps(self.process.state.ledger)

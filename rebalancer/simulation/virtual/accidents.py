@@ -1,0 +1,165 @@
+"""Accidents: what can go wrong in each second of a run, to the market, the wires or the process."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from rebalancer.core.events import FeedStatus, Verb
+from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.weather import MILLISECOND
+from rebalancer.simulation.virtual.world import World
+
+Accident = Callable[[World, Dice], None]
+
+# What a machine's clock may be ahead of the true time, ns: less than counts, more, and an hour.
+WRONG = tuple(
+    sign * each
+    for each in (100 * MILLISECOND, 400 * MILLISECOND, 900 * MILLISECOND, 2 * SECOND, 3600 * SECOND)
+    for sign in (1, -1)
+)
+
+
+def happen(world: World, dice: Dice) -> None:
+    """Let a second pass: the market goes on, and what goes wrong each second may."""
+    struck = [name for name in (*_BEFORE, *_AFTER) if world.faults.strikes(name, dice)]
+    for name in struck:
+        if name in _BEFORE:
+            _BEFORE[name](world, dice)
+    world.step()
+    for name in struck:
+        if name in _AFTER:
+            _AFTER[name](world, dice)
+
+
+def _leap(most: float) -> Accident:
+    return lambda world, dice: world.places.market.leap((2 * dice.share() - 1) * most)
+
+
+def _stand(world: World, dice: Dice) -> None:
+    world.places.market.stands = world.clock.now() + dice.between(3, 15) * SECOND
+
+
+def _fund(world: World, dice: Dice) -> None:
+    world.places.market.funding = 0.03 if dice.chance(0.5) else -0.03
+    world.rates()
+
+
+def _freeze(world: World, dice: Dice) -> None:
+    world.freeze(dice.between(1, 15) * SECOND)
+
+
+def _mislead(world: World, _: Dice) -> None:
+    """Show the process one word of the market that is not true."""
+    lie = world.places.market.absurd(world.clock.now())
+    world.oracle.conduct.words.lie(lie)
+    world.oracle.note(world.clock.now(), f"a false word: {lie}")
+    world.show(lie)
+
+
+def _lose_stream(world: World, dice: Dice) -> None:
+    """Let an account's stream die and come back, both of which the process notices."""
+    name, now = dice.pick(list(world.wires)), world.clock.now()
+    world.faults.dead.add(name)
+    world.oracle.note(now, f"the stream of {name} dies")
+    world.tell(FeedStatus(now, name, alive=False))
+
+    def back() -> None:
+        world.faults.dead.discard(name)
+        world.oracle.note(world.clock.now(), f"the stream of {name} is back")
+        world.tell(FeedStatus(world.clock.now(), name, alive=True))
+
+    world.clock.call_at(now + dice.between(1, 10) * SECOND, back)
+
+
+def _repeat(world: World, dice: Dice) -> None:
+    name = dice.pick(list(world.wires))
+    world.oracle.note(world.clock.now(), f"the stream of {name} tells its last words again")
+    world.wires[name].repeat()
+
+
+def _close(world: World, dice: Dice) -> None:
+    name = dice.pick(list(world.wires))
+    world.oracle.note(world.clock.now(), f"{name} takes no orders for a while")
+    world.faults.close(name, dice.between(2, 10) * SECOND, world.clock)
+
+
+def _bar(world: World, dice: Dice) -> None:
+    name = dice.pick(list(world.wires))
+    world.oracle.goals[goals.BARRED] += 1
+    world.oracle.note(world.clock.now(), f"{name} does not take the key for a while")
+    world.faults.bar(name, dice.between(2, 20) * SECOND, world.clock)
+
+
+def _trade(world: World, _: Dice) -> None:
+    world.hands.trade()
+
+
+def _deposit(world: World, _: Dice) -> None:
+    world.hands.move_coins()
+
+
+def _soon(accident: Accident) -> Accident:
+    """Return an accident that comes a moment later, when what the second began is on its way."""
+
+    def later(world: World, dice: Dice) -> None:
+        at = world.clock.now() + dice.between(0, 100) * MILLISECOND
+        world.clock.call_at(at, lambda: accident(world, dice))
+
+    return later
+
+
+def _crash(world: World, _: Dice) -> None:
+    world.crash("killed")
+
+
+def _stop(world: World, dice: Dice) -> None:
+    if world.process is not None:
+        duration = dice.between(1, 40) * SECOND
+        world.oracle.goals[goals.STOPPED] += 1
+        world.oracle.note(world.clock.now(), f"the process stands still {duration / SECOND:g} s")
+        world.process.clock.stop(duration)
+
+
+def _set_clock(world: World, dice: Dice) -> None:
+    """Set the machine's clock wrong; in half of the cases the process starts anew with that."""
+    world.set_wrong(dice.pick(WRONG), dice.between(5, 60) * SECOND)
+    if dice.chance(0.5):
+        world.crash("started anew with its machine")
+
+
+def _operate(verb: Verb) -> Accident:
+    return lambda world, _: world.operate(verb)
+
+
+def _pause(world: World, _: Dice) -> None:
+    world.operate(Verb.PAUSE if not world.oracle.conduct.paused else Verb.RESUME)
+
+
+_BEFORE: Mapping[str, Accident] = MappingProxyType(
+    {
+        "gap": _leap(0.06),
+        "crash_of_price": _leap(0.3),
+        "price_stands": _stand,
+        "funding_wild": _fund,
+    }
+)
+_AFTER: Mapping[str, Accident] = MappingProxyType(
+    {
+        "feed_frozen": _freeze,
+        "feed_absurd": _mislead,
+        "stream_dead": _lose_stream,
+        "stream_again": _repeat,
+        "maintenance": _close,
+        "key_barred": _bar,
+        "traded_by_hand": _trade,
+        "deposit": _deposit,
+        "crash": _soon(_crash),
+        "stopped": _soon(_stop),
+        "clock_wrong": _set_clock,
+        "paused": _pause,
+        "reconciled": _operate(Verb.RECONCILE),
+        "reduced": _operate(Verb.REDUCE),
+        "killed": _soon(_operate(Verb.KILL)),
+    }
+)

@@ -1,0 +1,80 @@
+"""Bounds: what an account may hold by its own orders, judged by the exchange's books."""
+
+from collections.abc import Iterable, Mapping
+
+from rebalancer.core.instruments import STABLE
+from rebalancer.core.params import Params
+from rebalancer.exchange.exchange import Exchange
+from rebalancer.exchange.records import Filled
+from rebalancer.simulation.virtual.book import COIN
+
+SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
+
+
+class Bounds:
+    """Limits of a book against what the exchanges hold.
+
+    Args:
+        exchanges: By account.
+        params: The limits.
+    """
+
+    def __init__(self, exchanges: Mapping[str, Exchange], params: Params) -> None:
+        self._exchanges, self._params = exchanges, params
+
+    def broken(self, fill: Filled, price: float) -> Iterable[str]:
+        """Yield what a fill of an own hedge broke, in words; one that closed breaks nothing.
+
+        Args:
+            fill: As it was booked.
+            price: Of the coin, USD.
+        """
+        exchange = self._exchanges[fill.account]
+        held = exchange.position(fill.account, fill.instrument).quantity
+        if abs(held) <= abs(held - fill.quantity):
+            return
+        own, name = self._params.underlyings[COIN].limits, fill.instrument
+        coins = abs(self._coins(exchange, name, float(held), price))
+        if coins > own.position * SLACK:
+            yield f"{name} is {coins:.3f} coins, limit {own.position}"
+        book = self._params.limits
+        if book is not None:
+            gross, equity = self._gross(price), self._equity(price)
+            if gross > book.leverage * SLACK * equity:
+                yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
+        yield from self._endangered(fill)
+
+    def _endangered(self, fill: Filled) -> Iterable[str]:
+        """Yield pools that stand beyond the last rung, and had a position grow in them."""
+        margin, exchange = self._params.margin, self._exchanges[fill.account]
+        settle = exchange.contract(fill.instrument).settle
+        for pool, standing in exchange.standings(fill.account).items():
+            if margin is None or standing is None or pool.currency != settle:
+                continue
+            if float(standing.maintenance) > margin.ladder.ratio[-1] * float(standing.balance):
+                told = f"{standing.maintenance} is asked and {standing.balance} there"
+                yield f"{fill.instrument} grew where {told}"
+
+    def _coins(self, exchange: Exchange, name: str, contracts: float, price: float) -> float:
+        terms = exchange.contract(name)
+        size = contracts * float(terms.size)
+        return size / price if terms.inverse else size
+
+    def _gross(self, price: float) -> float:
+        """Return the notional of all perpetuals and futures, USD."""
+        total = 0.0
+        for account, exchange in self._exchanges.items():
+            for each in exchange.positions(account):
+                if exchange.contract(each.instrument).margined:
+                    coins = self._coins(exchange, each.instrument, float(each.quantity), price)
+                    total += abs(coins) * price
+        return total
+
+    def _equity(self, price: float) -> float:
+        """Return what all accounts are worth, USD."""
+        total = 0.0
+        for account, exchange in self._exchanges.items():
+            for currency in exchange.balances(account):
+                told = exchange.equity(account, currency)
+                total += float(told or 0) * (1.0 if currency in STABLE else price)
+        return total

@@ -1,0 +1,174 @@
+"""Conduct: what must hold of one order as it leaves, whatever became of the others.
+
+Judged by what the exchanges hold, by the words that reached the process, by what
+people told it, and by what it told them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Protocol
+
+from rebalancer.core.commands import Alert, Purpose, Submit
+from rebalancer.core.params import Params
+from rebalancer.exchange.records import Filled
+from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual.words import Words
+
+MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
+INEXACT = 0.3  # coins: a forward and the index beside it may be told two seconds apart
+STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
+SAME = 1e-6  # fraction: a price that moved less is the same
+# What says to a person that an underlying, or the book, is halted until somebody arms.
+HALTING = (
+    *("order.unproven", "order.rejected_often", "hedge.missed", "hedge.alternated"),
+    *("reconcile.differed", "order.resurrected", "position.liquidated", "rate.banned"),
+)
+
+
+class Books(Protocol):
+    """What the exchanges hold."""
+
+    def delta(self, price: float) -> float:
+        """Return the delta of everything at a price of the coin (USD), coins."""
+
+    def held(self, account: str, instrument: str) -> Decimal:
+        """Return a position, contracts, signed."""
+
+    def broken(self, fill: Filled, price: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words."""
+
+
+class Conduct:
+    """Judges each order of one run by itself.
+
+    Args:
+        params: Limits of the book.
+        books: Of the exchanges.
+        accuse: Takes what does not hold: the invariant, ns and words.
+    """
+
+    def __init__(
+        self, params: Params, books: Books, accuse: Callable[[str, int, str], None]
+    ) -> None:
+        self.stopped: str | None = None  # why nothing may leave, told to the daemon
+        self.paused = False  # whether a person paused the book, told to the daemon
+        self.halted: str | None = None  # what a person was told of a halt that nobody lifted
+        self.words = Words(params)
+        self._params, self._books, self._accuse = params, books, accuse
+        self._sent: deque[tuple[int, str]] = deque()  # ns and account of orders
+        self._asked: deque[tuple[int, str]] = deque()  # of all requests
+        self._read: dict[str, None] = {}  # accounts that the running process read
+        self._last: tuple[bool, float] | None = None  # whether the last hedge bought, and the price
+        self._turns = 0  # hedges in a row that went back on the one before, at the same price
+
+    def judge(self, order: Submit, ts: int, *, blind: bool) -> None:
+        """Judge an order as it leaves.
+
+        Args:
+            order: As it was sent.
+            ts: ns.
+            blind: Whether something was booked that the process does not know.
+        """
+        self._fits(order, ts)
+        self._may_leave(order, ts)
+        self._young(order, ts)
+        if order.purpose is Purpose.HEDGE:
+            self._helps(order, ts, blind=blind)
+        else:
+            self._closes(order, ts, blind=blind)
+        self.asked(order.account, ts)
+        self._often(self._sent, MOST_ORDERS, order.account, ts)
+
+    def _fits(self, order: Submit, ts: int) -> None:
+        limit = self._params.underlyings[order.underlying].limits.order
+        coins = self._coins(order.instrument, order.quantity, order.price)
+        if abs(coins) > limit * 1.01:
+            self._accuse("I2", ts, f"{order.client_order_id} is {coins:.4f} coins, limit {limit}")
+
+    def _coins(self, name: str, contracts: Decimal, price: Decimal) -> float:
+        inverse = "PERPETUAL" in name and name.startswith("deribit")
+        return float(contracts / price) if inverse else float(contracts)
+
+    def _may_leave(self, order: Submit, ts: int) -> None:
+        if self.stopped is not None:
+            self._accuse("I6", ts, f"{order.client_order_id} left after {self.stopped}")
+        elif order.purpose is Purpose.HEDGE and self.paused:
+            self._accuse("I6", ts, f"{order.client_order_id} left while the book was paused")
+        elif order.purpose is Purpose.HEDGE and self.halted is not None:
+            self._accuse("I6", ts, f"{order.client_order_id} left after {self.halted}")
+
+    def _young(self, order: Submit, ts: int) -> None:
+        limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
+        if order.purpose is not Purpose.HEDGE:
+            return
+        quoted = self.words.since(order.instrument)
+        if ts - quoted > limits.quote + slack:
+            self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
+        if ts - self.words.youngest > limits.index + slack:
+            self._accuse("I5", ts, f"{order.client_order_id}: no index is young")
+        for account in self._params.accounts:
+            if account not in self._read:
+                self._accuse("I5", ts, f"{order.client_order_id}: nobody read {account} yet")
+
+    def _helps(self, order: Submit, ts: int, *, blind: bool) -> None:
+        """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
+        price = self.words.index(ts)
+        if blind or price is None:
+            self._last = None
+            return
+        net = self._books.delta(price)
+        after = net + self._coins(order.instrument, order.quantity, order.price)
+        if abs(after) > abs(net) + INEXACT:
+            text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
+            self._accuse("I10", ts, text)
+        self._steady(order, ts, price)
+
+    def _closes(self, order: Submit, ts: int, *, blind: bool) -> None:
+        """Judge that an order that is to protect can do nothing but close."""
+        held = self._books.held(order.account, order.instrument)
+        whole = order.quantity * held < 0 and abs(order.quantity) <= abs(held)
+        if not order.reduce_only or not (whole or blind):
+            text = f"{order.client_order_id}: {order.quantity:+} to protect {held:+}"
+            self._accuse("I10", ts, text)
+
+    def _steady(self, order: Submit, ts: int, price: float) -> None:
+        """Judge that hedges do not go to and fro while nothing moves."""
+        buys, last = order.quantity > 0, self._last
+        self._last = buys, price
+        back = last is not None and last[0] is not buys and abs(price / last[1] - 1) < SAME
+        self._turns = self._turns + 1 if back else 0
+        if self._turns > 1:
+            self._accuse("I10", ts, f"{order.client_order_id}: to and fro at the same price")
+
+    def asked(self, account: str, ts: int) -> None:
+        """Judge that an account is not asked too often."""
+        self._often(self._asked, MOST_REQUESTS, account, ts)
+
+    def _often(self, asked: deque[tuple[int, str]], most: int, account: str, ts: int) -> None:
+        asked.append((ts, account))
+        while asked[0][0] <= ts - 10 * SECOND:
+            asked.popleft()
+        if len(asked) <= most:
+            return
+        many = sum(each == account for _, each in asked)
+        if many > most:
+            self._accuse("I12", ts, f"{account}: {many} requests within ten seconds")
+
+    def filled(self, fill: Filled, order: Submit) -> None:
+        """Judge what grew by an own hedge."""
+        for text in self._books.broken(fill, float(order.price)):
+            self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
+
+    def began(self) -> None:
+        """Note that a process begins: it has read nothing."""
+        self._read.clear()
+
+    def read(self, account: str) -> None:
+        """Note that an account told a process what it holds."""
+        self._read[account] = None
+
+    def told(self, alert: Alert) -> None:
+        """Take down what a person is told."""
+        if alert.event in HALTING:
+            self.halted = alert.event

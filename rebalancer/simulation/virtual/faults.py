@@ -1,0 +1,47 @@
+"""Faults: what goes wrong now on the wires of a run, and what all of them share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rebalancer.core.events import Event
+from rebalancer.ports import Clock
+from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.oracle import Oracle
+from rebalancer.simulation.virtual.weather import Weather
+
+Hear = Callable[[str, Event], None]
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong now; off in the second half of a run."""
+
+    weather: Weather
+    on: bool = True
+    dead: set[str] = field(default_factory=set)  # accounts whose stream says nothing
+    shut: set[str] = field(default_factory=set)  # accounts that take no orders
+    barred: set[str] = field(default_factory=set)  # accounts whose key is not taken
+
+    def strikes(self, fault: str, dice: Dice) -> bool:
+        """Whether a fault strikes on this occasion."""
+        return self.on and dice.chance(self.weather.rate(fault))
+
+    def close(self, account: str, duration: int, clock: Clock) -> None:
+        """Let an account's venue take no orders for a while, ns, and not say so."""
+        self.shut.add(account)
+        clock.call_at(clock.now() + duration, lambda: self.shut.discard(account))
+
+    def bar(self, account: str, duration: int, clock: Clock) -> None:
+        """Let an account's key not be taken for a while, ns."""
+        self.barred.add(account)
+        clock.call_at(clock.now() + duration, lambda: self.barred.discard(account))
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What all wires share."""
+
+    clock: Clock
+    faults: Faults
+    oracle: Oracle
+    hear: Hear  # takes what a stream carries, to whichever process lives

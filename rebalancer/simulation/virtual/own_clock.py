@@ -1,0 +1,91 @@
+"""A process's own clock: it goes on from what the machine showed, and stops while the process does.
+
+The true time is the exchanges'. A machine's clock may be wrong when a process
+begins and be set right, or wrong, while it runs. A process that is stopped
+(SIGSTOP, a frozen virtual machine) is called late: all that was due in between
+comes when it goes on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rebalancer.ports import Clock, Timer
+from rebalancer.runtime.clock import until
+
+
+@dataclass(slots=True)
+class Machine:
+    """What the machine's clock is ahead of the true time; outlives its processes."""
+
+    ahead: int = 0  # ns
+
+
+class OwnClock:
+    """A `ports.Clock` of one process.
+
+    Args:
+        clock: The true time.
+        machine: It runs on.
+    """
+
+    def __init__(self, clock: Clock, machine: Machine) -> None:
+        self._clock, self._machine = clock, machine
+        self.ahead = machine.ahead  # ns of what it shows before the true time
+        self._stopped = 0  # true ns until when nothing of the process runs
+
+    def now(self) -> int:
+        """Return ns since 1970 UTC, as this process takes them."""
+        return self._clock.now() + self.ahead
+
+    def monotonic(self) -> int:
+        """Return ns that never jump."""
+        return self._clock.now()
+
+    def wall(self) -> int:
+        """Return what the machine's clock shows."""
+        return self._clock.now() + self._machine.ahead
+
+    def anchor(self) -> None:
+        """Go on from what the machine's clock shows now."""
+        self.ahead = self._machine.ahead
+
+    def stop(self, duration: int) -> None:
+        """Let nothing of the process run for a while, ns."""
+        self._stopped = max(self._stopped, self._clock.now() + duration)
+
+    def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once when this clock shows `ts`, measured from now."""
+        call = _Call(self, callback)
+        self._clock.call_at(ts - self.ahead, call.fire)
+        return call
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing of the process runs now."""
+        return self._clock.now() < self._stopped
+
+    def postponed(self, call: "_Call") -> bool:
+        """Whether a call that is due now has to wait until the process goes on."""
+        if not self.stopped:
+            return False
+        self._clock.call_at(self._stopped, call.fire)
+        return True
+
+    async def sleep(self, duration: int) -> None:
+        """Return after `duration` ns."""
+        await until(self, self.now() + duration)
+
+
+class _Call:
+    __slots__ = ("_callback", "_clock")
+
+    def __init__(self, clock: OwnClock, callback: Callable[[], None]) -> None:
+        self._clock = clock
+        self._callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self._callback = None
+
+    def fire(self) -> None:
+        if self._callback is not None and not self._clock.postponed(self):
+            self._callback()

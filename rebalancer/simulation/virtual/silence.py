@@ -1,0 +1,59 @@
+"""Silence: whether a person hears in time that net delta stays outside its band.
+
+Judged by what the exchanges hold, at the true price, as long as a process runs:
+one that is down is somebody else's to tell of.
+"""
+
+from rebalancer.core.commands import Alert
+from rebalancer.ports import SECOND
+
+LONGEST = 60 * SECOND  # ns outside until a person must have heard of it
+GAP, WHOLE = "delta.unhedged", "delta.restored"
+# What names a reason why nothing is hedged, beside the gap itself.
+NAMED = (
+    *(GAP, "order.unproven", "order.rejected_often", "hedge.missed", "hedge.alternated"),
+    *("margin.warned", "margin.critical", "limit.reached", "protect.refused"),
+    *("position.liquidated", "reconcile.differed"),
+)
+
+
+class Silence:
+    """Watches one run."""
+
+    def __init__(self) -> None:
+        self.since: int | None = None  # ns since when net delta is outside in a row
+        self._lasting = False  # whether the last word of a gap was that there is one
+        self._heard = -1  # ns of the last alert that names a reason
+
+    def hear(self, ts: int, alert: Alert) -> None:
+        """Take down what a person is told."""
+        if alert.event in (GAP, WHOLE):
+            self._lasting = alert.event == GAP
+        if alert.event in (*NAMED, WHOLE):
+            self._heard = -1 if alert.event == WHOLE else ts
+
+    def broken(self, since: int) -> bool:
+        """Whether a person heard since then (ns) why nothing is hedged, or of a gap that lasts."""
+        return self._lasting or self._heard >= since
+
+    def began(self) -> None:
+        """Note that another process begins: it has told nothing yet."""
+        self.since, self._lasting = None, False
+
+    def look(self, ts: int, *, outside: bool, lives: bool) -> str | None:
+        """Return what is wrong now, in words.
+
+        Args:
+            ts: ns.
+            outside: Whether net delta is outside its band, in truth.
+            lives: Whether a process runs.
+        """
+        if not outside or not lives:
+            self.since = None
+            return None
+        if self.since is None:
+            self.since = ts
+        if ts - self.since <= LONGEST or self.broken(self.since):
+            return None
+        since, self.since = self.since, ts  # once a minute is enough
+        return f"outside for {(ts - since) // SECOND} s, and nobody was told"
