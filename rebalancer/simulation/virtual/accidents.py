@@ -46,7 +46,20 @@ def _fund(world: World, dice: Dice) -> None:
 
 
 def _freeze(world: World, dice: Dice) -> None:
-    world.freeze(dice.between(1, 15) * SECOND)
+    duration = dice.between(1, 15 if dice.chance(0.9) else 150) * SECOND
+    world.oracle.note(world.clock.now(), f"the market is silent for {duration / SECOND:g} s")
+    world.feed.freeze(duration)
+
+
+def _delay(world: World, dice: Dice) -> None:
+    late = dice.between(1, 10) * SECOND
+    world.oracle.note(world.clock.now(), f"the market is heard {late / SECOND:g} s late")
+    world.feed.delay(late, dice.between(5, 20) * SECOND)
+
+
+def impoverish(world: World, dice: Dice) -> None:
+    """Let most of the coins be gone when a run begins, so that margin is scarce."""
+    world.hands.take(dice.between(10, 17))
 
 
 def _mislead(world: World, _: Dice) -> None:
@@ -129,11 +142,11 @@ def _set_clock(world: World, dice: Dice) -> None:
 
 
 def _operate(verb: Verb) -> Accident:
-    return lambda world, _: world.operate(verb)
+    return lambda world, _: world.person.say(verb)
 
 
 def _pause(world: World, _: Dice) -> None:
-    world.operate(Verb.PAUSE if not world.oracle.conduct.paused else Verb.RESUME)
+    world.person.say(Verb.PAUSE if not world.oracle.conduct.paused else Verb.RESUME)
 
 
 _BEFORE: Mapping[str, Accident] = MappingProxyType(
@@ -147,6 +160,7 @@ _BEFORE: Mapping[str, Accident] = MappingProxyType(
 _AFTER: Mapping[str, Accident] = MappingProxyType(
     {
         "feed_frozen": _freeze,
+        "feed_late": _delay,
         "feed_absurd": _mislead,
         "stream_dead": _lose_stream,
         "stream_again": _repeat,

@@ -95,7 +95,7 @@ role = "book"
 [[holdings]]
 instrument = "deribit:BTC-PERPETUAL"
 quantity = -2_000_000
-entry = 100_000
+entry = 98_000
 role = "hedge"
 """
 

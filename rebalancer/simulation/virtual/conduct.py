@@ -53,6 +53,7 @@ class Conduct:
     ) -> None:
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
+        self.reducing = False  # whether a person lets only what closes pass
         self.halted: str | None = None  # what a person was told of a halt that nobody lifted
         self.words = Words(params)
         self._params, self._books, self._accuse = params, books, accuse
@@ -71,7 +72,7 @@ class Conduct:
             blind: Whether something was booked that the process does not know.
         """
         self._fits(order, ts)
-        self._may_leave(order, ts)
+        self._may_leave(order, ts, blind=blind)
         self._young(order, ts)
         if order.purpose is Purpose.HEDGE:
             self._helps(order, ts, blind=blind)
@@ -90,11 +91,17 @@ class Conduct:
         inverse = "PERPETUAL" in name and name.startswith("deribit")
         return float(contracts / price) if inverse else float(contracts)
 
-    def _may_leave(self, order: Submit, ts: int) -> None:
+    def _grows(self, order: Submit) -> bool:
+        held = self._books.held(order.account, order.instrument)
+        return order.quantity * held >= 0 or abs(order.quantity) > abs(held)
+
+    def _may_leave(self, order: Submit, ts: int, *, blind: bool) -> None:
         if self.stopped is not None:
             self._accuse("I6", ts, f"{order.client_order_id} left after {self.stopped}")
         elif order.purpose is Purpose.HEDGE and self.paused:
             self._accuse("I6", ts, f"{order.client_order_id} left while the book was paused")
+        elif order.purpose is Purpose.HEDGE and self.reducing and not blind and self._grows(order):
+            self._accuse("I6", ts, f"{order.client_order_id} grows while only closing may pass")
         elif order.purpose is Purpose.HEDGE and self.halted is not None:
             self._accuse("I6", ts, f"{order.client_order_id} left after {self.halted}")
 
@@ -127,8 +134,7 @@ class Conduct:
     def _closes(self, order: Submit, ts: int, *, blind: bool) -> None:
         """Judge that an order that is to protect can do nothing but close."""
         held = self._books.held(order.account, order.instrument)
-        whole = order.quantity * held < 0 and abs(order.quantity) <= abs(held)
-        if not order.reduce_only or not (whole or blind):
+        if not order.reduce_only or (self._grows(order) and not blind):
             text = f"{order.client_order_id}: {order.quantity:+} to protect {held:+}"
             self._accuse("I10", ts, text)
 

@@ -45,3 +45,38 @@ class Around:
     faults: Faults
     oracle: Oracle
     hear: Hear  # takes what a stream carries, to whichever process lives
+
+
+class Feed:
+    """The way of the market's words to a process: whole, silent, or late.
+
+    Args:
+        clock: True time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._silent = 0  # ns until when nothing is said
+        self._late, self._until = 0, 0  # ns by which words are late, and until when
+
+    def freeze(self, duration: int) -> None:
+        """Carry nothing for a while, ns."""
+        self._silent = self._clock.now() + duration
+
+    def delay(self, late: int, duration: int) -> None:
+        """Carry everything `late` ns late, for a while, ns."""
+        self._late, self._until = late, self._clock.now() + duration
+
+    def clear(self) -> None:
+        """Carry everything at once."""
+        self._silent = self._until = 0
+
+    def carry(self, event: Event, tell: Callable[[Event], None]) -> None:
+        """Carry a word, if any is carried now."""
+        now = self._clock.now()
+        if now < self._silent:
+            return
+        if now < self._until:
+            self._clock.call_at(now + self._late, lambda: tell(event))
+        else:
+            tell(event)

@@ -10,8 +10,9 @@ OVERFILLED, RESURRECTED = "overfilled", "filled after its end"
 ON_ITS_WAY = "killed with an order on its way"
 UNKNOWN_AT_START = "started with an order unknown"
 DISK, DISK_AT_START = "disk failed while it ran", "disk failed at the start"
-KILLED, PAUSED, HALTED = "kill", "pause", "halted, then armed"
+KILLED, PAUSED, REDUCED, HALTED = "kill", "pause", "reduce", "halted, then armed"
 VETOED = "hedge refused by a guard"
+READOPTED = "adopted again: others traded just then"
 BY_HAND, CASH = "traded by hand", "cash moved"
 FUNDING, SETTLED = "funding booked", "session settled"
 CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
@@ -22,7 +23,7 @@ TOLD = MappingProxyType(
 )
 GOALS = (
     *(FILLED, ABSENT, PARTLY, WHOLE, PROTECTED, ON_ITS_WAY, UNKNOWN_AT_START),
-    *(DISK, DISK_AT_START, KILLED, PAUSED, HALTED, VETOED),
+    *(DISK, DISK_AT_START, KILLED, PAUSED, REDUCED, HALTED, VETOED),
     *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
-    *(OVERFILLED, RESURRECTED, CLOCK, STOPPED, BARRED, AT_WRITE, GAP_TOLD),
+    *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, GAP_TOLD),
 )

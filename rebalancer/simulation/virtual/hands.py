@@ -40,6 +40,12 @@ class Hands:
         )
         self._wire.book(self._wire.exchange.submit(self._clock.now(), order))
 
+    def take(self, coins: int) -> None:
+        """Take coins away."""
+        self._oracle.note(self._clock.now(), f"{coins} {book.COIN} are taken away")
+        told = (self._clock.now(), self._wire.account, book.COIN, Decimal(-coins))
+        self._wire.book(self._wire.exchange.deposit(*told))
+
     def move_coins(self) -> None:
         """Bring coins, or take some."""
         amount = Decimal(self._dice.between(-100, 100)) / 1000

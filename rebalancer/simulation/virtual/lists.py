@@ -78,6 +78,7 @@ class Lists:
             Unavailable: It did not answer.
         """
         now = self._around.clock.now()
+        self._around.oracle.queried(name)
         self.asked("query_failed")
         as_of = now - (self._dice.between(0, LAGS) if self._strikes("query_behind") else 0)
         booked = [each for each in self._exchange.query(self._account, name) if each.ts <= as_of]

@@ -28,11 +28,13 @@ from enum import StrEnum
 
 from rebalancer.core.commands import Alert, Purpose, Submit
 from rebalancer.core.events import (
+    Adopted,
     Booking,
     Event,
     Fill,
     Index,
     OrderEnded,
+    OrderEvent,
     OrderNotFound,
     OrderRejected,
     OrderUnknown,
@@ -68,8 +70,15 @@ class Traced:
     told: dict[str, Decimal] = field(default_factory=dict)  # trade id → what of it was heard of
     denied: list[int] = field(default_factory=list)  # ns: answers that it does not exist
     proved: bool = False  # whether its end was told
+    ended: Decimal | None = None  # what it filled, as its end was told
+    asked: int = 0  # times that the venue was asked what became of it
     unknown: bool = False  # whether its outcome ever was
     blind: bool = False  # whether something was booked that the process did not know, when it left
+
+    @property
+    def heard(self) -> Decimal:
+        """What of its fills was heard of, contracts, >= 0."""
+        return abs(sum(self.told.values(), Decimal(0)))
 
     @property
     def grows_knowing(self) -> bool:
@@ -101,6 +110,7 @@ class Oracle:
         self.story: list[tuple[int, str]] = []  # ns and words
         self.orders: dict[str, Traced] = {}
         self.conduct, self.silence = Conduct(params, books, self.accuse), Silence()
+        self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
         self._params, self._disk = params, disk
         self._epoch = 0
@@ -148,7 +158,9 @@ class Oracle:
                 self.accuse("I1", ts, f"{order.client_order_id} left, and {name} is not proved")
 
     def known(self, each: Traced) -> bool:
-        """Whether the end of an order was proved to the daemon."""
+        """Whether the end of an order was proved to the daemon, and all that it filled was told."""
+        if each.ended is not None and each.heard < abs(each.ended):
+            return False
         orders = self._params.orders
         patient = [at for at in each.denied if at >= each.ts + orders.absent_after]
         return each.proved or (bool(patient) and len(each.denied) >= orders.absent_answers)
@@ -165,8 +177,21 @@ class Oracle:
         self.note(ts, f"a person hears {alert.event}: {alert.text}")
         self.silence.hear(ts, alert)
         self.conduct.told(alert)
+        if alert.event == "order.unproven":
+            self._unproven(ts, alert.text.split()[0])
         if alert.event in goals.TOLD:
             self.goals[goals.TOLD[alert.event]] += 1
+
+    def queried(self, name: str) -> None:
+        """Note that a venue was asked what became of an order."""
+        if name in self.orders:
+            self.orders[name].asked += 1
+
+    def _unproven(self, ts: int, name: str) -> None:
+        """Judge that nobody is woken for an order that the venue was never asked after."""
+        traced = self.orders.get(name)
+        if traced is not None and not traced.asked:
+            self.accuse("I9", ts, f"{name} is unproven, and nobody asked the venue")
 
     # --- what becomes of it ---
 
@@ -219,33 +244,32 @@ class Oracle:
         """Note what reached the process at `ts`, true ns."""
         if isinstance(event, Booking):
             self.unheard.pop(booking_of(event) or "", None)
+        if isinstance(event, Adopted):
+            self.adopted[event.account] = event.ts_venue or ts
+        elif isinstance(event, Quote | Index):
+            self.conduct.words.hear(event)
+        elif isinstance(event, OrderEvent | Fill):
+            traced = self.orders.get(event.client_order_id or "")
+            if traced is not None:
+                self._answered(traced, event, ts)
+
+    def _answered(self, traced: Traced, event: OrderEvent | Fill, ts: int) -> None:
+        """Note what reached the process about an order."""
         match event:
-            case Quote() | Index():
-                self.conduct.words.hear(event, ts)
             case OrderRejected() | OrderEnded():
-                self._prove(event.client_order_id)
+                traced.proved = True
+                traced.ended = event.filled if isinstance(event, OrderEnded) else None
             case Fill():
-                traced = self.orders.get(event.client_order_id or "")
-                if traced is not None:
-                    traced.told[event.trade_id] = event.quantity
-                    if abs(sum(traced.told.values(), Decimal(0))) >= abs(traced.order.quantity):
-                        traced.proved = True  # a whole fill is an end
+                traced.told[event.trade_id] = event.quantity
+                if traced.heard >= abs(traced.order.quantity):
+                    traced.proved = True  # a whole fill is an end
             case OrderNotFound():
-                traced = self.orders.get(event.client_order_id)
-                if traced is not None:
-                    traced.denied.append(ts)
+                traced.denied.append(ts)
             case OrderUnknown():
                 self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")
-                traced = self.orders.get(event.client_order_id)
-                if traced is not None:
-                    traced.unknown = True
+                traced.unknown = True
             case _:
                 pass
-
-    def _prove(self, name: str) -> None:
-        traced = self.orders.get(name)
-        if traced is not None:
-            traced.proved = True
 
 
 def booking_of(record: object) -> str | None:

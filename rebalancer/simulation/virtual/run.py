@@ -5,12 +5,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rebalancer.core.events import Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.ports import SECOND
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather
-from rebalancer.simulation.virtual.accidents import happen
+from rebalancer.simulation.virtual.accidents import happen, impoverish
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.market import EXPIRY, SETTLEMENT
 from rebalancer.simulation.virtual.oracle import Violation
@@ -20,11 +19,13 @@ from rebalancer.simulation.virtual.world import World
 
 LONG = 900  # s of one run in ten
 SAFETY = 60  # s of the others
+ROUGH = 0.1  # coins: what a forward and an index that are told seconds apart do to the delta
 LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock and a key that
 #   was not taken need a minute each, and a process that stands still two thirds of one
 STAYS = 5  # s in a row inside the band
 EDGE = 0.055  # coins: the band's, and a little more as the daemon's price is a tenth of a tick off
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
+POOR = 0.2  # of the runs: that there is little margin
 MOST_TASKS = 60  # at once
 
 
@@ -93,11 +94,13 @@ async def _play(world: World, seed: int, seconds: int) -> None:
     dice = Dice(seed, "events")
     world.step()
     world.rates()
+    if dice.chance(POOR):
+        impoverish(world, dice)
     world.boot()
     for second in range(seconds):
         await world.clock.sleep(SECOND)
+        _look(world)  # before the price goes on: it had a second to hedge
         happen(world, dice)
-        _look(world)
         if second % 60 == 0:
             world.rates()
     world.heal()
@@ -113,7 +116,7 @@ def _look(world: World) -> None:
     """Judge what lasts: net delta outside its band, and ever more tasks."""
     now, oracle, process = world.clock.now(), world.oracle, world.process
     lives = process is not None and not process.clock.stopped
-    outside = abs(world.places.net) > EDGE
+    outside = abs(world.places.net) > EDGE + ROUGH
     silent = oracle.silence.look(now, outside=outside, lives=lives)
     if silent is not None:
         oracle.accuse("I14", now, f"net delta {world.places.net:.3f} is {silent}")
@@ -124,22 +127,14 @@ def _look(world: World) -> None:
 
 async def _rest(world: World) -> None:
     """Let time pass until all has come to rest, or long enough."""
-    quiet, armed = 0, False
+    quiet = 0
     for second in range(LIVENESS):
         await world.clock.sleep(SECOND)
+        _look(world)
         world.step()
         if second % 60 == 0:
             world.rates()
-        _look(world)
-        if world.mode in (TradingState.PAUSED, TradingState.REDUCING):
-            world.operate(Verb.RESUME)
-        latched = world.mode is TradingState.HALTED
-        if latched and not armed and second >= 5:
-            world.oracle.goals[goals.HALTED] += 1
-            world.operate(Verb.ARM)
-            armed = True
-        elif second % 20 == 0:
-            armed = False
+        world.person.mend(world.mode, second, doubtful=world.doubtful())
         quiet = quiet + 1 if second >= 2 and _calm(world) else 0
         if quiet >= STAYS:
             return

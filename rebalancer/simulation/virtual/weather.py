@@ -47,6 +47,7 @@ RATES: Mapping[str, float] = MappingProxyType(
         "time_failed": 0.3,
         # of the market, a second
         "feed_frozen": 0.03,
+        "feed_late": 0.02,
         "feed_absurd": 0.03,
         "gap": 0.006,
         "crash_of_price": 0.006,

@@ -25,11 +25,14 @@ class Words:
         if isinstance(event, Index):
             self._lies[event.venue, event.ts_venue, event.price] = None
 
-    def hear(self, event: Quote | Index, ts: int) -> None:
-        """Note a word at `ts` (ns): how old it is, and, unless it is a lie, what it says."""
+    def hear(self, event: Quote | Index) -> None:
+        """Note a word: of when it is, and, unless it is a lie, what it says."""
+        ts = event.ts_local if event.ts_venue is None else event.ts_venue
         if isinstance(event, Quote):
-            self._quoted[event.instrument] = ts
+            self._quoted[event.instrument] = max(ts, self.since(event.instrument))
             return
+        if ts < self._indexed.get(event.venue, ts):
+            return  # told late, and something younger before it
         self._indexed[event.venue] = ts
         if (event.venue, event.ts_venue, event.price) not in self._lies:
             self._prices[event.venue] = float(event.price)

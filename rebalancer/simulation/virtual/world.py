@@ -1,8 +1,9 @@
 """The world of a simulated run: exchanges, market, wires, and the process that hedges in them."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from rebalancer.core.events import Event, MarketEvent, Operator, Verb
+from rebalancer.core.events import Event, MarketEvent
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.exchange.records import Record
@@ -12,11 +13,12 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, goals
 from rebalancer.simulation.virtual.dice import Dice
-from rebalancer.simulation.virtual.faults import Around, Faults
+from rebalancer.simulation.virtual.faults import Around, Faults, Feed
 from rebalancer.simulation.virtual.hands import Hands
 from rebalancer.simulation.virtual.journal import Disk, Mishap, VirtualJournal
 from rebalancer.simulation.virtual.oracle import NAMES, Fate, Oracle, booking_of
 from rebalancer.simulation.virtual.own_clock import Machine
+from rebalancer.simulation.virtual.person import LAGS, Person
 from rebalancer.simulation.virtual.places import Places
 from rebalancer.simulation.virtual.process import Outside, Process, Told
 from rebalancer.simulation.virtual.weather import Weather
@@ -49,11 +51,12 @@ class World:
         }
         self._dice = Dice(seed, "world")
         self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
+        self.person = Person(self.clock, self.oracle, self.tell, self._unproven)
         self._outside = Outside(
-            self.clock, self.machine, self.wires, self.told, self._heard, self._operated
+            self.clock, self.machine, self.wires, self.told, self._heard, self.person.heard
         )
         self._seed = seed
-        self._frozen, self._wrong_until = 0, 0
+        self.feed, self._wrong_until = Feed(self.clock), 0
         self.process: Process | None = None
         self._failures: list[BaseException] = []
         self.tasks = TaskRegistry(self._failures.append)
@@ -74,9 +77,9 @@ class World:
         self.places.rates(self.show)
 
     def show(self, event: Event) -> None:
-        """Show the process what the market says, unless its feed is frozen."""
-        if isinstance(event, MarketEvent) and self.clock.now() >= self._frozen:
-            self.tell(event)
+        """Show the process what the market says."""
+        if isinstance(event, MarketEvent):
+            self.feed.carry(event, self.tell)
 
     def _carry(self, _account: str, event: Event) -> None:
         self.tell(event)
@@ -179,35 +182,6 @@ class World:
     def _heard(self, event: Event) -> None:
         self.oracle.heard(event, self.clock.now())
 
-    def _operated(self, event: Event) -> None:
-        if not isinstance(event, Operator):
-            return
-        if event.verb is Verb.KILL:
-            self.oracle.conduct.stopped = "a kill"
-            self.oracle.goals[goals.KILLED] += 1
-        elif event.verb is Verb.PAUSE:
-            self.oracle.conduct.paused = True
-            self.oracle.goals[goals.PAUSED] += 1
-        elif event.verb in (Verb.RESUME, Verb.ARM):
-            self.oracle.conduct.paused = False
-            if event.verb is Verb.ARM:
-                self.oracle.conduct.stopped = self.oracle.conduct.halted = None
-
-    def operate(self, verb: Verb) -> None:
-        """Let an operator speak."""
-        if self.process is not None:
-            ended = self.process.state.unproven if verb is Verb.ARM else ()
-            self.oracle.note(self.clock.now(), f"an operator says {verb}")
-            told = Operator(self.clock.now(), verb, "simulated", "operator", ended=ended)
-            self.process.hear(told)
-
-    # --- what else happens ---
-
-    def freeze(self, duration: int) -> None:
-        """Show the process nothing of the market for a while, ns."""
-        self._frozen = self.clock.now() + duration
-        self.oracle.note(self.clock.now(), f"the market is silent for {duration / SECOND:g} s")
-
     # --- the end ---
 
     def heal(self) -> None:
@@ -216,12 +190,26 @@ class World:
         self.places.market.rest(self.clock.now())
         for each in (self.faults.dead, self.faults.shut, self.faults.barred):
             each.clear()
-        self._frozen = self.machine.ahead = 0
+        self.feed.clear()
+        self.machine.ahead = 0
 
     @property
     def mode(self) -> TradingState | None:
         """The state of the process; None: there is none."""
         return None if self.process is None else self.process.state.mode_of(book.COIN)
+
+    def _unproven(self) -> Sequence[str]:
+        return () if self.process is None else self.process.state.unproven
+
+    def doubtful(self) -> bool:
+        """Whether an account was booked past us right before it was adopted."""
+        adopted = self.oracle.adopted.items()
+        return any(
+            as_of - LAGS < ts <= as_of
+            for account, as_of in adopted
+            for ts, record in self.wires[account].lists.records
+            if booking_of(record) is not None
+        )
 
     def differences(self) -> dict[str, Decimal]:
         """Return where the ledger and the exchanges' books differ, ledger less exchange."""

@@ -1,0 +1,85 @@
+"""The person of a simulated run: what an operator says, and does about a book that stands still."""
+
+from collections.abc import Callable, Sequence
+
+from rebalancer.core.events import Event, Operator, Verb
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.ports import SECOND, Clock
+from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.oracle import Oracle
+
+PATIENCE = 20  # s between two times that a person arms
+LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
+
+
+class Person:
+    """Somebody who may speak to the daemon.
+
+    Args:
+        clock: True time.
+        oracle: Is told of what was said.
+        tell: Lets the process hear.
+        unproven: Orders that a person was asked to look up.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        oracle: Oracle,
+        tell: Callable[[Event], None],
+        unproven: Callable[[], Sequence[str]],
+    ) -> None:
+        self._clock, self._oracle = clock, oracle
+        self._tell, self._unproven = tell, unproven
+        self._limited = 0  # s in which no resume helped
+        self._armed = 0  # times
+        self._next = 5  # s of a rest at which to arm, where that is needed
+
+    def say(self, verb: Verb) -> None:
+        """Say something."""
+        ended = tuple(self._unproven()) if verb is Verb.ARM else ()
+        self._oracle.note(self._clock.now(), f"an operator says {verb}")
+        told = Operator(self._clock.now(), verb, "simulated", "operator", ended=ended)
+        self._tell(told)
+
+    def heard(self, event: Event) -> None:
+        """Note what of it the process wrote down: from now on it holds."""
+        if not isinstance(event, Operator):
+            return
+        conduct, count = self._oracle.conduct, self._oracle.goals
+        match event.verb:
+            case Verb.KILL:
+                conduct.stopped = "a kill"
+                count[goals.KILLED] += 1
+            case Verb.PAUSE:
+                conduct.paused, conduct.reducing = True, False
+                count[goals.PAUSED] += 1
+            case Verb.REDUCE:
+                conduct.paused, conduct.reducing = False, True
+                count[goals.REDUCED] += 1
+            case Verb.RESUME:
+                conduct.paused = conduct.reducing = False
+            case Verb.ARM:
+                conduct.stopped = conduct.halted = None
+            case _:
+                pass
+
+    def mend(self, mode: TradingState | None, second: int, *, doubtful: bool) -> None:
+        """Do what a person does, once all is well, about a book that does not go on.
+
+        Args:
+            mode: Of the book; None: no process runs.
+            second: Of the rest.
+            doubtful: Whether what was adopted may be what somebody else changed just then.
+        """
+        if mode in (TradingState.PAUSED, TradingState.REDUCING):
+            self.say(Verb.RESUME)
+        self._limited = self._limited + 1 if mode is TradingState.REDUCING else 0
+        if (mode is not TradingState.HALTED and self._limited <= 5) or second < self._next:
+            return
+        self._next, self._armed = second + PATIENCE, self._armed + 1
+        self._oracle.goals[goals.HALTED] += 1
+        if doubtful and self._armed > 1:
+            self._oracle.goals[goals.READOPTED] += 1
+            self.say(Verb.ADOPT)
+        self.say(Verb.ARM)
