@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from rebalancer.core.instruments import STABLE
+from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import Params
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
@@ -45,13 +46,14 @@ class Bounds:
         yield from self._endangered(fill)
 
     def _endangered(self, fill: Filled) -> Iterable[str]:
-        """Yield pools that stand beyond the last rung, and had a position grow in them."""
+        """Yield pools whose hedges are to be cut, and had one grow in them."""
         margin, exchange = self._params.margin, self._exchanges[fill.account]
         settle = exchange.contract(fill.instrument).settle
         for pool, standing in exchange.standings(fill.account).items():
             if margin is None or standing is None or pool.currency != settle:
                 continue
-            if float(standing.maintenance) > margin.ladder.ratio[-1] * float(standing.balance):
+            most = margin.ladder.ratio[Rung.REDUCE - 1] * SLACK
+            if float(standing.maintenance) > most * float(standing.balance):
                 told = f"{standing.maintenance} is asked and {standing.balance} there"
                 yield f"{fill.instrument} grew where {told}"
 

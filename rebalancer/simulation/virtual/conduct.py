@@ -147,6 +147,10 @@ class Conduct:
         if self._turns > 1:
             self._accuse("I10", ts, f"{order.client_order_id}: to and fro at the same price")
 
+    def moved(self) -> None:
+        """Note that somebody else changed what is held: the next hedge goes back on nothing."""
+        self._last = None
+
     def asked(self, account: str, ts: int) -> None:
         """Judge that an account is not asked too often."""
         self._often(self._asked, MOST_REQUESTS, account, ts)

@@ -239,6 +239,8 @@ class Oracle:
         key = booking_of(record)
         if key is not None:
             self.unheard[key] = None
+            if traced is None:
+                self.conduct.moved()
 
     def heard(self, event: Event, ts: int) -> None:
         """Note what reached the process at `ts`, true ns."""

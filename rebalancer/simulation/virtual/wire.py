@@ -26,6 +26,7 @@ from rebalancer.venues.bookings import translate
 
 NEAR, FAR = 5 * MILLISECOND, 60 * MILLISECOND  # ns: a request or an answer that is not late
 SLOW = (SECOND, 30 * SECOND)  # ns of a slow answer
+CLOSES = 40 * SECOND  # ns after which a connection ends on which no answer comes
 BOOKS_LATE = 3 * SECOND  # ns: most that bookings show late
 REPEATED = 5  # bookings that a stream tells again when it is back
 
@@ -74,8 +75,9 @@ class Wire:
             return
         if drawn["request_lost"] or drawn["error_before"]:
             self._around.oracle.lost(name)
-            if drawn["error_before"]:
-                reply(OrderUnknown(now, None, name, "the gate failed"), self.near())
+            failed = drawn["error_before"]
+            why = "the gate failed" if failed else "the connection was closed"
+            reply(OrderUnknown(now, None, name, why), self.near() if failed else CLOSES)
             return
         travels = self._dice.between(FAR, ARRIVES) if drawn["late_arrival"] else self.near()
         self._clock.call_at(now + travels, lambda: self._arrive(order, drawn, reply))
@@ -101,8 +103,8 @@ class Wire:
         event = translate(first, now)
         assert isinstance(event, OrderEvent)
         if drawn["answer_lost"]:
-            return
-        if drawn["error_after"]:
+            reply(OrderUnknown(now, None, name, "the connection was closed"), CLOSES)
+        elif drawn["error_after"]:
             reply(OrderUnknown(now, None, name, "the gate failed"), self.near())
         else:
             reply(event, self._dice.between(*SLOW) if drawn["slow_answer"] else self.near())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from rebalancer.core.commands import Alert
 from rebalancer.core.events import Event, MarketEvent
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError, Unavailable
@@ -12,6 +13,7 @@ from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, goals
+from rebalancer.simulation.virtual.conduct import HALTING
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.faults import Around, Faults, Feed
 from rebalancer.simulation.virtual.hands import Hands
@@ -43,7 +45,7 @@ class World:
         self.places = Places(Dice(seed, "market"), self.clock, params, self._witness)
         self.disk, self.machine = Disk(), Machine()
         self.oracle = Oracle(params, self.disk, self.places.truth)
-        self.told = Told(self.oracle.told)
+        self.told = Told(self._told)
         around = Around(self.clock, self.faults, self.oracle, self._carry)
         self.wires = {
             name: Wire(name, each, around, Dice(seed, f"wire/{name}"))
@@ -178,6 +180,12 @@ class World:
                 self.oracle.note(self.clock.now(), "the machine's clock is set right")
 
         self.clock.call_at(until, back)
+
+    def _told(self, ts: int, alert: Alert) -> None:
+        """Take down what a person is told; a process that has just halted may fall."""
+        self.oracle.told(ts, alert)
+        if alert.event in HALTING and self.faults.strikes("halt_crash", self._dice):
+            self.clock.call_at(ts + SECOND, lambda: self.crash("killed after its halt"))
 
     def _heard(self, event: Event) -> None:
         self.oracle.heard(event, self.clock.now())
