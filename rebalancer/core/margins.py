@@ -37,6 +37,7 @@ class Margins:
         self._ledger, self._prices = ledger, prices
         self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
         self._read: dict[str, tuple[Pool, tuple[float, ...], tuple[Reading, ...]]] = {}
+        self._around: Around | None = None  # of the last moment
 
     def take(self, event: MarginTold, now: int) -> str | None:
         """Write down what a venue reckons, at the prices of now.
@@ -59,9 +60,11 @@ class Margins:
         cushions.forget(self.cushions, account)
 
     def around(self, now: int) -> Around:
-        """Return what pools are worked out from at `now`, ns."""
+        """Return what pools are worked out from at `now`, ns; it only says where to ask."""
+        if self._around is not None and self._around.now == now:
+            return self._around
         prices = self._prices
-        return Around(
+        self._around = Around(
             self._ledger,
             self._instruments,
             self._params,
@@ -72,6 +75,7 @@ class Margins:
             ),
             now,
         )
+        return self._around
 
     def pools(self, account: str, now: int) -> tuple[Pool, ...] | None:
         """Return the pools of an account; None where nobody knows how it stands.
