@@ -18,6 +18,8 @@ from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.valuation import Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
+_MARKS = OptionMark | Mark
+_VALUES = OptionMark | Mark | Index
 
 
 class Prices:
@@ -37,7 +39,7 @@ class Prices:
     ) -> None:
         self.markets = quotes.Markets()
         self._instruments, self._params, self._memory = instruments, params, memory
-        self.version = 0  # words taken
+        self.version = 0  # words taken that something is valued by: marks and indexes
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
@@ -131,13 +133,13 @@ class Prices:
 
     def take(self, event: MarketEvent, now: int) -> None:
         """Write down what a market says."""
-        self.version += 1
+        self.version += isinstance(event, _VALUES)
         if isinstance(event, FundingRate) and not funding.possible(event.rate, event.interval):
             self.markets.funding.pop(event.instrument, None)  # nobody knows it any more
             self.markets.refused += 1
             return
         known = isinstance(event, Index) or event.instrument in self._instruments
-        if isinstance(event, OptionMark | Mark) and known and not self._plausible(event, now):
+        if isinstance(event, _MARKS) and known and not self._plausible(event, now):
             self.markets.refused += 1
             return
         if not known or not quotes.take_down(self.markets, event):

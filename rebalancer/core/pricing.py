@@ -349,8 +349,10 @@ def _price(terms: _Priced) -> FloatArray:
     cheap = out_of_the_money(bound, terms.distance, terms.total)
     if not terms.live.all():
         cheap = np.where(terms.live, cheap, 0.0)
+    inside = terms.sign * (terms.forward - terms.strike) > 0
+    if not inside.any():
+        return np.asarray(cheap)
     difference, lost = exact_difference(terms.forward, terms.strike)
-    inside = terms.sign * difference > 0
     return np.where(inside, np.abs(difference) + (cheap + terms.sign * lost), cheap)
 
 
