@@ -17,8 +17,8 @@ from rebalancer.core import curves, figures
 from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
-from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool
-from rebalancer.core.margin.schedule import Schedule, charge_one, flat
+from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool, maintenance
+from rebalancer.core.margin.schedule import Schedule, flat
 from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
 
@@ -60,7 +60,9 @@ class Members:
     version: int  # of the ledger
     told: MarginTold
     margined: tuple[Instrument, ...]
+    sizes: tuple[float, ...]  # of each of them: coins, or USD if inverse, signed
     options: tuple[Instrument, ...]
+    cash: Mapping[str, float]  # by currency
 
 
 @dataclass(slots=True)
@@ -168,8 +170,9 @@ def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -
     before = cushions.worked.get(key)
     if before is not None and before[0] is held and _stands(before[1], told, marks, optional):
         return before[1]
-    legs = [_leg(cushions, account, each, around) for each in held.margined]
-    own = _balance(account, told, held.margined, around)
+    rows = zip(held.margined, held.sizes, marks, strict=True)
+    legs = [_leg(cushions, account, *row, around) for row in rows]
+    own = _balance(account, told, held, marks, around)
     if None in legs or optional is None or own is None:
         return None
     known = tuple(leg for leg in legs if leg is not None)
@@ -208,25 +211,20 @@ def _stands(
     return not moved and marks == [leg.mark for leg in pool.legs]
 
 
-def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
-    """Return what is asked of a leg now: settle currency, or USD."""
-    size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
-    asked = charge_one(leg.schedule, size)
-    return asked / leg.mark if leg.inverse and not in_usd else asked
-
-
 def _members(cushions: Cushions, key: _Key, told: PoolFigures, around: Around) -> Members:
     """Return what is held in a pool; looked for anew after a booking or other figures only."""
-    account = key[0]
-    whole = cushions.told[account]
+    account, whole = key[0], cushions.told[key[0]]
     known = cushions.members.get(key)
     if known is None or known.version != around.ledger.version or known.told is not whole:
         held = list(_held(cushions, account, told, around))
+        margined = tuple(each for each in held if each.margined)
         known = cushions.members[key] = Members(
             version=around.ledger.version,
             told=whole,
-            margined=tuple(each for each in held if each.margined),
+            margined=margined,
+            sizes=tuple(_size(account, each, around) for each in margined),
             options=tuple(each for each in held if each.kind is Kind.OPTION),
+            cash=_cash(account, told, around),
         )
     return known
 
@@ -249,12 +247,20 @@ def _held(
             yield instrument
 
 
-def _leg(cushions: Cushions, account: str, instrument: Instrument, around: Around) -> Leg | None:
-    mark = around.prices.mark(instrument.id)
+def _size(account: str, instrument: Instrument, around: Around) -> float:
+    return float(around.ledger.position(account, instrument.id).quantity * instrument.size)
+
+
+def _leg(
+    cushions: Cushions,
+    account: str,
+    instrument: Instrument,
+    size: float,
+    mark: float | None,
+    around: Around,
+) -> Leg | None:
     if mark is None:
         return None
-    quantity = around.ledger.position(account, instrument.id).quantity
-    size = float(quantity * instrument.size)
     asked = schedule_of(cushions, account, instrument, (abs(size), mark), around)
     if asked is None:
         return None
@@ -294,21 +300,26 @@ def schedule_of(
     return None
 
 
+def _cash(account: str, told: PoolFigures, around: Around) -> dict[str, float]:
+    """Return the cash of a pool, by currency; an isolated position stands on its margin alone."""
+    sums: dict[str, float] = {}
+    for (holder, currency), amount in around.ledger.cash.items():
+        mine = told.together or currency == told.currency
+        if holder == account and mine and not told.instrument:
+            sums[currency] = sums.get(currency, 0.0) + float(amount)
+    return sums
+
+
 def _balance(
-    account: str, told: PoolFigures, margined: Iterable[Instrument], around: Around
+    account: str, told: PoolFigures, held: Members, marks: Sequence[float | None], around: Around
 ) -> tuple[float, tuple[Coins, ...]] | None:
     """Return cash and open profit of a pool by our own sums, and its coins if all stand together.
 
     None while a price is missing.
     """
-    sums: dict[str, float] = {}
+    sums = dict(held.cash)
     earns: dict[str, None] = {}  # coins that inverse contracts are settled in
-    for (holder, currency), amount in around.ledger.cash.items():
-        mine = told.together or currency == told.currency
-        if holder == account and mine and not told.instrument:
-            sums[currency] = sums.get(currency, 0.0) + float(amount)
-    for instrument in margined:
-        mark = around.prices.mark(instrument.id)
+    for instrument, mark in zip(held.margined, marks, strict=True):
         if mark is None:
             return None
         position = around.ledger.position(account, instrument.id)
@@ -384,8 +395,6 @@ def _curve(
         said = around.prices.option(each.id)
         if said is None:
             return None
-        size = float(around.ledger.position(account, each.id).quantity * each.size)
-        held.append(curves.Held(each, size, *said))
+        held.append(curves.Held(each, _size(account, each, around), *said))
     portfolio = around.params.terms.get(account, NO_TERMS).portfolio
-    in_coin = not told.together
-    return curves.curve(held, index, around.now, in_coin=in_coin, portfolio=portfolio)
+    return curves.curve(held, index, around.now, in_coin=not told.together, portfolio=portfolio)

@@ -106,6 +106,13 @@ class Trial(NamedTuple):
     locks: float = 0.0  # margin that comes into the pool with it, unit of the pool
 
 
+def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
+    """Return what is asked of a leg now: settle currency, or USD."""
+    size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
+    asked = charge_one(leg.schedule, size)
+    return asked / leg.mark if leg.inverse and not in_usd else asked
+
+
 def gaps(
     pool: Pool,
     factors: FloatArray,
