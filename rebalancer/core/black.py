@@ -27,13 +27,19 @@ _SERIES_FROM = -50.0  # beyond, four terms of the tail's series are exact
 # Eight points integrate the Mills ratio's slope over a width of 1 to 2e-16.
 _QUADRATURE_WIDTH = 1.0
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_HALF_NODES, _HALF_WEIGHTS = _NODES / 2, (_WEIGHTS / 2).reshape(1, -1)
 
 
 def to_arrays(*values: ArrayLike) -> list[FloatArray]:
     """Return `values` as arrays of float64 of one common shape; scalars give shape ()."""
-    return list(np.broadcast_arrays(*(np.asarray(value, np.float64) for value in values)))
+    arrays = [np.asarray(value, np.float64) for value in values]
+    shape = arrays[0].shape
+    if all(each.shape == shape for each in arrays):
+        return arrays
+    return list(np.broadcast_arrays(*arrays))
 
 
+@np.errstate(over="ignore")
 def log_distance(forward: FloatArray, strike: FloatArray) -> FloatArray:
     """Return |ln(F/K)|, relatively exact also where the two differ in the last digit.
 
@@ -45,8 +51,7 @@ def log_distance(forward: FloatArray, strike: FloatArray) -> FloatArray:
         A number >= 0 without unit, same shape; finite for every pair of finite prices.
     """
     least, most = np.minimum(forward, strike), np.maximum(forward, strike)
-    with np.errstate(over="ignore"):
-        distance = np.log1p((most - least) / least)
+    distance = np.log1p((most - least) / least)
     if np.isfinite(distance).all():
         return distance
     return np.where(np.isfinite(distance), distance, np.log(most) - np.log(least))
@@ -66,6 +71,7 @@ def exact_difference(forward: FloatArray, strike: FloatArray) -> tuple[FloatArra
     return difference, (forward - (difference - shift)) - (strike + shift)
 
 
+@np.errstate(over="ignore")
 def normal_bounds(distance: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return d1 and d2 of the out-of-the-money option: −distance/total ± total/2.
 
@@ -76,16 +82,15 @@ def normal_bounds(distance: FloatArray, total: FloatArray) -> tuple[FloatArray, 
     Returns:
         (upper, lower), upper > lower, lower < 0; both held where their squares are finite.
     """
-    with np.errstate(over="ignore"):
-        steep = np.minimum(distance / total, _STEEPEST)
+    steep = np.minimum(distance / total, _STEEPEST)
     half = np.minimum(total, _WIDEST) / 2
     return half - steep, -half - steep
 
 
+@np.errstate(under="ignore")
 def density(z: FloatArray) -> FloatArray:
     """Return the normal density n(z), 0 where it underflows."""
-    with np.errstate(under="ignore"):
-        return np.exp(-0.5 * z * z) / ROOT_TWO_PI
+    return np.exp(-0.5 * z * z) / ROOT_TWO_PI
 
 
 def mills(z: FloatArray) -> FloatArray:
@@ -116,9 +121,14 @@ def mills_rise(upper: FloatArray, lower: FloatArray, total: FloatArray) -> Float
     """
     width = np.minimum(total, _QUADRATURE_WIDTH)
     middle = (upper + lower) / 2
-    points = np.multiply.outer(_NODES / 2, width) + middle
-    gathered = width * np.tensordot(_WEIGHTS / 2, _mills_slope(points), axes=1)
-    return np.where(total < _QUADRATURE_WIDTH, gathered, mills(upper) - mills(lower))
+    points = np.multiply.outer(_HALF_NODES, width) + middle
+    slope = _mills_slope(points)
+    rows = np.dot(_HALF_WEIGHTS, slope.reshape(len(slope), slope[0].size))
+    gathered = width * rows.reshape(width.shape)
+    narrow = total < _QUADRATURE_WIDTH
+    if narrow.all():
+        return np.asarray(gathered)
+    return np.where(narrow, gathered, mills(upper) - mills(lower))
 
 
 def out_of_the_money(bound: FloatArray, distance: FloatArray, total: FloatArray) -> FloatArray:
@@ -136,13 +146,15 @@ def out_of_the_money(bound: FloatArray, distance: FloatArray, total: FloatArray)
         Jäckel, "Let's be rational", Wilmott (2015), for the Mills form.
     """
     upper, lower = normal_bounds(distance, total)
-    cheap = np.minimum(upper, MEDIAN)
+    cheap, usual = np.minimum(upper, MEDIAN), upper <= MEDIAN
     with np.errstate(under="ignore"):
         # Half the exponent on each side: 1e-300 USD must not pass through a denormal number.
         half = np.exp(-0.25 * cheap * cheap)
         below = (bound * half) * (half * mills_rise(cheap, lower, total)) / ROOT_TWO_PI
+        if usual.all():
+            return np.asarray(below)
         above = bound * (ndtr(upper) - density(upper) * mills(lower))
-    return np.where(upper <= MEDIAN, below, above)
+    return np.where(usual, below, above)
 
 
 def _mills_slope(z: FloatArray) -> FloatArray:

@@ -13,20 +13,18 @@ from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.core import figures, pricing
+from rebalancer.core import curves, figures
 from rebalancer.core.figures import MarginTold, PoolFigures
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
-from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool
-from rebalancer.core.margin.schedule import Schedule, charge_one, flat
+from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool, maintenance
+from rebalancer.core.margin.schedule import Schedule, flat
 from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
-from rebalancer.core.volatility import YEAR
 
 FRESH = 60_000_000_000  # ns for which what options come to is not worked out anew
-GRID = np.geomspace(0.3, 3.0, 41)  # factors of price at which it is
-SHORT_OPTION = 0.075  # of the underlying: maintenance of a short option under standard margin
 _Key = tuple[str, str, str]  # account, currency, isolated instrument
+_Curves = tuple[tuple[str, float, Curve], ...]  # underlying, its price, its options
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,9 @@ class Members:
     version: int  # of the ledger
     told: MarginTold
     margined: tuple[Instrument, ...]
+    sizes: tuple[float, ...]  # of each of them: coins, or USD if inverse, signed
     options: tuple[Instrument, ...]
+    cash: Mapping[str, float]  # by currency
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class Cushions:
     anchors: dict[_Key, Anchor] = field(default_factory=dict)
     options: dict[_Key, Options] = field(default_factory=dict)
     members: dict[_Key, Members] = field(default_factory=dict)
+    worked: dict[_Key, tuple[Members, Pool]] = field(default_factory=dict)  # pools worked out last
     rates: dict[tuple[str, str], Schedule] = field(default_factory=dict)  # as figures imply them,
     #   by account and instrument: of the moment when they were told
 
@@ -111,6 +112,7 @@ def take(cushions: Cushions, event: MarginTold) -> bool:
     for pool in event.pools:
         key = (event.account, pool.currency, pool.instrument)
         cushions.anchors.pop(key, None)  # made when it is first needed: prices may come later
+        cushions.worked.pop(key, None)  # it rests on the anchor
     return True
 
 
@@ -161,24 +163,29 @@ def free(cushions: Cushions, account: str, currency: str) -> float | None:
 
 def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Pool | None:
     """Return one pool at the prices of now; None while a price is missing."""
-    held = _members(cushions, account, told, around)
-    legs = [_leg(cushions, account, each, around) for each in held.margined]
-    curves = _curves(cushions, account, told, held.options, around)
-    own = _balance(account, told, held.margined, around)
-    if None in legs or curves is None or own is None:
+    key = (account, told.currency, told.instrument)
+    held = _members(cushions, key, told, around)
+    marks = [around.prices.mark(each.id) for each in held.margined]
+    optional = _curves(cushions, key, told, held.options, around)
+    before = cushions.worked.get(key)
+    if before is not None and before[0] is held and _stands(before[1], told, marks, optional):
+        return before[1]
+    rows = zip(held.margined, held.sizes, marks, strict=True)
+    legs = [_leg(cushions, account, *row, around) for row in rows]
+    own = _balance(account, told, held, marks, around)
+    if None in legs or optional is None or own is None:
         return None
     known = tuple(leg for leg in legs if leg is not None)
     balance, coins = own
     asked = sum(maintenance(leg, in_usd=told.together) for leg in known)
-    for _, price, curve in curves:
+    for _, price, curve in optional:
         balance += float(np.interp(price, curve.prices, curve.value))
         asked += float(np.interp(price, curve.prices, curve.maintenance))
-    key = (account, told.currency, told.instrument)
     anchor = cushions.anchors.get(key)
     if anchor is None:
         apart = float(told.balance) - balance, float(told.maintenance) - asked
         anchor = cushions.anchors[key] = Anchor(*apart)
-    return Pool(
+    pool = Pool(
         account=account,
         currency=told.currency,
         instrument=told.instrument,
@@ -186,28 +193,38 @@ def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -
         maintenance=max(asked + anchor.maintenance, 0.0),
         legs=known,
         coins=coins,
-        curves=curves,
+        curves=optional,
     )
+    cushions.worked[key] = held, pool
+    return pool
 
 
-def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
-    """Return what is asked of a leg now: settle currency, or USD."""
-    size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
-    asked = charge_one(leg.schedule, size)
-    return asked / leg.mark if leg.inverse and not in_usd else asked
+def _stands(
+    pool: Pool, told: PoolFigures, marks: list[float | None], optional: _Curves | None
+) -> bool:
+    """Whether a pool of the same members stands as it did: no price that it rests on moved.
+
+    The same members are of the same ledger and the same figures. Where collateral
+    counts together the pool rests on more indexes than these: it is worked out anew.
+    """
+    moved = told.together or pool.curves != optional
+    return not moved and marks == [leg.mark for leg in pool.legs]
 
 
-def _members(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Members:
+def _members(cushions: Cushions, key: _Key, told: PoolFigures, around: Around) -> Members:
     """Return what is held in a pool; looked for anew after a booking or other figures only."""
-    key, whole = (account, told.currency, told.instrument), cushions.told[account]
+    account, whole = key[0], cushions.told[key[0]]
     known = cushions.members.get(key)
     if known is None or known.version != around.ledger.version or known.told is not whole:
         held = list(_held(cushions, account, told, around))
+        margined = tuple(each for each in held if each.margined)
         known = cushions.members[key] = Members(
             version=around.ledger.version,
             told=whole,
-            margined=tuple(each for each in held if each.margined),
+            margined=margined,
+            sizes=tuple(_size(account, each, around) for each in margined),
             options=tuple(each for each in held if each.kind is Kind.OPTION),
+            cash=_cash(account, told, around),
         )
     return known
 
@@ -230,12 +247,20 @@ def _held(
             yield instrument
 
 
-def _leg(cushions: Cushions, account: str, instrument: Instrument, around: Around) -> Leg | None:
-    mark = around.prices.mark(instrument.id)
+def _size(account: str, instrument: Instrument, around: Around) -> float:
+    return float(around.ledger.position(account, instrument.id).quantity * instrument.size)
+
+
+def _leg(
+    cushions: Cushions,
+    account: str,
+    instrument: Instrument,
+    size: float,
+    mark: float | None,
+    around: Around,
+) -> Leg | None:
     if mark is None:
         return None
-    quantity = around.ledger.position(account, instrument.id).quantity
-    size = float(quantity * instrument.size)
     asked = schedule_of(cushions, account, instrument, (abs(size), mark), around)
     if asked is None:
         return None
@@ -275,21 +300,26 @@ def schedule_of(
     return None
 
 
+def _cash(account: str, told: PoolFigures, around: Around) -> dict[str, float]:
+    """Return the cash of a pool, by currency; an isolated position stands on its margin alone."""
+    sums: dict[str, float] = {}
+    for (holder, currency), amount in around.ledger.cash.items():
+        mine = told.together or currency == told.currency
+        if holder == account and mine and not told.instrument:
+            sums[currency] = sums.get(currency, 0.0) + float(amount)
+    return sums
+
+
 def _balance(
-    account: str, told: PoolFigures, margined: Iterable[Instrument], around: Around
+    account: str, told: PoolFigures, held: Members, marks: Sequence[float | None], around: Around
 ) -> tuple[float, tuple[Coins, ...]] | None:
     """Return cash and open profit of a pool by our own sums, and its coins if all stand together.
 
     None while a price is missing.
     """
-    sums: dict[str, float] = {}
+    sums = dict(held.cash)
     earns: dict[str, None] = {}  # coins that inverse contracts are settled in
-    for (holder, currency), amount in around.ledger.cash.items():
-        mine = told.together or currency == told.currency
-        if holder == account and mine and not told.instrument:
-            sums[currency] = sums.get(currency, 0.0) + float(amount)
-    for instrument in margined:
-        mark = around.prices.mark(instrument.id)
+    for instrument, mark in zip(held.margined, marks, strict=True):
         if mark is None:
             return None
         position = around.ledger.position(account, instrument.id)
@@ -327,21 +357,20 @@ def _together(
 
 def _curves(
     cushions: Cushions,
-    account: str,
+    key: _Key,
     told: PoolFigures,
     options: Sequence[Instrument],
     around: Around,
-) -> tuple[tuple[str, float, Curve], ...] | None:
+) -> _Curves | None:
     """Return what options come to at other prices, by underlying; None: an input is missing."""
     if not options:
         return ()
-    key, version = (account, told.currency, told.instrument), around.ledger.version
-    known = cushions.options.get(key)
+    version, known = around.ledger.version, cushions.options.get(key)
     if known is None or known.version != version or around.now - known.ts > FRESH:
         made = []
         for name in dict.fromkeys(each.underlying for each in options):
             mine = [each for each in options if each.underlying == name]
-            curve = _curve(account, told, name, mine, around)
+            curve = _curve(key[0], told, name, mine, around)
             if curve is None:
                 return None
             made.append((name, curve))
@@ -358,38 +387,14 @@ def _curves(
 def _curve(
     account: str, told: PoolFigures, name: str, options: list[Instrument], around: Around
 ) -> Curve | None:
-    """Return the curve of the options of one underlying.
-
-    Under standard margin a short option is asked for its mark and a share of
-    the underlying, and none adds to the balance. Under a portfolio margin all
-    add to the balance; what is asked stays as the venue told it.
-
-    Source:
-        https://support.deribit.com/hc/en-us/articles/25944777844125-Standard-Margin-SM
-    """
-    index = around.prices.index(name)
-    inputs = [around.prices.option(each.id) for each in options]
-    if index is None or None in inputs:
+    """Return the curve of the options of one underlying; None: an input is missing."""
+    index, held = around.prices.index(name), []
+    if index is None:
         return None
-    known = [each for each in inputs if each is not None]
-    prices = index * GRID
-    size = np.array(
-        [float(around.ledger.position(account, each.id).quantity * each.size) for each in options]
-    )
-    years = np.array([max((each.expiry or 0) - around.now, 0) / YEAR for each in options])
-    strike = np.array([float(each.strike or 0) for each in options])
-    sign = np.array([each.sign for each in options])
-    forward = np.multiply.outer(prices, np.array([carry for _, carry in known]))
-    vol = np.array([vol for vol, _ in known])
-    dollars = pricing.price(forward, strike, years, vol, sign)
-    in_coin = np.array([each.inverse and not told.together for each in options])
-    worth = np.where(in_coin, dollars / forward, dollars)
-    unit = np.where(in_coin, 1.0, prices[:, None])  # one coin of the underlying, unit of the pool
-    terms = around.params.terms.get(account, NO_TERMS)
-    if terms.portfolio:
-        return Curve(prices, (worth * size).sum(axis=1), np.zeros(len(GRID)))
-    share = np.where(
-        sign < 0, np.maximum(SHORT_OPTION * unit, SHORT_OPTION * worth), unit * SHORT_OPTION
-    )
-    short = np.maximum(-size, 0.0)
-    return Curve(prices, np.zeros(len(GRID)), ((share + worth) * short).sum(axis=1))
+    for each in options:
+        said = around.prices.option(each.id)
+        if said is None:
+            return None
+        held.append(curves.Held(each, _size(account, each, around), *said))
+    portfolio = around.params.terms.get(account, NO_TERMS).portfolio
+    return curves.curve(held, index, around.now, in_coin=not told.together, portfolio=portfolio)

@@ -51,6 +51,9 @@ __all__ = [
 
 YEAR = 365 * 86_400 * 1_000_000_000  # ns
 AVERAGING = 30 * 60 * 1_000_000_000  # ns before expiry over which a settlement price is taken
+_AVERAGED = 2 * AVERAGING / YEAR  # years to an expiry from which on no average has begun
+
+_End = tuple[int, float, Size, Size]  # line, share that is fixed, all of it, hedge of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,7 @@ def _option_slope(lines: OptionLines, price: float, ts: int) -> Floats:
         return lines.coins
     forward, years = _aged(lines, price, ts)
     delta = pricing.delta(forward, lines.strike, years, lines.vol, lines.sign)
-    share = _unsettled(lines, ts)
-    if share.min() < 1:
+    if years.min() < _AVERAGED and (share := _unsettled(lines, ts)).min() < 1:
         unit = pricing.price(forward, lines.strike, years, lines.vol, lines.sign)
         coins = np.where(lines.inverse, unit / forward, 0.0)
         delta = coins + share * (delta - coins)
@@ -130,31 +132,28 @@ def _deltas(book: Book, price: float, ts: int) -> tuple[Floats, Floats]:
 
     Both in the book's numeraire.
     """
-    curved = _option_slope(book.options, price, ts)
-    settled = _settled(book.linear, price, ts)
+    curved, straight = _option_slope(book.options, price, ts), book.linear.slope
     if book.numeraire is Numeraire.COIN:
-        worth = _option_worth(book.options, price, ts)
-        return curved - worth / price, -book.linear.constant / price - settled
-    return curved, book.linear.slope - settled
+        curved = curved - _option_worth(book.options, price, ts) / price
+        straight = -book.linear.constant / price
+    ends = _ending(book.linear, ts)
+    return curved, straight - _settled(book.linear, price, ends) if ends else straight
 
 
-def _settled(lines: LinearLines, price: float, ts: int) -> Floats | float:
+def _settled(lines: LinearLines, price: float, ends: list[_End]) -> Floats:
     """Return the part of each line's delta that its settlement average has fixed, coins.
 
     A dated future ends on the same mean as an option: in its last half hour
     only the open share of its forward moves.
     """
-    ends = _ending(lines, ts)
-    if not ends:
-        return 0.0
     fixed = np.zeros(len(lines.ids))
     for row, gone, size, _ in ends:
         fixed[row] = gone * size.delta(price)
     return fixed
 
 
-def _ending(lines: LinearLines, ts: int) -> list[tuple[int, float, Size, Size]]:
-    """Return (line, share that is fixed, all of it, hedge of it) of what is being averaged."""
+def _ending(lines: LinearLines, ts: int) -> list[_End]:
+    """Return what is being averaged."""
     return [
         (row, 1.0 - max((expiry - ts) / AVERAGING, 0.0), size, hedge)
         for row, expiry, size, hedge in lines.ends

@@ -41,7 +41,7 @@ from rebalancer.core.events import (
     Trade,
     Verb,
 )
-from rebalancer.core.exposure import delta_per_contract, in_scope, measure
+from rebalancer.core.exposure import delta_per_contract, in_scope
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.gate import Proposal
 from rebalancer.core.guards.trading_state import TradingState
@@ -50,6 +50,10 @@ from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
 from rebalancer.core.view import View, blind, plain, told_once, unseen
+
+_LOOKED_AT = Tick | MarginTold  # when a person may have to hear of the margin
+_OF_ALL = Tick | Operator | Reconciled | OutsideTold  # what may change every underlying
+_OF_NONE = Trade | OpenInterest  # a last price decides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
         commands += _end_outside(state)
         commands += watch.chase(state, params)
         commands += limits.watch(state, params)
-    if isinstance(event, Tick | MarginTold):
+    if isinstance(event, _LOOKED_AT):
         commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
     commands += _withdrawn(state, params.underlyings if killed else free)
@@ -119,11 +123,11 @@ def _withdrawn(state: State, underlyings: Iterable[str]) -> Iterable[Cancel]:
 
 def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
     """Yield the underlyings that an event may have changed."""
-    if isinstance(event, Tick | Operator | Reconciled | OutsideTold):
+    if isinstance(event, _OF_ALL):
         yield from params.underlyings
         return
-    if isinstance(event, Trade | OpenInterest):
-        return  # a last price decides nothing
+    if isinstance(event, _OF_NONE):
+        return
     if isinstance(event, Index):
         name: str | None = event.underlying
     elif isinstance(event, MarginTold):
@@ -193,7 +197,7 @@ def view_of(state: State, own: UnderlyingParams) -> View | None:
     if index is None:
         return None
     price, book = float(index.price), state.book(own.name)
-    exposure = measure(book, price, state.now)
+    exposure = state.prices.measure(book, price, state.now)
     closer = levels.factor(own.near, book, price, state.now)
     band = bands.place(own, exposure.unhedged, exposure.gross, closer)
     waiting = state.open_orders(own.name)

@@ -17,6 +17,9 @@ class Kind(StrEnum):
     OPTION = "option"  # European, cash settled
 
 
+_PAID_IN_FULL, _MARGINED = (Kind.CASH, Kind.SPOT), (Kind.PERPETUAL, Kind.FUTURE)
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """The constants of one contract.
@@ -51,12 +54,12 @@ class Instrument:
     @property
     def inverse(self) -> bool:
         """Whether profit or premium is paid in the coin that the contract is about."""
-        return self.kind not in (Kind.CASH, Kind.SPOT) and self.settle == self.underlying
+        return self.settle == self.underlying and self.kind not in _PAID_IN_FULL
 
     @property
     def margined(self) -> bool:
         """Whether only profit and loss changes hands (perpetuals and futures)."""
-        return self.kind in (Kind.PERPETUAL, Kind.FUTURE)
+        return self.kind in _MARGINED
 
 
 def cash_instrument(account: str, currency: str) -> Instrument:

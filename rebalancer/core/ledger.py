@@ -39,7 +39,7 @@ from rebalancer.core.positions import (
 )
 
 LATE = 3_600_000_000_000  # ns by which a settlement may be told after fills that came later
-_ZERO = Decimal(0)
+_ZERO, _NOTHING = Decimal(0), Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Ledger:
 
     def position(self, account: str, instrument: str) -> Position:
         """Return the position; an empty one where nothing is held."""
-        return self.positions.get((account, instrument), Position())
+        return self.positions.get((account, instrument), _NOTHING)
 
     def balance(self, account: str, currency: str) -> Decimal:
         """Return the cash of an account in one currency, without open profit."""

@@ -32,6 +32,7 @@ BEYOND = 1.25  # times a limit at which nothing is hedged any more
 INSIDE = 0.9  # of a limit of greeks: below it is well inside again
 SETTLES = 10_000_000_000  # ns after a hedge in which what echoes it would show
 AGAIN = 3_600_000_000_000  # ns until a person hears again of gamma or vega
+_DECLARED = Adopted | OutsideTold
 
 
 def before(state: State, event: Event) -> None:
@@ -43,8 +44,7 @@ def before(state: State, event: Event) -> None:
 
 def _flows(event: Event) -> bool:
     """Whether an event may bring or take what nobody earned or lost."""
-    declared = isinstance(event, Adopted | OutsideTold)
-    return declared or (isinstance(event, CashMoved) and event.flow)
+    return isinstance(event, _DECLARED) or (isinstance(event, CashMoved) and event.flow)
 
 
 def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterable[Alert]:

@@ -1,6 +1,7 @@
 """Margins: the margin side of what a book knows, read at the prices of now."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from rebalancer.core import cushions
 from rebalancer.core.cushions import Around, Cushions
@@ -13,6 +14,15 @@ from rebalancer.core.params import MarginParams, Params
 from rebalancer.core.prices import Prices
 
 _Key = tuple[object, ...]
+
+
+class _Read(NamedTuple):
+    """How a pool was found to stand, and what that rests on."""
+
+    pool: Pool
+    names: tuple[str, ...]  # of what moves it
+    vols: tuple[float, ...]  # of each
+    readings: tuple[Reading, ...]
 
 
 class Margins:
@@ -36,7 +46,8 @@ class Margins:
         self._instruments, self._params = instruments, params
         self._ledger, self._prices = ledger, prices
         self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
-        self._read: dict[str, tuple[Pool, tuple[float, ...], tuple[Reading, ...]]] = {}
+        self._read: dict[str, _Read] = {}  # by pool
+        self._around: Around | None = None  # of the last moment
 
     def take(self, event: MarginTold, now: int) -> str | None:
         """Write down what a venue reckons, at the prices of now.
@@ -59,9 +70,11 @@ class Margins:
         cushions.forget(self.cushions, account)
 
     def around(self, now: int) -> Around:
-        """Return what pools are worked out from at `now`, ns."""
+        """Return what pools are worked out from at `now`, ns; it only says where to ask."""
+        if self._around is not None and self._around.now == now:
+            return self._around
         prices = self._prices
-        return Around(
+        self._around = Around(
             self._ledger,
             self._instruments,
             self._params,
@@ -72,6 +85,7 @@ class Margins:
             ),
             now,
         )
+        return self._around
 
     def pools(self, account: str, now: int) -> tuple[Pool, ...] | None:
         """Return the pools of an account; None where nobody knows how it stands.
@@ -118,17 +132,17 @@ class Margins:
             own: The ladder.
             vols: Of `vols`, where it is at hand.
         """
-        names = pool.underlyings
-        vols = tuple([self.vol(name, own) for name in names]) if vols is None else vols
         known = self._read.get(pool.name)
-        if known is not None and known[1] == vols and _alike(known[0], pool):
-            return known[2]
+        names = known.names if known is not None and known.pool is pool else pool.underlyings
+        vols = tuple([self.vol(name, own) for name in names]) if vols is None else vols
+        if known is not None and known.vols == vols and _alike(known.pool, pool):
+            return known.readings
         pairs = zip(names, vols, strict=True)
         found = [read(pool, name, vol, own.ladder) for name, vol in pairs]
         if len(names) != 1:  # all together; or nothing that moves, and the ratio alone tells
             found.append(read(pool, "", max(vols, default=own.least_vol), own.ladder))
         told = tuple(found)
-        self._read[pool.name] = (pool, vols, told)
+        self._read[pool.name] = _Read(pool, names, vols, told)
         return told
 
 

@@ -6,17 +6,20 @@ cannot be true beside the index is not taken.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
-from rebalancer.core.exposure import Book, Holding
+from rebalancer.core.exposure import Book, Exposure
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
+from rebalancer.core.valuation import Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
+_MARKS = OptionMark | Mark
+_VALUES = OptionMark | Mark | Index
 
 
 class Prices:
@@ -36,7 +39,7 @@ class Prices:
     ) -> None:
         self.markets = quotes.Markets()
         self._instruments, self._params, self._memory = instruments, params, memory
-        self.version = 0  # words taken
+        self.version = 0  # words taken that something is valued by: marks and indexes
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
@@ -108,30 +111,35 @@ class Prices:
         """
         memory, compiled = self._memory.get(underlying), self._valuation.compiled.get(underlying)
         done = None if memory is None else volatility.annual(memory.realised)
-        lines = None if compiled is None else compiled.book.options
-        said = float(lines.vol.sum()) / len(lines.ids) if lines is not None and lines.ids else None
-        return max((each for each in (done, said) if each is not None), default=None)
+        said = None if compiled is None else compiled.vol
+        if done is None or said is None:
+            return said if done is None else done
+        return max(done, said)
 
-    def book(self, underlying: str, version: int, holdings: Iterable[Holding]) -> Book:
+    def measure(self, book: Book, price: float, now: int) -> Exposure:
+        """Return the deltas of a book at an index price, USD per coin, at `now`, ns."""
+        return valuation.measure(self._valuation, book, price, now)
+
+    def book(self, underlying: str, version: int, holdings: Holdings) -> Book:
         """Return the compiled holdings of an underlying, up to date.
 
         Args:
             underlying: Of the settings.
             version: Of the ledger that the holdings are read from.
-            holdings: Read only when something changed.
+            holdings: Tells those of an underlying; asked only when something changed.
         """
         own = self._params.underlyings[underlying]
         return valuation.book(self._valuation, own, version, holdings)
 
     def take(self, event: MarketEvent, now: int) -> None:
         """Write down what a market says."""
-        self.version += 1
+        self.version += isinstance(event, _VALUES)
         if isinstance(event, FundingRate) and not funding.possible(event.rate, event.interval):
             self.markets.funding.pop(event.instrument, None)  # nobody knows it any more
             self.markets.refused += 1
             return
         known = isinstance(event, Index) or event.instrument in self._instruments
-        if isinstance(event, OptionMark | Mark) and known and not self._plausible(event, now):
+        if isinstance(event, _MARKS) and known and not self._plausible(event, now):
             self.markets.refused += 1
             return
         if not known or not quotes.take_down(self.markets, event):

@@ -8,6 +8,7 @@ scalars give arrays of shape (), which behave as floats. Without time or
 without vol what is left is the intrinsic value.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 
+_FEW = 16  # options up to which a loop over numbers is faster than a dozen vectors
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Greeks:
     """Price and sensitivities of dollar-settled options, one coin of contract each."""
@@ -68,8 +72,8 @@ class InverseGreeks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Terms:
-    """What prices and greeks have in common; without time or vol, all of it is 0 or 1."""
+class _Priced:
+    """What a price rests on; without time or vol, all of it is 0 or 1."""
 
     forward: FloatArray
     strike: FloatArray
@@ -79,6 +83,12 @@ class _Terms:
     vol: FloatArray  # 1 where not live
     distance: FloatArray  # |ln(F/K)|
     total: FloatArray  # vol·√years, 1 where not live
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Terms(_Priced):
+    """What greeks rest on besides."""
+
     d1: FloatArray
     d2: FloatArray
     density: FloatArray  # n(d1), 0 where not live
@@ -109,7 +119,7 @@ def price(
     >>> round(float(price(100_000, 100_000, 30 / 365, 0.6, +1)), 6)
     6853.940718
     """
-    return _price(_terms(forward, strike, years, vol, sign))
+    return _price(_priced(forward, strike, years, vol, sign))
 
 
 def inverse_price(
@@ -134,7 +144,7 @@ def inverse_price(
         Lucic & Sepp, "Valuation and hedging of cryptocurrency inverse options", Quantitative
         Finance 24(7), 851-869 (2024).
     """
-    terms = _terms(forward, strike, years, vol, sign)
+    terms = _priced(forward, strike, years, vol, sign)
     return np.asarray(_price(terms) / terms.forward)
 
 
@@ -247,39 +257,48 @@ def delta(
     _refuse_faults(forward, strike, years, vol, sign)
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         total = vol * np.sqrt(np.maximum(years, 0.0))
-        if not (total > 0).all():
+        if not np.logical_and.reduce(total > 0, axis=None):
             return _delta(_terms(forward, strike, years, vol, sign))
         d1 = np.log(forward / strike) / total + 0.5 * total
     return np.asarray(sign * ndtr(sign * d1))
 
 
-def _terms(
+def _priced(
     forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, sign: ArrayLike
-) -> _Terms:
-    """Check the arguments and work out what prices and greeks have in common."""
+) -> _Priced:
+    """Check the arguments and work out what a price rests on."""
     forward, strike, years, vol, sign = to_arrays(forward, strike, years, vol, sign)
     _refuse_faults(forward, strike, years, vol, sign)
     root_years = np.sqrt(np.maximum(years, 0.0))
     with np.errstate(over="ignore", under="ignore"):
         total = vol * root_years
     live = total > 0
-    root_years, vol, total = (np.where(live, a, 1.0) for a in (root_years, vol, total))
+    if not live.all():
+        root_years, vol, total = (np.where(live, a, 1.0) for a in (root_years, vol, total))
     distance = log_distance(forward, strike)
-    upper, lower = normal_bounds(distance, total)
-    inside = forward > strike
+    return _Priced(forward, strike, sign, live, root_years, vol, distance, total)
+
+
+def _terms(
+    forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, sign: ArrayLike
+) -> _Terms:
+    """Check the arguments and work out what prices and greeks have in common."""
+    base = _priced(forward, strike, years, vol, sign)
+    upper, lower = normal_bounds(base.distance, base.total)
+    inside = base.forward > base.strike
     d1, d2 = np.where(inside, -lower, upper), np.where(inside, -upper, lower)
     return _Terms(
-        forward=forward,
-        strike=strike,
-        sign=sign,
-        live=live,
-        root_years=root_years,
-        vol=vol,
-        distance=distance,
-        total=total,
+        forward=base.forward,
+        strike=base.strike,
+        sign=base.sign,
+        live=base.live,
+        root_years=base.root_years,
+        vol=base.vol,
+        distance=base.distance,
+        total=base.total,
         d1=d1,
         d2=d2,
-        density=np.where(live, density(d1), 0.0),
+        density=np.where(base.live, density(d1), 0.0),
     )
 
 
@@ -287,8 +306,7 @@ def _refuse_faults(
     forward: FloatArray, strike: FloatArray, years: FloatArray, vol: FloatArray, sign: FloatArray
 ) -> None:
     """Raise ValueError naming every argument that is not in its range."""
-    terms = (strike > 0) & (strike < np.inf) & np.isfinite(years) & (np.abs(sign) == 1)
-    if (terms & (vol >= 0) & (vol < np.inf) & (forward > 0) & (forward < np.inf)).all():
+    if _sound(forward, strike, years, vol, sign):
         return
     rules = (
         ("forward", forward, "be positive and finite", (forward > 0) & (forward < np.inf)),
@@ -305,12 +323,36 @@ def _refuse_faults(
     raise ValueError("; ".join(faults))
 
 
-def _price(terms: _Terms) -> FloatArray:
+def _sound(
+    forward: FloatArray, strike: FloatArray, years: FloatArray, vol: FloatArray, sign: FloatArray
+) -> bool:
+    """Whether every argument is in its range; NaN is in none."""
+    shape = forward.shape
+    few = len(shape) == 1 and shape[0] <= _FEW
+    if few and shape == strike.shape == years.shape == vol.shape == sign.shape:
+        columns = (each.tolist() for each in (forward, strike, years, vol, sign))
+        return all(
+            0 < f < math.inf
+            and 0 < k < math.inf
+            and -math.inf < y < math.inf
+            and 0 <= v < math.inf
+            and abs(s) == 1
+            for f, k, y, v, s in zip(*columns, strict=True)
+        )
+    terms = (strike > 0) & (strike < np.inf) & np.isfinite(years) & (np.abs(sign) == 1)
+    return bool((terms & (vol >= 0) & (vol < np.inf) & (forward > 0) & (forward < np.inf)).all())
+
+
+def _price(terms: _Priced) -> FloatArray:
     """Return the USD price: the out-of-the-money twin, then parity."""
     bound = np.minimum(terms.forward, terms.strike)
-    cheap = np.where(terms.live, out_of_the_money(bound, terms.distance, terms.total), 0.0)
+    cheap = out_of_the_money(bound, terms.distance, terms.total)
+    if not terms.live.all():
+        cheap = np.where(terms.live, cheap, 0.0)
+    inside = terms.sign * (terms.forward - terms.strike) > 0
+    if not inside.any():
+        return np.asarray(cheap)
     difference, lost = exact_difference(terms.forward, terms.strike)
-    inside = terms.sign * difference > 0
     return np.where(inside, np.abs(difference) + (cheap + terms.sign * lost), cheap)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from rebalancer.core import orders
 from rebalancer.core.commands import Alert, Purpose, Severity
@@ -73,20 +74,28 @@ def _cutting(state: State, pool: Pool) -> bool:
 
 def _pools(state: State, own: UnderlyingParams) -> Iterable[Pool]:
     """Yield the pools in which an underlying's hedge instruments are held, as far as known."""
-    names = dict.fromkeys((*own.hedge_buy, *own.hedge_sell))
-    accounts = dict.fromkeys(name.partition(":")[0] for name in names)
+    names, accounts = _places(own.hedge_buy, own.hedge_sell)
     for account in accounts:
         for pool in state.margins.pools(account, state.now) or ():
             if any(leg.instrument in names and leg.size for leg in pool.legs):
                 yield pool
 
 
+@lru_cache(maxsize=256)
+def _places(buy: tuple[str, ...], sell: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return what an underlying is hedged with, and the accounts of that in order."""
+    names = dict.fromkeys((*buy, *sell))
+    return frozenset(names), tuple(dict.fromkeys(name.partition(":")[0] for name in names))
+
+
 def worst(state: State, pool: Pool, own: MarginParams) -> Reading:
     """Return the worst reading of a pool."""
     readings = state.margins.readings(pool, own)
-    far = math.inf
-    distance = {each: far if each.distance is None else each.distance for each in readings}
-    return max(readings, key=lambda each: (each.rung, -distance[each]))
+    return readings[0] if len(readings) == 1 else max(readings, key=_badness)
+
+
+def _badness(reading: Reading) -> tuple[Rung, float]:
+    return reading.rung, -math.inf if reading.distance is None else -reading.distance
 
 
 def _cuts(

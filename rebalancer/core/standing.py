@@ -36,13 +36,12 @@ class Standing:
         """State of the whole book."""
         if self.latched:
             return TradingState.HALTED
-        own = TradingState.REDUCING if self.limited else TradingState.ACTIVE
-        return stricter(own, stricter(self.phase, self.asked))
+        own = stricter(self.phase, self.asked)
+        return stricter(TradingState.REDUCING, own) if self.limited else own
 
     def mode_of(self, underlying: str) -> TradingState:
         """Return the stricter of the book's state and the underlying's."""
-        own = TradingState.HALTED if underlying in self.halted else TradingState.ACTIVE
-        return stricter(self.mode, own)
+        return TradingState.HALTED if underlying in self.halted else self.mode
 
 
 def move(standing: Standing, mode: TradingState, reason: str) -> None:

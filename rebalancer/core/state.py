@@ -144,7 +144,7 @@ class State:  # long: whatever may be known is written through this one door
 
     def book(self, underlying: str) -> Book:
         """Return the compiled holdings of an underlying, up to date."""
-        return self.prices.book(underlying, self.ledger.version, self.holdings(underlying))
+        return self.prices.book(underlying, self.ledger.version, self.holdings)
 
     def holdings(self, underlying: str) -> Iterable[Holding]:
         """Return what is held that belongs to an underlying."""

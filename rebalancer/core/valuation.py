@@ -6,12 +6,12 @@ index waits for the first one.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rebalancer.core import pricing
+from rebalancer.core import exposure, pricing
 from rebalancer.core.events import Index, Mark, OptionMark
-from rebalancer.core.exposure import YEAR, Book, Holding, OptionInput, compile_book
+from rebalancer.core.exposure import YEAR, Book, Exposure, Holding, OptionInput, compile_book
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
@@ -23,12 +23,16 @@ ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the tol
 #   of the two, or of the forward
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
+Holdings = Callable[[str], Iterable[Holding]]  # those of an underlying
+
 
 @dataclass(slots=True)
 class _Compiled:
     book: Book
     version: int  # of the ledger
     rows: Mapping[str, tuple[int, ...]]  # option id → lines
+    vol: float | None  # mean of its options; None: there are none
+    measured: tuple[int, Exposure] | None = None  # ns, the deltas last asked for
 
 
 @dataclass(slots=True)
@@ -147,6 +151,7 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
     for row in compiled.rows.get(instrument.id, ()):
         compiled.book.options.vol[row] = told.vol
         compiled.book.options.carry[row] = told.carry
+    compiled.vol, compiled.measured = _mean_vol(compiled.book), None
     if instrument.id in compiled.book.missing:
         del valuation.compiled[instrument.underlying]
 
@@ -166,22 +171,48 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
             take(valuation, waited, instruments[name], index)
 
 
-def book(
-    valuation: Valuation, params: UnderlyingParams, version: int, holdings: Iterable[Holding]
-) -> Book:
+def book(valuation: Valuation, params: UnderlyingParams, version: int, holdings: Holdings) -> Book:
     """Return the compiled holdings of an underlying.
 
     Args:
         valuation: Keeps the book until a booking or an input changes it.
         params: The underlying.
         version: Of the ledger that the holdings are read from.
-        holdings: Read only when the book has to be compiled anew.
+        holdings: Asked only when the book has to be compiled anew.
     """
     known = valuation.compiled.get(params.name)
     if known is None or known.version != version:
-        made = compile_book(params, holdings, valuation.options, valuation.carries)
+        held = holdings(params.name)
+        made = compile_book(params, held, valuation.options, valuation.carries)
         rows: dict[str, tuple[int, ...]] = {}
         for row, name in enumerate(made.options.ids):
             rows[name] = (*rows.get(name, ()), row)
-        known = valuation.compiled[params.name] = _Compiled(made, version, rows)
+        known = _Compiled(made, version, rows, _mean_vol(made))
+        valuation.compiled[params.name] = known
     return known.book
+
+
+def _mean_vol(book: Book) -> float | None:
+    lines = book.options
+    return float(lines.vol.sum()) / len(lines.ids) if lines.ids else None
+
+
+def measure(valuation: Valuation, book: Book, price: float, ts: int) -> Exposure:
+    """Return the deltas of a book; what is told at one moment finds them worked out.
+
+    They follow from the book, the index and the time. A booking makes another
+    book, and an option's input, which changes one in place, forgets them.
+
+    Args:
+        valuation: Keeps the last deltas of each underlying.
+        book: Of `book`.
+        price: As for `exposure.measure`.
+        ts: ns.
+    """
+    compiled = valuation.compiled.get(book.underlying)
+    if compiled is None or compiled.book is not book:
+        return exposure.measure(book, price, ts)
+    known = compiled.measured
+    if known is None or known[0] != ts or known[1].price != price:
+        known = compiled.measured = ts, exposure.measure(book, price, ts)
+    return known[1]

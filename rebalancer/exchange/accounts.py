@@ -23,6 +23,9 @@ class Holding:
     basis: Decimal = ZERO  # settle currency, signed like the quantity
 
 
+_NOTHING = Holding()
+
+
 @dataclass(slots=True)
 class Account:
     """Cash, holdings and history of one account; written by this package only."""
@@ -37,7 +40,7 @@ class Account:
 
     def holding(self, instrument: str) -> Holding:
         """Return what is held; an empty holding where nothing is."""
-        return self.holdings.get(instrument, Holding())
+        return self.holdings.get(instrument, _NOTHING)
 
     def keep(self, instrument: str, holding: Holding) -> None:
         """Replace what is held of an instrument."""

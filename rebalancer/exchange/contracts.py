@@ -15,7 +15,7 @@ from rebalancer.exchange.exact import ZERO, quotient
 
 def reciprocal(instrument: Instrument) -> bool:
     """Whether contracts are USD whose worth in coin is size ÷ price (inverse, margined)."""
-    return instrument.inverse and instrument.margined
+    return instrument.margined and instrument.inverse
 
 
 def exposure(instrument: Instrument, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
@@ -42,8 +42,8 @@ def cost(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
     Settle currency, signed like the quantity: exact, but rounded to 1e-12 coin
     where the contract is reciprocal.
     """
-    numerator, denominator = exposure(instrument, quantity, price)
-    return quotient(numerator, denominator) if reciprocal(instrument) else numerator
+    amount = quantity * instrument.size
+    return quotient(amount, price) if reciprocal(instrument) else amount * price
 
 
 def profit(instrument: Instrument, basis: Decimal, now: Decimal) -> Decimal:

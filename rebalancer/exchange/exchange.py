@@ -295,6 +295,11 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         """Return what is held of an instrument; an empty position where nothing is."""
         return statements.position(self._state, self._state.account(account), instrument)
 
+    def quantities(self, account: str) -> Mapping[str, Decimal]:
+        """Return how much is held of everything that is, contracts."""
+        held = self._state.account(account).holdings
+        return {name: each.quantity for name, each in held.items()}
+
     def positions(self, account: str) -> tuple[Position, ...]:
         """Return everything that is held."""
         return tuple(self.position(account, each) for each in self._state.account(account).holdings)

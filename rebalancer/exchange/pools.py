@@ -13,6 +13,7 @@ would leave. Under portfolio margin balance and equity are the same.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange import grid
@@ -27,9 +28,8 @@ from rebalancer.exchange.terms import MarginMode
 TOGETHER = "USD"  # unit of a pool of several currencies
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """What stands together for losses."""
+class Pool(NamedTuple):
+    """What stands together for losses; a tuple, since each look at an account compares many."""
 
     currency: str  # unit of its numbers
     position: str | None = None  # the isolated position that it is
@@ -226,7 +226,7 @@ def _asked(
     for each in contracts:
         quantity = account.holding(each.id).quantity
         kept = maintenance(state.venue, each, quantity, prices)
-        asked = initial(state.venue, each, quantity, prices, _leverage(account))
+        asked = initial(state.venue, each, quantity, prices, _leverage(account), kept)
         if kept is None or asked is None:
             return None
         later, first = later + kept, first + asked

@@ -6,7 +6,6 @@ Source:
 """
 
 from decimal import Decimal
-from itertools import pairwise
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange.contracts import exposure, reciprocal
@@ -32,11 +31,11 @@ def charge(
 
 def _sliced(schedule: Schedule, amount: Decimal) -> Decimal:
     """Return the sum over the slices of a notional, each at its own rate."""
-    ends = [(*slice_, floor) for slice_, (floor, _) in pairwise(schedule.tiers)]
-    total = schedule.slope * amount * amount
-    for floor, rate, end in ends:
+    total, tiers = schedule.slope * amount * amount, iter(schedule.tiers)
+    floor, rate = next(tiers)
+    for end, following in tiers:
         total += rate * max(min(amount, end) - floor, ZERO)
-    floor, rate = schedule.tiers[-1]
+        floor, rate = end, following
     return total + rate * max(amount - floor, ZERO)
 
 
@@ -67,13 +66,15 @@ def initial(
     quantity: Decimal,
     prices: Prices,
     leverage: Decimal | None,
+    kept: Decimal | None = None,
 ) -> Decimal | None:
     """Return the margin that a position must have to be opened or added to, settle currency.
 
     The dearest of the initial schedule, notional ÷ leverage, and maintenance as
-    many times as the venue asks.
+    many times as the venue asks; `kept` is that maintenance, where it is at hand.
     """
-    least, mark = maintenance(terms, instrument, quantity, prices), prices.marks.get(instrument.id)
+    least = maintenance(terms, instrument, quantity, prices) if kept is None else kept
+    mark = prices.marks.get(instrument.id)
     if least is None or mark is None or not quantity or instrument.kind is Kind.SPOT:
         return least
     if instrument.kind is Kind.OPTION:

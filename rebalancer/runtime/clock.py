@@ -12,7 +12,7 @@ import heapq
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import uvloop
@@ -93,13 +93,11 @@ class WallClock:
         await until(self, self.now() + duration)
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
-    """A due call; of two at one instant the earlier asked for goes first."""
+    """A due call."""
 
-    ts: int
-    order: int
-    callback: Callable[[], None] | None = field(compare=False)
+    callback: Callable[[], None] | None
 
     def cancel(self) -> None:
         self.callback = None
@@ -117,7 +115,7 @@ class MarketClock:
         self._start = self._now = start
         self._speed = speed
         self._began: float | None = None  # real seconds, at the first wait
-        self._calls: list[_Call] = []
+        self._calls: list[tuple[int, int, _Call]] = []  # ns, order: of two the first asked for
         self._asked = 0
 
     def now(self) -> int:
@@ -138,8 +136,8 @@ class MarketClock:
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once at `ts`, or now if that has passed."""
         self._asked += 1
-        call = _Call(max(ts, self._now), self._asked, callback)
-        heapq.heappush(self._calls, call)
+        call = _Call(callback)
+        heapq.heappush(self._calls, (max(ts, self._now), self._asked, call))
         return call
 
     async def sleep(self, duration: int) -> None:
@@ -148,7 +146,7 @@ class MarketClock:
 
     def pause(self) -> float | None:
         """Return real seconds to wait before the next call; None when there is none."""
-        while self._calls and self._calls[0].callback is None:
+        while self._calls and self._calls[0][2].callback is None:
             heapq.heappop(self._calls)
         if not self._calls:
             return None
@@ -156,13 +154,12 @@ class MarketClock:
             return 0.0
         if self._began is None:
             self._began = time.monotonic()
-        due = self._began + (self._calls[0].ts - self._start) / SECOND / self._speed
+        due = self._began + (self._calls[0][0] - self._start) / SECOND / self._speed
         return min(max(due - time.monotonic(), 0.0), _LONGEST_WAIT)
 
     def jump(self) -> None:
         """Move to the next call and make it."""
-        call = heapq.heappop(self._calls)
-        self._now = call.ts
+        self._now, _, call = heapq.heappop(self._calls)
         if call.callback is not None:
             call.callback()
 

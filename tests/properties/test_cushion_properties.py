@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from rebalancer.core import cushions, protect, rooms
+from rebalancer.core import curves, cushions, protect, rooms
 from rebalancer.core import ledger as books
 from rebalancer.core.commands import Purpose
 from rebalancer.core.cushions import Around, Cushions, Prices
@@ -615,7 +615,7 @@ def test_what_passes_is_paid_for(mode):
 
 # --- options ------------------------------------------------------------------
 
-STEP = math.log(cushions.GRID[1] / cushions.GRID[0])  # between two prices of a curve
+STEP = math.log(curves.GRID[1] / curves.GRID[0])  # between two prices of a curve
 
 
 def option(rng: random.Random, number: int, *, short: bool) -> tuple[Instrument, Decimal]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rebalancer.core.black import FloatArray
-from rebalancer.core.margin.schedule import Schedule, charge
+from rebalancer.core.margin.schedule import Schedule, charge, charge_one
 
 # Price factors at which pools are looked at: fine where it matters, coarse far out.
 FACTORS = np.unique(
@@ -106,6 +106,13 @@ class Trial(NamedTuple):
     locks: float = 0.0  # margin that comes into the pool with it, unit of the pool
 
 
+def maintenance(leg: Leg, *, in_usd: bool = False) -> float:
+    """Return what is asked of a leg now: settle currency, or USD."""
+    size = abs(leg.size) if leg.inverse else abs(leg.size) * leg.mark
+    asked = charge_one(leg.schedule, size)
+    return asked / leg.mark if leg.inverse and not in_usd else asked
+
+
 def gaps(
     pool: Pool,
     factors: FloatArray,
@@ -146,7 +153,7 @@ def revalued(
         if leg.inverse and pool.coins:
             earned[leg.underlying] = earned.get(leg.underlying, 0.0) + profit
             after = leg.size + (0.0 if tried is None else tried.size)
-            then, now = charge(leg.schedule, np.array([abs(after), abs(leg.size)])).tolist()
+            then, now = (charge_one(leg.schedule, abs(size)) for size in (after, leg.size))
             asked = asked + (then - now)  # USD: what is asked of a face does not move with it
             continue
         balance = balance + profit
@@ -170,13 +177,12 @@ def _moved(leg: Leg, at: FloatArray, trial: Trial | None) -> tuple[FloatArray, F
         profit = leg.size * (1.0 / leg.mark - 1.0 / at)
         if trial is not None:
             profit = profit + trial.size * (1.0 / trial.price - 1.0 / at)
-        whole = charge(leg.schedule, np.full(at.shape, abs(after))) / at
-        had = charge(leg.schedule, np.array([abs(leg.size)]))[0] / leg.mark
-        return profit, whole - had
+        whole = charge_one(leg.schedule, abs(after)) / at
+        return profit, whole - charge_one(leg.schedule, abs(leg.size)) / leg.mark
     profit = leg.size * (at - leg.mark)
     if trial is not None:
         profit = profit + trial.size * (at - trial.price)
-    had = charge(leg.schedule, np.array([abs(leg.size) * leg.mark]))[0]
+    had = charge_one(leg.schedule, abs(leg.size) * leg.mark)
     return profit, charge(leg.schedule, abs(after) * at) - had
 
 

@@ -72,7 +72,7 @@ def read(pool: Pool, among: str, vol: float, ladder: Ladder) -> Reading:
         vol: Of that price, per year, > 0.
         ladder: Where rungs begin.
     """
-    balance, asked = (float(each[0]) for each in revalued(pool, np.ones(1)))
+    balance, asked = pool.balance, max(pool.maintenance, 0.0)
     owes = balance < 0 or (asked > 0 and not balance)
     ratio = math.inf if owes else asked / balance if asked else 0.0
     down, up = distances(pool, (among,) if among else None)
