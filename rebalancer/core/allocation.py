@@ -2,8 +2,9 @@
 
 from rebalancer.core import facts, quotes
 from rebalancer.core.events import Quote
-from rebalancer.core.exposure import AVERAGING, delta_per_contract
+from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.figures import TOGETHER
+from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import NO_TERMS, UnderlyingParams

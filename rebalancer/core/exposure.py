@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rebalancer.core import pricing
+from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.lines import (
     Book,
@@ -50,7 +51,6 @@ __all__ = [
 ]
 
 YEAR = 365 * 86_400 * 1_000_000_000  # ns
-AVERAGING = 30 * 60 * 1_000_000_000  # ns before expiry over which a settlement price is taken
 _AVERAGED = 2 * AVERAGING / YEAR  # years to an expiry from which on no average has begun
 
 _End = tuple[int, float, Size, Size]  # line, share that is fixed, all of it, hedge of it
@@ -87,16 +87,37 @@ class Greeks:
     value: float  # USD, open profit included
 
 
-def _aged(lines: OptionLines, price: float, ts: int) -> tuple[Floats, Floats]:
-    """Return (forwards, years left) a line."""
-    return lines.carry * price, np.maximum(lines.expiry - ts, 0) / YEAR
+@dataclass(frozen=True, slots=True)
+class _Aged:
+    """What options are valued by at a price and a time, one array a column."""
+
+    carry: Floats  # forward ÷ index: what they end on, as far as it is known
+    years: Floats
+    vol: Floats  # per year, of that
+    open: Floats | None  # share of the settlement that still moves; None: none has begun
+
+
+def _aged(lines: OptionLines, price: float, ts: int) -> _Aged:
+    """Return what options are valued by: in their last half hour the mean so far counts in.
+
+    There the forward is the index, up to minutes of interest: whatever a venue
+    calls so then may have the mean in it already.
+    """
+    years = np.maximum(lines.expiry - ts, 0) / YEAR
+    if not lines.ids or years.min() >= _AVERAGED:
+        return _Aged(lines.carry, years, lines.vol, None)
+    share = _unsettled(lines, ts)
+    begun = (share < 1) & (lines.fixed > 0)
+    settles = share + (1 - share) * lines.fixed / price
+    carry, vol = np.where(begun, settles, lines.carry), np.where(begun, share, 1.0) * lines.vol
+    return _Aged(carry, years, vol, share if share.min() < 1 else None)
 
 
 def _option_worth(lines: OptionLines, price: float, ts: int) -> Floats:
     """Return the USD value of one coin of each line; after expiry the intrinsic value."""
-    forward, years = _aged(lines, price, ts)
-    unit = pricing.price(forward, lines.strike, years, lines.vol, lines.sign)
-    return np.asarray(np.where(lines.inverse, unit / lines.carry, unit))
+    aged = _aged(lines, price, ts)
+    unit = pricing.price(aged.carry * price, lines.strike, aged.years, aged.vol, lines.sign)
+    return np.asarray(np.where(lines.inverse, unit / aged.carry, unit))
 
 
 def _unsettled(lines: OptionLines, ts: int) -> Floats:
@@ -107,10 +128,10 @@ def _unsettled(lines: OptionLines, ts: int) -> Floats:
 def _option_slope(lines: OptionLines, price: float, ts: int) -> Floats:
     """Return the dollar delta of one coin of each line.
 
-    While the settlement price is being averaged the forward is fixed in part:
-    only the open share u of it still moves. A linear line's delta shrinks with
-    u to nothing; an inverse one's towards the coins that it will pay, p. After
-    expiry, until delivery, that is all that is left.
+    While the settlement price A is being averaged it is fixed in part: only the
+    open share u of it still moves with the index S. A linear line's delta shrinks
+    with u to nothing; an inverse one's towards the coins that it will pay, p:
+    p + u·S/A·(N(d1) - p). After expiry, until delivery, that is all that is left.
 
     Source:
         Deribit settles on the mean index of the last 30 minutes; so do the
@@ -118,13 +139,16 @@ def _option_slope(lines: OptionLines, price: float, ts: int) -> Floats:
     """
     if not lines.ids:
         return lines.coins
-    forward, years = _aged(lines, price, ts)
-    delta = pricing.delta(forward, lines.strike, years, lines.vol, lines.sign)
-    if years.min() < _AVERAGED and (share := _unsettled(lines, ts)).min() < 1:
-        unit = pricing.price(forward, lines.strike, years, lines.vol, lines.sign)
-        coins = np.where(lines.inverse, unit / forward, 0.0)
-        delta = coins + share * (delta - coins)
-    return np.asarray(np.where(lines.inverse, delta, delta * lines.carry))
+    aged = _aged(lines, price, ts)
+    forward = aged.carry * price
+    delta = pricing.delta(forward, lines.strike, aged.years, aged.vol, lines.sign)
+    if aged.open is None:
+        return np.asarray(np.where(lines.inverse, delta, delta * aged.carry))
+    unit = pricing.price(forward, lines.strike, aged.years, aged.vol, lines.sign)
+    coins = np.where(lines.inverse, unit / forward, 0.0)
+    moves = aged.open * np.where(lines.inverse & (lines.fixed > 0), 1 / aged.carry, 1.0)
+    delta = coins + moves * (delta - coins)
+    return np.asarray(np.where(lines.inverse | (lines.fixed > 0), delta, delta * aged.carry))
 
 
 def _deltas(book: Book, price: float, ts: int) -> tuple[Floats, Floats]:
@@ -216,10 +240,10 @@ def greeks(book: Book, price: float, ts: int) -> Greeks:
     coin price times S, so its forward greeks carry one factor F/S less.
     """
     lines = book.options
-    forward, years = _aged(lines, price, ts)
-    unit = pricing.greeks(forward, lines.strike, years, lines.vol, lines.sign)
-    scale = np.where(lines.inverse, lines.carry, lines.carry**2) * _unsettled(lines, ts) ** 2
-    share = np.where(lines.inverse, 1 / lines.carry, 1.0)
+    aged = _aged(lines, price, ts)
+    unit = pricing.greeks(aged.carry * price, lines.strike, aged.years, aged.vol, lines.sign)
+    scale = np.where(lines.inverse, aged.carry, aged.carry**2) * _unsettled(lines, ts) ** 2
+    share = np.where(lines.inverse, 1 / aged.carry, 1.0)
     _, straight = _deltas(book, price, ts)
     return Greeks(
         gamma=float((lines.coins * unit.gamma * scale).sum()),

@@ -7,11 +7,13 @@ vectorised pass, whatever the number of holdings.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import Numeraire, UnderlyingParams
 
@@ -49,6 +51,7 @@ class OptionLines:
     vol: Floats
     carry: Floats
     hedge: Floats  # coins that hedging put there, signed
+    fixed: Floats  # mean index of the settlement so far, USD per coin; 0: it has not begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def compile_book(
     holdings: Iterable[Holding],
     options: Mapping[str, OptionInput],
     carries: Mapping[str, float],
+    fixings: Mapping[int, Fixing] = MappingProxyType({}),
 ) -> Book:
     """Net the holdings of one underlying into arrays.
 
@@ -146,6 +150,7 @@ def compile_book(
         holdings: What is held, of this underlying only; one line an account.
         options: Vol and carry by option id; an option without is `missing`.
         carries: Mark ÷ index by id of a dated future; a missing one likewise.
+        fixings: Settlements that are being averaged, by expiry, ns.
     """
     missing: list[str] = []
     curved: list[tuple[Holding, OptionInput]] = []
@@ -169,14 +174,17 @@ def compile_book(
     return Book(
         underlying=params.name,
         numeraire=params.numeraire,
-        options=_option_lines(curved),
+        options=_option_lines(curved, fixings),
         linear=_linear_lines(straight, params.numeraire),
         missing=tuple(missing),
     )
 
 
-def _option_lines(curved: list[tuple[Holding, OptionInput]]) -> OptionLines:
+def _option_lines(
+    curved: list[tuple[Holding, OptionInput]], fixings: Mapping[int, Fixing]
+) -> OptionLines:
     held = [holding for holding, _ in curved]
+    begun = [fixings.get(line.instrument.expiry or 0) for line in held]
     return OptionLines(
         ids=tuple(line.instrument.id for line in held),
         coins=np.array([line.quantity * float(line.instrument.size) for line in held]),
@@ -187,6 +195,7 @@ def _option_lines(curved: list[tuple[Holding, OptionInput]]) -> OptionLines:
         vol=np.array([told.vol for _, told in curved], dtype=np.float64),
         carry=np.array([told.carry for _, told in curved], dtype=np.float64),
         hedge=np.array([line.hedge * float(line.instrument.size) for line in held]),
+        fixed=np.array([0.0 if each is None else each.mean() for each in begun]),
     )
 
 

@@ -10,17 +10,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rebalancer.core import exposure, pricing
+from rebalancer.core import fixings as fixing
 from rebalancer.core.events import Index, Mark, OptionMark
 from rebalancer.core.exposure import YEAR, Book, Exposure, Holding, OptionInput, compile_book
+from rebalancer.core.fixings import AVERAGING, Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
+NEVER = 1 << 63  # ns
 BESIDE, CARRIED = 0.05, 0.6  # of ln(forward ÷ index), and more of it per year to the expiry:
 #   beyond, one of the two is false
 NEAR = 0.1  # of the index that is believed: one that was doubted and lies there was true
 JUMP = 1.5  # times that one word may raise a vol, or lower it
 ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the told: of the larger
 #   of the two, or of the forward
+TOGETHER = 1_000_000_000  # ns that a forward and the index beside it may lie apart in venue time …
+LASTS = 60_000_000_000  # … unless the carry that is known is older
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
 Holdings = Callable[[str], Iterable[Holding]]  # those of an underlying
@@ -32,6 +37,7 @@ class _Compiled:
     version: int  # of the ledger
     rows: Mapping[str, tuple[int, ...]]  # option id → lines
     vol: float | None  # mean of its options; None: there are none
+    averaged: int  # ns since when the first settlement of its options is
     measured: tuple[int, Exposure] | None = None  # ns, the deltas last asked for
 
 
@@ -47,6 +53,9 @@ class Valuation:
     compiled: dict[str, _Compiled] = field(default_factory=dict)
     suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
     alone: set[str] = field(default_factory=set)  # options whose vol rests on one word
+    paired: dict[str, tuple[int, int]] = field(default_factory=dict)  # option → ns of its last
+    #   carry, and how far its forward and the index beside it lay apart in venue time
+    fixings: dict[str, dict[int, Fixing]] = field(default_factory=dict)  # by underlying, expiry
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
@@ -132,9 +141,28 @@ def take(
         if instrument.id in _users(valuation, instrument):
             del valuation.compiled[instrument.underlying]
     else:
-        told = OptionInput(event.vol, event.forward / float(index.price))
+        told = OptionInput(event.vol, _carry(valuation, event, index))
         valuation.options[event.instrument] = told
         _refresh(valuation, instrument, told)
+
+
+def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float:
+    """Return forward ÷ index of an option: by words of one time, where there are any.
+
+    One that was on its way for seconds tells the forward of then; held against
+    the index of now it is off by all that the price did in between. Then what is
+    known stays, unless that is old itself.
+    """
+    name, known = event.instrument, valuation.options.get(event.instrument)
+    forward = event.ts_local if event.ts_venue is None else event.ts_venue
+    beside = index.ts_local if index.ts_venue is None else index.ts_venue
+    apart, before = abs(forward - beside), valuation.paired.get(name)
+    if known is not None and before is not None:
+        since, nearer = before
+        if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:
+            return known.carry
+    valuation.paired[name] = event.ts_local, apart
+    return event.forward / float(index.price)
 
 
 def _users(valuation: Valuation, instrument: Instrument) -> tuple[str, ...]:
@@ -169,6 +197,23 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
         index = beside if beside is not None and near else event
         if possible(waited, instruments[name], index):
             take(valuation, waited, instruments[name], index)
+    _fix(valuation, event)
+
+
+def _fix(valuation: Valuation, index: Index) -> None:
+    """Count an index into the settlements that are being averaged, in place."""
+    compiled = valuation.compiled.get(index.underlying)
+    if compiled is None or index.ts_local < compiled.averaged:
+        return
+    fixings = valuation.fixings.setdefault(index.underlying, {})
+    lines = compiled.book.options
+    expiries: list[int] = lines.expiry.tolist()
+    if not fixing.take(fixings, dict.fromkeys(expiries), index.ts_local, float(index.price)):
+        return
+    for row, expiry in enumerate(expiries):
+        if expiry in fixings:
+            lines.fixed[row] = fixings[expiry].mean()
+    compiled.measured = None
 
 
 def book(valuation: Valuation, params: UnderlyingParams, version: int, holdings: Holdings) -> Book:
@@ -183,11 +228,13 @@ def book(valuation: Valuation, params: UnderlyingParams, version: int, holdings:
     known = valuation.compiled.get(params.name)
     if known is None or known.version != version:
         held = holdings(params.name)
-        made = compile_book(params, held, valuation.options, valuation.carries)
+        fixings = valuation.fixings.get(params.name, {})
+        made = compile_book(params, held, valuation.options, valuation.carries, fixings)
         rows: dict[str, tuple[int, ...]] = {}
         for row, name in enumerate(made.options.ids):
             rows[name] = (*rows.get(name, ()), row)
-        known = _Compiled(made, version, rows, _mean_vol(made))
+        first = min(made.options.expiry.tolist(), default=NEVER)
+        known = _Compiled(made, version, rows, _mean_vol(made), first - AVERAGING)
         valuation.compiled[params.name] = known
     return known.book
 

@@ -251,3 +251,23 @@ def test_booked_right_after_figures(state, priced, balance):
     pools = state.margins.pools("binanceusdm", state.now)
 
     assert balance == (None if pools is None else pools[0].balance)
+
+
+def said(state, second, forward, *, late=0):
+    """Let the call's forward of `second` be told `late` seconds later; return its carry then."""
+    ts = START + second * SECOND
+    told = OptionMark(ts + late * SECOND, ts, CALL, D("0.05"), 0.6, forward)
+    state.apply(told)
+    return float(state.book("BTC").options.carry[0])
+
+
+def test_late_forward(state):
+    """A forward that was on its way for seconds is not held against the index of now."""
+    hold(state, CALL, "1")
+    state.apply(index())
+    assert 1.01 == said(state, 0, 101_000.0)
+    state.apply(index(9, price=103_000))
+    assert 1.01 == said(state, 2, 101_000.0, late=7)  # the index has moved, the carry has not
+    assert 1.02 == said(state, 9, 105_060.0)
+    state.apply(index(80, price=100_000))
+    assert 1.03 == said(state, 73, 103_000.0, late=7)  # better than one that is a minute old

@@ -318,7 +318,7 @@ def silent(*alerts, until=61, lives=range(10_000)):
     [
         ((), range(1000), [61, 122]),
         (((20, "delta.unhedged"),), range(1000), []),  # the last word of it stands
-        (((20, "delta.unhedged"), (30, "delta.restored")), range(1000), [61, 122]),
+        (((20, "delta.unhedged"), (30, "delta.restored")), range(1000), [91]),
         (((20, "margin.warned"),), range(1000), []),  # it names why
         (((20, "margin.recovered"),), range(1000), [61, 122]),  # that is no reason
         ((), range(50), []),  # nobody lives who could tell

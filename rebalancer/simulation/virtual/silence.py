@@ -29,8 +29,10 @@ class Silence:
         """Take down what a person is told."""
         if alert.event in (GAP, WHOLE):
             self._lasting = alert.event == GAP
-        if alert.event in (*NAMED, WHOLE):
-            self._heard = -1 if alert.event == WHOLE else ts
+        if alert.event == WHOLE:  # where that is not so, there is as long a time again to see it
+            self._heard, self.since = -1, None if self.since is None else ts
+        elif alert.event in NAMED:
+            self._heard = ts
 
     def broken(self, since: int) -> bool:
         """Whether a person heard since then (ns) why nothing is hedged, or of a gap that lasts."""
