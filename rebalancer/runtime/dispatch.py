@@ -62,8 +62,11 @@ class Dispatch:
             return "the way out is shut"
         if self.state.killed:
             return "killed"
-        if mode not in _OPEN and not self._protects(order, mode):
+        protects = self._protects(order, mode)
+        if mode not in _OPEN and not protects:
             return f"state is {mode}"
+        if mode is TradingState.REDUCING and not protects and not self._closes(order):
+            return f"state is {mode}, and it would grow a position"
         # A decision from the future is no younger: the clock was set back since.
         if abs(age) > self.params.orders.max_decision_age:
             return f"decision is {age // 1_000_000} ms old"
@@ -73,6 +76,11 @@ class Dispatch:
         """Whether an order only closes, to stay alive, and so may leave a book that is stopped."""
         closes = order.purpose is Purpose.PROTECT and order.reduce_only
         return closes and mode is not TradingState.DRAINING and not self.state.sealed
+
+    def _closes(self, order: Submit) -> bool:
+        """Whether an order brings a position nearer to none, and not beyond."""
+        held = self.state.ledger.position(order.account, order.instrument).quantity
+        return order.quantity * held < 0 and abs(order.quantity) <= abs(held)
 
     async def _submit(self, order: Submit) -> None:
         answered = False

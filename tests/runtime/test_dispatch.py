@@ -3,12 +3,14 @@
 import ast
 import inspect
 import textwrap
+from decimal import Decimal
 
 import pytest
 
 from rebalancer.core.commands import Alert, Cancel, Purpose, Query, Severity
 from rebalancer.core.events import Operator, OrderAccepted, OrderRejected, OrderUnknown, Verb
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.positions import Position
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime import dispatch
@@ -62,6 +64,25 @@ def test_last_check(bar, raised):
 
     assert answer.reason.startswith("not sent: ")
     assert [] == stage.venue.submitted
+
+
+@pytest.mark.parametrize(
+    ("held", "quantity", "leaves"),
+    [("0", "1", 0), ("2", "1", 0), ("-2", "1", 1), ("-1", "1", 1), ("-1", "1.001", 0)],
+)
+def test_reduced_meanwhile(held, quantity, leaves):
+    """Once a person lets only what closes pass, a hedge decided before leaves only if it does."""
+
+    async def story(stage):
+        stage.activate()
+        told = order(stage.clock, quantity=Decimal(quantity))
+        position = Position(Decimal(held), Decimal(0), Decimal(0))
+        stage.state.ledger.positions[told.account, told.instrument] = position
+        stage.dispatch.carry_out(told)
+        operate(stage, Verb.REDUCE)
+        await stage.settle()
+
+    assert leaves == len(play(story).venue.submitted)
 
 
 @pytest.mark.parametrize(
