@@ -142,6 +142,37 @@ class Retention:
     size: int  # bytes in use; above it the oldest days go before their time
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much the disk of a journal takes, bytes."""
+
+    free: int  # that this user may still fill
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeastRoom:
+    """How much must be free for a hedge to leave."""
+
+    floor: int  # bytes, in any case
+    share: float  # of the whole disk …
+    ceiling: int  # … but never more bytes than that: a large disk is not full at a twentieth
+
+    def of(self, total: int) -> int:
+        """Return the bytes that must be free of so many."""
+        return max(self.floor, min(int(total * self.share), self.ceiling))
+
+
+class Caretaker(Protocol):
+    """Who looks after the place of a journal, beside its book."""
+
+    def room(self) -> Room:
+        """Return how much room there is."""
+
+    def reserve(self) -> bool:
+        """Set room aside that is given up when the disk is full; return whether it is there."""
+
+
 class Reading(Protocol):
     """What can be read of a journal, also of one that nobody writes any more."""
 

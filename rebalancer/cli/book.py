@@ -151,6 +151,7 @@ def _run(wish: Wish) -> Running:
                 extra=extra,
                 randomness=SeededRandomness(wish.seed),
                 flight=wish.flight,
+                caretaker=wish.caretaker,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
@@ -180,6 +181,7 @@ def _observe(wish: Wish) -> None:
                 randomness=randomness,
                 money="paper in a live market",
                 flight=wish.flight,
+                caretaker=wish.caretaker,
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, log)
 

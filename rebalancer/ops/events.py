@@ -271,6 +271,19 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "the journal is above its size, and nothing more of it may go",
         "raise journal.max_mib, or see what fills it",
     ),
+    (
+        "journal.cramped",
+        _ERROR,
+        "the disk of the journal is nearly full; no hedge leaves until it has room",
+        "make room; it goes on by itself",
+    ),
+    ("journal.eased", _INFO, "the disk of the journal has room again; hedges leave", _NONE),
+    (
+        "journal.unreserved",
+        _WARNING,
+        "no reserve could be set aside on the disk of the journal",
+        "make room: once it is full, a start may find none",
+    ),
     ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
     (
         "flight.failed",

@@ -19,10 +19,12 @@ from rebalancer.ports import (
     ALL_TOLD,
     SECOND,
     Archives,
+    Caretaker,
     Clock,
     Describe,
     Feed,
     Journal,
+    LeastRoom,
     Log,
     Retention,
     Scheduler,
@@ -36,11 +38,20 @@ from rebalancer.runtime.figures import Figures
 from rebalancer.runtime.housekeeping import HOUR, Housekeeping
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
+from rebalancer.runtime.room import RoomWatch
 from rebalancer.runtime.rounds import Rounds
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.parameters import FIGURES
 
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What is done for a journal on disk while its book runs."""
+
+    caretaker: Caretaker
+    least: LeastRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Parts:
     archives: Archives = ALL_TOLD
     describe: Describe = nobody  # who knows the terms of what no setting names
     retention: Retention | None = None  # None: the journal keeps everything
+    care: Care | None = None  # None: the journal is on no disk, or not for long
 
 
 class Daemon:
@@ -112,6 +124,7 @@ class Daemon:
         parts.engine.observe(rounds.heed)
         self._watch_margin()
         self._keep_house()
+        self._watch_room()
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
@@ -151,6 +164,16 @@ class Daemon:
 
         house = Housekeeping(parts.journal, parts.retention, busy, parts.clock, parts.log)
         parts.scheduler.at("prune", HOUR, self._guarded(house.look))
+
+    def _watch_room(self) -> None:
+        """Look at the disk of the journal, now and at each tick."""
+        parts = self._parts
+        if parts.care is None:
+            return
+        told = (parts.care.caretaker, parts.care.least, parts.inbox.put, parts.clock, parts.log)
+        room = RoomWatch(*told)
+        room.begin()
+        parts.scheduler.every("room", parts.tick, self._guarded(room.look))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""

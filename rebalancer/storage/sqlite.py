@@ -16,7 +16,7 @@ from typing import Any
 from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import DataError, Defect, Unavailable
 from rebalancer.ports import Entry, Retention
-from rebalancer.storage import chain, folder, schema
+from rebalancer.storage import chain, folder, room, schema
 from rebalancer.storage import retention as pruning
 from rebalancer.storage.chain import Head
 from rebalancer.storage.database import Connect, Database
@@ -244,6 +244,8 @@ class SqliteJournal(JournalReader):
             self._connection.execute(statement, values)
         except sqlite3.Error as e:
             self._fault = str(e)
+            if room.is_full(e):
+                room.release(self._path.parent)  # for the next start: this one is over
             raise DataError(
                 f"{self._path}: the disk refused: {e}; nothing more is written or traded, "
                 "see to the disk and start again"
@@ -294,11 +296,26 @@ def open_locked(path: Path, lock: int, least: int = 1, connect: Connect = connec
     """
     try:
         folder.make_private(path)
-        connection, start = _open(path, least, connect)
+        connection, start = _begin(path, least, connect)
     except BaseException:
         os.close(lock)
         raise
     return SqliteJournal(connection, path, lock, start)
+
+
+def _begin(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int, Head]]:
+    """Open the file; on a disk that is full once more, with the room of the reserve.
+
+    Nothing is tried again that failed: it is opened from what is on the disk, as
+    the next start would.
+    """
+    try:
+        return _open(path, least, connect)
+    except DataError as e:
+        cause = e.__cause__
+        if isinstance(cause, sqlite3.Error) and room.is_full(cause) and room.release(path.parent):
+            return _open(path, least, connect)
+        raise
 
 
 def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int, Head]]:

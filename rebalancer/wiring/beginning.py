@@ -18,15 +18,17 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
+    Caretaker,
     Clock,
     Feed,
     Flight,
     Journal,
+    LeastRoom,
     Log,
     Randomness,
     Retention,
 )
-from rebalancer.runtime.daemon import Daemon, Stop
+from rebalancer.runtime.daemon import Care, Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
@@ -60,6 +62,7 @@ class Surrounding:
     randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
     money: str = Mode.PAPER  # what a paper book's journal is kept for
     flight: Path | None = None  # folder where all events are recorded; None: nowhere
+    caretaker: Caretaker | None = None  # of a journal on disk; None: nobody looks after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,15 @@ def retention_of(settings: Settings) -> Retention:
     """Return what of the journal may go, and when."""
     told = settings.journal
     return Retention(FORGOTTEN, told.retention_days * DAY, told.max_mib * MIB)
+
+
+def care_of(settings: Settings, around: Surrounding) -> Care | None:
+    """Return what is done for the journal while the book runs, where somebody does it."""
+    if around.caretaker is None:
+        return None
+    room = settings.journal.room
+    least = LeastRoom(room.least_mib * MIB, room.share, room.share_most_mib * MIB)
+    return Care(around.caretaker, least)
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

@@ -1,0 +1,13 @@
+"""What a book hears of its own journal: events, as in `events`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTold:
+    """The disk of the journal is nearly full, or has room again."""
+
+    ts_local: int
+    free: int  # bytes
+    least: int  # bytes that must be free for a hedge to leave
+    short: bool  # whether too little is; once it is, it takes more than `least` to end it
