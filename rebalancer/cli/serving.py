@@ -16,6 +16,7 @@ from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.wiring import Running
 
+JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
 FRAME = SECOND // 10  # real ns between two drawings of the live view
 
@@ -40,7 +41,7 @@ class Wish:
     @property
     def caretaker(self) -> DiskCaretaker | None:
         """Who looks after the journal of a service; a demo decides the same on any disk."""
-        return None if self.dress.startswith("demo") else DiskCaretaker(self.folder)
+        return None if self.dress.startswith("demo") else DiskCaretaker(self.folder / JOURNAL)
 
     @property
     def watched(self) -> bool:

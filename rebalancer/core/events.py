@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.journal import RoomTold
+from rebalancer.core.journal import JournalDamaged, RoomTold
 
 # --- market -----------------------------------------------------------------
 
@@ -389,6 +389,6 @@ ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
 AccountNews = FeedStatus | AccountRead | ShutOut | VenueHeld  # of the way to an account
-Passing = Tick | Reconciled | Operator | RoomTold
+Passing = Tick | Reconciled | Operator | RoomTold | JournalDamaged
 DaemonEvent = OutsideTold | Described | InstrumentUnfit | AccountNews | Passing
 Event = MarketEvent | AccountEvent | MarginTold | DaemonEvent

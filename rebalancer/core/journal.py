@@ -11,3 +11,11 @@ class RoomTold:
     free: int  # bytes
     least: int  # bytes that must be free for a hedge to leave
     short: bool  # whether too little is; once it is, it takes more than `least` to end it
+
+
+@dataclass(frozen=True, slots=True)
+class JournalDamaged:
+    """Somebody looked at the whole journal, and it is not what was written."""
+
+    ts_local: int
+    what: str  # the first thing that does not fit, in words

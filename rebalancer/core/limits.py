@@ -24,7 +24,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Kind
-from rebalancer.core.journal import RoomTold
+from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import BookLimits, Params, UnderlyingParams
 from rebalancer.core.state import State
@@ -73,6 +73,8 @@ def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterab
                 climb.apart.clear()
         case RoomTold():
             yield standing.room(state.standing, event)
+        case JournalDamaged():
+            yield standing.damaged(state.standing, event)
         case CashMoved() | Adopted() | OutsideTold() if _flows(event):
             performance.note(state.behaviour.performance, state.now, worth.parts(state))
         case _:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState, stricter
-from rebalancer.core.journal import RoomTold
+from rebalancer.core.journal import JournalDamaged, RoomTold
 
 MIB = 1024 * 1024  # bytes
 _ASKS = {
@@ -91,6 +91,16 @@ def room(standing: Standing, event: RoomTold) -> Alert:
     if event.short:
         return Alert(Severity.ERROR, "journal.cramped", "journal", f"{text}; no hedge leaves")
     return Alert(Severity.INFO, "journal.eased", "journal", f"{free} MiB are free again")
+
+
+def damaged(standing: Standing, event: JournalDamaged) -> Alert:
+    """Halt until an operator arms: the next start would begin with what was never written so.
+
+    What the book knows in memory is right, so what only closes may still protect it.
+    """
+    text = f"the journal is damaged: {event.what}"
+    move(standing, TradingState.HALTED, text)
+    return Alert(Severity.ERROR, "journal.damaged", "journal", f"{text}; the book is halted")
 
 
 def differed(standing: Standing, reason: str) -> None:

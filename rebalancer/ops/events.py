@@ -284,6 +284,26 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "no reserve could be set aside on the disk of the journal",
         "make room: once it is full, a start may find none",
     ),
+    ("journal.copied", _INFO, "the day's copy of the journal was made, and is whole", _NONE),
+    (
+        "journal.uncopied",
+        _ERROR,
+        "the day's copy of the journal could not be made; hedging goes on, it is tried each hour",
+        "read why; make one elsewhere: journal backup FILE",
+    ),
+    ("journal.checked", _INFO, "every page and entry of the journal is as it was written", _NONE),
+    (
+        "journal.unchecked",
+        _ERROR,
+        "the journal could not be looked at; hedging goes on, it is tried each hour",
+        "read why; see journal check",
+    ),
+    (
+        "journal.damaged",
+        _ERROR,
+        "the journal is not what was written, and no start may be made of it; the book is halted",
+        "journal check; stop, restore the youngest copy that is whole, compare, then arm",
+    ),
     ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
     (
         "flight.failed",

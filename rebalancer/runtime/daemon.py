@@ -19,12 +19,10 @@ from rebalancer.ports import (
     ALL_TOLD,
     SECOND,
     Archives,
-    Caretaker,
     Clock,
     Describe,
     Feed,
     Journal,
-    LeastRoom,
     Log,
     Retention,
     Scheduler,
@@ -41,17 +39,10 @@ from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.room import RoomWatch
 from rebalancer.runtime.rounds import Rounds
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.runtime.upkeep import HOURLY, Care, Upkeep
 from rebalancer.settings.parameters import FIGURES
 
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
-
-
-@dataclass(frozen=True, slots=True)
-class Care:
-    """What is done for a journal on disk while its book runs."""
-
-    caretaker: Caretaker
-    least: LeastRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +116,7 @@ class Daemon:
         self._watch_margin()
         self._keep_house()
         self._watch_room()
+        self._keep_up()
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
@@ -174,6 +166,15 @@ class Daemon:
         room = RoomWatch(*told)
         room.begin()
         parts.scheduler.every("room", parts.tick, self._guarded(room.look))
+
+    def _keep_up(self) -> None:
+        """Have the journal copied each day and checked each week."""
+        parts, care = self._parts, self._parts.care
+        if care is None:
+            return
+        told = (parts.inbox.put, parts.clock, parts.tasks, parts.dispatch.alerts)
+        upkeep = Upkeep(care, parts.journal, *told)
+        parts.scheduler.at("upkeep", HOURLY, self._guarded(upkeep.look))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""

@@ -40,7 +40,7 @@ from rebalancer.core.events import (
     VenueHeld,
 )
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.journal import RoomTold
+from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
@@ -80,6 +80,7 @@ JOURNALED = (
     Operator,
     Reconciled,
     RoomTold,
+    JournalDamaged,
 )
 RECENT = 50  # decisions kept at hand for the status
 KEPT = "kept"  # journal key of what must outlive a restart beside the ledger

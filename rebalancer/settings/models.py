@@ -284,6 +284,9 @@ class JournalKeeping(Table):
     retention_days: AtLeastOneWhole = 90  # of decisions
     max_mib: AtLeastOneWhole = 1024  # above it the oldest days go before their time
     room: JournalRoom = JournalRoom()
+    backup: Annotated[Literal["daily", "off"], choice(("daily", "off"))] = "daily"
+    backups: AtLeastOneWhole = 7  # that are kept beside it
+    check: Annotated[Literal["weekly", "off"], choice(("weekly", "off"))] = "weekly"  # all of it
 
 
 class Market(Table):

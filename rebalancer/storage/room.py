@@ -10,7 +10,6 @@ the reserve is room for a start that protects and hedges nothing.
 """
 
 import os
-import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,8 +59,3 @@ def release(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def is_full(error: sqlite3.Error) -> bool:
-    """Whether SQLite was refused because the disk is full."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer.core.ids import MOST_EPOCH
-from rebalancer.errors import DataError, Defect, Unavailable
+from rebalancer.errors import Damaged, DataError, Defect, Unavailable
 from rebalancer.ports import Entry, Retention
-from rebalancer.storage import chain, folder, room, schema
+from rebalancer.storage import chain, faults, folder, room, schema
 from rebalancer.storage import retention as pruning
 from rebalancer.storage.chain import Head
 from rebalancer.storage.database import Connect, Database
@@ -244,7 +244,7 @@ class SqliteJournal(JournalReader):
             self._connection.execute(statement, values)
         except sqlite3.Error as e:
             self._fault = str(e)
-            if room.is_full(e):
+            if faults.is_full(e):
                 room.release(self._path.parent)  # for the next start: this one is over
             raise DataError(
                 f"{self._path}: the disk refused: {e}; nothing more is written or traded, "
@@ -313,7 +313,7 @@ def _begin(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[in
         return _open(path, least, connect)
     except DataError as e:
         cause = e.__cause__
-        if isinstance(cause, sqlite3.Error) and room.is_full(cause) and room.release(path.parent):
+        if isinstance(cause, sqlite3.Error) and faults.is_full(cause) and room.release(path.parent):
             return _open(path, least, connect)
         raise
 
@@ -352,6 +352,7 @@ def open_reader(path: Path) -> JournalReader:
 
     Raises:
         Unavailable: There is no journal yet.
+        Damaged: It is no database any more.
         DataError: It is no journal, or newer than this release.
     """
     if not path.is_file():
@@ -366,7 +367,8 @@ def open_reader(path: Path) -> JournalReader:
             connection.close()
             raise
     except (sqlite3.Error, DataError) as e:
-        raise DataError(f"{path}: {e}") from e
+        damaged = isinstance(e, sqlite3.Error) and faults.is_damage(e)
+        raise (Damaged if damaged else DataError)(f"{path}: {e}") from e
     return JournalReader(connection, path)
 
 

@@ -28,12 +28,13 @@ from rebalancer.ports import (
     Randomness,
     Retention,
 )
-from rebalancer.runtime.daemon import Care, Daemon, Stop
+from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
+from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
 from rebalancer.settings.guarding import DAY
 from rebalancer.settings.models import Holding, Mode, Role
@@ -148,9 +149,10 @@ def care_of(settings: Settings, around: Surrounding) -> Care | None:
     """Return what is done for the journal while the book runs, where somebody does it."""
     if around.caretaker is None:
         return None
-    room = settings.journal.room
+    told, room = settings.journal, settings.journal.room
     least = LeastRoom(room.least_mib * MIB, room.share, room.share_most_mib * MIB)
-    return Care(around.caretaker, least)
+    copies = 0 if told.backup == "off" else told.backups
+    return Care(around.caretaker, least, copies, told.check != "off")
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

@@ -4,10 +4,10 @@ import pytest
 
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.journal import RoomTold
-from rebalancer.ports import SECOND, LeastRoom, Room
+from rebalancer.ports import SECOND, Errand, LeastRoom, Outcome, Room
 from rebalancer.runtime.clock import MarketClock
-from rebalancer.runtime.daemon import Care
 from rebalancer.runtime.room import RoomWatch
+from rebalancer.runtime.upkeep import Care
 from tests.runtime.stage import Lines, market, play
 
 MIB = 2**20
@@ -26,6 +26,15 @@ class Premises:
     def reserve(self):
         self.asked += 1
         return self.reserves
+
+    def copied(self, day):
+        return True
+
+    async def check(self):
+        return Errand(Outcome.DONE, "whole")
+
+    def give_up(self):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,23 @@ def test_room():
     assert build(raw)[0].daemon._parts.care is None
 
 
+@pytest.mark.parametrize(
+    ("told", "copies", "checks"),
+    [
+        ({}, 7, True),
+        ({"backups": 3}, 3, True),
+        ({"backup": "off"}, 0, True),
+        ({"check": "off"}, 7, False),
+    ],
+)
+def test_upkeep(told, copies, checks):
+    """Copies and checks are made as the settings say."""
+    raw = book.table() | {"journal": told}
+    care = build(raw, caretaker=Premises(10_000))[0].daemon._parts.care
+
+    assert (copies, checks) == (care.copies, care.checks)
+
+
 def test_holding_without_a_price():
     """A holding with neither entry nor price is no book: where it came in nobody knows."""
     with pytest.raises(ConfigError, match=r"holdings\.1\.entry"):

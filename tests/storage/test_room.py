@@ -27,7 +27,7 @@ def path(tmp_path):
     """Return where a journal may be made, beside a reserve."""
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
-    assert DiskCaretaker(folder).reserve()
+    assert DiskCaretaker(folder / "journal.sqlite").reserve()
     return folder / "journal.sqlite"
 
 
@@ -80,7 +80,7 @@ def test_no_half_reserve(path, monkeypatch):
 
 def test_measure(path):
     """Room is what a user may fill; a folder that is gone has none."""
-    told = DiskCaretaker(path.parent).room()
+    told = DiskCaretaker(path).room()
     assert 0 < told.free <= told.total
     assert Room(0, 0) == room.measure(path.parent / "gone")
 
