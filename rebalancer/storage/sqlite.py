@@ -18,6 +18,7 @@ from rebalancer.errors import Damaged, DataError, Defect, Unavailable
 from rebalancer.ports import Entry, Retention
 from rebalancer.storage import chain, faults, folder, room, schema
 from rebalancer.storage import retention as pruning
+from rebalancer.storage.aside import set_aside
 from rebalancer.storage.chain import Head
 from rebalancer.storage.database import Connect, Database
 
@@ -325,7 +326,7 @@ def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int
         try:
             schema.secure(connection)
             schema.check(connection)
-            _set_aside(connection, path)
+            set_aside(connection, path)
             schema.migrate(connection)
             head = chain.check_tail(connection)
             return connection, (_count_epoch(connection, least), head)
@@ -334,17 +335,6 @@ def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int
             raise
     except (sqlite3.Error, DataError) as e:
         raise DataError(f"{path}: {e}") from e
-
-
-def _set_aside(connection: Database, path: Path) -> None:
-    """Copy a journal that is about to be migrated, as the older release can read it."""
-    found = schema.version(connection)
-    if found in (0, schema.VERSION):
-        return
-    aside = path.with_name(f"{path.stem}.schema-{found}{path.suffix}")
-    aside.unlink(missing_ok=True)  # of a start that was interrupted
-    folder.make_private(aside)
-    connection.execute("VACUUM INTO ?", (str(aside),))
 
 
 def open_reader(path: Path) -> JournalReader:
