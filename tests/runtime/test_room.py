@@ -7,6 +7,7 @@ from rebalancer.core.journal import RoomTold
 from rebalancer.ports import SECOND, Errand, LeastRoom, Outcome, Room
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.room import RoomWatch
+from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.upkeep import Care
 from tests.runtime.stage import Lines, market, play
 
@@ -91,7 +92,7 @@ def cared(stage, premises):
 
 def test_from_the_start_on():
     """A book that starts where there is no room hedges nothing until there is."""
-    premises, orders = Premises(200), []
+    premises, orders, held = Premises(200), [], []
 
     async def story(stage):
         cared(stage, premises)
@@ -99,8 +100,12 @@ def test_from_the_start_on():
         await stage.settle(10 * SECOND)
         orders.append(len(stage.venue.submitted))
         orders.append(stage.state.mode)
+        told = (stage.engine, stage.inbox, stage.clock, stage.journal, "paper", {})
+        status = BookStatus(*told)
+        held.append(status.status()["held"])
         premises.free = 400
         await stage.settle(10 * SECOND)
+        held.append(status.status()["held"])
         orders.append(len(stage.venue.submitted))
         stage.stop.ask()
         await stage.settle(60 * SECOND)
@@ -108,6 +113,7 @@ def test_from_the_start_on():
     stage = play(story, [(SECOND // 2, market())] * 60)
 
     assert [0, TradingState.PAUSED, 1] == orders
+    assert [{"journal": "too little room on its disk"}, {}] == held
     told = [each.payload["short"] for each in stage.journal.read("event", "RoomTold")]
     assert [True, False] == told
     assert ["journal.cramped", "journal.eased"] == [
