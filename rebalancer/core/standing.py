@@ -119,7 +119,7 @@ def agreed(standing: Standing) -> None:
     """Take note that ledger and venues agree: a start is complete."""
     if standing.phase in (TradingState.STARTING, TradingState.RECONCILING):
         standing.phase = TradingState.ACTIVE
-        if not standing.latched:
+        if not standing.latched and not standing.short:
             standing.reason = "reconciled"
 
 

@@ -37,6 +37,19 @@ def test_the_debt_is_kept():
     assert (LINEAR, D("-0.95")) == (order.instrument, order.quantity)
 
 
+def test_a_start_without_room():
+    """A start is complete all the same, and says what it waits for."""
+    desk = build(active=False)
+    room(desk, 16)
+    desk.market()
+    desk.reconcile()
+
+    assert TradingState.PAUSED is desk.state.mode
+    assert desk.state.mode_reason.startswith("16 MiB are free")
+    room(desk, 400, short=False)
+    assert TradingState.ACTIVE is desk.state.mode
+
+
 def test_it_has_a_name():
     """A refusal names the disk, and not somebody who paused."""
     desk = build()
