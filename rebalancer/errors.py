@@ -3,6 +3,7 @@
 RebalancerError
 ├── ConfigError        78  a setting is missing, unknown or contradicts another
 ├── DataError          65  recorded data or a journal cannot be trusted
+│   └── Damaged            what was written there is not what is there
 ├── UsageError         64  a command was called with arguments that make no sense
 ├── PermissionRefused  77  a verb or a file is not for this user
 ├── Unavailable        75  nobody answers just now; trying again may help
@@ -29,6 +30,10 @@ class DataError(RebalancerError):
     """Recorded data or a journal cannot be trusted."""
 
     exit_code = 65
+
+
+class Damaged(DataError):
+    """What is there is not what was written: nothing may be made of it."""
 
 
 class Defect(RebalancerError):

@@ -6,6 +6,7 @@ and simulation run the very code that runs live. `wiring` alone chooses.
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -140,6 +141,71 @@ class Retention:
     kinds: tuple[str, ...]  # of entries; only those that nothing after a restart rests on
     age: int  # ns; older whole days go
     size: int  # bytes in use; above it the oldest days go before their time
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much the disk of a journal takes, bytes."""
+
+    free: int  # that this user may still fill
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeastRoom:
+    """How much must be free for a hedge to leave."""
+
+    floor: int  # bytes, in any case
+    share: float  # of the whole disk …
+    ceiling: int  # … but never more bytes than that: a large disk is not full at a twentieth
+
+    def of(self, total: int) -> int:
+        """Return the bytes that must be free of so many."""
+        return max(self.floor, min(int(total * self.share), self.ceiling))
+
+
+class Outcome(StrEnum):
+    """What came of a copy or a check of a journal."""
+
+    DONE = "done"
+    FAILED = "failed"  # it says nothing of the journal
+    DAMAGED = "damaged"  # what it looked at is not what was written
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A copy or a check of a journal that has ended."""
+
+    outcome: Outcome
+    text: str  # what was found, or why it failed
+
+
+class Caretaker(Protocol):
+    """Who looks after a journal, beside its book."""
+
+    def room(self) -> Room:
+        """Return how much room there is."""
+
+    def reserve(self) -> bool:
+        """Set room aside that is given up when the disk is full; return whether it is there."""
+
+    def copied(self, day: str) -> bool:
+        """Whether there is a copy of a day."""
+
+    async def copy(self, day: str, keep: int, spare: int) -> Errand:
+        """Copy the journal while it is written.
+
+        Args:
+            day: That it is named for.
+            keep: Copies that stay, the youngest.
+            spare: Bytes that must be left free.
+        """
+
+    async def check(self) -> Errand:
+        """Follow every page and every entry of the journal; return what came of it."""
+
+    def give_up(self) -> None:
+        """End a copy or a check that is on its way; it has failed."""
 
 
 class Reading(Protocol):

@@ -12,7 +12,7 @@ import typer
 
 from rebalancer.cli.live import refuse_live
 from rebalancer.cli.output import default_folder, emit_json, opened, shown, table
-from rebalancer.cli.serving import Wish, serve, watch
+from rebalancer.cli.serving import JOURNAL, Wish, serve, watch
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
 from rebalancer.cli.wire import Wired, run_wired
@@ -135,7 +135,7 @@ def _run(wish: Wish) -> Running:
     feed, prices, start = seeded(wish.settings, instruments, SeededRandomness(wish.seed))
     clock = MarketClock(start, wish.speed)
     with ExitStack() as stack:
-        journal = open_journal(wish.folder / "journal.sqlite")
+        journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
         log = configure(wish.log(stack), clock)
         view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
@@ -151,6 +151,7 @@ def _run(wish: Wish) -> Running:
                 extra=extra,
                 randomness=SeededRandomness(wish.seed),
                 flight=wish.flight,
+                caretaker=wish.caretaker,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
@@ -169,7 +170,7 @@ def _observe(wish: Wish) -> None:
         log = configure(wish.log(stack), clock)
         randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
         feed = observed(wish.settings, instruments, clock.now(), randomness, log)
-        journal = open_journal(wish.folder / "journal.sqlite")
+        journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
 
         async def main() -> None:
@@ -180,6 +181,7 @@ def _observe(wish: Wish) -> None:
                 randomness=randomness,
                 money="paper in a live market",
                 flight=wish.flight,
+                caretaker=wish.caretaker,
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, log)
 

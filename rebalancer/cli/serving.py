@@ -13,8 +13,10 @@ from rebalancer.ops.terminal import LiveView
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
+from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.wiring import Running
 
+JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
 FRAME = SECOND // 10  # real ns between two drawings of the live view
 
@@ -35,6 +37,11 @@ class Wish:
     def flight(self) -> Path | None:
         """Where events are recorded: beside a journal that stays."""
         return self.folder / FLIGHT if self.stays else None
+
+    @property
+    def caretaker(self) -> DiskCaretaker | None:
+        """Who looks after the journal of a service; a demo decides the same on any disk."""
+        return None if self.dress.startswith("demo") else DiskCaretaker(self.folder / JOURNAL)
 
     @property
     def watched(self) -> bool:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     # refusals
     NOT_ACTIVE = "not_active"
     KILLED = "killed"
+    DISK_SHORT = "disk_short"  # too little room for the journal, which must hold every order
     VENUE_HELD = "venue_held"  # maintenance, a lock, a settlement: it takes no orders
     OUTCOME_UNKNOWN = "outcome_unknown"
     INDEX_MISSING = "index_missing"

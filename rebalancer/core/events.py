@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.journal import JournalDamaged, RoomTold
 
 # --- market -----------------------------------------------------------------
 
@@ -388,5 +389,6 @@ ContractBooking = Fill | FundingPaid | Settled | Delivered | Adopted
 Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
 AccountNews = FeedStatus | AccountRead | ShutOut | VenueHeld  # of the way to an account
-DaemonEvent = OutsideTold | Described | InstrumentUnfit | Tick | AccountNews | Reconciled | Operator
+Passing = Tick | Reconciled | Operator | RoomTold | JournalDamaged
+DaemonEvent = OutsideTold | Described | InstrumentUnfit | AccountNews | Passing
 Event = MarketEvent | AccountEvent | MarginTold | DaemonEvent

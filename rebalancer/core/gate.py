@@ -60,7 +60,11 @@ def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tupl
     stands = _stands(state, params, view, intent)
     return (
         trading_state.judge(
-            intent, state.mode_of(own.name), killed=state.killed, sealed=state.sealed
+            intent,
+            state.mode_of(own.name),
+            killed=state.killed,
+            sealed=state.sealed,
+            short=state.standing.short,
         ),
         venue_open.judge(intent, shut(state.accounts, intent.account, instrument.id)),
         staleness.judge(intent, _inputs(state, params, view, intent)),

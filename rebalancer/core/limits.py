@@ -24,6 +24,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Kind
+from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import BookLimits, Params, UnderlyingParams
 from rebalancer.core.state import State
@@ -70,6 +71,10 @@ def after(state: State, params: Params, event: Event, *, booked: bool) -> Iterab
                 climb.rung = Rung.CALM  # what is still so is told, and halts, anew
                 climb.queued.clear()
                 climb.apart.clear()
+        case RoomTold():
+            yield standing.room(state.standing, event)
+        case JournalDamaged():
+            yield standing.damaged(state.standing, event)
         case CashMoved() | Adopted() | OutsideTold() if _flows(event):
             performance.note(state.behaviour.performance, state.now, worth.parts(state))
         case _:

@@ -1,15 +1,18 @@
 """Where a book stands: how far its start has come, what the operator asked, what is latched.
 
-Three things that must not overwrite one another. A resume lifts a pause but
-does not make up for a reconciliation that was never done, and no order of the
-operator's but `arm` lifts a halt. What holds is the strictest of the three.
+Things that must not overwrite one another. A resume lifts a pause but does not
+make up for a reconciliation that was never done, nor for room on a disk, and no
+order of the operator's but `arm` lifts a halt. What holds is the strictest.
 """
 
 from dataclasses import dataclass, field
 
+from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState, stricter
+from rebalancer.core.journal import JournalDamaged, RoomTold
 
+MIB = 1024 * 1024  # bytes
 _ASKS = {
     Verb.PAUSE: TradingState.PAUSED,
     Verb.REDUCE: TradingState.REDUCING,
@@ -27,6 +30,7 @@ class Standing:
     latched: bool = False
     killed: bool = False
     sealed: bool = False  # pause --all
+    short: bool = False  # too little room on the disk of the journal
     reason: str = "starting"  # of the latest change
     limited: dict[str, str] = field(default_factory=dict)  # limit of the book reached → in words
     halted: dict[str, str] = field(default_factory=dict)  # underlying → why
@@ -37,6 +41,8 @@ class Standing:
         if self.latched:
             return TradingState.HALTED
         own = stricter(self.phase, self.asked)
+        if self.short:
+            return stricter(TradingState.PAUSED, own)
         return stricter(TradingState.REDUCING, own) if self.limited else own
 
     def mode_of(self, underlying: str) -> TradingState:
@@ -71,6 +77,31 @@ def limit(standing: Standing, name: str, reason: str) -> None:
         standing.reason = reason
 
 
+def room(standing: Standing, event: RoomTold) -> Alert:
+    """Let no hedge leave while the disk of the journal is nearly full; say so, and that it is over.
+
+    What protects and what withdraws passes: a few kilobytes that may save an account.
+    """
+    standing.short = event.short
+    free, least = event.free // MIB, event.least // MIB
+    text = f"{free} MiB are free on the disk of the journal, {least} MiB must be"
+    if not standing.latched:
+        standing.reason = text if event.short else f"{free} MiB are free again"
+    if event.short:
+        return Alert(Severity.ERROR, "journal.cramped", "journal", f"{text}; no hedge leaves")
+    return Alert(Severity.INFO, "journal.eased", "journal", f"{free} MiB are free again")
+
+
+def damaged(standing: Standing, event: JournalDamaged) -> Alert:
+    """Halt until an operator arms: the next start would begin with what was never written so.
+
+    What the book knows in memory is right, so what only closes may still protect it.
+    """
+    text = f"the journal is damaged: {event.what}"
+    move(standing, TradingState.HALTED, text)
+    return Alert(Severity.ERROR, "journal.damaged", "journal", f"{text}; the book is halted")
+
+
 def differed(standing: Standing, reason: str) -> None:
     """Halt until an operator arms; then only a reconciliation that agrees reactivates."""
     doubted(standing)
@@ -87,7 +118,7 @@ def agreed(standing: Standing) -> None:
     """Take note that ledger and venues agree: a start is complete."""
     if standing.phase in (TradingState.STARTING, TradingState.RECONCILING):
         standing.phase = TradingState.ACTIVE
-        if not standing.latched:
+        if not standing.latched and not standing.short:
             standing.reason = "reconciled"
 
 

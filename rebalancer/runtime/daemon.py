@@ -36,8 +36,10 @@ from rebalancer.runtime.figures import Figures
 from rebalancer.runtime.housekeeping import HOUR, Housekeeping
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
+from rebalancer.runtime.room import RoomWatch
 from rebalancer.runtime.rounds import Rounds
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.runtime.upkeep import HOURLY, Care, Upkeep
 from rebalancer.settings.parameters import FIGURES
 
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
@@ -63,6 +65,7 @@ class Parts:
     archives: Archives = ALL_TOLD
     describe: Describe = nobody  # who knows the terms of what no setting names
     retention: Retention | None = None  # None: the journal keeps everything
+    care: Care | None = None  # None: the journal is on no disk, or not for long
 
 
 class Daemon:
@@ -112,6 +115,8 @@ class Daemon:
         parts.engine.observe(rounds.heed)
         self._watch_margin()
         self._keep_house()
+        self._watch_room()
+        self._keep_up()
 
         def tick() -> None:
             parts.inbox.put(Tick(parts.clock.now()))
@@ -151,6 +156,25 @@ class Daemon:
 
         house = Housekeeping(parts.journal, parts.retention, busy, parts.clock, parts.log)
         parts.scheduler.at("prune", HOUR, self._guarded(house.look))
+
+    def _watch_room(self) -> None:
+        """Look at the disk of the journal, now and at each tick."""
+        parts = self._parts
+        if parts.care is None:
+            return
+        told = (parts.care.caretaker, parts.care.least, parts.inbox.put, parts.clock, parts.log)
+        room = RoomWatch(*told)
+        room.begin()
+        parts.scheduler.every("room", parts.tick, self._guarded(room.look))
+
+    def _keep_up(self) -> None:
+        """Have the journal copied each day and checked each week."""
+        parts, care = self._parts, self._parts.care
+        if care is None:
+            return
+        told = (parts.inbox.put, parts.clock, parts.tasks, parts.dispatch.alerts)
+        upkeep = Upkeep(care, parts.journal, *told)
+        parts.scheduler.at("upkeep", HOURLY, self._guarded(upkeep.look))
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """Return a call that ends the daemon when it fails; an event loop would only log it."""

@@ -40,6 +40,7 @@ from rebalancer.core.events import (
     VenueHeld,
 )
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
@@ -78,6 +79,8 @@ JOURNALED = (
     InstrumentUnfit,
     Operator,
     Reconciled,
+    RoomTold,
+    JournalDamaged,
 )
 RECENT = 50  # decisions kept at hand for the status
 KEPT = "kept"  # journal key of what must outlive a restart beside the ledger

@@ -74,13 +74,19 @@ class BookStatus:
                 name: self._underlying(name) for name in self._engine.params.underlyings
             },
             "latches": latches,
-            "held": dict(state.accounts.held),
+            "held": self._held(),
             "feeds": self._feeds(),
             "positions": self.positions(),
             "decisions": [_brief(decision) for decision in self._engine.recent],
             "counters": self._counters(),
             **self._extra,
         }
+
+    def _held(self) -> dict[str, str]:
+        """Return what keeps hedges waiting until it is over by itself, and why."""
+        state = self._engine.state
+        short = {"journal": "too little room on its disk"} if state.standing.short else {}
+        return {**state.accounts.held, **short}
 
     def _underlying(self, name: str) -> dict[str, Any]:
         state, params = self._engine.state, self._engine.params.underlyings[name]

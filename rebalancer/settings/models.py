@@ -270,11 +270,23 @@ class Flight(Table):
     rotate: Duration = HOUR  # of one file; a full one is followed earlier
 
 
-class JournalKeeping(Table):
-    """How long the journal keeps decisions; bookings, orders and latches it always keeps."""
+class JournalRoom(Table):
+    """How much of the journal's disk must be free for a hedge to leave: the larger of the two."""
 
-    retention_days: AtLeastOneWhole = 90
+    least_mib: AtLeastOneWhole = 256
+    share: Share = 0.05  # of the disk …
+    share_most_mib: AtLeastOneWhole = 1024  # … but at most this
+
+
+class JournalKeeping(Table):
+    """How the journal is kept; bookings, orders and latches never leave it."""
+
+    retention_days: AtLeastOneWhole = 90  # of decisions
     max_mib: AtLeastOneWhole = 1024  # above it the oldest days go before their time
+    room: JournalRoom = JournalRoom()
+    backup: Annotated[Literal["daily", "off"], choice(("daily", "off"))] = "daily"
+    backups: AtLeastOneWhole = 7  # that are kept beside it
+    check: Annotated[Literal["weekly", "off"], choice(("weekly", "off"))] = "weekly"  # all of it
 
 
 class Market(Table):

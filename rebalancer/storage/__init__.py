@@ -2,13 +2,15 @@
 
 `codec` turns events, commands and decisions into JSON values and back, exactly.
 `sqlite` keeps entries on disk and `memory` keeps them for one run; both are
-`ports.Journal`. `database` says what of a database they use, so that a layer can
-be put between. `schema` knows the tables, their versions and the pragmas that
-make a commit durable; `chain` links each entry to the one before it, `audit`
-follows the chain from end to end, and `retention` leaves gaps that it can be
-followed over; `backup` copies a journal and puts a copy back; `folder` knows
-who may own the state folder and that one daemon at a time writes in it;
-`ownership` knows whose journal it is; `flight` records every event beside the
-journal, so that a day can be stepped again. Only `ports`, `core` and `errors`
-lie below; nothing here knows what an entry means.
+`ports.Journal`. `database` says what of a database they use, so that a layer can be
+put between. `schema` knows the tables, their versions and the pragmas that make a
+commit durable, and `aside` keeps a journal before it is migrated; `chain` links
+each entry to the one before it, `audit` follows the chain from end to end, and
+`retention` leaves gaps that it can be followed over; `backup` copies a journal and
+puts a copy back; `caretaker` has copies made and the journal looked at while a
+daemon runs, each an `errand` of its own process; `room` measures the disk and holds
+a reserve on it; `folder` knows who may own the state folder and that one daemon at
+a time writes in it; `ownership` knows whose journal it is; `flight` records every
+event beside the journal, so that a day can be stepped again. Only `ports`, `core`
+and `errors` lie below; nothing here knows what an entry means.
 """

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rebalancer.errors import DataError
-from rebalancer.storage import chain, schema, sqlite
+from rebalancer.errors import Damaged, DataError
+from rebalancer.storage import chain, faults, schema, sqlite
 from rebalancer.storage.chain import Gap, Head, Row
 from rebalancer.storage.database import Database
 from rebalancer.storage.retention import PRUNED
@@ -39,7 +39,8 @@ def audit(path: Path, known: Head | None = None) -> Audit:
 
     Raises:
         Unavailable: There is no journal.
-        DataError: It is damaged; the first bad entry is named, and what was found.
+        Damaged: The first bad entry is named, and what was found.
+        DataError: It cannot be read, or has no chain yet.
     """
     reader = sqlite.open_reader(path)
     try:
@@ -47,8 +48,11 @@ def audit(path: Path, known: Head | None = None) -> Audit:
         if known is not None:
             _descends(reader.connection, known)
         return told
-    except (sqlite3.Error, DataError) as e:
-        raise DataError(f"{path}: {e}") from e
+    except sqlite3.Error as e:
+        kind = Damaged if faults.is_damage(e) else DataError
+        raise kind(f"{path}: {e}") from e
+    except DataError as e:
+        raise type(e)(f"{path}: {e}") from e
     finally:
         reader.close()
 
@@ -63,14 +67,12 @@ def examine(connection: Database) -> Audit:
     try:
         ((told, *_),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
         if told != "ok":
-            raise DataError(f"must be undamaged, integrity_check found: {told}")
-        gaps = chain.gaps(connection)
-        seen = _Seen()
-        rows = connection.execute(f"SELECT {chain.COLUMNS} FROM entries ORDER BY id")
-        found_head = chain.last(seen.watch(rows), chain.GENESIS, gaps)
-        head = chain.head(connection)
-        chain.end(found_head, head)
-        _vouched(connection, gaps)
+            raise Damaged(f"must be undamaged, integrity_check found: {told}")
+        gaps, seen = chain.gaps(connection), _Seen()
+        try:
+            head = _followed(connection, gaps, seen)
+        except DataError as e:
+            raise Damaged(str(e)) from e
         return Audit(
             entries=seen.entries,
             pruned=sum(gap.last - gap.first + 1 for gap in gaps.values()),
@@ -82,6 +84,16 @@ def examine(connection: Database) -> Audit:
         )
     finally:
         connection.execute("ROLLBACK")
+
+
+def _followed(connection: Database, gaps: dict[int, Gap], seen: "_Seen") -> Head:
+    """Follow the chain to its end; return the head."""
+    rows = connection.execute(f"SELECT {chain.COLUMNS} FROM entries ORDER BY id")
+    found = chain.last(seen.watch(rows), chain.GENESIS, gaps)
+    head = chain.head(connection)
+    chain.end(found, head)
+    _vouched(connection, gaps)
+    return head
 
 
 class _Seen:

@@ -48,7 +48,7 @@ def back_up(source: Path, target: Path) -> Audit:
         _copy(source, part)
         told = audit(part)
         part.rename(target)
-        _settle(target.parent)
+        folder.settle(target.parent)
     except OSError as e:
         raise DataError(f"{target}: must be a file that can be written: {e}") from e
     finally:
@@ -82,7 +82,7 @@ def restore(copy: Path, target: Path, least: int, adds: Adds, *, force: bool = F
         epoch = _begin(part, lock, max(least, _epoch(target) + 1), told, adds)
         aside = _move_aside(target)
         part.replace(target)
-        _settle(target.parent)
+        folder.settle(target.parent)
         return Restored(told, epoch, aside)
     except OSError as e:
         raise DataError(f"{target}: must be a file that can be written: {e}") from e
@@ -105,7 +105,7 @@ def _copy(source: Path, target: Path) -> None:
             copied.execute("PRAGMA journal_mode = delete")
     except sqlite3.Error as e:
         raise DataError(f"{source}: must be readable, and {target} writable: {e}") from e
-    _settle(target)
+    folder.settle(target)
 
 
 def _begin(part: Path, lock: int, least: int, told: Audit, adds: Adds) -> int:
@@ -153,15 +153,6 @@ def _move_aside(path: Path) -> Path | None:
     except OSError:
         path.rename(aside)
     return aside
-
-
-def _settle(path: Path) -> None:
-    """Return once a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The state folder: private to its user, written by one daemon at a time."""
+"""The state folder: private to its user, written by one daemon at a time.
+
+A name is on disk only when the folder that holds it was synced: a journal whose
+entries all are would be gone with its name after a loss of power.
+"""
 
 import fcntl
 import os
@@ -8,11 +12,11 @@ from pathlib import Path
 from rebalancer.errors import DataError, PermissionRefused, Unavailable
 
 LOCK = "journal.lock"
-_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_PRIVATE_FOLDER, _ANY_FOLDER, _PRIVATE_FILE = 0o700, 0o777, 0o600
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, or see to it that nobody else can write in it.
+    """Make the folder, on disk when this returns, or see to it that nobody else can write in it.
 
     A folder that is empty or already ours is closed to everybody else. Any
     other (somebody's home, say) is left as it is, or refused when others can
@@ -23,7 +27,7 @@ def prepare(folder: Path) -> None:
         DataError: It is no folder, or the disk refused.
     """
     try:
-        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _make(folder, _PRIVATE_FOLDER)
         found = folder.stat()
         mode = stat.S_IMODE(found.st_mode)
         if found.st_uid != os.geteuid():
@@ -40,6 +44,24 @@ def prepare(folder: Path) -> None:
         raise PermissionRefused(f"{folder}: must be open to user {os.geteuid()}: {e}") from e
     except OSError as e:
         raise DataError(f"{folder}: must be a folder that can be written: {e}") from e
+
+
+def _make(folder: Path, mode: int) -> None:
+    """Make a folder and what it lies in, each name on disk before anything is put below it."""
+    if folder.is_dir():
+        return
+    _make(folder.parent, _ANY_FOLDER)
+    folder.mkdir(mode=mode, exist_ok=True)
+    settle(folder.parent)
+
+
+def settle(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def lock(folder: Path) -> int:
@@ -72,7 +94,7 @@ def lock(folder: Path) -> int:
 
 
 def make_private(path: Path) -> None:
-    """Make a file for this user's eyes only, or close one that others can read.
+    """Make a file for this user's eyes only, its name on disk, or close one that others can read.
 
     An existing file is not opened: closing it would drop the locks that SQLite
     holds on it in this process (sqlite.org/howtocorrupt.html, 2.2).
@@ -93,5 +115,7 @@ def make_private(path: Path) -> None:
                 raise PermissionRefused(f"{path}: must belong to user {os.geteuid()}") from None
             if found.st_mode & 0o077:
                 path.chmod(_PRIVATE_FILE)
+        if not path.stat().st_size:  # new, or of a start that did not come to this
+            settle(path.parent)
     except OSError as e:
         raise DataError(f"{path}: must be a file that can be written: {e}") from e

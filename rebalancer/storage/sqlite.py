@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer.core.ids import MOST_EPOCH
-from rebalancer.errors import DataError, Defect, Unavailable
+from rebalancer.errors import Damaged, DataError, Defect, Unavailable
 from rebalancer.ports import Entry, Retention
-from rebalancer.storage import chain, folder, schema
+from rebalancer.storage import chain, faults, folder, room, schema
 from rebalancer.storage import retention as pruning
+from rebalancer.storage.aside import set_aside
 from rebalancer.storage.chain import Head
 from rebalancer.storage.database import Connect, Database
 
@@ -244,6 +245,8 @@ class SqliteJournal(JournalReader):
             self._connection.execute(statement, values)
         except sqlite3.Error as e:
             self._fault = str(e)
+            if faults.is_full(e):
+                room.release(self._path.parent)  # for the next start: this one is over
             raise DataError(
                 f"{self._path}: the disk refused: {e}; nothing more is written or traded, "
                 "see to the disk and start again"
@@ -294,11 +297,26 @@ def open_locked(path: Path, lock: int, least: int = 1, connect: Connect = connec
     """
     try:
         folder.make_private(path)
-        connection, start = _open(path, least, connect)
+        connection, start = _begin(path, least, connect)
     except BaseException:
         os.close(lock)
         raise
     return SqliteJournal(connection, path, lock, start)
+
+
+def _begin(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int, Head]]:
+    """Open the file; on a disk that is full once more, with the room of the reserve.
+
+    Nothing is tried again that failed: it is opened from what is on the disk, as
+    the next start would.
+    """
+    try:
+        return _open(path, least, connect)
+    except DataError as e:
+        cause = e.__cause__
+        if isinstance(cause, sqlite3.Error) and faults.is_full(cause) and room.release(path.parent):
+            return _open(path, least, connect)
+        raise
 
 
 def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int, Head]]:
@@ -308,7 +326,7 @@ def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int
         try:
             schema.secure(connection)
             schema.check(connection)
-            _set_aside(connection, path)
+            set_aside(connection, path)
             schema.migrate(connection)
             head = chain.check_tail(connection)
             return connection, (_count_epoch(connection, least), head)
@@ -319,22 +337,12 @@ def _open(path: Path, least: int, connect: Connect) -> tuple[Database, tuple[int
         raise DataError(f"{path}: {e}") from e
 
 
-def _set_aside(connection: Database, path: Path) -> None:
-    """Copy a journal that is about to be migrated, as the older release can read it."""
-    found = schema.version(connection)
-    if found in (0, schema.VERSION):
-        return
-    aside = path.with_name(f"{path.stem}.schema-{found}{path.suffix}")
-    aside.unlink(missing_ok=True)  # of a start that was interrupted
-    folder.make_private(aside)
-    connection.execute("VACUUM INTO ?", (str(aside),))
-
-
 def open_reader(path: Path) -> JournalReader:
     """Open a journal for reading, whether or not a daemon writes it.
 
     Raises:
         Unavailable: There is no journal yet.
+        Damaged: It is no database any more.
         DataError: It is no journal, or newer than this release.
     """
     if not path.is_file():
@@ -349,7 +357,8 @@ def open_reader(path: Path) -> JournalReader:
             connection.close()
             raise
     except (sqlite3.Error, DataError) as e:
-        raise DataError(f"{path}: {e}") from e
+        damaged = isinstance(e, sqlite3.Error) and faults.is_damage(e)
+        raise (Damaged if damaged else DataError)(f"{path}: {e}") from e
     return JournalReader(connection, path)
 
 

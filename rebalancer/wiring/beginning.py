@@ -18,10 +18,12 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
+    Caretaker,
     Clock,
     Feed,
     Flight,
     Journal,
+    LeastRoom,
     Log,
     Randomness,
     Retention,
@@ -32,6 +34,7 @@ from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.status import BookStatus
+from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
 from rebalancer.settings.guarding import DAY
 from rebalancer.settings.models import Holding, Mode, Role
@@ -60,6 +63,7 @@ class Surrounding:
     randomness: Randomness = field(default_factory=lambda: SeededRandomness(0))  # of faults
     money: str = Mode.PAPER  # what a paper book's journal is kept for
     flight: Path | None = None  # folder where all events are recorded; None: nowhere
+    caretaker: Caretaker | None = None  # of a journal on disk; None: nobody looks after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,16 @@ def retention_of(settings: Settings) -> Retention:
     """Return what of the journal may go, and when."""
     told = settings.journal
     return Retention(FORGOTTEN, told.retention_days * DAY, told.max_mib * MIB)
+
+
+def care_of(settings: Settings, around: Surrounding) -> Care | None:
+    """Return what is done for the journal while the book runs, where somebody does it."""
+    if around.caretaker is None:
+        return None
+    told, room = settings.journal, settings.journal.room
+    least = LeastRoom(room.least_mib * MIB, room.share, room.share_most_mib * MIB)
+    copies = 0 if told.backup == "off" else told.backups
+    return Care(around.caretaker, least, copies, told.check != "off")
 
 
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:

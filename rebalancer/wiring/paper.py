@@ -39,6 +39,7 @@ from rebalancer.wiring.beginning import (
     Running,
     Surrounding,
     begin,
+    care_of,
     entries_of,
     files_of,
     flight_of,
@@ -80,9 +81,8 @@ def paper(
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    told = LogAlertSink(log, clock)
+    told, flight = LogAlertSink(log, clock), flight_of(settings, around)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
-    flight = flight_of(settings, around)
     decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
     engine = Engine(state, params, inbox, decides)
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
@@ -101,6 +101,7 @@ def paper(
         log=log,
         tick=around.tick,
         retention=retention_of(settings),
+        care=care_of(settings, around),
     )
     _say_unwatched(settings, log)
     faults = {name: each.mischance.struck for name, each in played.items()}

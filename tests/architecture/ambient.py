@@ -26,6 +26,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/runtime/tasks.py": frozenset({TASK}),
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),
     "rebalancer/simulation/victim.py": frozenset({TASK}),  # forks whom it kills
+    "rebalancer/simulation/nursery.py": frozenset({TASK}),  # and has it born
+    "rebalancer/storage/caretaker.py": frozenset({TASK}),  # sends a process on an errand
     "rebalancer/cli/": frozenset({RUN}),
 }
 
@@ -57,6 +59,7 @@ BANNED: Mapping[str, str] = {
         for name in (
             *("create_task", "ensure_future", "TaskGroup", "Task", "gather", "wait"),
             *("as_completed", "to_thread", "run_coroutine_threadsafe"),
+            *("create_subprocess_exec", "create_subprocess_shell"),
         )
     },
     "threading.Thread": TASK,
@@ -65,6 +68,8 @@ BANNED: Mapping[str, str] = {
     "concurrent.futures": TASK,
     "multiprocessing": TASK,
     "os.fork": TASK,
+    "os.system": TASK,
+    "subprocess": TASK,
     "asyncio.run": RUN,
     "asyncio.Runner": RUN,
 }

@@ -88,6 +88,9 @@ def test_package(path):
         (ambient.TASK, "from concurrent.futures import ThreadPoolExecutor"),
         (ambient.TASK, "from concurrent import futures\nfutures.ProcessPoolExecutor()"),
         (ambient.TASK, "import multiprocessing as mp\nmp.Process(target=f)"),
+        (ambient.TASK, "import asyncio\nasyncio.create_subprocess_exec('ls')"),
+        (ambient.TASK, "import subprocess\nsubprocess.run(['ls'])"),
+        (ambient.TASK, "import os\nos.system('ls')"),
         (ambient.RUN, "import asyncio\nasyncio.run(f())"),
         (ambient.RUN, "loop.run_until_complete(f())"),
         # The order of sets.

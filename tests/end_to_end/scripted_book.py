@@ -145,6 +145,7 @@ def run(
     journal: Any = None,
     flight: Path | None = None,
     asked: Callable[[Running], None] | None = None,
+    caretaker: Any = None,
 ) -> Outcome:
     """Run the book of a table through the market; `asked` is called after each step."""
     settings = settings_of(raw)
@@ -158,6 +159,7 @@ def run(
             feed=lambda model, clock, _tasks: StepFeed(advance, SECOND, model, clock),
             dress="paper",
             flight=flight,
+            caretaker=caretaker,
         )
         running = paper(settings, resolve(settings), {}, around)
         if asked is not None:

@@ -28,11 +28,11 @@ class Kept:
         """Files of the flight, oldest first."""
         return sorted((self.folder / "flight").iterdir())
 
-    def run(self, asked: Any = None, **flight: Any) -> book.Outcome:
+    def run(self, asked: Any = None, caretaker: Any = None, **flight: Any) -> book.Outcome:
         """Run the book once more, as a start of its own."""
         table = {**book.table(), **({"flight": flight} if flight else {})}
         journal, place = open_journal(self.journal), self.folder / "flight"
-        return book.run(table, journal=journal, flight=place, asked=asked)
+        return book.run(table, journal=journal, flight=place, asked=asked, caretaker=caretaker)
 
     def lines(self, number: int = 0) -> list[list[Any]]:
         """Return the lines of a file: step, record, sum."""

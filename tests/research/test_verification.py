@@ -8,6 +8,7 @@ import pytest
 from rebalancer.errors import DataError, UsageError
 from rebalancer.research.verification import verify
 from tests.research.flights import Kept
+from tests.runtime.test_room import Premises
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,22 @@ def test_whoever_asks_changes_nothing(ran, tmp_path):
     outcome = kept.run(asked=ask)
 
     assert ran[1].digest == outcome.digest
+    assert verify(kept.journal).agrees
+
+
+def test_a_disk_that_was_nearly_full(ran, tmp_path):
+    """What the book heard of its disk is an input like any other."""
+    kept, premises = Kept(tmp_path / "state"), Premises(200)
+
+    def ease(running):
+        premises.free = 400 if running.engine.tally.events > 600 else 200
+
+    outcome = kept.run(ease, premises)
+    told = [record for _, record, _ in kept.lines() if record["type"] == "RoomTold"]
+
+    assert [True, False] == [each["short"] for each in told]
+    assert "disk_short" in outcome.running.engine.tally.reasons
+    assert ran[1].digest != outcome.digest
     assert verify(kept.journal).agrees
 
 

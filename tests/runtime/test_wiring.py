@@ -3,6 +3,7 @@
 import copy
 import json
 from contextlib import closing
+from dataclasses import astuple
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +23,13 @@ from rebalancer.venues.feeds import StepFeed
 from rebalancer.wiring import Surrounding, live, paper
 from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
+from tests.runtime.test_room import Premises
 
 D = Decimal
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build(raw, journal=None, entries=None, story=None):
+def build(raw, journal=None, entries=None, story=None, caretaker=None):
     """Build the book of a table, run a story on it, return it with its log."""
     settings = book.settings_of(raw)
     clock, log = MarketClock(book.START), Lines()
@@ -39,6 +41,7 @@ def build(raw, journal=None, entries=None, story=None):
             log=log,
             feed=lambda model, clock, _tasks: StepFeed(book.advance, SECOND, model, clock),
             dress="paper",
+            caretaker=caretaker,
         )
         running = paper(settings, resolve(settings), entries or {}, around)
         if story is not None:
@@ -73,6 +76,34 @@ def test_retention():
     assert (30 * 24 * 3600 * SECOND, 256 * 2**20) == (told.age, told.size)
     assert (90 * 24 * 3600 * SECOND, 1024 * 2**20) == (kept.age, kept.size)
     assert ("decision", "inputs", "query") == told.kinds
+
+
+def test_room():
+    """The daemon watches its disk by what the settings say, where somebody looks after it."""
+    raw = book.table() | {"journal": {"room": {"least_mib": 64, "share": 0.1}}}
+    premises = Premises(10_000)
+    for each, least in ((raw, (64, 0.1, 1024)), (book.table(), (256, 0.05, 1024))):
+        care = build(each, caretaker=premises)[0].daemon._parts.care
+        assert care.caretaker is premises
+        assert (least[0] * 2**20, least[1], least[2] * 2**20) == astuple(care.least)
+    assert build(raw)[0].daemon._parts.care is None
+
+
+@pytest.mark.parametrize(
+    ("told", "copies", "checks"),
+    [
+        ({}, 7, True),
+        ({"backups": 3}, 3, True),
+        ({"backup": "off"}, 0, True),
+        ({"check": "off"}, 7, False),
+    ],
+)
+def test_upkeep(told, copies, checks):
+    """Copies and checks are made as the settings say."""
+    raw = book.table() | {"journal": told}
+    care = build(raw, caretaker=Premises(10_000))[0].daemon._parts.care
+
+    assert (copies, checks) == (care.copies, care.checks)
 
 
 def test_holding_without_a_price():

@@ -455,6 +455,13 @@ def test_deadlines(report, told, line):
         ("max_mib = 0.5", "journal.max_mib: must be a whole number of at least 0, was 0.5"),
         ("days = 30", "journal.days: unknown key"),
         ("retention_days = 30\nmax_mib = 256", None),
+        ("room = { least_mib = 0 }", "journal.room.least_mib: must be at least 1, was 0"),
+        ('backup = "hourly"', "journal.backup: must be daily or off, was 'hourly'"),
+        ("backups = 0", "journal.backups: must be at least 1, was 0"),
+        ('check = "never"', "journal.check: must be weekly or off, was 'never'"),
+        ('backup = "off"\ncheck = "off"', None),
+        ("room = { share = 5 }", "journal.room.share: must be from 0 to 1, was 5"),
+        ("room = { least_mib = 64, share = 0, share_most_mib = 100 }", None),
     ],
 )
 def test_journal(report, told, line):

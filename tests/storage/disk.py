@@ -153,7 +153,10 @@ def _as_sqlite3():
     try:
         yield
     except apsw.Error as error:
-        raise sqlite3.OperationalError(f"{type(error).__name__}: {error}") from error
+        told = sqlite3.OperationalError(f"{type(error).__name__}: {error}")
+        if isinstance(error, apsw.FullError):
+            told.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise told from error
 
 
 def survivors(ops, chance, how):

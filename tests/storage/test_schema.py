@@ -1,11 +1,13 @@
 """Migrations: a journal of every released schema is brought up to date, whole or not at all."""
 
 import os
+import random
 import signal
 import sqlite3
 import stat
 from pathlib import Path
 
+import apsw
 import pytest
 
 from rebalancer.errors import DataError
@@ -13,6 +15,7 @@ from rebalancer.ports import Entry
 from rebalancer.storage import chain, codec, schema
 from rebalancer.storage.audit import audit
 from rebalancer.storage.sqlite import open_journal, open_reader
+from tests.storage.disk import Connection, Disk, Op, survivors
 
 SCHEMAS = Path(__file__).parent / "schemas"
 RELEASED = range(1, schema.VERSION + 1)
@@ -119,3 +122,84 @@ def test_hole(path):
     connection.close()
     with pytest.raises(DataError, match="entry 3: must be there, is followed by 4"):
         open_journal(path)
+
+
+def read(path):
+    """Return the version of a journal and its entries."""
+    reader = open_reader(path)
+    try:
+        return schema.version(reader.connection), list(reader.read())
+    finally:
+        reader.close()
+
+
+def on_a_disk(path):
+    """Return a disk that holds what is there, synced, and what opens a journal on it."""
+    disk = Disk()
+    kept = Op("write", path.name, 0, path.read_bytes())
+    disk.ops += [Op("create", path.name), kept, Op("sync", path.name)]
+    return disk, lambda path, _mode: Connection(disk, path)
+
+
+@pytest.mark.parametrize("how", ["none", "all", "some", "torn"])
+def test_power_loss(path, tmp_path, how):
+    """Whenever the power fails, all entries are there, and the next start brings them up."""
+    before, chance = released(path, 1), random.Random(how)
+    disk, connect = on_a_disk(path)
+    open_journal(path, connect=connect).close()
+    found = set()
+
+    for point in chance.sample(range(3, len(disk.ops) + 1), 25):
+        folder = tmp_path / str(point)
+        folder.mkdir(mode=0o700)
+        for name, content in survivors(disk.ops[:point], chance, how).items():
+            (folder / name).write_bytes(content)
+        found.add(read(folder / path.name)[0])
+        open_journal(folder / path.name).close()
+        assert (schema.VERSION, before) == read(folder / path.name)
+        assert len(before) == audit(folder / path.name).entries
+
+    assert {1, schema.VERSION} == found
+
+
+@pytest.mark.parametrize("file", ["-wal", ".part"])
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("error", [apsw.FullError("disk full"), apsw.IOError("write failed")])
+def test_refused(path, error, nth, file):
+    """A disk that refuses leaves the journal as it was, no half copy, and a next start does it."""
+    before = released(path, 1)
+    disk, connect = on_a_disk(path)
+    disk.refuse = ("write", nth, error, file)
+    with pytest.raises(DataError, match="Error: "):
+        open_journal(path, connect=connect)
+    assert 1 == disk.struck
+    assert (1, before) == read(path)
+    assert [] == list(path.parent.glob("*.part"))
+
+    open_journal(path).close()
+    assert (schema.VERSION, before) == read(path)
+
+
+def test_aside_before_all_else(path, monkeypatch):
+    """The copy is whole and on disk, with its name, before the first table is touched."""
+    before, aside = released(path, 1), path.with_name("journal.schema-1.sqlite")
+    aside.with_name(f"{aside.name}.part").write_bytes(b"half")  # of a start that was interrupted
+    aside.write_bytes(b"half")  # of one of a release that gave it its name at once
+    synced, fsync, migrate = [], os.fsync, schema.migrate
+
+    def follow(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def late(connection):
+        assert [f"{aside.name}.part", path.parent.name] == synced[-2:]
+        assert (1, before) == read(aside)
+        synced.append("migrated")
+        migrate(connection)
+
+    monkeypatch.setattr(os, "fsync", follow)
+    monkeypatch.setattr(schema, "migrate", late)
+    open_journal(path).close()
+
+    assert "migrated" in synced
+    assert (schema.VERSION, before) == read(path)

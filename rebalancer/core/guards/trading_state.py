@@ -43,7 +43,9 @@ def stricter(one: TradingState, other: TradingState) -> TradingState:
     return one if one is other else max(one, other, key=STRICTNESS.index)
 
 
-def judge(intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: bool) -> Verdict:
+def judge(
+    intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: bool, short: bool = False
+) -> Verdict:
     """Return what the state lets pass.
 
     Args:
@@ -51,6 +53,7 @@ def judge(intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: boo
         state: The stricter of the book's and the underlying's.
         killed: A kill lets nothing pass at all.
         sealed: `pause --all`: protect orders wait too.
+        short: Why a book is paused that nobody paused: no room for its journal.
     """
     whole = abs(intent.quantity)
     if killed:
@@ -61,7 +64,8 @@ def judge(intent: HedgeIntent, state: TradingState, *, killed: bool, sealed: boo
         return _capped(intent.closing, whole, state)
     if state is TradingState.REDUCING:
         return _capped(min(intent.closing, intent.hedging), whole, state)
-    return Verdict(NAME, Decimal(0), Reason.NOT_ACTIVE, subject=state)
+    reason = Reason.DISK_SHORT if short else Reason.NOT_ACTIVE
+    return Verdict(NAME, Decimal(0), reason, subject=state)
 
 
 def _capped(allowed: Decimal, whole: Decimal, state: TradingState) -> Verdict:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from rebalancer.core.events import FeedStatus, Verb
+from rebalancer.core.journal import RoomTold
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.weather import MILLISECOND
 from rebalancer.simulation.virtual.world import World
 
+MIB = 1024 * 1024  # bytes
 Accident = Callable[[World, Dice], None]
 
 # What a machine's clock may be ahead of the true time, ns: less than counts, more, and an hour.
@@ -141,6 +143,18 @@ def _set_clock(world: World, dice: Dice) -> None:
         world.crash("started anew with its machine")
 
 
+def _fill_disk(world: World, dice: Dice) -> None:
+    """Let the disk of the journal be nearly full for a while, which the process sees."""
+
+    def tell(*, short: bool) -> None:
+        world.tell(RoomTold(world.clock.now(), MIB if short else 1000 * MIB, 256 * MIB, short))
+
+    world.oracle.note(world.clock.now(), "the disk is nearly full")
+    tell(short=True)
+    end = world.clock.now() + dice.between(3, 30) * SECOND
+    world.clock.call_at(end, lambda: tell(short=False))
+
+
 def _operate(verb: Verb) -> Accident:
     return lambda world, _: world.person.say(verb)
 
@@ -171,6 +185,7 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "crash": _soon(_crash),
         "stopped": _soon(_stop),
         "clock_wrong": _set_clock,
+        "disk_short": _fill_disk,
         "paused": _pause,
         "reconciled": _operate(Verb.RECONCILE),
         "reduced": _operate(Verb.REDUCE),

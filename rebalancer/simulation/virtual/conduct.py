@@ -54,6 +54,7 @@ class Conduct:
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
         self.reducing = False  # whether a person lets only what closes pass
+        self.short = False  # whether the disk is nearly full, told to the daemon
         self.halted: str | None = None  # what a person was told of a halt that nobody lifted
         self.words = Words(params)
         self._params, self._books, self._accuse = params, books, accuse
@@ -98,6 +99,8 @@ class Conduct:
     def _may_leave(self, order: Submit, ts: int, *, blind: bool) -> None:
         if self.stopped is not None:
             self._accuse("I6", ts, f"{order.client_order_id} left after {self.stopped}")
+        elif order.purpose is Purpose.HEDGE and self.short:
+            self._accuse("I6", ts, f"{order.client_order_id} left while the disk was full")
         elif order.purpose is Purpose.HEDGE and self.paused:
             self._accuse("I6", ts, f"{order.client_order_id} left while the book was paused")
         elif order.purpose is Purpose.HEDGE and self.reducing and not blind and self._grows(order):
@@ -173,6 +176,7 @@ class Conduct:
     def began(self) -> None:
         """Note that a process begins: it has read nothing."""
         self._read.clear()
+        self.short = False  # it looks for itself
 
     def read(self, account: str) -> None:
         """Note that an account told a process what it holds."""

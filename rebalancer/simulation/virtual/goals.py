@@ -16,7 +16,7 @@ READOPTED = "adopted again: others traded just then"
 BY_HAND, CASH = "traded by hand", "cash moved"
 FUNDING, SETTLED = "funding booked", "session settled"
 CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
-AT_WRITE = "killed while it wrote"
+AT_WRITE, SHORT = "killed while it wrote", "disk nearly full"
 GAP_TOLD = "a person heard of a gap"
 TOLD = MappingProxyType(
     {"order.overfilled": OVERFILLED, "order.resurrected": RESURRECTED, "delta.unhedged": GAP_TOLD}
@@ -25,5 +25,5 @@ GOALS = (
     *(FILLED, ABSENT, PARTLY, WHOLE, PROTECTED, ON_ITS_WAY, UNKNOWN_AT_START),
     *(DISK, DISK_AT_START, KILLED, PAUSED, REDUCED, HALTED, VETOED),
     *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
-    *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, GAP_TOLD),
+    *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, SHORT, GAP_TOLD),
 )

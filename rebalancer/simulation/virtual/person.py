@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rebalancer.core.events import Event, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.journal import RoomTold
 from rebalancer.ports import SECOND, Clock
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.oracle import Oracle
@@ -44,6 +45,9 @@ class Person:
 
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""
+        if isinstance(event, RoomTold):
+            self._oracle.conduct.short = event.short
+            self._oracle.goals[goals.SHORT] += event.short
         if not isinstance(event, Operator):
             return
         conduct, count = self._oracle.conduct, self._oracle.goals

@@ -63,6 +63,7 @@ RATES: Mapping[str, float] = MappingProxyType(
         # of the process, a second
         "crash": 0.03,
         "disk_failed": 0.005,
+        "disk_short": 0.006,
         "halt_crash": 0.5,
         "killed_before_write": 0.01,
         "killed_after_write": 0.01,

@@ -1,0 +1,112 @@
+"""The caretaker of a journal on disk: its room, its copies, and who looks whether it is whole.
+
+Copies lie in a folder beside the journal, one for each day, the oldest of them
+deleted once a younger one is there. They help against damage and against what
+people do; against the loss of the disk only what is carried elsewhere does.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from rebalancer.errors import RebalancerError
+from rebalancer.ports import Errand, Outcome, Room
+from rebalancer.storage import errand, folder, room
+
+COPIES = "backups"
+MIB = 1024 * 1024  # bytes
+ROOT = Path(__file__).resolve().parents[2]  # where this very release is imported from
+IDLE = 10  # of niceness: whoever hedges comes first
+_NAME = "journal-{}.sqlite"
+_SAID = 500  # characters of what a process said before it broke
+
+
+class DiskCaretaker:
+    """A `ports.Caretaker` of a journal on disk.
+
+    Args:
+        journal: The file.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal, self._folder = journal, journal.parent
+        self._process: asyncio.subprocess.Process | None = None  # the errand that is on its way
+
+    def room(self) -> Room:
+        """Return how much room there is."""
+        return room.measure(self._folder)
+
+    def reserve(self) -> bool:
+        """Set room aside that is given up when the disk is full; return whether it is there."""
+        return room.reserve(self._folder)
+
+    def copied(self, day: str) -> bool:
+        """Whether there is a copy of a day."""
+        return (self._folder / COPIES / _NAME.format(day)).exists()
+
+    async def copy(self, day: str, keep: int, spare: int) -> Errand:
+        """Copy the journal; see `ports.Caretaker`."""
+        place = self._folder / COPIES
+        try:
+            folder.prepare(place)
+            for part in place.glob(_NAME.format("*") + ".part*"):
+                part.unlink()  # of an errand that was broken off
+            needed, free = _size(self._journal), self.room().free
+        except (RebalancerError, OSError) as error:
+            return Errand(Outcome.FAILED, str(error))
+        if free - needed < spare:
+            words = f"{place}: must have room for {needed // MIB} MiB and leave {spare // MIB}"
+            return Errand(Outcome.FAILED, f"{words}, has {free // MIB}")
+        target = place / _NAME.format(day)
+        told = await self._run(errand.COPY, str(self._journal), str(target))
+        if told.outcome is Outcome.DONE:
+            with suppress(OSError):  # the next one deletes it
+                for old in sorted(place.glob(_NAME.format("????-??-??")))[:-keep]:
+                    old.unlink()
+        return told
+
+    async def check(self) -> Errand:
+        """Follow every page and every entry of the journal; return what came of it."""
+        return await self._run(errand.CHECK, str(self._journal))
+
+    def give_up(self) -> None:
+        """End the errand that is on its way; it has failed."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                self._process.kill()
+
+    async def _run(self, *arguments: str) -> Errand:
+        """Do an errand in a process of its own; it does not outlive its caller."""
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", errand.__name__, *arguments),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                start_new_session=True,  # what a terminal tells the daemon is not meant for it
+            )
+        except OSError as error:
+            return Errand(Outcome.FAILED, f"no process for an errand: {error}")
+        process = self._process
+        try:
+            with suppress(OSError):  # where a sandbox forbids it, it is done all the same
+                os.setpriority(os.PRIO_PROCESS, process.pid, IDLE)
+            said, cried = await process.communicate()
+        finally:
+            self.give_up()
+            await process.wait()
+            self._process = None
+        told = errand.read(said) if process.returncode == 0 else None
+        if told is not None:
+            return told
+        last = cried.decode("utf-8", "replace").strip()[-_SAID:]
+        return Errand(Outcome.FAILED, f"ended with {process.returncode}: {last or 'no word'}")
+
+
+def _size(journal: Path) -> int:
+    """Return the bytes of a journal and of its log."""
+    log = journal.with_name(f"{journal.name}-wal")
+    return journal.stat().st_size + (log.stat().st_size if log.exists() else 0)

@@ -1,0 +1,212 @@
+"""Upkeep: a copy a day, a look a week, one at a time; a journal that is damaged halts the book."""
+
+import asyncio
+
+import pytest
+
+from rebalancer.core.commands import Severity
+from rebalancer.core.events import AccountRead
+from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.errors import DataError
+from rebalancer.ports import SECOND, Errand, Outcome
+from rebalancer.runtime.upkeep import CHECKED, Care, Upkeep
+from tests.runtime.stage import VENUE, market, play
+from tests.runtime.test_room import LEAST, MIB, Premises
+
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+DONE = Errand(Outcome.DONE, "9 entries")
+FAILED = Errand(Outcome.FAILED, "no room")
+DAMAGED = Errand(Outcome.DAMAGED, "entry 4: was altered")
+
+
+class Errands(Premises):
+    """A caretaker whose errands end as a test says, at once or never."""
+
+    def __init__(self, copies=(), checks=(), *, hangs=False):
+        super().__init__(10_000, 40_960)
+        self.copies, self.checks, self.hangs = list(copies), list(checks), hangs
+        self.made, self.log, self.given_up = [], [], asyncio.Event()
+
+    def copied(self, day):
+        return day in self.made
+
+    async def copy(self, day, keep, spare):
+        self.log.append(("copy", day, keep, spare // MIB))
+        if self.hangs:
+            await self.given_up.wait()
+            return FAILED
+        told = self.copies.pop(0) if self.copies else DONE
+        if told is DONE:
+            self.made.append(day)
+        return told
+
+    async def check(self):
+        self.log.append(("check",))
+        return self.checks.pop(0) if self.checks else DONE
+
+    def give_up(self):
+        self.given_up.set()
+
+
+def live(errands, length, *, copies=7, checks=True, before=None):
+    """Let a daemon run so long; return its stage."""
+
+    async def story(stage):
+        parts = stage.daemon._parts
+        told = {name: getattr(parts, name) for name in parts.__slots__}
+        care = Care(errands, LEAST, copies, checks)
+        stage.daemon._parts = type(parts)(**told | {"care": care, "tick": 600 * SECOND})
+        if before is not None:
+            before(stage)
+        stage.daemon._keep_up()
+        stage.tasks.spawn("engine", stage.engine.run())
+        stage.activate()
+        await stage.settle(length)
+        stage.scheduler.close()
+
+    return play(story)
+
+
+def verbs(errands):
+    """Return what was done, in order."""
+    return [told[0] for told in errands.log]
+
+
+def alerts(stage):
+    """Return what was told of the journal, in order."""
+    return [each.event for each in stage.alerts.sent if each.event.startswith("journal.")]
+
+
+def test_a_week():
+    """Each day has its copy, and the journal is looked at on the first day and after a week."""
+    errands = Errands()
+    stage = live(errands, 8 * DAY)
+
+    days = [f"2026-{day}" for day in ("01-30", "01-31", *(f"02-0{n}" for n in range(1, 8)))]
+    assert days == errands.made
+    assert [("copy", day, 7, 1_024) for day in days] == [
+        each for each in errands.log if each[0] == "copy"
+    ]
+    assert ["copy", "check", *["copy"] * 7, "check"] == verbs(errands)[:10]
+    assert int(stage.journal.get_meta(CHECKED)) > stage.clock.now() - 2 * DAY
+    assert ["journal.copied", "journal.checked"] == alerts(stage)[:2]
+
+
+@pytest.mark.parametrize(
+    ("copies", "checks", "done"),
+    [(0, True, ["check"]), (7, False, ["copy", "copy"]), (0, False, [])],
+)
+def test_off(copies, checks, done):
+    """What the settings do not want is not done."""
+    errands = Errands()
+    live(errands, DAY, copies=copies, checks=checks)
+
+    assert done == verbs(errands)
+
+
+def test_a_restart():
+    """A start knows what was done before it."""
+    errands = Errands()
+    errands.made.append("2026-01-30")
+
+    def before(stage):
+        stage.journal.put_meta(CHECKED, str(stage.clock.now()))
+
+    live(errands, HOUR, before=before)
+
+    assert [] == errands.log
+
+
+def test_a_copy_that_fails():
+    """It is tried each hour and told once a day; nothing is halted."""
+    errands = Errands([FAILED] * 30)
+    stage = live(errands, 20 * HOUR, checks=False)
+    told = [each for each in stage.alerts.sent if each.event == "journal.uncopied"]
+
+    assert 20 == len(errands.log)
+    assert [(Severity.ERROR, "no room")] * 2 == [(each.severity, each.text) for each in told]
+    assert TradingState.ACTIVE is stage.state.mode
+
+
+def test_a_check_that_fails():
+    """What could not be looked at proves nothing; it is looked at again."""
+    errands = Errands(checks=[FAILED])
+    stage = live(errands, 3 * HOUR, copies=0)
+
+    assert ["check", "check"] == verbs(errands)
+    assert ["journal.unchecked", "journal.checked"] == alerts(stage)
+    assert TradingState.ACTIVE is stage.state.mode
+
+
+def test_damage():
+    """A journal that is damaged halts the book for good, and says so until somebody has seen it."""
+    errands = Errands(checks=[DAMAGED] * 9)
+    stage = live(errands, 2 * HOUR, copies=0)
+    *_, latch = stage.journal.read("latch", "desk")
+
+    assert TradingState.HALTED is stage.state.mode
+    assert "the journal is damaged: entry 4: was altered" == stage.state.mode_reason
+    assert TradingState.HALTED == latch.payload["mode"]  # the next start begins with it
+    assert ["journal.damaged"] * 2 == alerts(stage)
+    assert stage.journal.get_meta(CHECKED) is None
+
+
+def test_a_copy_that_is_damaged():
+    """It may be the copy alone: the journal is looked at, and the book goes on if that is whole."""
+    errands = Errands([DAMAGED])
+    stage = live(errands, HOUR, checks=False)
+
+    assert ["copy", "check"] == verbs(errands)
+    assert ["journal.uncopied", "journal.checked"] == alerts(stage)
+    assert TradingState.ACTIVE is stage.state.mode
+
+
+def test_one_that_never_ends():
+    """It is given up before the next hour, which tries again; meanwhile the book hedges."""
+    errands = Errands(hangs=True)
+
+    def before(stage):
+        def gap():
+            now = stage.clock.now()
+            for event in (AccountRead(now, now, VENUE), *market()(now)):
+                stage.inbox.put(event)
+
+        stage.clock.call_at(stage.clock.now() + HOUR, gap)
+
+    stage = live(errands, 2 * HOUR, checks=False, before=before)
+
+    assert ["copy", "copy"] == verbs(errands)
+    assert ["journal.uncopied"] == alerts(stage)
+    assert 1 == len(stage.venue.submitted)
+
+
+def test_a_disk_that_fails_meanwhile():
+    """That it was whole is written down like all else: a disk that refuses ends the daemon."""
+
+    def before(stage):
+        def refuse(key, value):
+            raise DataError("disk")
+
+        stage.journal.put_meta = refuse
+
+    stage = live(Errands(), HOUR, before=before)
+
+    assert isinstance(stage.stop.cause, DataError)
+
+
+def test_one_at_a_time():
+    """While an errand is on its way no second one is begun."""
+    errands = Errands(hangs=True)
+
+    async def story(stage):
+        care = Care(errands, LEAST, 7)
+        told = (stage.journal, stage.inbox.put, stage.clock, stage.tasks, stage.alerts)
+        upkeep = Upkeep(care, *told)
+        for _ in range(3):
+            upkeep.look()
+            await stage.settle()
+
+    play(story)
+
+    assert ["copy"] == verbs(errands)

@@ -1,0 +1,238 @@
+"""The caretaker: copies in a process of their own, only so many, and damage told from failure."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from rebalancer.errors import Damaged, DataError
+from rebalancer.ports import Entry, Errand, Outcome, Room
+from rebalancer.runtime.clock import run_wall
+from rebalancer.storage import errand, room
+from rebalancer.storage.audit import audit
+from rebalancer.storage.caretaker import COPIES, DiskCaretaker
+from rebalancer.storage.sqlite import open_journal
+
+MIB = 2**20
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return a journal of ten entries."""
+    made = tmp_path / "state" / "journal.sqlite"
+    journal = open_journal(made)
+    for number in range(10):
+        journal.append(Entry(number, number, "event", f"k{number}", {"n": number}))
+    journal.close()
+    return made
+
+
+def spoilt(path):
+    """Alter an entry behind the journal's back."""
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER entries_stay_as_they_are")
+    connection.execute("UPDATE entries SET payload = '{}' WHERE id = 4")
+    connection.commit()
+    connection.close()
+
+
+def names(path):
+    return sorted(each.name for each in (path.parent / COPIES).iterdir())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_copy(path, run):
+    """A copy is made while the journal is open, whole and private; what it holds is told."""
+    journal = open_journal(path)
+    keeper = DiskCaretaker(path)
+    assert not keeper.copied("2026-01-30")
+    told = run(keeper.copy("2026-01-30", 7, 0))
+    journal.append(Entry(11, 11, "event", "k", {}))
+    journal.close()
+
+    copy = path.parent / COPIES / "journal-2026-01-30.sqlite"
+    assert keeper.copied("2026-01-30")
+    assert Errand(Outcome.DONE, f"10 entries, head {audit(copy).head}") == told
+    assert (0o600, 0o700) == tuple(
+        stat.S_IMODE(each.stat().st_mode) for each in (copy, copy.parent)
+    )
+
+
+def test_only_so_many(path):
+    """The oldest go once a younger one is there; what somebody else put there stays."""
+    place = path.parent / COPIES
+    place.mkdir()
+    days = [f"2026-01-{day}" for day in range(20, 30)]
+    for day in days:
+        (place / f"journal-{day}.sqlite").touch()
+    (place / "journal-2026-01-29.sqlite.part").touch()
+    (place / "before-the-move.sqlite").touch()
+    asyncio.run(DiskCaretaker(path).copy("2026-01-30", 3, 0))
+
+    kept = [f"journal-{day}.sqlite" for day in (*days[-2:], "2026-01-30")]
+    assert ["before-the-move.sqlite", *kept] == names(path)
+
+
+def test_none_goes_for_one_that_failed(path):
+    """A journal that gives no good copy takes none of the old ones away."""
+    keeper = DiskCaretaker(path)
+    for day in ("2026-01-28", "2026-01-29"):
+        asyncio.run(keeper.copy(day, 2, 0))
+    spoilt(path)
+    told = asyncio.run(keeper.copy("2026-01-30", 1, 0))
+
+    assert Outcome.DAMAGED is told.outcome
+    assert ["journal-2026-01-28.sqlite", "journal-2026-01-29.sqlite"] == names(path)
+
+
+def test_no_room(path, monkeypatch):
+    """A copy must not be what fills the disk: it leaves what a hedge needs."""
+    size = path.stat().st_size
+    monkeypatch.setattr(room, "measure", lambda folder: Room(size + 9 * MIB, 2**40))
+    keeper = DiskCaretaker(path)
+    told = asyncio.run(keeper.copy("2026-01-30", 7, 10 * MIB))
+    assert Outcome.FAILED is told.outcome
+    assert told.text.endswith("must have room for 0 MiB and leave 10, has 9")
+    assert [] == names(path)
+
+    assert Outcome.DONE is asyncio.run(keeper.copy("2026-01-30", 7, 9 * MIB)).outcome
+
+
+def test_check(path):
+    """One that is whole tells its head; one that was altered names the entry."""
+    keeper = DiskCaretaker(path)
+    assert (Outcome.DONE, f"10 entries, head {audit(path).head}") == _told(keeper)
+
+    spoilt(path)
+    outcome, text = _told(keeper)
+    assert Outcome.DAMAGED is outcome
+    assert "entry 4: hash must be" in text
+
+
+def _told(keeper):
+    told = asyncio.run(keeper.check())
+    return told.outcome, told.text
+
+
+def test_a_journal_that_is_gone(path):
+    """There is nothing to be damaged: it has failed."""
+    keeper = DiskCaretaker(path)
+    path.unlink()
+
+    assert Outcome.FAILED is asyncio.run(keeper.check()).outcome
+    assert Outcome.FAILED is asyncio.run(keeper.copy("2026-01-30", 7, 0)).outcome
+
+
+@pytest.mark.parametrize("content", [b"dear diary " * 500, b"SQLite format 3\0" + b"\0" * 5000])
+def test_no_database(path, content):
+    """A file that is no database any more is damaged."""
+    path.write_bytes(content)
+
+    assert Outcome.DAMAGED is asyncio.run(DiskCaretaker(path).check()).outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_CORRUPT_INDEX, Damaged),
+        (sqlite3.SQLITE_NOTADB, Damaged),
+        (sqlite3.SQLITE_IOERR_READ, DataError),
+        (sqlite3.SQLITE_BUSY, DataError),
+        (sqlite3.SQLITE_FULL, DataError),
+    ],
+)
+def test_damage_or_not(path, monkeypatch, code, kind):
+    """What could not be read is not called damaged."""
+
+    def fail(_connection):
+        error = sqlite3.OperationalError("no")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr("rebalancer.storage.audit.examine", fail)
+    with pytest.raises(DataError, match="no") as raised:
+        audit(path)
+
+    assert kind is type(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "text"),
+    [
+        ("import os; os.abort()", Outcome.FAILED, "ended with -6"),
+        ("raise ValueError('odd')", Outcome.FAILED, "ValueError: odd"),
+        ("print('hello')", Outcome.FAILED, "ended with 0: no word"),
+        ("print('warned'); print('[\"done\", \"9 entries\"]')", Outcome.DONE, "9 entries"),
+        ('print(\'["done", "9"]\'); import sys; sys.exit(3)', Outcome.FAILED, "ended with 3"),
+    ],
+)
+def test_a_process_that_breaks(path, tmp_path, monkeypatch, script, outcome, text):
+    """Whatever ends without its word has failed."""
+    (tmp_path / "odd.py").write_text(script)
+    monkeypatch.setattr(errand, "__name__", "odd")
+    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    told = asyncio.run(DiskCaretaker(path).check())
+
+    assert outcome is told.outcome
+    assert text in told.text
+
+
+@pytest.mark.parametrize("ends", ["given up", "canceled"])
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_it_does_not_outlive_its_caller(path, tmp_path, monkeypatch, ends, run):
+    """One that is given up has failed; one whose daemon ends is ended with it."""
+    said = tmp_path / "pid"
+    script = f"import os, time; open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(99)"
+    (tmp_path / "odd.py").write_text(script)
+    monkeypatch.setattr(errand, "__name__", "odd")
+    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+
+    async def story():
+        keeper = DiskCaretaker(path)
+        task = asyncio.create_task(keeper.check())
+        while not (said.exists() and said.read_text()):  # noqa: ASYNC110 - another process says it
+            await asyncio.sleep(0.01)
+        if ends == "given up":
+            keeper.give_up()
+            return await task
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        return Errand(Outcome.FAILED, "-9")
+
+    told = run(story())
+
+    assert Outcome.FAILED is told.outcome
+    assert "-9" in told.text
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said.read_text()), 0)
+
+
+def test_the_loop_goes_on(path):
+    """While an errand runs the loop that asked for it is free."""
+    gaps = []
+
+    async def story():
+        keeper, loop = DiskCaretaker(path), asyncio.get_running_loop()
+        task = asyncio.create_task(keeper.copy("2026-01-30", 7, 0))
+        while not task.done():
+            before = loop.time()
+            await asyncio.sleep(0.005)
+            gaps.append(loop.time() - before)
+        return await task
+
+    assert Outcome.DONE is run_wall(story()).outcome
+    assert len(gaps) > 10
+    assert sorted(gaps)[len(gaps) // 2] < 0.05
+
+
+def test_the_wrong_words():
+    """What is no errand is none."""
+    told = errand.run(["sell", "everything"])
+
+    assert (Outcome.FAILED, "an errand must be copy or check, was sell everything") == (
+        told.outcome,
+        told.text,
+    )
