@@ -2,9 +2,10 @@
 
     python -m tests.simulation.mutants [NAME …] [--most 1000] [--start 0]
 
-A bug is a text of one file and what it becomes; a text that is not there is an
-error, so that no bug is ever planted nowhere. The table printed says which seed
-found it first, and by which invariant.
+A bug is a text of one file and what it becomes, more than once where one defence
+stands behind another; a text that is not there is an error, so that no bug is
+ever planted nowhere. `FOREIGN` are by somebody who had not read the oracle. The
+table printed says which seed found it first, and by which invariant.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ class Bug:
     file: str
     before: str
     after: str
+    beside: "Bug | None" = None  # what else it takes
 
 
 BUGS: Mapping[str, Bug] = {
@@ -70,17 +73,38 @@ BUGS: Mapping[str, Bug] = {
         "        leaving = self._write_sent(outcome.commands)\n",
         "        leaving = any(isinstance(each, Submit) for each in outcome.commands)\n",
     ),
-    "kill is forgotten at the gate": Bug(
+    "a kill is forgotten": Bug(
         f"{CORE}/guards/trading_state.py",
         "    if killed:\n        return Verdict(NAME, Decimal(0), Reason.KILLED, subject=state)\n"
         "    if state is TradingState.ACTIVE:",
         "    if killed or state is TradingState.ACTIVE:",
+        Bug(
+            f"{RUN}/dispatch.py",
+            '        if self.state.killed:\n            return "killed"\n        protects',
+            "        mode = TradingState.ACTIVE if self.state.killed else mode\n        protects",
+        ),
     ),
     "paused books hedge": Bug(
         f"{CORE}/guards/trading_state.py",
         "    if state is TradingState.ACTIVE:\n        return Verdict(NAME, whole, subject=state)",
         "    if state in (TradingState.ACTIVE, TradingState.PAUSED):\n"
         "        return Verdict(NAME, whole, subject=state)",
+        Bug(
+            f"{RUN}/dispatch.py",
+            "_OPEN = (TradingState.ACTIVE, TradingState.REDUCING)",
+            "_OPEN = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.PAUSED)",
+        ),
+    ),
+    "reducing admits what grows": Bug(
+        f"{CORE}/guards/trading_state.py",
+        "    if state is TradingState.ACTIVE:\n        return Verdict(NAME, whole, subject=state)",
+        "    if state in (TradingState.ACTIVE, TradingState.REDUCING):\n"
+        "        return Verdict(NAME, whole, subject=state)",
+        Bug(
+            f"{RUN}/dispatch.py",
+            "if mode is TradingState.REDUCING and not protects and not self._closes(order):",
+            "if mode is TradingState.HALTED and not protects and not self._closes(order):",
+        ),
     ),
     "ages are never too old": Bug(
         f"{CORE}/guards/staleness.py",
@@ -116,10 +140,10 @@ BUGS: Mapping[str, Bug] = {
         "        params.accounts.index(intent.account), params.epoch, state.order_sequence + 1",
         "        params.accounts.index(intent.account), 1, state.order_sequence + 1",
     ),
-    "jumps are believed": Bug(
-        f"{CORE}/memory.py",
-        "def weigh(",
-        "def weigh(*_: object) -> None:\n    return\n\n\ndef _weigh(",
+    "one reading is adopted": Bug(
+        f"{RUN}/adoption.py",
+        "        if any(not _alike(first[name].told, second[name].told) for name in self._venues):",
+        "        if self._venues is None:",
     ),
     "a jumping vol is believed": Bug(
         f"{CORE}/prices.py",
@@ -155,7 +179,7 @@ BUGS: Mapping[str, Bug] = {
         "since = self._since - OVERLAP if back is None",
         "since = self._since if back is None",
     ),
-    "history from before the adoption": Bug(
+    "history is never told": Bug(
         "rebalancer/venues/polling.py",
         "                if event.ts_venue is None or event.ts_venue >= self._floor:\n"
         "                    deliver(event)",
@@ -188,17 +212,76 @@ BUGS: Mapping[str, Bug] = {
     ),
 }
 
+FOREIGN: Mapping[str, Bug] = {
+    "a filled order is over before its fills are in": Bug(
+        "rebalancer/core/orders.py",
+        "        return self.reported is not None and abs(self.filled) < abs(self.reported)\n",
+        "        if self.state is S.FILLED or self.reported is None:\n"
+        "            return False\n"
+        "        return abs(self.filled) < abs(self.reported)\n",
+    ),
+    "halt of one underlying is not latched": Bug(
+        "rebalancer/runtime/engine.py",
+        "        return (state.mode, state.killed, *asked, tuple(state.halted.items()))\n",
+        "        return (state.mode, state.killed, *asked)\n",
+    ),
+    "ages are looked at only while blind": Bug(
+        "rebalancer/core/watch.py",
+        "    looks = told or gap is None\n",
+        "    looks = told and gap is None\n",
+    ),
+    "margin guard is content with either room": Bug(
+        "rebalancer/core/guards/margin.py",
+        "    if room.wide >= 1 and room.payable >= 1:\n",
+        "    if room.wide >= 1 or room.payable >= 1:\n",
+    ),
+    "age runs from arrival": Bug(
+        "rebalancer/core/quotes.py",
+        "    late = event.ts_venue is not None and event.ts_local - event.ts_venue > SKEW\n",
+        "    late = event.ts_venue is not None and event.ts_venue - event.ts_local > SKEW\n",
+    ),
+    "adoption enters at the mark": Bug(
+        "rebalancer/runtime/adoption.py",
+        "        entry = None if row is None else row.entry\n"
+        "        if entry is None:\n"
+        "            entry = self._price(name)\n",
+        "        entry = self._price(name)\n"
+        "        unmarked = name not in self._state.markets.marks\n"
+        "        if row is not None and row.entry is not None and unmarked:\n"
+        "            entry = row.entry\n",
+    ),
+    "settlement leaves the basis": Bug(
+        "rebalancer/core/ledger.py",
+        "        profit += gain - each.profit\n    _keep(ledger, settled.account,",
+        "        profit += gain - each.profit\n        _keep(ledger, settled.account,",
+    ),
+    "only unknown orders are asked after": Bug(
+        "rebalancer/core/orders.py",
+        "    silent = order.open and ts - order.sent_at >= params.timeout\n"
+        "    pause = params.absent_after // (params.absent_answers + 1)\n"
+        "    rested = order.asked_at is None or ts - order.asked_at >= pause\n"
+        "    return (order.state is S.UNKNOWN or silent) and rested\n",
+        "    pause = params.absent_after // (params.absent_answers + 1)\n"
+        "    rested = order.asked_at is None or ts - order.asked_at >= pause\n"
+        "    return order.state is S.UNKNOWN and rested\n",
+    ),
+}
+
 
 def planted(bug: Bug, folder: Path) -> Path:
     """Return a copy of the package in which a bug is planted."""
     tree = folder / "tree"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "rebalancer", tree / "rebalancer", ignore=ignored)
-    path = tree / bug.file
-    text = path.read_text()
-    if text.count(bug.before) != 1:
-        raise SystemExit(f"{bug.file}: must hold the text once, held it {text.count(bug.before)}x")
-    path.write_text(text.replace(bug.before, bug.after))
+    each: Bug | None = bug
+    while each is not None:
+        path = tree / each.file
+        text = path.read_text()
+        times = text.count(each.before)
+        if times != 1:
+            raise SystemExit(f"{each.file}: must hold the text once, held it {times} times")
+        path.write_text(text.replace(each.before, each.after))
+        each = each.beside
     return tree
 
 
@@ -238,13 +321,20 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--start", type=int, default=0)
     asked = parser.parse_args()
-    missed = 0
-    for name in asked.names or BUGS:
-        found = hunted(BUGS[name], asked.start, asked.most)
-        missed += found is None
-        told = "NOT FOUND" if found is None else f"seed {found[0]:4}  {found[1]:5} {found[2][:70]}"
-        print(f"{name:44} {told}", flush=True)
+    bugs, missed = {**BUGS, **FOREIGN}, 0
+    names = asked.names or list(bugs)
+    with ThreadPool(os.cpu_count() or 1) as pool:
+        hunts = pool.imap(lambda name: hunted(bugs[name], asked.start, asked.most), names)
+        for name, found in zip(names, hunts, strict=True):
+            missed += found is None
+            told = "NOT FOUND" if found is None else _row(*found)
+            foreign = "  (by another hand)" if name in FOREIGN else ""
+            print(f"{name + foreign:66} {told}", flush=True)
     return 1 if missed else 0
+
+
+def _row(seed: int, invariant: str, text: str) -> str:
+    return f"seed {seed:4}  {invariant:5} {text[:70]}"
 
 
 if __name__ == "__main__":

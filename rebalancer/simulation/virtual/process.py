@@ -165,7 +165,7 @@ class Process:
         past.put_back(self.state, self._log)
         self.daemon = self._daemon(past)
         self.engine.watch(self._outside.before)
-        self.engine.observe(lambda event, _: self._outside.after(event))
+        self.engine.observe(self._written)
 
     def _ends(self) -> dict[str, VirtualVenue]:
         return {
@@ -208,6 +208,10 @@ class Process:
             ),
             self.stop,
         )
+
+    def _written(self, event: Event, _decisions: Sequence[Decision]) -> None:
+        if self.lives:  # else it was killed before it was written
+            self._outside.after(event)
 
     def _agreed(self, event: Event, _decisions: Sequence[Decision]) -> None:
         if isinstance(event, Reconciled) and not event.differences:
