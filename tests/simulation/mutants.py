@@ -140,6 +140,26 @@ BUGS: Mapping[str, Bug] = {
         "        params.accounts.index(intent.account), params.epoch, state.order_sequence + 1",
         "        params.accounts.index(intent.account), 1, state.order_sequence + 1",
     ),
+    "what was decided before a reduce still leaves": Bug(
+        f"{RUN}/dispatch.py",
+        "if mode is TradingState.REDUCING and not protects and not self._closes(order):",
+        "if mode is TradingState.HALTED and not protects and not self._closes(order):",
+    ),
+    "a settlement has no mean": Bug(
+        f"{CORE}/valuation.py",
+        "            lines.fixed[row] = fixings[expiry].mean()",
+        "            lines.fixed[row] = 0.0",
+    ),
+    "late forwards are held against the index of now": Bug(
+        f"{CORE}/valuation.py",
+        "        if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:",
+        "        if apart > LASTS and event.ts_local - since <= LASTS:",
+    ),
+    "a full disk is not minded": Bug(
+        f"{CORE}/standing.py",
+        "        if self.short:\n            return stricter(TradingState.PAUSED, own)\n",
+        "",
+    ),
     "one reading is adopted": Bug(
         f"{RUN}/adoption.py",
         "        if any(not _alike(first[name].told, second[name].told) for name in self._venues):",

@@ -9,6 +9,8 @@ from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.wire import Wire
 
+BROUGHT = Decimal(20)  # coins that make an account sound again
+
 
 class Hands:
     """Somebody who has the keys too.
@@ -43,7 +45,15 @@ class Hands:
     def take(self, coins: int) -> None:
         """Take coins away."""
         self._oracle.note(self._clock.now(), f"{coins} {book.COIN} are taken away")
-        told = (self._clock.now(), self._wire.account, book.COIN, Decimal(-coins))
+        self._move(Decimal(-coins))
+
+    def bring(self) -> None:
+        """Bring coins as collateral to an account that is near its liquidation."""
+        self._oracle.note(self._clock.now(), f"{BROUGHT} {book.COIN} are brought")
+        self._move(BROUGHT)
+
+    def _move(self, amount: Decimal) -> None:
+        told = (self._clock.now(), self._wire.account, book.COIN, amount)
         self._wire.book(self._wire.exchange.deposit(*told))
 
     def move_coins(self) -> None:
@@ -53,5 +63,4 @@ class Hands:
             return
         self._oracle.goals[goals.CASH] += 1
         self._oracle.note(self._clock.now(), f"{amount} {book.COIN} come in")
-        told = (self._clock.now(), self._wire.account, book.COIN, amount)
-        self._wire.book(self._wire.exchange.deposit(*told))
+        self._move(amount)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from rebalancer.core.commands import Alert
 from rebalancer.core.events import Event, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.journal import RoomTold
@@ -21,6 +22,7 @@ class Person:
         oracle: Is told of what was said.
         tell: Lets the process hear.
         unproven: Orders that a person was asked to look up.
+        bring: Brings coins as collateral.
     """
 
     def __init__(
@@ -29,9 +31,11 @@ class Person:
         oracle: Oracle,
         tell: Callable[[Event], None],
         unproven: Callable[[], Sequence[str]],
+        bring: Callable[[], None],
     ) -> None:
         self._clock, self._oracle = clock, oracle
-        self._tell, self._unproven = tell, unproven
+        self._tell, self._unproven, self._bring = tell, unproven, bring
+        self._short = False  # whether an account is near its liquidation, as far as was told
         self._limited = 0  # s in which no resume helped
         self._armed = 0  # times
         self._next = 5  # s of a rest at which to arm, where that is needed
@@ -42,6 +46,11 @@ class Person:
         self._oracle.note(self._clock.now(), f"an operator says {verb}")
         told = Operator(self._clock.now(), verb, "simulated", "operator", ended=ended)
         self._tell(told)
+
+    def hear(self, alert: Alert) -> None:
+        """Take down what is told of margin."""
+        if alert.event in ("margin.critical", "margin.recovered"):
+            self._short = alert.event == "margin.critical"
 
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""
@@ -83,6 +92,9 @@ class Person:
             return
         self._next, self._armed = second + PATIENCE, self._armed + 1
         self._oracle.goals[goals.HALTED] += 1
+        if self._short:
+            self._short = False
+            self._bring()
         if doubtful and self._armed > 1:
             self._oracle.goals[goals.READOPTED] += 1
             self.say(Verb.ADOPT)

@@ -53,7 +53,7 @@ class World:
         }
         self._dice = Dice(seed, "world")
         self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
-        self.person = Person(self.clock, self.oracle, self.tell, self._unproven)
+        self.person = Person(self.clock, self.oracle, self.tell, self._unproven, self.hands.bring)
         self._outside = Outside(
             self.clock, self.machine, self.wires, self.told, self._heard, self.person.heard
         )
@@ -184,6 +184,7 @@ class World:
     def _told(self, ts: int, alert: Alert) -> None:
         """Take down what a person is told; a process that has just halted may fall."""
         self.oracle.told(ts, alert)
+        self.person.hear(alert)
         if alert.event in HALTING and self.faults.strikes("halt_crash", self._dice):
             self.clock.call_at(ts + SECOND, lambda: self.crash("killed after its halt"))
 
