@@ -19,7 +19,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.core import counters, gate, hedger, intents
+from rebalancer.core import counters, gate, hedger, intents, pricing
 from rebalancer.core.events import Index, OptionMark, PositionReport
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.state import State
@@ -95,10 +95,18 @@ def book(count: int) -> tuple[State, object]:
     for option, vol in zip(options, vols, strict=True):
         told = PositionReport(desks.START, None, "deribit", option.id, Decimal(-1))
         state.adopt(told, Decimal("0.05"), hedge=False)
-        mark = OptionMark(desks.START, desks.START, option.id, Decimal("0.05"), vol, PRICE)
-        state.apply(mark)
-    state.book("BTC")
+        state.apply(marked(option, vol))
+    if state.book("BTC").missing:
+        raise SystemExit("every option must be valued, or nothing is measured")
     return state, params
+
+
+def marked(option: Instrument, vol: float) -> OptionMark:
+    """Return a mark whose vol and price are of one option: others are not believed."""
+    years = ((option.expiry or 0) - desks.START) / (365 * 86_400 * 10**9)
+    dollars = pricing.price(PRICE, float(option.strike or 0), years, vol, option.sign)
+    price = Decimal(str(round(float(dollars) / PRICE, 6)))
+    return OptionMark(desks.START, desks.START, option.id, price, vol, PRICE)
 
 
 def naive_grid(state: State) -> float:

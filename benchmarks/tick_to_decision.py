@@ -19,7 +19,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.core import hedger
+from rebalancer.core import hedger, pricing
 from rebalancer.core.events import Index, OptionMark, PositionReport, Quote
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
@@ -90,6 +90,14 @@ def params() -> Params:
     )
 
 
+def marked(option: Instrument, vol: float, forward: float) -> OptionMark:
+    """Return a mark whose vol and price are of one option: others are not believed."""
+    years = ((option.expiry or 0) - START) / (365 * DAY)
+    dollars = pricing.price(forward, float(option.strike or 0), years, vol, option.sign)
+    price = Decimal(str(round(float(dollars) / forward, 6)))
+    return OptionMark(START, START, option.id, price, vol, forward)
+
+
 def prepared(count: int) -> tuple[State, Params]:
     """Return a book of `count` options that knows every price."""
     options, quantities, vols = book(count)
@@ -101,7 +109,9 @@ def prepared(count: int) -> tuple[State, Params]:
     for option, quantity, vol in zip(options, quantities, vols, strict=True):
         report = PositionReport(START, START, "deribit", option.id, quantity)
         state.adopt(report, Decimal("0.01"), hedge=False)
-        state.apply(OptionMark(START, START, option.id, Decimal("0.01"), vol, PRICE * 1.001))
+        state.apply(marked(option, vol, PRICE * 1.001))
+    if state.book("BTC").missing:
+        raise SystemExit("every option must be valued, or nothing is measured")
     quote = Quote(START, START, PERPETUAL.id, price, Decimal(10), price + 1, Decimal(10))
     hedger.step(state, quote, told)
     return state, told
