@@ -3,7 +3,7 @@
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
 # make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
-# make mutants   thirty planted bugs, and the seed of `simulate` that finds each
+# make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
 # make studies   margin guards through recorded rallies, and funding over venues; needs recordings

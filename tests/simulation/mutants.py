@@ -198,6 +198,11 @@ BUGS: Mapping[str, Bug] = {
         "rebalancer/venues/polling.py",
         "since = self._since - OVERLAP if back is None",
         "since = self._since if back is None",
+        Bug(
+            "rebalancer/venues/polling.py",
+            "        self._back = self._agreed\n        self.now()",
+            "        self.now()",
+        ),
     ),
     "history is never told": Bug(
         "rebalancer/venues/polling.py",

@@ -36,7 +36,7 @@ class Outcome:
     seed: int
     violations: tuple[Violation, ...]
     goals: Mapping[str, int]
-    trace: str  # SHA-256 over all that happened at the exchanges, hex
+    trace: str  # SHA-256 over all that happened and was told, hex
     orders: int
     seconds: int  # virtual
     story: tuple[tuple[int, str], ...] = ()  # what happened, ns and words
@@ -78,6 +78,8 @@ def _outcome(seed: int, world: World, start: int) -> Outcome:
         for _, record in wire.lists.records:
             lines.update(repr(record).encode())
     oracle = world.oracle
+    for ts, text in oracle.story:  # what was sent, what people said and heard, what went wrong
+        lines.update(f"{ts} {text}\n".encode())
     seconds = (world.clock.now() - start) // SECOND
     return Outcome(
         seed=seed,
