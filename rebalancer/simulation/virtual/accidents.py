@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from rebalancer.core.events import FeedStatus, Verb
-from rebalancer.core.journal import RoomTold
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.weather import MILLISECOND
 from rebalancer.simulation.virtual.world import World
 
-MIB = 1024 * 1024  # bytes
 Accident = Callable[[World, Dice], None]
 
 # What a machine's clock may be ahead of the true time, ns: less than counts, more, and an hour.
@@ -87,6 +85,15 @@ def _lose_stream(world: World, dice: Dice) -> None:
     world.clock.call_at(now + dice.between(1, 10) * SECOND, back)
 
 
+def _mute(world: World, dice: Dice) -> None:
+    """Let an account's stream say nothing, and nothing of that."""
+    name = dice.pick(list(world.wires))
+    world.faults.dead.add(name)
+    world.oracle.note(world.clock.now(), f"the stream of {name} is mute")
+    end = world.clock.now() + dice.between(1, 20) * SECOND
+    world.clock.call_at(end, lambda: world.faults.dead.discard(name))
+
+
 def _repeat(world: World, dice: Dice) -> None:
     name = dice.pick(list(world.wires))
     world.oracle.note(world.clock.now(), f"the stream of {name} tells its last words again")
@@ -108,6 +115,10 @@ def _bar(world: World, dice: Dice) -> None:
 
 def _trade(world: World, _: Dice) -> None:
     world.hands.trade()
+
+
+def _trade_unlisted(world: World, _: Dice) -> None:
+    world.hands.trade(listed=False)
 
 
 def _deposit(world: World, _: Dice) -> None:
@@ -144,15 +155,14 @@ def _set_clock(world: World, dice: Dice) -> None:
 
 
 def _fill_disk(world: World, dice: Dice) -> None:
-    """Let the disk of the journal be nearly full for a while, which the process sees."""
-
-    def tell(*, short: bool) -> None:
-        world.tell(RoomTold(world.clock.now(), MIB if short else 1000 * MIB, 256 * MIB, short))
-
+    """Let the disk of the journal be nearly full for a while."""
     world.oracle.note(world.clock.now(), "the disk is nearly full")
-    tell(short=True)
-    end = world.clock.now() + dice.between(3, 30) * SECOND
-    world.clock.call_at(end, lambda: tell(short=False))
+    world.disk.short = True
+
+    def clear() -> None:
+        world.disk.short = False
+
+    world.clock.call_at(world.clock.now() + dice.between(3, 30) * SECOND, clear)
 
 
 def _operate(verb: Verb) -> Accident:
@@ -178,9 +188,11 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "feed_absurd": _mislead,
         "stream_dead": _lose_stream,
         "stream_again": _repeat,
+        "stream_mute": _mute,
         "maintenance": _close,
         "key_barred": _bar,
         "traded_by_hand": _trade,
+        "traded_unlisted": _trade_unlisted,
         "deposit": _deposit,
         "crash": _soon(_crash),
         "stopped": _soon(_stop),

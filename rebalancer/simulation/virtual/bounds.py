@@ -23,12 +23,13 @@ class Bounds:
     def __init__(self, exchanges: Mapping[str, Exchange], params: Params) -> None:
         self._exchanges, self._params = exchanges, params
 
-    def broken(self, fill: Filled, price: float) -> Iterable[str]:
+    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
         """Yield what a fill of an own hedge broke, in words; one that closed breaks nothing.
 
         Args:
             fill: As it was booked.
             price: Of the coin, USD.
+            turned: USD that own orders traded so far.
         """
         exchange = self._exchanges[fill.account]
         held = exchange.position(fill.account, fill.instrument).quantity
@@ -40,6 +41,8 @@ class Bounds:
             yield f"{name} is {coins:.3f} coins, limit {own.position}"
         book = self._params.limits
         if book is not None:
+            if turned > book.turnover_per_day * SLACK:
+                yield f"{turned:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
             gross, equity = self._gross(price), self._equity(price)
             if gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"

@@ -10,14 +10,18 @@ from decimal import Decimal
 from typing import Protocol
 
 from rebalancer.core.commands import Alert, Purpose, Submit
+from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.words import Words
 
 MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
-INEXACT = 0.3  # coins: a forward and the index beside it may be told two seconds apart
+EXACT, INEXACT = 0.06, 0.3  # coins: delta as a process can know it, by words of now or late ones
+RESET = 0.05  # coins: half of the band, and as much again by lots
+SKEWED = SECOND  # ns that the clock of a process may be off
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
+MINUTE = 60 * SECOND
 SAME = 1e-6  # fraction: a price that moved less is the same
 # What says to a person that an underlying, or the book, is halted until somebody arms.
 HALTING = (
@@ -35,8 +39,8 @@ class Books(Protocol):
     def held(self, account: str, instrument: str) -> Decimal:
         """Return a position, contracts, signed."""
 
-    def broken(self, fill: Filled, price: float) -> Iterable[str]:
-        """Yield the limits that an own fill broke, in words."""
+    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words; `turned`: USD traded so far."""
 
 
 class Conduct:
@@ -46,11 +50,13 @@ class Conduct:
         params: Limits of the book.
         books: Of the exchanges.
         accuse: Takes what does not hold: the invariant, ns and words.
+        rough: Whether the market's words may be late, so that nobody can know delta well.
     """
 
     def __init__(
-        self, params: Params, books: Books, accuse: Callable[[str, int, str], None]
+        self, params: Params, books: Books, accuse: Callable[[str, int, str], None], *, rough: bool
     ) -> None:
+        self.rough = rough
         self.stopped: str | None = None  # why nothing may leave, told to the daemon
         self.paused = False  # whether a person paused the book, told to the daemon
         self.reducing = False  # whether a person lets only what closes pass
@@ -62,6 +68,8 @@ class Conduct:
         self._asked: deque[tuple[int, str]] = deque()  # of all requests
         self._read: dict[str, None] = {}  # accounts that the running process read
         self._last: tuple[bool, float] | None = None  # whether the last hedge bought, and the price
+        self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute
+        self._turned = 0.0  # USD that own orders traded
         self._turns = 0  # hedges in a row that went back on the one before, at the same price
 
     def judge(self, order: Submit, ts: int, *, blind: bool) -> None:
@@ -81,6 +89,17 @@ class Conduct:
             self._closes(order, ts, blind=blind)
         self.asked(order.account, ts)
         self._often(self._sent, MOST_ORDERS, order.account, ts)
+        self._throttled(order, ts)
+
+    def _throttled(self, order: Submit, ts: int) -> None:
+        behaves, parts = self._params.behaviour, decode(order.client_order_id)
+        if behaves is None or parts is None or order.purpose is not Purpose.HEDGE:
+            return
+        self._hedged = [(at, epoch) for at, epoch in self._hedged if at > ts - MINUTE]
+        self._hedged.append((ts, parts.epoch))
+        many = sum(epoch == parts.epoch for _, epoch in self._hedged)
+        if many > behaves.hedges_per_minute:
+            self._accuse("I2", ts, f"{order.client_order_id} is hedge {many} of one minute")
 
     def _fits(self, order: Submit, ts: int) -> None:
         limit = self._params.underlyings[order.underlying].limits.order
@@ -115,6 +134,8 @@ class Conduct:
         quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
+        if abs(order.decided_at - ts) > SKEWED + slack:
+            self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if ts - self.words.youngest > limits.index + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: no index is young")
         for account in self._params.accounts:
@@ -129,10 +150,20 @@ class Conduct:
             return
         net = self._books.delta(price)
         after = net + self._coins(order.instrument, order.quantity, order.price)
-        if abs(after) > abs(net) + INEXACT:
+        rough = INEXACT if self.rough else EXACT
+        over = abs(after) if net * after < 0 else 0.0  # how far it goes beyond nothing
+        if abs(after) > abs(net) + rough or over > RESET + rough:
             text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
             self._accuse("I10", ts, text)
         self._steady(order, ts, price)
+
+    def together(self, order: Submit, others: Iterable[Decimal], ts: int) -> None:
+        """Judge that all that may still trade of an instrument only closes, together with this."""
+        held = self._books.held(order.account, order.instrument)
+        after = held + order.quantity + sum(others, Decimal(0))
+        if held * after < 0:
+            text = f"{order.client_order_id}: all that is under way makes {after:+} of {held:+}"
+            self._accuse("I1", ts, text)
 
     def _closes(self, order: Submit, ts: int, *, blind: bool) -> None:
         """Judge that an order that is to protect can do nothing but close."""
@@ -168,9 +199,17 @@ class Conduct:
         if many > most:
             self._accuse("I12", ts, f"{account}: {many} requests within ten seconds")
 
-    def filled(self, fill: Filled, order: Submit) -> None:
-        """Judge what grew by an own hedge."""
-        for text in self._books.broken(fill, float(order.price)):
+    def filled(self, fill: Filled, order: Submit, *, judges: bool) -> None:
+        """Judge what grew by an own hedge.
+
+        Args:
+            fill: As it was booked.
+            order: It is of.
+            judges: Whether it is a hedge of a process that knew all that was booked.
+        """
+        price = float(order.price)
+        self._turned += abs(self._coins(fill.instrument, fill.quantity, fill.price)) * price
+        for text in self._books.broken(fill, price, self._turned) if judges else ():
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
     def began(self) -> None:

@@ -1,6 +1,15 @@
 """Goals: what must happen sometimes; a simulator that never gets there proves nothing of it."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+
+from rebalancer.exchange.records import (
+    AutoDeleveraged,
+    ContractDelivered,
+    FundingBooked,
+    Liquidated,
+    SessionSettled,
+)
 
 FILLED, ABSENT = "unknown, then filled", "unknown, then absent"
 PARTLY, WHOLE = "filled in part", "filled whole"
@@ -18,6 +27,15 @@ FUNDING, SETTLED = "funding booked", "session settled"
 CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
 AT_WRITE, SHORT = "killed while it wrote", "disk nearly full"
 GAP_TOLD = "a person heard of a gap"
+BOOKED: Mapping[type, str] = MappingProxyType(
+    {
+        Liquidated: LIQUIDATED,
+        AutoDeleveraged: DELEVERAGED,
+        ContractDelivered: DELIVERED,
+        FundingBooked: FUNDING,
+        SessionSettled: SETTLED,
+    }
+)
 TOLD = MappingProxyType(
     {"order.overfilled": OVERFILLED, "order.resurrected": RESURRECTED, "delta.unhedged": GAP_TOLD}
 )

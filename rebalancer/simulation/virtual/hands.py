@@ -26,8 +26,8 @@ class Hands:
         self._wire, self._oracle, self._clock, self._dice = wire, oracle, clock, dice
         self._trades = 0
 
-    def trade(self) -> None:
-        """Trade the hedge at the market."""
+    def trade(self, *, listed: bool = True) -> None:
+        """Trade the hedge at the market; unlisted, only the position tells of it."""
         self._trades += 1
         self._oracle.goals[goals.BY_HAND] += 1
         self._oracle.note(self._clock.now(), "somebody trades by hand")
@@ -40,7 +40,8 @@ class Hands:
             price=None,
             time_in_force=requests.TimeInForce.IOC,
         )
-        self._wire.book(self._wire.exchange.submit(self._clock.now(), order))
+        booked = self._wire.exchange.submit(self._clock.now(), order)
+        self._wire.book(booked, tells=listed, lists=listed)
 
     def take(self, coins: int) -> None:
         """Take coins away."""

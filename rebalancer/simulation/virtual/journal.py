@@ -29,6 +29,7 @@ class Disk:
     meta: dict[str, str] = field(default_factory=dict)
     epoch: int = 0
     intents: dict[str, None] = field(default_factory=dict)  # client order ids that are on it
+    short: bool = False  # whether it is nearly full
 
 
 class VirtualJournal:
@@ -52,6 +53,11 @@ class VirtualJournal:
         self._disk, self._strikes, self._kill = disk, strikes, kill
         self._waiting: list[Entry] = []
         self._dead = False
+
+    @property
+    def dead(self) -> bool:
+        """Whether its disk failed."""
+        return self._dead
 
     def append(self, entry: Entry) -> None:
         """Keep an entry in memory."""

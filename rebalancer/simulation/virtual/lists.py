@@ -14,6 +14,7 @@ from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.faults import Around
+from rebalancer.simulation.virtual.hearing import booking_of
 from rebalancer.simulation.virtual.weather import LAGS, MILLISECOND
 from rebalancer.venues.accounts import History
 from rebalancer.venues.bookings import translate
@@ -35,16 +36,20 @@ class Lists:
     """
 
     def __init__(self, account: str, exchange: Exchange, around: Around, dice: Dice) -> None:
-        self.records: list[tuple[int, Record]] = []  # all that was booked, at its ns
+        self.records: list[tuple[int, Record]] = []  # all that was booked and is listed, at its ns
+        self.unlisted = False  # whether something was booked that is listed nowhere
         self._account, self._exchange = account, exchange
         self._around, self._dice = around, dice
         self._past = Past(lambda: holdings(exchange, account), around.clock.now())
         self._cut = False  # whether the last list of positions missed a row
 
-    def note(self, record: Record) -> None:
-        """Note what was booked."""
-        self.records.append((record.ts, record))
+    def note(self, record: Record, *, lists: bool) -> None:
+        """Note what was booked, and whether it is ever listed."""
         self._past.note(record.ts)
+        if lists:
+            self.records.append((record.ts, record))
+        elif booking_of(record) is not None:
+            self.unlisted = True
 
     def _strikes(self, fault: str) -> bool:
         return self._around.faults.strikes(fault, self._dice)

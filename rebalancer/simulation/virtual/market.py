@@ -133,6 +133,8 @@ class Market:
         tick, size = Decimal("0.5"), Decimal(1)
         words: Sequence[MarketEvent] = (
             Index(ts, ts, "deribit", COIN, price),
+            Index(ts, ts, "binanceusdm", COIN, price),
+            Mark(ts, ts, INVERSE, Decimal("NaN")),
             Mark(ts, ts, INVERSE, price),
             Quote(ts, ts, INVERSE, price, size, price - tick, size),
             OptionMark(ts, ts, CALL, Decimal("0.01"), vol, self.price),

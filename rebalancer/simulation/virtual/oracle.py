@@ -21,69 +21,25 @@ only at the very end are its books laid beside the exchanges'.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import StrEnum
+from dataclasses import dataclass
 
 from rebalancer.core.commands import Alert, Purpose, Submit
-from rebalancer.core.events import (
-    Adopted,
-    Booking,
-    Event,
-    Fill,
-    Index,
-    OrderEnded,
-    OrderEvent,
-    OrderNotFound,
-    OrderRejected,
-    OrderUnknown,
-    Quote,
-)
+from rebalancer.core.events import Event, Fill, Index, OrderEvent, OrderUnknown, Quote
 from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
 from rebalancer.exchange import records
 from rebalancer.exchange.records import Record
+from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
-from rebalancer.simulation.virtual.conduct import Books, Conduct
+from rebalancer.simulation.virtual.conduct import HALTING, Books, Conduct
+from rebalancer.simulation.virtual.hearing import Hearing
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.silence import Silence
+from rebalancer.simulation.virtual.traced import Fate, Traced
+from rebalancer.simulation.virtual.weather import Weather
+from rebalancer.storage import codec
 
-
-class Fate(StrEnum):
-    """What became of a request, in truth."""
-
-    ON_ITS_WAY = "on its way"
-    LOST = "lost"  # it never arrived, and never will
-    OPEN = "open"
-    ENDED = "ended"
-
-
-@dataclass(slots=True)
-class Traced:
-    """One order, as the wire and the exchange saw it."""
-
-    order: Submit
-    ts: int  # ns, when it left
-    fate: Fate = Fate.ON_ITS_WAY
-    filled: Decimal = Decimal(0)
-    told: dict[str, Decimal] = field(default_factory=dict)  # trade id → what of it was heard of
-    denied: list[int] = field(default_factory=list)  # ns: answers that it does not exist
-    proved: bool = False  # whether its end was told
-    ended: Decimal | None = None  # what it filled, as its end was told
-    asked: int = 0  # times that the venue was asked what became of it
-    unknown: bool = False  # whether its outcome ever was
-    blind: bool = False  # whether something was booked that the process did not know, when it left
-
-    @property
-    def heard(self) -> Decimal:
-        """What of its fills was heard of, contracts, >= 0."""
-        return abs(sum(self.told.values(), Decimal(0)))
-
-    @property
-    def grows_knowing(self) -> bool:
-        """Whether it is a hedge of a process that knew all that was booked."""
-        return self.order.purpose is Purpose.HEDGE and not self.blind
+CALM_GAP = 30 * SECOND  # ns outside the band where nothing goes wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +58,18 @@ class Oracle:
         params: Limits of the book.
         disk: Of its journal.
         books: Of the exchanges.
+        weather: What goes wrong in the run.
     """
 
-    def __init__(self, params: Params, disk: Disk, books: Books) -> None:
+    def __init__(self, params: Params, disk: Disk, books: Books, weather: Weather) -> None:
         self.violations: list[Violation] = []
         self.goals: Counter[str] = Counter()
         self.story: list[tuple[int, str]] = []  # ns and words
         self.orders: dict[str, Traced] = {}
-        self.conduct, self.silence = Conduct(params, books, self.accuse), Silence()
-        self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
-        self.unheard: dict[str, None] = {}  # bookings that the process does not know yet
+        late = bool(weather.rate("feed_late"))
+        self.conduct, self.hearing = Conduct(params, books, self.accuse, rough=late), Hearing()
+        self._calm = not weather.rates
+        self.silence = Silence(CALM_GAP, excuses=False) if self._calm else Silence()
         self._params, self._disk = params, disk
         self._epoch = 0
 
@@ -127,7 +85,7 @@ class Oracle:
 
     def sent(self, order: Submit, ts: int) -> None:
         """Judge an order as it leaves, before it does."""
-        name = order.client_order_id
+        name, blind = order.client_order_id, bool(self.hearing.missing)
         what = f"{order.purpose} {order.quantity:+} {order.instrument} at {order.price}"
         self.note(ts, f"{name} leaves: {what}")
         if name in self.orders:
@@ -140,19 +98,27 @@ class Oracle:
         else:
             self._epoch = parts.epoch
         self._alone(order, ts)
-        self.conduct.judge(order, ts, blind=bool(self.unheard))
-        self.orders[name] = Traced(order, ts, blind=bool(self.unheard))
+        self.conduct.judge(order, ts, blind=blind)
+        self.orders[name] = Traced(order, ts, blind)
 
     def _alone(self, order: Submit, ts: int) -> None:
-        """Judge that no earlier hedge of the underlying may still trade, nor is unproved."""
+        """Judge that nothing else of the underlying may still trade, or not to our harm.
+
+        No hedge leaves beside any order that may. What is to protect may leave
+        beside one that nobody heard of, as long as the two together only close.
+        """
+        same = [
+            (name, each)
+            for name, each in self.orders.items()
+            if each.order.underlying == order.underlying
+        ]
         if order.purpose is not Purpose.HEDGE:
             self.goals[goals.PROTECTED] += 1
+            beside = [e.rest for _, e in same if e.order.instrument == order.instrument]
+            self.conduct.together(order, beside, ts)
             return
-        for name, each in self.orders.items():
-            told = each.order
-            if told.underlying != order.underlying or told.purpose is not Purpose.HEDGE:
-                continue
-            if each.fate in (Fate.ON_ITS_WAY, Fate.OPEN):
+        for name, each in same:
+            if each.live:
                 self.accuse("I1", ts, f"{order.client_order_id} left while {name} is {each.fate}")
             elif not self.known(each):
                 self.accuse("I1", ts, f"{order.client_order_id} left, and {name} is not proved")
@@ -168,9 +134,16 @@ class Oracle:
     # --- what the process does and says ---
 
     def began(self) -> None:
-        """Note that a process begins: it has read nothing, and told nothing."""
+        """Note that a process begins: it knows what is on the disk, and has told nothing."""
         self.conduct.began()
         self.silence.began()
+        kept = [each for each in self._disk.entries if each.kind == "event"]
+        written = [(each.ts, codec.decode(each.payload)) for each in kept]
+        self.hearing.begin(event for _, event in written)
+        for traced in self.orders.values():
+            traced.forget()
+        for ts, event in written:
+            self._answered(event, ts)
 
     def told(self, ts: int, alert: Alert) -> None:
         """Take down what a person is told."""
@@ -179,6 +152,8 @@ class Oracle:
         self.conduct.told(alert)
         if alert.event == "order.unproven":
             self._unproven(ts, alert.text.split()[0])
+        if self._calm and alert.event in HALTING:
+            self.accuse("I3", ts, f"{alert.event}, and nothing goes wrong: {alert.text}")
         if alert.event in goals.TOLD:
             self.goals[goals.TOLD[alert.event]] += 1
 
@@ -193,6 +168,22 @@ class Oracle:
         if traced is not None and not traced.asked:
             self.accuse("I9", ts, f"{name} is unproven, and nobody asked the venue")
 
+    def heard(self, event: Event, ts: int) -> None:
+        """Note what reached the process at `ts`, true ns."""
+        self.hearing.hear(event)
+        if isinstance(event, Quote | Index):
+            self.conduct.words.hear(event)
+        self._answered(event, ts)
+        if isinstance(event, OrderUnknown) and event.client_order_id in self.orders:
+            self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")
+            self.orders[event.client_order_id].unknown = True
+
+    def _answered(self, event: Event, ts: int) -> None:
+        if isinstance(event, OrderEvent | Fill):
+            traced = self.orders.get(event.client_order_id or "")
+            if traced is not None:
+                traced.hear(event, ts)
+
     # --- what becomes of it ---
 
     def lost(self, name: str) -> None:
@@ -202,92 +193,30 @@ class Oracle:
 
     def booked(self, record: Record) -> None:
         """Note what an exchange booked."""
-        name = getattr(record, "client_order_id", None)
-        traced = self.orders.get(name or "")
+        traced = self.orders.get(getattr(record, "client_order_id", None) or "")
+        if self.hearing.book(record) and traced is None:
+            self.conduct.moved()
         match record:
             case records.Accepted() if traced is not None:
                 traced.fate = Fate.OPEN
             case records.Rejected() | records.Ended() if traced is not None:
                 traced.fate = Fate.ENDED
             case records.Filled():
-                if traced is not None:
-                    traced.filled += record.quantity
-                    whole = abs(traced.filled) >= abs(traced.order.quantity)
-                    self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
                 at = f"{record.quantity:+} {record.instrument} at {record.price}"
                 self.note(record.ts, f"{record.client_order_id} fills: {at}")
-                if (
-                    traced is not None
-                    and traced.order.purpose is Purpose.HEDGE
-                    and not traced.blind
-                ):
-                    self.conduct.filled(record, traced.order)
+                if traced is not None:
+                    self._filled(record, traced)
             case records.Liquidated() | records.AutoDeleveraged():
-                liquidated = isinstance(record, records.Liquidated)
-                self.goals[goals.LIQUIDATED if liquidated else goals.DELEVERAGED] += 1
-                self.note(
-                    record.ts, f"{type(record).__name__}: {record.quantity:+} {record.instrument}"
-                )
-            case records.ContractDelivered():
-                self.goals[goals.DELIVERED] += 1
-            case records.FundingBooked():
-                self.goals[goals.FUNDING] += 1
-            case records.SessionSettled():
-                self.goals[goals.SETTLED] += 1
+                what = f"{record.quantity:+} {record.instrument}"
+                self.note(record.ts, f"{type(record).__name__}: {what}")
             case _:
                 pass
-        key = booking_of(record)
-        if key is not None:
-            self.unheard[key] = None
-            if traced is None:
-                self.conduct.moved()
+        goal = goals.BOOKED.get(type(record))
+        if goal is not None:
+            self.goals[goal] += 1
 
-    def heard(self, event: Event, ts: int) -> None:
-        """Note what reached the process at `ts`, true ns."""
-        if isinstance(event, Booking):
-            self.unheard.pop(booking_of(event) or "", None)
-        if isinstance(event, Adopted):
-            self.adopted[event.account] = event.ts_venue or ts
-        elif isinstance(event, Quote | Index):
-            self.conduct.words.hear(event)
-        elif isinstance(event, OrderEvent | Fill):
-            traced = self.orders.get(event.client_order_id or "")
-            if traced is not None:
-                self._answered(traced, event, ts)
-
-    def _answered(self, traced: Traced, event: OrderEvent | Fill, ts: int) -> None:
-        """Note what reached the process about an order."""
-        match event:
-            case OrderRejected() | OrderEnded():
-                traced.proved = True
-                traced.ended = event.filled if isinstance(event, OrderEnded) else None
-            case Fill():
-                traced.told[event.trade_id] = event.quantity
-                if traced.heard >= abs(traced.order.quantity):
-                    traced.proved = True  # a whole fill is an end
-            case OrderNotFound():
-                traced.denied.append(ts)
-            case OrderUnknown():
-                self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")
-                traced.unknown = True
-            case _:
-                pass
-
-
-def booking_of(record: object) -> str | None:
-    """Return the venue's own name of a booking; None for what is none."""
-    for name in NAMES:
-        told = getattr(record, name, None)
-        if told is not None:
-            return str(told)
-    return None
-
-
-NAMES = ("trade_id", "payment_id", "settlement_id", "delivery_id", "cash_id")
-
-
-def apart(ledger: Mapping[str, Decimal], truth: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Return where two books differ, first less second, by what is held."""
-    names = dict.fromkeys((*ledger, *truth))
-    gaps = {name: ledger.get(name, Decimal(0)) - truth.get(name, Decimal(0)) for name in names}
-    return {name: gap for name, gap in gaps.items() if gap}
+    def _filled(self, fill: records.Filled, traced: Traced) -> None:
+        traced.filled += fill.quantity
+        whole = abs(traced.filled) >= abs(traced.order.quantity)
+        self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
+        self.conduct.filled(fill, traced.order, judges=traced.grows_knowing)

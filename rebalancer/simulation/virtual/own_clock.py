@@ -64,6 +64,10 @@ class OwnClock:
         """Whether nothing of the process runs now."""
         return self._clock.now() < self._stopped
 
+    def ran(self, since: int) -> bool:
+        """Whether the process ran all the time since then, true ns."""
+        return self._stopped <= since
+
     def postponed(self, call: "_Call") -> bool:
         """Whether a call that is due now has to wait until the process goes on."""
         if not self.stopped:

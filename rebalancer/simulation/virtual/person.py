@@ -1,17 +1,29 @@
 """The person of a simulated run: what an operator says, and does about a book that stands still."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Protocol
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.events import Event, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.journal import RoomTold
+from rebalancer.core.state import State
 from rebalancer.ports import SECOND, Clock
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.oracle import Oracle
 
+MOST_ARMS = 4  # after all is well: an order is looked up, collateral brought, an account adopted
 PATIENCE = 20  # s between two times that a person arms
 LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
+
+
+class Listener(Protocol):
+    """A process that hears a person."""
+
+    state: State
+
+    def hear(self, event: Event) -> None:
+        """Take in what is said."""
 
 
 class Person:
@@ -20,8 +32,7 @@ class Person:
     Args:
         clock: True time.
         oracle: Is told of what was said.
-        tell: Lets the process hear.
-        unproven: Orders that a person was asked to look up.
+        listener: Tells who has listened all the time since then, true ns; None: nobody.
         bring: Brings coins as collateral.
     """
 
@@ -29,23 +40,35 @@ class Person:
         self,
         clock: Clock,
         oracle: Oracle,
-        tell: Callable[[Event], None],
-        unproven: Callable[[], Sequence[str]],
+        listener: Callable[[int], "Listener | None"],
         bring: Callable[[], None],
     ) -> None:
         self._clock, self._oracle = clock, oracle
-        self._tell, self._unproven, self._bring = tell, unproven, bring
+        self._listener, self._bring = listener, bring
         self._short = False  # whether an account is near its liquidation, as far as was told
+        self._said = 0  # times
+        self._written: dict[str, None] = {}  # reasons of what the process wrote down
         self._limited = 0  # s in which no resume helped
         self._armed = 0  # times
         self._next = 5  # s of a rest at which to arm, where that is needed
 
     def say(self, verb: Verb) -> None:
-        """Say something."""
-        ended = tuple(self._unproven()) if verb is Verb.ARM else ()
-        self._oracle.note(self._clock.now(), f"an operator says {verb}")
-        told = Operator(self._clock.now(), verb, "simulated", "operator", ended=ended)
-        self._tell(told)
+        """Say something; whoever listens has a second to write it down."""
+        now = self._clock.now()
+        listener = self._listener(now)
+        self._oracle.note(now, f"an operator says {verb}")
+        if listener is None:
+            return
+        self._said += 1
+        reason = f"said {self._said}"
+        ended = tuple(listener.state.unproven) if verb is Verb.ARM else ()
+        listener.hear(Operator(now, verb, reason, "operator", ended=ended))
+
+        def check() -> None:
+            if self._listener(now) is listener and reason not in self._written:
+                self._oracle.accuse("I6", self._clock.now(), f"{verb} was not taken down")
+
+        self._clock.call_at(now + SECOND, check)
 
     def hear(self, alert: Alert) -> None:
         """Take down what is told of margin."""
@@ -55,10 +78,11 @@ class Person:
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""
         if isinstance(event, RoomTold):
-            self._oracle.conduct.short = event.short
             self._oracle.goals[goals.SHORT] += event.short
+            self._oracle.conduct.short = event.short
         if not isinstance(event, Operator):
             return
+        self._written[event.reason] = None
         conduct, count = self._oracle.conduct, self._oracle.goals
         match event.verb:
             case Verb.KILL:
@@ -91,6 +115,8 @@ class Person:
         if (mode is not TradingState.HALTED and self._limited <= 5) or second < self._next:
             return
         self._next, self._armed = second + PATIENCE, self._armed + 1
+        if self._armed > MOST_ARMS:
+            self._oracle.accuse("I3", self._clock.now(), f"it halts again and again: {mode}")
         self._oracle.goals[goals.HALTED] += 1
         if self._short:
             self._short = False

@@ -7,7 +7,6 @@ first, so that nothing it does on its way out reaches anything.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, cast
 
 from rebalancer.core.commands import Alert
@@ -24,8 +23,10 @@ from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, to_params
 from rebalancer.simulation.virtual import book
+from rebalancer.simulation.virtual.caretaker import LEAST, VirtualCaretaker
 from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
 from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
 from rebalancer.simulation.virtual.venue import VirtualVenue
@@ -110,9 +111,11 @@ class _TimeOf:
 class Outside:
     """What a process begins with and outlives it."""
 
+    own: Settings
     clock: Clock  # true time
     machine: Machine
     wires: Mapping[str, Wire]
+    disk: Disk
     told: Told  # what it says to people
     before: Hear  # is told of each event that the engine takes
     after: Hear  # the same, once it is written down
@@ -158,10 +161,11 @@ class Process:
             refused = watch.refusal()
             if refused is not None:
                 raise Unavailable(refused)
-        self.state = new_state(self.journal.epoch, self.clock.now())
+        own = self._outside.own
+        self.state = new_state(own, self.journal.epoch, self.clock.now())
         past = recover(self.journal, self._outside.wires)
         around = Surrounding(self.clock, self.journal, self._log, None, "virtual")
-        begin(self.state, _live(), {}, around)
+        begin(self.state, own, {}, around)
         past.put_back(self.state, self._log)
         self.daemon = self._daemon(past)
         self.engine.watch(self._outside.before)
@@ -205,6 +209,7 @@ class Process:
                 log=log,
                 adopts=past.first,
                 archives=_Archives(self.polls),
+                care=Care(VirtualCaretaker(self._outside.disk), LEAST),
             ),
             self.stop,
         )
@@ -234,29 +239,24 @@ class Process:
         self.stop.ask()
 
 
-def new_state(epoch: int, now: int) -> State:
+def new_state(own: Settings, epoch: int, now: int) -> State:
     """Return the state of a start that knows nothing yet.
 
     Args:
+        own: Settings of the book, without holdings.
         epoch: Of the start.
         now: ns.
     """
-    params = to_params(_live(), epoch, book.instruments(), SECOND)
+    params = to_params(own, epoch, book.instruments(), SECOND)
     return State(dict(book.instruments()), params, now)
 
 
-def remembered(disk: Disk, accounts: Sequence[str], now: int) -> Ledger:
+def remembered(disk: Disk, own: Settings, accounts: Sequence[str], now: int) -> Ledger:
     """Return the ledger that a start at `now` (ns) would make of a disk, which it leaves alone."""
     copy = Disk(list(disk.entries), dict(disk.meta), disk.epoch, dict(disk.intents))
     journal = VirtualJournal(copy)
-    state = new_state(journal.epoch, now)
+    state = new_state(own, journal.epoch, now)
     log = VirtualLog(MarketClock(now), Told(), lambda: False)
-    begin(state, _live(), {}, Surrounding(MarketClock(now), journal, log, None, ""))
+    begin(state, own, {}, Surrounding(MarketClock(now), journal, log, None, ""))
     recover(journal, accounts).put_back(state, log)
     return state.ledger
-
-
-@lru_cache(maxsize=1)
-def _live() -> Settings:
-    """Return the settings without holdings: it adopts what the venues hold."""
-    return book.settings().model_copy(update={"holdings": ()})

@@ -12,15 +12,21 @@ GAP, WHOLE = "delta.unhedged", "delta.restored"
 # What names a reason why nothing is hedged, beside the gap itself.
 NAMED = (
     *(GAP, "order.unproven", "order.rejected_often", "hedge.missed", "hedge.alternated"),
-    *("margin.warned", "margin.critical", "limit.reached", "protect.refused"),
-    *("position.liquidated", "reconcile.differed"),
+    *("limit.reached", "protect.refused", "position.liquidated", "reconcile.differed"),
 )
 
 
 class Silence:
-    """Watches one run."""
+    """Watches one run.
 
-    def __init__(self) -> None:
+    Args:
+        longest: ns outside until a person must have heard of it.
+        excuses: Whether one that a person heard of is none of the daemon's; where
+            nothing goes wrong, nothing excuses it.
+    """
+
+    def __init__(self, longest: int = LONGEST, *, excuses: bool = True) -> None:
+        self._longest, self._excuses = longest, excuses
         self.since: int | None = None  # ns since when net delta is outside in a row
         self._lasting = False  # whether the last word of a gap was that there is one
         self._heard = -1  # ns of the last alert that names a reason
@@ -36,7 +42,7 @@ class Silence:
 
     def broken(self, since: int) -> bool:
         """Whether a person heard since then (ns) why nothing is hedged, or of a gap that lasts."""
-        return self._lasting or self._heard >= since
+        return self._excuses and (self._lasting or self._heard >= since)
 
     def began(self) -> None:
         """Note that another process begins: it has told nothing yet."""
@@ -55,7 +61,8 @@ class Silence:
             return None
         if self.since is None:
             self.since = ts
-        if ts - self.since <= LONGEST or self.broken(self.since):
+        if ts - self.since <= self._longest or self.broken(self.since):
             return None
         since, self.since = self.since, ts  # once a minute is enough
-        return f"outside for {(ts - since) // SECOND} s, and nobody was told"
+        how = "nobody was told" if self._excuses else "nothing goes wrong"
+        return f"outside for {(ts - since) // SECOND} s, and {how}"

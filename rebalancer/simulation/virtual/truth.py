@@ -14,7 +14,6 @@ from rebalancer.ports import Clock
 from rebalancer.simulation.virtual.book import VOL
 from rebalancer.simulation.virtual.bounds import Bounds
 from rebalancer.simulation.virtual.market import YEAR
-from rebalancer.simulation.virtual.oracle import apart
 from rebalancer.venues.paper import holdings
 
 MOVE = 1e-4  # fraction of price by which delta is measured
@@ -38,9 +37,9 @@ class Truth:
         """Return a position, contracts, signed."""
         return self._exchanges[account].position(account, instrument).quantity
 
-    def broken(self, fill: Filled, price: float) -> Iterable[str]:
-        """Yield the limits that an own fill broke, in words."""
-        return self._bounds.broken(fill, price)
+    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words; `turned`: USD traded so far."""
+        return self._bounds.broken(fill, price, turned)
 
     def delta(self, price: float) -> float:
         """Return the delta of everything at a price of the coin, coins."""
@@ -97,3 +96,10 @@ class Truth:
             }
             found |= {what: gap for what, gap in apart(own, truth).items() if abs(gap) > SMALLEST}
         return found
+
+
+def apart(ledger: Mapping[str, Decimal], truth: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return where two books differ, first less second, by what is held."""
+    names = dict.fromkeys((*ledger, *truth))
+    gaps = {name: ledger.get(name, Decimal(0)) - truth.get(name, Decimal(0)) for name in names}
+    return {name: gap for name, gap in gaps.items() if gap}

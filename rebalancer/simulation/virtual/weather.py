@@ -18,7 +18,7 @@ MILLISECOND = 1_000_000  # ns
 ARRIVES = 1_500 * MILLISECOND  # ns: most that a request travels
 LAGS = 8 * SECOND  # ns: most that a list is behind
 
-# fault → its highest rate, of each occasion: a request, an event of a stream, or a second
+# fault → its highest rate, of each occasion: a request, an event of a stream, a second, or a run
 RATES: Mapping[str, float] = MappingProxyType(
     {
         # of orders
@@ -45,6 +45,9 @@ RATES: Mapping[str, float] = MappingProxyType(
         "history_behind": 0.5,
         "row_missing": 0.2,
         "time_failed": 0.3,
+        # of the whole run
+        "poor": 1.0,
+        "tight": 1.0,
         # of the market, a second
         "feed_frozen": 0.03,
         "feed_late": 0.02,
@@ -56,9 +59,11 @@ RATES: Mapping[str, float] = MappingProxyType(
         "stream_dead": 0.02,
         "maintenance": 0.01,
         "stream_again": 0.02,
+        "stream_mute": 0.01,
         "key_barred": 0.004,
         # of the account, a second
         "traded_by_hand": 0.01,
+        "traded_unlisted": 0.002,
         "deposit": 0.01,
         # of the process, a second
         "crash": 0.03,

@@ -127,12 +127,12 @@ class Wire:
 
     # --- what the exchange booked ---
 
-    def book(self, records: Sequence[Record], *, tells: bool = True) -> None:
-        """Note what the exchange booked, and let the stream carry it."""
+    def book(self, records: Sequence[Record], *, tells: bool = True, lists: bool = True) -> None:
+        """Note what the exchange booked, and let the stream carry it and the lists show it."""
         for record in records:
             if getattr(record, "account", None) != self.account:
                 continue
-            self.lists.note(record)
+            self.lists.note(record, lists=lists)
             self._around.oracle.booked(record)
             if tells:
                 self._carry(record)

@@ -1,6 +1,5 @@
 """The world of a simulated run: exchanges, market, wires, and the process that hedges in them."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from rebalancer.core.commands import Alert
@@ -18,11 +17,12 @@ from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.faults import Around, Faults, Feed
 from rebalancer.simulation.virtual.hands import Hands
 from rebalancer.simulation.virtual.journal import Disk, Mishap, VirtualJournal
-from rebalancer.simulation.virtual.oracle import NAMES, Fate, Oracle, booking_of
+from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.own_clock import Machine
 from rebalancer.simulation.virtual.person import LAGS, Person
 from rebalancer.simulation.virtual.places import Places
 from rebalancer.simulation.virtual.process import Outside, Process, Told
+from rebalancer.simulation.virtual.traced import Fate
 from rebalancer.simulation.virtual.weather import Weather
 from rebalancer.simulation.virtual.wire import Wire
 
@@ -41,21 +41,30 @@ class World:
 
     def __init__(self, seed: int, weather: Weather, start: int) -> None:
         self.clock, self.faults = MarketClock(start), Faults(weather)
-        params = to_params(book.settings(), 1, book.instruments(), SECOND)
+        self._dice = Dice(seed, "world")
+        self.tight = self.faults.strikes("tight", self._dice)
+        self.own = book.settings(tight=self.tight).model_copy(update={"holdings": ()})
+        params = to_params(self.own, 1, book.instruments(), SECOND)
         self.places = Places(Dice(seed, "market"), self.clock, params, self._witness)
         self.disk, self.machine = Disk(), Machine()
-        self.oracle = Oracle(params, self.disk, self.places.truth)
+        self.oracle = Oracle(params, self.disk, self.places.truth, weather)
         self.told = Told(self._told)
         around = Around(self.clock, self.faults, self.oracle, self._carry)
         self.wires = {
             name: Wire(name, each, around, Dice(seed, f"wire/{name}"))
             for name, each in self.places.exchanges.items()
         }
-        self._dice = Dice(seed, "world")
         self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
-        self.person = Person(self.clock, self.oracle, self.tell, self._unproven, self.hands.bring)
+        self.person = Person(self.clock, self.oracle, self._listener, self.hands.bring)
         self._outside = Outside(
-            self.clock, self.machine, self.wires, self.told, self._heard, self.person.heard
+            own=self.own,  # without holdings: it adopts what the venues hold
+            clock=self.clock,
+            machine=self.machine,
+            wires=self.wires,
+            disk=self.disk,
+            told=self.told,
+            before=self._heard,
+            after=self.person.heard,
         )
         self._seed = seed
         self.feed, self._wrong_until = Feed(self.clock), 0
@@ -120,9 +129,7 @@ class World:
         try:
             await process.open()
         except (DataError, Unavailable) as error:
-            disk = isinstance(error, DataError)  # it failed before the daemon began
-            self.oracle.goals[goals.DISK_AT_START if disk else goals.CLOCK] += 1
-            self.oracle.note(self.clock.now(), f"it does not start: {error}")
+            self._fell(process, error)
         else:
             await self._live(process)
         self.clock.call_at(self.clock.now() + AGAIN, self.boot)
@@ -130,35 +137,26 @@ class World:
     async def _live(self, process: Process) -> None:
         self.process = process
         self.oracle.began()
-        self._forgot()
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
         try:
             await process.daemon.run()
         except Exception as error:  # noqa: BLE001 - a daemon that died is started again, and told of
-            self.told.failures.append(f"{type(error).__name__}: {error}")
-            if isinstance(error, DataError):
-                self.oracle.goals[goals.DISK] += 1
-            elif isinstance(error, Unavailable) and "time must not run back" in str(error):
-                self.oracle.goals[goals.CLOCK] += 1
-            else:
-                self.oracle.accuse("I13", self.clock.now(), self.told.failures[-1])
+            self._fell(process, error)
         if self.process is process:
             self.process = None
 
-    def _forgot(self) -> None:
-        """Note what a process does not know that was killed before it was written down."""
-        written = {
-            booking: None
-            for entry in self.disk.entries
-            if entry.kind == "event"
-            for name in NAMES
-            if (booking := entry.payload.get(name)) is not None
-        }
-        for record in (each for wire in self.wires.values() for _, each in wire.lists.records):
-            key = booking_of(record)
-            if key is not None and key not in written:
-                self.oracle.unheard[key] = None
+    def _fell(self, process: Process, error: Exception) -> None:
+        """Judge what a process died of: only of its disk it may, and of a clock that is wrong."""
+        self.told.failures.append(f"{type(error).__name__}: {error}")
+        self.oracle.note(self.clock.now(), f"it fell: {error}")
+        began = self.process is process
+        if isinstance(error, DataError) and process.journal.dead:
+            self.oracle.goals[goals.DISK if began else goals.DISK_AT_START] += 1
+        elif isinstance(error, Unavailable) and abs(process.clock.ahead) > SECOND:
+            self.oracle.goals[goals.CLOCK] += 1
+        else:
+            self.oracle.accuse("I13", self.clock.now(), self.told.failures[-1])
 
     def crash(self, how: str) -> None:
         """Kill the daemon where it stands; it is started again a little later."""
@@ -195,7 +193,7 @@ class World:
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""
-        self.faults.on = False
+        self.faults.on = self.disk.short = False
         self.places.market.rest(self.clock.now())
         for each in (self.faults.dead, self.faults.shut, self.faults.barred):
             each.clear()
@@ -207,17 +205,16 @@ class World:
         """The state of the process; None: there is none."""
         return None if self.process is None else self.process.state.mode_of(book.COIN)
 
-    def _unproven(self) -> Sequence[str]:
-        return () if self.process is None else self.process.state.unproven
+    def _listener(self, since: int) -> Process | None:
+        process = self.process
+        heard = process is not None and process.lives and process.clock.ran(since)
+        return process if heard else None
 
     def doubtful(self) -> bool:
-        """Whether an account was booked past us right before it was adopted."""
-        adopted = self.oracle.adopted.items()
+        """Whether an account was booked past us right before it was adopted, or never listed."""
         return any(
-            as_of - LAGS < ts <= as_of
-            for account, as_of in adopted
-            for ts, record in self.wires[account].lists.records
-            if booking_of(record) is not None
+            self.oracle.hearing.beside(name, LAGS) or wire.lists.unlisted
+            for name, wire in self.wires.items()
         )
 
     def differences(self) -> dict[str, Decimal]:

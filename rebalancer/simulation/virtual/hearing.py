@@ -1,0 +1,69 @@
+"""Hearing: what exchanges booked, and what of it the running process knows.
+
+A process that falls forgets what it did not write down, and one that adopts an
+account knows all that was booked there before.
+"""
+
+from collections.abc import Iterable
+
+from rebalancer.core.events import Adopted, Booking, Event
+from rebalancer.exchange.records import Record
+
+Key = tuple[str, str, str]  # account, kind of name, the venue's own name of a booking
+NAMES = ("trade_id", "payment_id", "settlement_id", "delivery_id", "cash_id")
+
+
+def booking_of(record: object) -> Key | None:
+    """Return what names a booking for good; None for what is none."""
+    for name in NAMES:
+        told = getattr(record, name, None)
+        if told is not None:
+            return str(getattr(record, "account", "")), name, str(told)
+    return None
+
+
+class Hearing:
+    """Watches one run."""
+
+    def __init__(self) -> None:
+        self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
+        self._booked: dict[Key, int] = {}  # ns
+        self._missing: dict[Key, int] = {}  # what the process does not know; ns
+
+    @property
+    def missing(self) -> tuple[Key, ...]:
+        """What the running process does not know."""
+        return tuple(self._missing)
+
+    def book(self, record: Record) -> bool:
+        """Note what an exchange booked; False where it is no booking."""
+        key = booking_of(record)
+        if key is None:
+            return False
+        self._booked[key] = self._missing[key] = record.ts
+        return True
+
+    def hear(self, event: Event) -> None:
+        """Note what reached the process."""
+        if isinstance(event, Adopted):
+            as_of = event.ts_local if event.ts_venue is None else event.ts_venue
+            self.adopted[event.account] = as_of
+            for key in [key for key, ts in self._missing.items() if key[0] == event.account]:
+                if self._missing[key] <= as_of:
+                    del self._missing[key]
+        elif isinstance(event, Booking):
+            self._missing.pop(booking_of(event) or ("", "", ""), None)
+
+    def begin(self, written: Iterable[Event]) -> None:
+        """Note that another process begins, which knows what was written down."""
+        self._missing = dict(self._booked)
+        self.adopted.clear()
+        for event in written:
+            self.hear(event)
+
+    def beside(self, account: str, within: int) -> bool:
+        """Whether an account was booked within so many ns before it was adopted."""
+        as_of = self.adopted.get(account)
+        return as_of is not None and any(
+            key[0] == account and as_of - within < ts <= as_of for key, ts in self._booked.items()
+        )
