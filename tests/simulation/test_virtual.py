@@ -132,6 +132,7 @@ def test_no_other_timers():
 # --- the oracle ---------------------------------------------------------------
 
 NOW = book.START
+STORM = weather.Weather({"crash": 0.1})
 ON_DISK = ("rb0000010000001hg", "rb0000010000002hh", "rb0000010000004hj")
 
 
@@ -144,7 +145,7 @@ class Books:
     def held(self, account, instrument):
         return D(-10_000)
 
-    def broken(self, fill, price):
+    def broken(self, fill, price, turned):
         return ["it is beyond its limit"] if fill.quantity == 7 else []
 
 
@@ -152,7 +153,7 @@ class Books:
 def oracle():
     """Return an oracle to which nothing has happened; intents of all ids are on its disk."""
     disk = Disk(intents=dict.fromkeys(ON_DISK))
-    found = Oracle(to_params(book.settings(), 1, book.instruments(), SECOND), disk, Books())
+    found = Oracle(to_params(book.settings(), 1, book.instruments(), SECOND), disk, Books(), STORM)
     found.conduct.read("deribit")
     found.conduct.read("binanceusdm")
     for venue, name in (("deribit", book.INVERSE), ("binanceusdm", book.LINEAR)):
@@ -230,7 +231,11 @@ def test_second(oracle, second, then, accused):
     [
         (order(quantity="-600000"), NOW, ["I2", "I10"]),  # six coins, five allowed; it overshoots
         (order(quantity="50000"), NOW, ["I10"]),  # grows what it should lessen
-        (order(), NOW + 20 * SECOND, ["I5", "I5"]),  # neither quote nor index is young
+        (
+            order(decided_at=NOW + 20 * SECOND),
+            NOW + 20 * SECOND,
+            ["I5", "I5"],
+        ),  # neither quote nor index is young
     ],
 )
 def test_wrong(oracle, told, ts, accused):
@@ -244,7 +249,36 @@ def test_after_a_kill(oracle):
     assert ["I6"] == judged(oracle, cut())
     oracle.conduct.stopped, oracle.conduct.paused = None, True
     oracle.violations.clear()
+    oracle.orders.clear()
     assert ["I6"] == judged(oracle, order("rb0000010000002hh"))
+
+
+def test_overshoots(oracle):
+    """A hedge of nearly twice the gap goes as far beyond as it was away, and is found."""
+    assert ["I10"] == judged(oracle, order(quantity="-190000"))
+
+
+def test_beside_protection(oracle):
+    """Two orders that protect only close, together; no hedge leaves beside either."""
+    oracle.sent(cut("6000"), NOW)
+    second = order(ON_DISK[1], quantity="6000", purpose=Purpose.PROTECT, reduce_only=True)
+
+    assert ["I1"] == judged(oracle, second)
+    assert ["I1", "I1", "I1"] == judged(oracle, order(ON_DISK[2]))
+
+
+def test_clock_off(oracle):
+    """An order that was decided by a clock which is seconds off is found."""
+    assert ["I5"] == judged(oracle, order(decided_at=NOW + 3 * SECOND))
+
+
+def test_calm_halt():
+    """Where nothing goes wrong, nothing is a reason to halt."""
+    params = to_params(book.settings(), 1, book.instruments(), SECOND)
+    oracle = Oracle(params, Disk(), Books(), weather.CALM)
+    oracle.told(NOW, Alert(Severity.ERROR, "hedge.missed", "BTC", "it did not help"))
+
+    assert ["I3"] == [each.invariant for each in oracle.violations]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +286,7 @@ def test_after_a_kill(oracle):
     [
         (cut(), []),
         (cut("-5000"), ["I10"]),  # it opens
-        (cut("10001"), ["I10"]),  # it turns the position over
+        (cut("10001"), ["I1", "I10"]),  # it turns the position over
         (cut(reduce_only=False), ["I10"]),
     ],
 )
@@ -271,7 +305,7 @@ def test_account_not_read(oracle):
 
 def test_to_and_fro(oracle):
     """One hedge may correct the last; two in a row that go back on it at the same price may not."""
-    for name, quantity in zip(ON_DISK, ("-10000", "10000", "-10000"), strict=True):
+    for name, quantity in zip(ON_DISK, ("-5000", "5000", "-5000"), strict=True):
         oracle.sent(order(name, quantity), NOW)
         oracle.heard(OrderEnded(NOW, NOW, name, Ending.EXPIRED, D(0)), NOW)
         oracle.booked(
@@ -329,7 +363,8 @@ def silent(*alerts, until=61, lives=range(10_000)):
         ((), range(1000), [61, 122]),
         (((20, "delta.unhedged"),), range(1000), []),  # the last word of it stands
         (((20, "delta.unhedged"), (30, "delta.restored")), range(1000), [91]),
-        (((20, "margin.warned"),), range(1000), []),  # it names why
+        (((20, "margin.warned"),), range(1000), [61, 122]),  # that is no reason
+        (((20, "limit.reached"),), range(1000), []),
         (((20, "margin.recovered"),), range(1000), [61, 122]),  # that is no reason
         ((), range(50), []),  # nobody lives who could tell
         ((), range(50, 1000), [111]),

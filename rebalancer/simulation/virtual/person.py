@@ -17,6 +17,9 @@ PATIENCE = 20  # s between two times that a person arms
 LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
 
 
+_MARGIN = ("margin.critical", "margin.recovered")
+
+
 class Listener(Protocol):
     """A process that hears a person."""
 
@@ -45,6 +48,7 @@ class Person:
     ) -> None:
         self._clock, self._oracle = clock, oracle
         self._listener, self._bring = listener, bring
+        self.warned = False  # whether margin keeps hedges from growing, as far as was told
         self._short = False  # whether an account is near its liquidation, as far as was told
         self._said = 0  # times
         self._written: dict[str, None] = {}  # reasons of what the process wrote down
@@ -72,8 +76,10 @@ class Person:
 
     def hear(self, alert: Alert) -> None:
         """Take down what is told of margin."""
-        if alert.event in ("margin.critical", "margin.recovered"):
+        if alert.event in _MARGIN:
             self._short = alert.event == "margin.critical"
+        if alert.event in ("margin.warned", *_MARGIN):
+            self.warned = alert.event != "margin.recovered"
 
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""

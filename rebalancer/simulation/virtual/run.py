@@ -182,7 +182,8 @@ def _judge_end(world: World) -> None:
     waits = [each.submit.client_order_id for each in process.state.open_orders()]
     if waits:
         oracle.accuse("I7", now, f"still open: {', '.join(waits)}")
-    told = world.tight and oracle.silence.broken(now)  # a limit keeps it there, and says so
+    binds = world.tight or world.person.warned  # a limit keeps it there, and says so
+    told = binds and oracle.silence.broken(now)
     if abs(world.places.net) > EDGE and not told:
         oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}")
     for account, _, name in oracle.hearing.missing:
