@@ -9,6 +9,7 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
 from rebalancer.simulation.virtual.book import COIN
 
+NEAR = 0.95  # of a limit, from which on it binds: lots and orders leave a little
 SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
 
 
@@ -48,6 +49,17 @@ class Bounds:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
         yield from self._endangered(fill)
 
+    def binding(self, price: float, turned: float) -> Iterable[str]:
+        """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
+        own, book = self._params.underlyings[COIN].limits, self._params.limits
+        legs = [abs(coins) for coins in self._legs(price)]
+        if max(legs, default=0.0) > own.position * NEAR:
+            yield "position_too_large"
+        if book is not None and sum(legs) * price > book.leverage * NEAR * self._equity(price):
+            yield "leverage_too_high"
+        if book is not None and turned > book.turnover_per_day * NEAR:
+            yield "turnover_spent"
+
     def _endangered(self, fill: Filled) -> Iterable[str]:
         """Yield pools whose hedges are to be cut, and had one grow in them."""
         margin, exchange = self._params.margin, self._exchanges[fill.account]
@@ -67,13 +79,14 @@ class Bounds:
 
     def _gross(self, price: float) -> float:
         """Return the notional of all perpetuals and futures, USD."""
-        total = 0.0
+        return sum(abs(coins) * price for coins in self._legs(price))
+
+    def _legs(self, price: float) -> Iterable[float]:
+        """Yield the coins of each perpetual or future that is held, signed."""
         for account, exchange in self._exchanges.items():
             for each in exchange.positions(account):
                 if exchange.contract(each.instrument).margined:
-                    coins = self._coins(exchange, each.instrument, float(each.quantity), price)
-                    total += abs(coins) * price
-        return total
+                    yield self._coins(exchange, each.instrument, float(each.quantity), price)
 
     def _equity(self, price: float) -> float:
         """Return what all accounts are worth, USD."""

@@ -69,7 +69,7 @@ class Conduct:
         self._read: dict[str, None] = {}  # accounts that the running process read
         self._last: tuple[bool, float] | None = None  # whether the last hedge bought, and the price
         self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute
-        self._turned = 0.0  # USD that own orders traded
+        self.turned = 0.0  # USD that own orders traded
         self._turns = 0  # hedges in a row that went back on the one before, at the same price
 
     def judge(self, order: Submit, ts: int, *, blind: bool) -> None:
@@ -208,8 +208,8 @@ class Conduct:
             judges: Whether it is a hedge of a process that knew all that was booked.
         """
         price = float(order.price)
-        self._turned += abs(self._coins(fill.instrument, fill.quantity, fill.price)) * price
-        for text in self._books.broken(fill, price, self._turned) if judges else ():
+        self.turned += abs(self._coins(fill.instrument, fill.quantity, fill.price)) * price
+        for text in self._books.broken(fill, price, self.turned) if judges else ():
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
     def began(self) -> None:

@@ -47,6 +47,7 @@ class Told:
 
     hear: Callable[[int, Alert], None] = lambda *_: None  # alerts, at their ns
     failures: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # reasons of what guards refused
 
 
 class VirtualLog:
@@ -68,7 +69,9 @@ class VirtualLog:
         """Say nothing."""
 
     def warning(self, event: str, **facts: Any) -> None:
-        """Say nothing."""
+        """Keep what a guard refused."""
+        if event == "hedge.refused" and self._lives():
+            self._told.refused.append(str(facts.get("reason")))
 
     def error(self, event: str, **facts: Any) -> None:
         """Keep that the daemon failed."""

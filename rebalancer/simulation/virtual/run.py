@@ -152,6 +152,15 @@ def _calm(world: World) -> bool:
     )
 
 
+def _excused(world: World, why: str) -> bool:
+    """Whether a guard that was named to a person may still refuse, by what happened in the run."""
+    return (
+        (why.startswith("margin") and world.person.warned)
+        or (why.startswith("funding") and bool(world.faults.weather.rate("funding_wild")))
+        or why in world.places.truth.binding(world.places.market.price, world.oracle.conduct.turned)
+    )
+
+
 def _judge_disk(world: World) -> None:
     """Judge what the next start would make of the disk as it is."""
     now = world.clock.now()
@@ -182,10 +191,9 @@ def _judge_end(world: World) -> None:
     waits = [each.submit.client_order_id for each in process.state.open_orders()]
     if waits:
         oracle.accuse("I7", now, f"still open: {', '.join(waits)}")
-    binds = world.tight or world.person.warned  # a limit keeps it there, and says so
-    told = binds and oracle.silence.broken(now)
-    if abs(world.places.net) > EDGE and not told:
-        oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}")
+    why = world.told.refused[-1] if world.told.refused else ""
+    if abs(world.places.net) > EDGE and not _excused(world, why):
+        oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}: {why or 'nobody says why'}")
     for account, _, name in oracle.hearing.missing:
         oracle.accuse("I7", now, f"{name} of {account} was never heard of")
     for what, gap in world.differences().items():

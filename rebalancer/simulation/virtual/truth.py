@@ -37,6 +37,10 @@ class Truth:
         """Return a position, contracts, signed."""
         return self._exchanges[account].position(account, instrument).quantity
 
+    def binding(self, price: float, turned: float) -> Iterable[str]:
+        """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
+        return self._bounds.binding(price, turned)
+
     def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
         """Yield the limits that an own fill broke, in words; `turned`: USD traded so far."""
         return self._bounds.broken(fill, price, turned)
