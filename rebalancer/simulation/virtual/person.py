@@ -48,7 +48,7 @@ class Person:
     ) -> None:
         self._clock, self._oracle = clock, oracle
         self._listener, self._bring = listener, bring
-        self.warned = False  # whether margin keeps hedges from growing, as far as was told
+        self.warned = False  # whether margin was ever told to be thin: growth may stay refused
         self._short = False  # whether an account is near its liquidation, as far as was told
         self._said = 0  # times
         self._written: dict[str, None] = {}  # reasons of what the process wrote down
@@ -78,8 +78,7 @@ class Person:
         """Take down what is told of margin."""
         if alert.event in _MARGIN:
             self._short = alert.event == "margin.critical"
-        if alert.event in ("margin.warned", *_MARGIN):
-            self.warned = alert.event != "margin.recovered"
+        self.warned = self.warned or alert.event in ("margin.warned", "margin.critical")
 
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""
