@@ -105,7 +105,7 @@ def settings(*, tight: bool = False) -> Settings:
     """Return the settings of the book; `tight`: with limits that bind."""
     told = tomllib.loads(_TOML, parse_float=Decimal)
     if tight:
-        told["underlyings"]["BTC"]["limits"] |= {"order": 1.5, "position": 21.0, "net_delta": 1.0}
+        told["underlyings"]["BTC"]["limits"] |= {"order": 1.5, "position": 20.4, "net_delta": 1.0}
         told["limits"] |= {"leverage": 0.9, "turnover_per_day": 1e6}
     return Settings.model_validate(told)
 
