@@ -186,11 +186,6 @@ BUGS: Mapping[str, Bug] = {
         "        if self.apart <= REFUSES:\n            return None\n",
         "        if self.apart >= 0:\n            return None\n",
     ),
-    "half of each hedge": Bug(
-        f"{CORE}/sizing.py",
-        "exact = (goal - net) / delta_per_contract / lot",
-        "exact = 0.5 * (goal - net) / delta_per_contract / lot",
-    ),
     "nearly twice each hedge": Bug(
         f"{CORE}/sizing.py",
         "exact = (goal - net) / delta_per_contract / lot",

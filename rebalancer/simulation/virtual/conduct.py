@@ -19,7 +19,7 @@ from rebalancer.simulation.virtual.words import Words
 MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
 EXACT, INEXACT = 0.06, 0.3  # coins: delta as a process can know it, by words of now or late ones
 RESET = 0.05  # coins: half of the band, and as much again by lots
-SKEWED = SECOND  # ns that the clock of a process may be off
+SKEWED = 1_200 * 1_000_000  # ns that the clock of a process may be off: what it measures is near
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
 MINUTE = 60 * SECOND
 SAME = 1e-6  # fraction: a price that moved less is the same
@@ -134,7 +134,7 @@ class Conduct:
         quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        if abs(order.decided_at - ts) > SKEWED + slack:
+        if abs(order.decided_at - ts) > SKEWED:
             self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if ts - self.words.youngest > limits.index + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: no index is young")
