@@ -145,7 +145,7 @@ class Books:
     def held(self, account, instrument):
         return D(-10_000)
 
-    def broken(self, fill, price, turned):
+    def broken(self, fill, price, turned, net):
         return ["it is beyond its limit"] if fill.quantity == 7 else []
 
 

@@ -24,13 +24,14 @@ class Bounds:
     def __init__(self, exchanges: Mapping[str, Exchange], params: Params) -> None:
         self._exchanges, self._params = exchanges, params
 
-    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
+    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
         """Yield what a fill of an own hedge broke, in words; one that closed breaks nothing.
 
         Args:
             fill: As it was booked.
             price: Of the coin, USD.
             turned: USD that own orders traded so far.
+            net: Net delta before it, coins.
         """
         exchange = self._exchanges[fill.account]
         held = exchange.position(fill.account, fill.instrument).quantity
@@ -47,7 +48,8 @@ class Bounds:
             gross, equity = self._gross(price), self._equity(price)
             if gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
-        yield from self._endangered(fill)
+        if abs(net) <= own.net_delta:  # beyond, what brings it back is let through
+            yield from self._endangered(fill)
 
     def binding(self, price: float, turned: float) -> Iterable[str]:
         """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
@@ -61,13 +63,13 @@ class Bounds:
             yield "turnover_spent"
 
     def _endangered(self, fill: Filled) -> Iterable[str]:
-        """Yield pools whose hedges are to be cut, and had one grow in them."""
+        """Yield pools in which nothing was to grow any more, and did."""
         margin, exchange = self._params.margin, self._exchanges[fill.account]
         settle = exchange.contract(fill.instrument).settle
         for pool, standing in exchange.standings(fill.account).items():
             if margin is None or standing is None or pool.currency != settle:
                 continue
-            most = margin.ladder.ratio[Rung.REDUCE - 1] * SLACK
+            most = margin.ladder.ratio[Rung.WIDEN - 1] * SLACK
             if float(standing.maintenance) > most * float(standing.balance):
                 told = f"{standing.maintenance} is asked and {standing.balance} there"
                 yield f"{fill.instrument} grew where {told}"

@@ -39,8 +39,15 @@ class Books(Protocol):
     def held(self, account: str, instrument: str) -> Decimal:
         """Return a position, contracts, signed."""
 
-    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
-        """Yield the limits that an own fill broke, in words; `turned`: USD traded so far."""
+    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words.
+
+        Args:
+            fill: As it was booked.
+            price: Of the coin, USD.
+            turned: USD that own orders traded so far.
+            net: Net delta before it, coins.
+        """
 
 
 class Conduct:
@@ -208,8 +215,12 @@ class Conduct:
             judges: Whether it is a hedge of a process that knew all that was booked.
         """
         price = float(order.price)
-        self.turned += abs(self._coins(fill.instrument, fill.quantity, fill.price)) * price
-        for text in self._books.broken(fill, price, self.turned) if judges else ():
+        coins = self._coins(fill.instrument, fill.quantity, fill.price)
+        self.turned += abs(coins) * price
+        if not judges:
+            return
+        net = self._books.delta(price) - coins
+        for text in self._books.broken(fill, price, self.turned, net):
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
     def began(self) -> None:

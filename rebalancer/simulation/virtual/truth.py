@@ -41,9 +41,9 @@ class Truth:
         """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
         return self._bounds.binding(price, turned)
 
-    def broken(self, fill: Filled, price: float, turned: float) -> Iterable[str]:
-        """Yield the limits that an own fill broke, in words; `turned`: USD traded so far."""
-        return self._bounds.broken(fill, price, turned)
+    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
+        """Yield the limits that an own fill broke, in words; arguments as for `Bounds.broken`."""
+        return self._bounds.broken(fill, price, turned, net)
 
     def delta(self, price: float) -> float:
         """Return the delta of everything at a price of the coin, coins."""
