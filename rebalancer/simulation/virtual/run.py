@@ -145,6 +145,7 @@ def _calm(world: World) -> bool:
     process = world.process
     return (
         process is not None
+        and not process.clock.stopped
         and world.mode is TradingState.ACTIVE
         and not process.state.open_orders()
         and abs(world.places.net) <= EDGE
