@@ -66,6 +66,7 @@ class SkewWatch:
     def __init__(self, connection: Connection, clock: Clock, log: Log) -> None:
         self._connection, self._clock, self._log = connection, clock, log
         self.apart = 0  # ns by which the clocks differed at least, when it was measured last
+        self._measured = False  # whether it ever was
         self._told = 0  # ns: the limit that the log has heard of in this episode
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
@@ -82,7 +83,7 @@ class SkewWatch:
             self._log.debug("clock.unmeasured", venue=venue, error=str(error))
             return AGAIN
         apart -= self._anchored(apart, uncertain)
-        self.apart = surely(apart, uncertain)
+        self.apart, self._measured = surely(apart, uncertain), True
         crossed = REFUSES if self.apart > REFUSES else WARNS if self.apart > WARNS else 0
         if crossed > self._told:
             say = self._log.error if crossed == REFUSES else self._log.warning
@@ -113,6 +114,8 @@ class SkewWatch:
 
     def refusal(self) -> str | None:
         """Return why nothing may be sent by this clock; None where it may."""
+        if not self._measured:
+            return f"nobody knows how far the clock is from {self._connection.venue}'s"
         if self.apart <= REFUSES:
             return None
         return f"the clock is {self.apart / SECOND:.2f} s from {self._connection.venue}'s"

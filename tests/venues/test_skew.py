@@ -105,9 +105,14 @@ def test_it_is_measured_on():
 
 
 def test_a_venue_that_does_not_tell():
-    """What was measured last holds: silence neither forgives nor accuses."""
+    """What was measured last holds, whatever silence follows; before that nothing leaves."""
 
     async def story(venue, watch, clock):
+        venue.ahead = Unavailable("down")
+        await clock.sleep(EVERY)
+        assert "nobody knows" in watch.refusal()
+        venue.ahead = 0
+        await clock.sleep(AGAIN + SECOND)
         venue.ahead = Unavailable("down")
         await clock.sleep(EVERY)
         assert watch.refusal() is None
