@@ -18,6 +18,7 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
+    AlertSink,
     Caretaker,
     Clock,
     Feed,
@@ -129,14 +130,20 @@ def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: in
     state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
 
 
-def flight_of(settings: Settings, around: Surrounding) -> Flight:
-    """Return what records the events of this start, where somebody asked for it."""
+def flight_of(settings: Settings, around: Surrounding, alerts: AlertSink) -> Flight:
+    """Return what records the events of this start, where somebody asked for it.
+
+    Args:
+        settings: Of the book.
+        around: Names the folder.
+        alerts: Hears when it has failed.
+    """
     told = settings.flight
     if around.flight is None or not told.enabled:
         return UNRECORDED
     label = Label(settings.book.id, around.journal.epoch, __version__, fingerprint(settings))
     limits = Limits(told.max_mib * MEBIBYTE, told.rotate)
-    return FlightRecorder(around.flight, label, limits, around.log)
+    return FlightRecorder(around.flight, label, limits, alerts)
 
 
 def retention_of(settings: Settings) -> Retention:

@@ -81,7 +81,8 @@ def paper(
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    told, flight = LogAlertSink(log, clock), flight_of(settings, around)
+    told = LogAlertSink(log, clock)
+    flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
     decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
     engine = Engine(state, params, inbox, decides)
