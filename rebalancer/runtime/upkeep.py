@@ -1,7 +1,8 @@
 """Upkeep: a copy of the journal each day, and each week a look at all of it.
 
 Neither stops a hedge when it fails: the journal that is being written is none
-the worse for it, and a person hears of it once a day while it is tried again.
+the worse for it, and a person hears of it once a day while it is tried again;
+only a journal that can be written no more ends the daemon, as it does anywhere.
 What stops everything but protection is a journal that is found damaged. The
 book in memory is right, but the next start would be made of what is not; so the
 halt has to be there before that start is.
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Event
 from rebalancer.core.journal import JournalDamaged
+from rebalancer.errors import RebalancerError
 from rebalancer.ports import (
     SECOND,
     AlertSink,
@@ -90,6 +92,8 @@ class Upkeep:
         try:
             spare = self._care.least.of(self._caretaker.room().total)
             told = await self._caretaker.copy(self._day(), self._care.copies, spare)
+        except OSError as error:
+            told = Errand(Outcome.FAILED, str(error))
         finally:
             patience.cancel()
         if told.outcome is Outcome.DONE:
@@ -102,6 +106,8 @@ class Upkeep:
         patience = self._clock.call_at(self._clock.now() + PATIENCE, self._caretaker.give_up)
         try:
             told = await self._caretaker.check()
+        except OSError as error:
+            told = Errand(Outcome.FAILED, str(error))
         finally:
             patience.cancel()
         match told.outcome:
@@ -120,7 +126,14 @@ class Upkeep:
             self._alerts.send(Alert(Severity.ERROR, event, "journal", told.text))
 
     def _checked(self) -> int:
-        return int(self._journal.get_meta(CHECKED) or 0)
+        """Return when the journal was last found whole, ns; 0: never, or nobody can tell.
+
+        One from which even that cannot be read is to be looked at now.
+        """
+        try:
+            return int(self._journal.get_meta(CHECKED) or 0)
+        except (RebalancerError, ValueError):
+            return 0
 
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now() // SECOND, UTC).date().isoformat()

@@ -43,8 +43,11 @@ class DiskCaretaker:
         return room.reserve(self._folder)
 
     def copied(self, day: str) -> bool:
-        """Whether there is a copy of a day."""
-        return (self._folder / COPIES / _NAME.format(day)).exists()
+        """Whether there is a copy of a day; none is where nobody can look: then `copy` says why."""
+        try:
+            return (self._folder / COPIES / _NAME.format(day)).exists()
+        except OSError:
+            return False
 
     async def copy(self, day: str, keep: int, spare: int) -> Errand:
         """Copy the journal; see `ports.Caretaker`."""

@@ -139,6 +139,40 @@ def test_a_check_that_fails():
     assert TradingState.ACTIVE is stage.state.mode
 
 
+def test_what_nobody_may_look_at():
+    """A disk that refuses to be looked at is told, and ends nothing."""
+    errands = Errands()
+
+    async def refuse(*_asked):
+        raise PermissionError(13, "Permission denied")
+
+    errands.copy = errands.check = refuse
+    stage = live(errands, 2 * HOUR)
+
+    assert ["journal.uncopied", "journal.unchecked"] == alerts(stage)
+    assert TradingState.ACTIVE is stage.state.mode
+    assert stage.stop.cause is None
+
+
+@pytest.mark.parametrize("told", ["soon", DataError("page 7")])
+def test_nobody_can_tell_when(told):
+    """A journal that cannot say when it was found whole is looked at, not trusted."""
+    errands = Errands()
+
+    def before(stage):
+        def get_meta(key):
+            if isinstance(told, str):
+                return told
+            raise told
+
+        stage.journal.get_meta = get_meta
+
+    stage = live(errands, HOUR, copies=0, before=before)
+
+    assert ["check"] == verbs(errands)
+    assert stage.stop.cause is None
+
+
 def test_damage():
     """A journal that is damaged halts the book for good, and says so until somebody has seen it."""
     errands = Errands(checks=[DAMAGED] * 9)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,26 @@ def test_no_room(path, monkeypatch):
     assert [] == names(path)
 
     assert Outcome.DONE is asyncio.run(keeper.copy("2026-01-30", 7, 9 * MIB)).outcome
+
+
+def refuse(*_arguments, **_more):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_copies_that_nobody_may_see(path, monkeypatch):
+    """A folder that cannot be looked into holds no copy of today; why is told by the copy."""
+    keeper = DiskCaretaker(path)
+    real = Path.stat
+
+    def stat_(self, **how):
+        return refuse() if COPIES in self.parts else real(self, **how)
+
+    monkeypatch.setattr(Path, "stat", stat_)
+    assert not keeper.copied("2026-01-30")
+    told = asyncio.run(keeper.copy("2026-01-30", 7, 0))
+
+    assert Outcome.FAILED is told.outcome
+    assert "Permission denied" in told.text
 
 
 def test_check(path):
