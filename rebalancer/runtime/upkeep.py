@@ -74,7 +74,7 @@ class Upkeep:
     def look(self) -> None:
         """Begin what is due, unless something is on its way."""
         copies = self._care.copies > 0 and not self._caretaker.copied(self._day())
-        checks = self._care.checks and self._clock.now() - self._checked() >= WEEK
+        checks = self._care.checks and not 0 <= self._clock.now() - self._checked() < WEEK
         if (copies or checks) and not self._busy:
             self._busy = True
             self._tasks.spawn("upkeep", self._work(copies=copies, checks=checks))
@@ -128,7 +128,8 @@ class Upkeep:
     def _checked(self) -> int:
         """Return when the journal was last found whole, ns; 0: never, or nobody can tell.
 
-        One from which even that cannot be read is to be looked at now.
+        One from which even that cannot be read is to be looked at now; so is one that
+        was found whole at a time to come, by a clock that was wrong.
         """
         try:
             return int(self._journal.get_meta(CHECKED) or 0)

@@ -1,14 +1,17 @@
 """The caretaker of a journal on disk: its room, its copies, and who looks whether it is whole.
 
 Copies lie in a folder beside the journal, one for each day, the oldest of them
-deleted once a younger one is there. They help against damage and against what
-people do; against the loss of the disk only what is carried elsewhere does.
+deleted once a younger one is there. A clock that was wrong must cost none: those
+that are named for a day to come are not counted, nor deleted. Copies help
+against damage and against what people do; against the loss of the disk only what
+is carried elsewhere does.
 """
 
 import asyncio
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rebalancer.errors import RebalancerError
@@ -64,11 +67,7 @@ class DiskCaretaker:
             return Errand(Outcome.FAILED, f"{words}, has {free // MIB}")
         target = place / _NAME.format(day)
         told = await self._run(errand.COPY, str(self._journal), str(target))
-        if told.outcome is Outcome.DONE:
-            with suppress(OSError):  # the next one deletes it
-                for old in sorted(place.glob(_NAME.format("????-??-??")))[:-keep]:
-                    old.unlink()
-        return told
+        return replace(told, text=told.text + _rotate(target, keep)) if _done(told) else told
 
     async def check(self) -> Errand:
         """Follow every page and every entry of the journal; return what came of it."""
@@ -107,6 +106,21 @@ class DiskCaretaker:
             return told
         last = cried.decode("utf-8", "replace").strip()[-_SAID:]
         return Errand(Outcome.FAILED, f"ended with {process.returncode}: {last or 'no word'}")
+
+
+def _done(told: Errand) -> bool:
+    return told.outcome is Outcome.DONE
+
+
+def _rotate(made: Path, keep: int) -> str:
+    """Delete the oldest copies up to the one just made; return what is to be said of the others."""
+    copies = sorted(made.parent.glob(_NAME.format("????-??-??")))
+    ahead = [each.name for each in copies if each.name > made.name]
+    before = [each for each in copies if each.name < made.name]
+    for old in before[: max(len(before) + 1 - keep, 0)]:
+        with suppress(OSError):  # the next one deletes it
+            old.unlink()
+    return f"; named for a day to come, and not counted: {', '.join(ahead)}" if ahead else ""
 
 
 def _size(journal: Path) -> int:

@@ -118,6 +118,19 @@ def test_a_restart():
     assert [] == errands.log
 
 
+@pytest.mark.parametrize(("ahead", "done"), [(0, []), (366 * DAY, ["check"] * 2)])
+def test_found_whole_at_a_time_to_come(ahead, done):
+    """A clock that was wrong does not put the next look off: that counts as never."""
+    errands = Errands(checks=[FAILED])
+
+    def before(stage):
+        stage.journal.put_meta(CHECKED, str(stage.clock.now() + ahead))
+
+    live(errands, 2 * HOUR, copies=0, before=before)
+
+    assert done == verbs(errands)
+
+
 def test_a_copy_that_fails():
     """It is tried each hour and told once a day; nothing is halted."""
     errands = Errands([FAILED] * 30)

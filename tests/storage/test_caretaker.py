@@ -76,6 +76,22 @@ def test_only_so_many(path):
     assert ["before-the-move.sqlite", *kept] == names(path)
 
 
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_a_clock_that_was_wrong(path, keep):
+    """Copies of days to come cost no other, least of all the one just made; they are told."""
+    place = path.parent / COPIES
+    place.mkdir()
+    past = [f"journal-2026-01-{day}.sqlite" for day in (28, 29)]
+    ahead = [f"journal-{day}.sqlite" for day in ("2031-05-01", "2031-05-02")]
+    for name in (*past, *ahead):
+        (place / name).touch()
+    told = asyncio.run(DiskCaretaker(path).copy("2026-01-30", keep, 0))
+
+    kept = [*past, "journal-2026-01-30.sqlite"][-keep:]
+    assert [*kept, *ahead] == names(path)
+    assert told.text.endswith(f"not counted: {', '.join(ahead)}")
+
+
 def test_none_goes_for_one_that_failed(path):
     """A journal that gives no good copy takes none of the old ones away."""
     keeper = DiskCaretaker(path)
