@@ -10,6 +10,7 @@ is carried elsewhere does.
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ COPIES = "backups"
 MIB = 1024 * 1024  # bytes
 ROOT = Path(__file__).resolve().parents[2]  # where this very release is imported from
 IDLE = 10  # of niceness: whoever hedges comes first
+KILLED = 30.0  # s in which a killed process must have ended; one that waits for a disk may not
+STOPPED = 2.0  # s of them that a daemon which stops has time for
 _NAME = "journal-{}.sqlite"
 _SAID = 500  # characters of what a process said before it broke
 
@@ -35,7 +38,8 @@ class DiskCaretaker:
 
     def __init__(self, journal: Path) -> None:
         self._journal, self._folder = journal, journal.parent
-        self._process: asyncio.subprocess.Process | None = None  # the errand that is on its way
+        self._process: asyncio.subprocess.Process | None = None  # of the last errand
+        self._given_up = asyncio.Event()  # whether the errand that is on its way is
 
     def room(self) -> Room:
         """Return how much room there is."""
@@ -75,37 +79,64 @@ class DiskCaretaker:
 
     def give_up(self) -> None:
         """End the errand that is on its way; it has failed."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):  # it has ended by itself
-                self._process.kill()
+        self._given_up.set()
 
     async def _run(self, *arguments: str) -> Errand:
-        """Do an errand in a process of its own; it does not outlive its caller."""
+        """Do an errand in a process of its own; it does not outlive its caller.
+
+        One that cannot be killed is left to itself, but none is sent after it.
+        """
+        before = self._process
+        if before is not None and before.returncode is None:
+            words = f"process {before.pid} of an errand before was killed, and has not ended"
+            return Errand(Outcome.FAILED, words)
+        self._given_up = asyncio.Event()  # before there is a process: nobody goes unheard
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", errand.__name__, *arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                start_new_session=True,  # what a terminal tells the daemon is not meant for it
-            )
+            process = self._process = await _sent(arguments)
         except OSError as error:
             return Errand(Outcome.FAILED, f"no process for an errand: {error}")
-        process = self._process
-        try:
-            with suppress(OSError):  # where a sandbox forbids it, it is done all the same
-                os.setpriority(os.PRIO_PROCESS, process.pid, IDLE)
-            said, cried = await process.communicate()
-        finally:
-            self.give_up()
-            await process.wait()
-            self._process = None
-        told = errand.read(said) if process.returncode == 0 else None
+        with suppress(OSError):  # where a sandbox forbids it, it is done all the same
+            os.setpriority(os.PRIO_PROCESS, process.pid, IDLE)
+        said = await self._heard(process)
+        if said is None:
+            words = f"process {process.pid} was killed, and did not end within {KILLED:g} s"
+            return Errand(Outcome.FAILED, f"{words}; it may wait for a disk that hangs")
+        told = errand.read(said[0]) if process.returncode == 0 else None
         if told is not None:
             return told
-        last = cried.decode("utf-8", "replace").strip()[-_SAID:]
+        last = said[1].decode("utf-8", "replace").strip()[-_SAID:]
         return Errand(Outcome.FAILED, f"ended with {process.returncode}: {last or 'no word'}")
+
+    async def _heard(self, process: asyncio.subprocess.Process) -> tuple[bytes, bytes] | None:
+        """Return what a process said, once it has ended; None: it cannot be made to."""
+        talk = asyncio.create_task(process.communicate())
+        wish = asyncio.create_task(self._given_up.wait())
+        patience = STOPPED
+        try:
+            await asyncio.wait({talk, wish}, return_when=asyncio.FIRST_COMPLETED)
+            patience = KILLED
+        finally:
+            wish.cancel()
+            with suppress(ProcessLookupError):  # it has ended by itself
+                process.kill()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await asyncio.wait({talk})
+            ended = talk.done()
+            talk.cancel()
+        return talk.result() if ended else None
+
+
+async def _sent(arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    """Send a process on an errand."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", errand.__name__, *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,  # what a terminal tells the daemon is not meant for it
+    )
 
 
 def _done(told: Errand) -> bool:

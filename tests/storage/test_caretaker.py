@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sqlite3
 import stat
 from pathlib import Path
@@ -37,6 +38,30 @@ def spoilt(path):
     connection.execute("UPDATE entries SET payload = '{}' WHERE id = 4")
     connection.commit()
     connection.close()
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """Return a way to have a script in the place of errands; it may write what is asked of it."""
+    monkeypatch.setattr(errand, "__name__", "odd")
+    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    said = tmp_path / "said"
+
+    def put(script):
+        (tmp_path / "odd.py").write_text(f"SAID = {str(said)!r}\n{script}")
+        return said
+
+    return put
+
+
+SLEEPS = "import os, time; open(SAID, 'w').write(str(os.getpid())); time.sleep(99)"
+
+
+async def heard(said):
+    """Return what a script wrote, once it did."""
+    while not (said.exists() and said.read_text()):  # noqa: ASYNC110 - another process says it
+        await asyncio.sleep(0.01)
+    return said.read_text()
 
 
 def names(path):
@@ -205,11 +230,9 @@ def test_damage_or_not(path, monkeypatch, code, kind):
         ('print(\'["done", "9"]\'); import sys; sys.exit(3)', Outcome.FAILED, "ended with 3"),
     ],
 )
-def test_a_process_that_breaks(path, tmp_path, monkeypatch, script, outcome, text):
+def test_a_process_that_breaks(path, odd, script, outcome, text):
     """Whatever ends without its word has failed."""
-    (tmp_path / "odd.py").write_text(script)
-    monkeypatch.setattr(errand, "__name__", "odd")
-    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    odd(script)
     told = asyncio.run(DiskCaretaker(path).check())
 
     assert outcome is told.outcome
@@ -218,19 +241,14 @@ def test_a_process_that_breaks(path, tmp_path, monkeypatch, script, outcome, tex
 
 @pytest.mark.parametrize("ends", ["given up", "canceled"])
 @pytest.mark.parametrize("run", [asyncio.run, run_wall])
-def test_it_does_not_outlive_its_caller(path, tmp_path, monkeypatch, ends, run):
+def test_it_does_not_outlive_its_caller(path, odd, ends, run):
     """One that is given up has failed; one whose daemon ends is ended with it."""
-    said = tmp_path / "pid"
-    script = f"import os, time; open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(99)"
-    (tmp_path / "odd.py").write_text(script)
-    monkeypatch.setattr(errand, "__name__", "odd")
-    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    said = odd(SLEEPS)
 
     async def story():
         keeper = DiskCaretaker(path)
         task = asyncio.create_task(keeper.check())
-        while not (said.exists() and said.read_text()):  # noqa: ASYNC110 - another process says it
-            await asyncio.sleep(0.01)
+        await heard(said)
         if ends == "given up":
             keeper.give_up()
             return await task
@@ -245,6 +263,62 @@ def test_it_does_not_outlive_its_caller(path, tmp_path, monkeypatch, ends, run):
     assert "-9" in told.text
     with pytest.raises(ProcessLookupError):
         os.kill(int(said.read_text()), 0)
+
+
+@pytest.fixture
+def unkillable(monkeypatch):
+    """Let no process end when it is killed, as one does that waits for a disk which hangs."""
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", lambda _self: None)
+    monkeypatch.setattr("rebalancer.storage.caretaker.KILLED", 0.2)
+    monkeypatch.setattr("rebalancer.storage.caretaker.STOPPED", 0.2)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_one_that_cannot_be_killed(path, odd, unkillable, run):
+    """It is left to itself and has failed; no other is sent before it has ended."""
+    said, keeper = odd(SLEEPS), DiskCaretaker(path)
+
+    async def story():
+        task = asyncio.create_task(keeper.check())
+        number = int(await heard(said))
+        try:
+            keeper.give_up()
+            told = [await task, await keeper.check()]
+        finally:
+            os.kill(number, signal.SIGKILL)
+        odd('print(\'["done", "9 entries"]\')')
+        while keeper._process.returncode is None:  # noqa: ASYNC110 - the kernel says it
+            await asyncio.sleep(0.01)
+        return number, [*told, await keeper.check()]
+
+    number, (first, second, third) = run(asyncio.wait_for(story(), 30))
+
+    assert (Outcome.FAILED, Outcome.FAILED, Outcome.DONE) == (
+        first.outcome,
+        second.outcome,
+        third.outcome,
+    )
+    assert f"process {number} was killed, and did not end within 0.2 s" in first.text
+    assert f"process {number} of an errand before" in second.text
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_a_stop_waits_for_none_that_cannot_be_killed(path, odd, unkillable, run):
+    """A daemon that stops does not hang on it."""
+    said = odd(SLEEPS)
+
+    async def story():
+        task = asyncio.create_task(DiskCaretaker(path).check())
+        number = int(await heard(said))
+        task.cancel()
+        await asyncio.wait([task], timeout=20)
+        try:
+            return task.cancelled()
+        finally:
+            os.kill(number, signal.SIGKILL)
+            await asyncio.sleep(0.3)
+
+    assert run(story())
 
 
 def test_the_loop_goes_on(path):
