@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]  # where this very release is importe
 IDLE = 10  # of niceness: whoever hedges comes first
 KILLED = 30.0  # s in which a killed process must have ended; one that waits for a disk may not
 STOPPED = 2.0  # s of them that a daemon which stops has time for
+GIVEN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SQLITE_TMPDIR", "LD_LIBRARY_PATH")
 _NAME = "journal-{}.sqlite"
 _SAID = 500  # characters of what a process said before it broke
 
@@ -90,11 +91,23 @@ class DiskCaretaker:
         if before is not None and before.returncode is None:
             words = f"process {before.pid} of an errand before was killed, and has not ended"
             return Errand(Outcome.FAILED, words)
+        try:
+            listens, holds = os.pipe()
+        except OSError as error:
+            return Errand(Outcome.FAILED, f"no pipe for an errand: {error}")
+        try:
+            return await self._follow(arguments, listens)
+        finally:
+            os.close(holds)
+
+    async def _follow(self, arguments: Sequence[str], listens: int) -> Errand:
         self._given_up = asyncio.Event()  # before there is a process: nobody goes unheard
         try:
-            process = self._process = await _sent(arguments)
+            process = self._process = await _sent(arguments, listens)
         except OSError as error:
             return Errand(Outcome.FAILED, f"no process for an errand: {error}")
+        finally:
+            os.close(listens)
         with suppress(OSError):  # where a sandbox forbids it, it is done all the same
             os.setpriority(os.PRIO_PROCESS, process.pid, IDLE)
         said = await self._heard(process)
@@ -127,14 +140,20 @@ class DiskCaretaker:
         return talk.result() if ended else None
 
 
-async def _sent(arguments: Sequence[str]) -> asyncio.subprocess.Process:
-    """Send a process on an errand."""
+async def _sent(arguments: Sequence[str], listens: int) -> asyncio.subprocess.Process:
+    """Send a process on an errand; it ends when nobody holds the other end of what it listens to.
+
+    It is given no more of the environment than Python and SQLite need: what has
+    no key cannot lose one.
+    """
+    told = {name: os.environ[name] for name in GIVEN if name in os.environ}
+    paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", errand.__name__, *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=listens,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=told | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         start_new_session=True,  # what a terminal tells the daemon is not meant for it
     )
 

@@ -1,10 +1,14 @@
 """The caretaker: copies in a process of their own, only so many, and damage told from failure."""
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,10 +18,11 @@ from rebalancer.ports import Entry, Errand, Outcome, Room
 from rebalancer.runtime.clock import run_wall
 from rebalancer.storage import errand, room
 from rebalancer.storage.audit import audit
-from rebalancer.storage.caretaker import COPIES, DiskCaretaker
+from rebalancer.storage.caretaker import COPIES, GIVEN, DiskCaretaker
 from rebalancer.storage.sqlite import open_journal
 
 MIB = 2**20
+HERE = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -263,6 +268,60 @@ def test_it_does_not_outlive_its_caller(path, odd, ends, run):
     assert "-9" in told.text
     with pytest.raises(ProcessLookupError):
         os.kill(int(said.read_text()), 0)
+
+
+def test_what_a_process_is_given(path, odd, monkeypatch):
+    """It has no key, for it needs none; where Python finds what it needs it is told."""
+    for name in ("DERIBIT_SECRET", "PYTHONSTARTUP", "LANG"):
+        monkeypatch.setenv(name, "C.UTF-8")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    said = odd("import json, os; json.dump(dict(os.environ), open(SAID, 'w'))")
+    asyncio.run(DiskCaretaker(path).check())
+    told = json.loads(said.read_text())
+
+    assert set(told) <= {*GIVEN, "PYTHONPATH"}
+    assert "C.UTF-8" == told["LANG"]
+    assert f"{said.parent}:/somewhere" == told["PYTHONPATH"]
+
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from rebalancer.runtime.clock import run_wall
+from rebalancer.storage import caretaker, errand
+errand.__name__, caretaker.ROOT = "odd", Path(sys.argv[2])
+{run}(caretaker.DiskCaretaker(Path(sys.argv[1])).check())
+"""
+
+
+@pytest.mark.parametrize("run", ["asyncio.run", "run_wall"])
+def test_it_does_not_outlive_a_daemon_that_is_killed(path, odd, run):
+    """With a daemon that gets no last word goes its errand, in the midst of its work."""
+    said = odd(
+        "import os, time\nfrom rebalancer.storage import errand\n"
+        "def run(_): open(SAID, 'w').write(str(os.getpid())); time.sleep(99)\n"
+        "errand.run = run\nerrand.main()"
+    )
+    script = (sys.executable, "-c", DAEMON.format(run=run), path, said.parent)
+    daemon = subprocess.Popen(script, env={**os.environ, "PYTHONPATH": str(HERE)})
+    number = int(asyncio.run(asyncio.wait_for(heard(said), 30)))
+    assert runs(number)
+    daemon.kill()
+    daemon.wait()
+
+    for _ in range(500):
+        if not runs(number):
+            break
+        time.sleep(0.02)
+    assert not runs(number)
+
+
+def runs(number):
+    """Tell whether a process works: one that has ended may wait for somebody to take note."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.fixture
