@@ -62,16 +62,19 @@ class DiskCaretaker:
         place = self._folder / COPIES
         try:
             folder.prepare(place)
-            for part in place.glob(_NAME.format("*") + ".part*"):
-                part.unlink()  # of an errand that was broken off
-            needed, free = _size(self._journal), self.room().free
+            _sweep(place)
+            needed, free = _size(self._journal), room.measure(place).free
         except (RebalancerError, OSError) as error:
             return Errand(Outcome.FAILED, str(error))
         if free - needed < spare:
             words = f"{place}: must have room for {needed // MIB} MiB and leave {spare // MIB}"
             return Errand(Outcome.FAILED, f"{words}, has {free // MIB}")
         target = place / _NAME.format(day)
-        told = await self._run(errand.COPY, str(self._journal), str(target))
+        try:
+            told = await self._run(errand.COPY, str(self._journal), str(target))
+        finally:
+            with suppress(OSError):  # the next one tries again
+                _sweep(place)
         return replace(told, text=told.text + _rotate(target, keep)) if _done(told) else told
 
     async def check(self) -> Errand:
@@ -156,6 +159,12 @@ async def _sent(arguments: Sequence[str], listens: int) -> asyncio.subprocess.Pr
         env=told | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         start_new_session=True,  # what a terminal tells the daemon is not meant for it
     )
+
+
+def _sweep(place: Path) -> None:
+    """Delete what copies that were broken off left behind."""
+    for part in place.glob(_NAME.format("*") + ".part*"):
+        part.unlink(missing_ok=True)
 
 
 def _done(told: Errand) -> bool:

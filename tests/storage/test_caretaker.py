@@ -134,6 +134,45 @@ def test_none_goes_for_one_that_failed(path):
     assert ["journal-2026-01-28.sqlite", "journal-2026-01-29.sqlite"] == names(path)
 
 
+@pytest.mark.parametrize("ends", ["given up", "canceled"])
+def test_no_part_is_left(path, odd, ends):
+    """What a copy that was broken off had written is gone with it: room was why, perhaps."""
+    said = odd(
+        "import sys, time; open(sys.argv[3] + '.part', 'w').write('x')\n"
+        "open(sys.argv[3] + '.part-journal', 'w').write('x')\n"
+        "open(SAID, 'w').write('x'); time.sleep(99)"
+    )
+
+    async def story():
+        keeper = DiskCaretaker(path)
+        task = asyncio.create_task(keeper.copy("2026-01-30", 7, 0))
+        await heard(said)
+        assert 2 == len(names(path))
+        if ends == "given up":
+            keeper.give_up()
+        else:
+            task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(story())
+
+    assert [] == names(path)
+
+
+def test_a_disk_of_their_own(path, monkeypatch):
+    """Room is looked at where copies are put, which need not be where the journal is."""
+    size = path.stat().st_size
+
+    def measure(folder):
+        return Room(size + 9 * MIB if folder.name == COPIES else 2**39, 2**40)
+
+    monkeypatch.setattr(room, "measure", measure)
+    keeper = DiskCaretaker(path)
+
+    assert asyncio.run(keeper.copy("2026-01-30", 7, 10 * MIB)).text.endswith("has 9")
+    assert Outcome.DONE is asyncio.run(keeper.copy("2026-01-30", 7, 9 * MIB)).outcome
+
+
 def test_no_room(path, monkeypatch):
     """A copy must not be what fills the disk: it leaves what a hedge needs."""
     size = path.stat().st_size
@@ -311,9 +350,10 @@ def test_it_does_not_outlive_a_daemon_that_is_killed(path, odd, run):
 
     for _ in range(500):
         if not runs(number):
-            break
+            return
         time.sleep(0.02)
-    assert not runs(number)
+    os.kill(number, signal.SIGKILL)
+    pytest.fail("it outlived its daemon by ten seconds")
 
 
 def runs(number):
