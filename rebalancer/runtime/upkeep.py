@@ -5,7 +5,9 @@ the worse for it, and a person hears of it once a day while it is tried again;
 only a journal that can be written no more ends the daemon, as it does anywhere.
 What stops everything but protection is a journal that is found damaged. The
 book in memory is right, but the next start would be made of what is not; so the
-halt has to be there before that start is.
+halt has to be there before that start is, and a mark beside the journal too: the
+halt may not be written in what is damaged. What is marked is looked at each hour
+until it is found whole.
 """
 
 from collections.abc import Callable
@@ -74,7 +76,8 @@ class Upkeep:
     def look(self) -> None:
         """Begin what is due, unless something is on its way."""
         copies = self._care.copies > 0 and not self._caretaker.copied(self._day())
-        checks = self._care.checks and not 0 <= self._clock.now() - self._checked() < WEEK
+        late = self._care.checks and not 0 <= self._clock.now() - self._checked() < WEEK
+        checks = late or self._caretaker.marked() is not None
         if (copies or checks) and not self._busy:
             self._busy = True
             self._tasks.spawn("upkeep", self._work(copies=copies, checks=checks))
@@ -113,10 +116,13 @@ class Upkeep:
         match told.outcome:
             case Outcome.DONE:
                 self._journal.put_meta(CHECKED, str(self._clock.now()))
+                self._caretaker.unmark()
                 self._alerts.send(Alert(Severity.INFO, "journal.checked", "journal", told.text))
             case Outcome.FAILED:
                 self._tell_once("journal.unchecked", told)
             case Outcome.DAMAGED:
+                if not self._caretaker.mark(told.text):
+                    self._tell_once("journal.unmarked", told)
                 self._put(JournalDamaged(self._clock.now(), told.text))
 
     def _tell_once(self, event: str, told: Errand) -> None:

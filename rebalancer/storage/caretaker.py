@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rebalancer.errors import RebalancerError
 from rebalancer.ports import Errand, Outcome, Room
-from rebalancer.storage import errand, folder, room
+from rebalancer.storage import damage, errand, folder, room
 
 COPIES = "backups"
 MIB = 1024 * 1024  # bytes
@@ -80,6 +80,18 @@ class DiskCaretaker:
     async def check(self) -> Errand:
         """Follow every page and every entry of the journal; return what came of it."""
         return await self._run(errand.CHECK, str(self._journal))
+
+    def mark(self, what: str) -> bool:
+        """Leave word beside the journal that it is damaged; return whether it is on disk."""
+        return damage.mark(self._journal, what)
+
+    def marked(self) -> str | None:
+        """Return what was found damaged; None: nothing."""
+        return damage.found(self._journal)
+
+    def unmark(self) -> None:
+        """Take that word back; where the disk refuses, the next check does."""
+        damage.clear(self._journal)
 
     def give_up(self) -> None:
         """End the errand that is on its way; it has failed."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rebalancer.core import kept
 from rebalancer.core.events import PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.standing import why_damaged
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
@@ -34,6 +35,7 @@ from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.restoring import halted
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
@@ -115,6 +117,7 @@ def begin(
     told = around.journal.get_meta(KEPT)
     if told is not None:
         kept.restore(state, json.loads(told), worth=around.feed is None)
+    _latch_damage(settings.book.id, around)
     if _restore_latch(state, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
@@ -165,6 +168,16 @@ def care_of(settings: Settings, around: Surrounding) -> Care | None:
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:
     """Return the feeds of what lies outside and is told by files."""
     return [OutsideFile(each, around.clock, around.log) for each in taken(settings)]
+
+
+def _latch_damage(book: str, around: Surrounding) -> None:
+    """Halt a book whose journal is marked as damaged: the halt itself may not be in it."""
+    what = None if around.caretaker is None else around.caretaker.marked()
+    if what is None:
+        return
+    for each in halted(around.journal, around.clock.now(), why_damaged(what)):
+        around.journal.append(replace(each, key=book))
+    around.journal.flush()
 
 
 def _restore_latch(state: State, journal: Journal) -> bool:

@@ -21,6 +21,7 @@ class Premises:
     def __init__(self, free, total=4096, *, reserves=True):
         self.free, self.total, self.reserves = free, total, reserves
         self.asked = self.ended = 0
+        self.word, self.marks = None, True
 
     def room(self):
         return Room(self.free * MIB, self.total * MIB)
@@ -34,6 +35,16 @@ class Premises:
 
     async def check(self):
         return Errand(Outcome.DONE, "whole")
+
+    def mark(self, what):
+        self.word = what if self.marks else self.word
+        return self.marks
+
+    def marked(self):
+        return self.word
+
+    def unmark(self):
+        self.word = None
 
     def give_up(self):
         self.ended += 1

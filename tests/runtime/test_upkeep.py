@@ -197,6 +197,49 @@ def test_damage():
     assert TradingState.HALTED == latch.payload["mode"]  # the next start begins with it
     assert ["journal.damaged"] * 2 == alerts(stage)
     assert stage.journal.get_meta(CHECKED) is None
+    assert "entry 4: was altered" == errands.word
+
+
+def test_damage_where_the_halt_cannot_be_written():
+    """The mark is there before the halt is tried: that may meet the bad page."""
+    errands = Errands(checks=[DAMAGED])
+
+    def before(stage):
+        append = stage.journal.append
+
+        def refuse(entry):
+            if entry.key == "JournalDamaged":
+                raise DataError("page 7")
+            append(entry)
+
+        stage.journal.append = refuse
+
+    stage = live(errands, HOUR, copies=0, before=before)
+
+    assert isinstance(stage.stop.cause, DataError)
+    assert "entry 4: was altered" == errands.word
+
+
+def test_no_mark_could_be_left():
+    """A person hears, once a day, that the next start would not know."""
+    errands = Errands(checks=[DAMAGED] * 9)
+    errands.marks = False
+    stage = live(errands, 3 * HOUR, copies=0)
+
+    assert 1 == alerts(stage).count("journal.unmarked")
+    assert TradingState.HALTED is stage.state.mode
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_what_is_marked(checks):
+    """It is looked at each hour, whatever the settings say, until it is found whole."""
+    errands = Errands(checks=[FAILED, DAMAGED])
+    errands.word = "entry 3"
+    stage = live(errands, 6 * HOUR, copies=0, checks=checks)
+
+    assert ["check"] * 3 == verbs(errands)
+    assert errands.word is None
+    assert TradingState.HALTED is stage.state.mode  # who has not armed has not seen it
 
 
 def test_a_copy_that_is_damaged():
