@@ -207,6 +207,15 @@ class Caretaker(Protocol):
     def give_up(self) -> None:
         """End a copy or a check that is on its way; it has failed."""
 
+    def mark(self, what: str) -> bool:
+        """Leave word beside the journal that it is damaged; return whether it is on disk."""
+
+    def marked(self) -> str | None:
+        """Return what was found damaged, as `mark` left word of it; None: nothing."""
+
+    def unmark(self) -> None:
+        """Take that word back: all of the journal was found whole."""
+
 
 class Reading(Protocol):
     """What can be read of a journal, also of one that nobody writes any more."""

@@ -13,6 +13,7 @@ from rebalancer.ports import SECOND, Retention
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.housekeeping import FORGOTTEN, MOST
 from rebalancer.runtime.restoring import halted
+from rebalancer.storage import damage
 from rebalancer.storage.audit import Audit, audit
 from rebalancer.storage.backup import back_up
 from rebalancer.storage.backup import restore as put_back
@@ -51,6 +52,9 @@ def check(
     """
     path = file or state_folder(state) / FILE
     _show(path, audit(path, None if head is None else _head(head)), "sound", as_json=as_json)
+    if damage.found(path) is not None and not as_json:
+        typer.echo(f"{damage.place(path)}: halts each start until the book's own check, within an")
+        typer.echo("hour, finds the journal whole; a fault of the disk comes back: see to it first")
 
 
 @group.command()

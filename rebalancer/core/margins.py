@@ -13,7 +13,15 @@ from rebalancer.core.margin.rungs import Reading, read
 from rebalancer.core.params import MarginParams, Params
 from rebalancer.core.prices import Prices
 
-_Key = tuple[object, ...]
+
+class _Found(NamedTuple):
+    """The pools of an account, and what they were found for."""
+
+    ledger: int  # version
+    prices: int  # version
+    now: int  # ns
+    told: MarginTold | None  # this very word: an equal one may be another
+    pools: tuple[Pool, ...] | None
 
 
 class _Read(NamedTuple):
@@ -45,9 +53,13 @@ class Margins:
         self.cushions = Cushions()
         self._instruments, self._params = instruments, params
         self._ledger, self._prices = ledger, prices
-        self._pools: dict[str, tuple[_Key, tuple[Pool, ...] | None]] = {}  # by account
+        self._pools: dict[str, _Found] = {}  # by account
         self._read: dict[str, _Read] = {}  # by pool
         self._around: Around | None = None  # of the last moment
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is kept in a snapshot: not whom to ask, which is no knowledge."""
+        return {**self.__dict__, "_around": None}
 
     def take(self, event: MarginTold, now: int) -> str | None:
         """Write down what a venue reckons, at the prices of now.
@@ -93,12 +105,11 @@ class Margins:
         Worked out once in a step: the ladder and the guard look at the same.
         """
         told = self.cushions.told.get(account)
-        key = (self._ledger.version, self._prices.version, now, id(told))
-        known = self._pools.get(account)
-        if known is None or known[0] != key:
+        known, key = self._pools.get(account), (self._ledger.version, self._prices.version, now)
+        if known is None or known[:3] != key or known.told is not told:
             found = cushions.pools(self.cushions, account, self.around(now))
-            known = self._pools[account] = (key, found)
-        return known[1]
+            known = self._pools[account] = _Found(*key, told, found)
+        return known.pools
 
     def age(self, account: str, now: int) -> int | None:
         """Return ns since the figures of an account were asked for; None: there are none."""

@@ -97,9 +97,14 @@ def damaged(standing: Standing, event: JournalDamaged) -> Alert:
 
     What the book knows in memory is right, so what only closes may still protect it.
     """
-    text = f"the journal is damaged: {event.what}"
+    text = why_damaged(event.what)
     move(standing, TradingState.HALTED, text)
     return Alert(Severity.ERROR, "journal.damaged", "journal", f"{text}; the book is halted")
+
+
+def why_damaged(what: str) -> str:
+    """Return why a book is halted whose journal is damaged."""
+    return f"the journal is damaged: {what}"
 
 
 def differed(standing: Standing, reason: str) -> None:

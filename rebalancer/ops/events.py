@@ -301,8 +301,14 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
     (
         "journal.damaged",
         _ERROR,
-        "the journal is not what was written, and no start may be made of it; the book is halted",
+        "the journal is not what was written, and no start may be made of it; book and starts halt",
         "journal check; stop, restore the youngest copy that is whole, compare, then arm",
+    ),
+    (
+        "journal.unmarked",
+        _ERROR,
+        "the journal is damaged, and no mark could be left that halts the next start",
+        "do not start again before a copy that is whole was restored",
     ),
     ("journal.failed", _ERROR, "the journal cannot be written; trading stops", "mend the disk"),
     (

@@ -2,7 +2,7 @@
 
 Since the copy was made orders left, fills came and latches fell that the
 journal knows nothing of. Their truth is at the venues; until a person has
-compared, nothing is hedged.
+compared, nothing is hedged. So it is where a mark says that a journal is damaged.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,17 @@ LATCH = "latch"  # journal kind of the trading state
 REASON = "restored from a backup: compare orders and positions with the venues, then arm"
 
 
-def halted(journal: Reading, ts: int) -> Iterable[Entry]:
-    """Return the latch that halts a book; what was latched when the copy was made stays.
+def halted(journal: Reading, ts: int, reason: str = REASON) -> Iterable[Entry]:
+    """Return the latch that halts a book; what was latched in it before stays.
 
     Args:
-        journal: That is put back.
+        journal: That is put back, or damaged.
         ts: ns, now.
+        reason: Why, in words.
     """
     last, book = {}, ""
     for entry in journal.read(LATCH):
         last, book = dict(entry.payload), entry.key
     kept = {"killed": False, "asked": TradingState.ACTIVE, "sealed": False, "halted": {}}
-    payload = kept | {"limited": {}} | last | {"mode": TradingState.HALTED, "reason": REASON}
+    payload = kept | {"limited": {}} | last | {"mode": TradingState.HALTED, "reason": reason}
     return (Entry(0, ts, LATCH, book, payload),)

@@ -2,7 +2,8 @@
 
 A disk that is full ends the daemon, since nothing may be sent that is not
 written down. So hedges stop long before, while what protects, what withdraws
-and what comes back from the venues still has its room.
+and what comes back from the venues still has its room; a copy that is being made
+ends, and is made when there is room again.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,9 @@ class RoomWatch:
         if short == self._short:
             return
         self._short = short
-        if not short:
+        if short:
+            self._caretaker.give_up()  # a copy that grows would take the rest
+        else:
             self._reserve()
         self._put(RoomTold(self._clock.now(), room.free, least, short))
 

@@ -1,10 +1,13 @@
 """Upkeep: a copy of the journal each day, and each week a look at all of it.
 
 Neither stops a hedge when it fails: the journal that is being written is none
-the worse for it, and a person hears of it once a day while it is tried again.
+the worse for it, and a person hears of it once a day while it is tried again;
+only a journal that can be written no more ends the daemon, as it does anywhere.
 What stops everything but protection is a journal that is found damaged. The
 book in memory is right, but the next start would be made of what is not; so the
-halt has to be there before that start is.
+halt has to be there before that start is, and a mark beside the journal too: the
+halt may not be written in what is damaged. What is marked is looked at each hour
+until it is found whole.
 """
 
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from datetime import UTC, datetime
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Event
 from rebalancer.core.journal import JournalDamaged
+from rebalancer.errors import RebalancerError
 from rebalancer.ports import (
     SECOND,
     AlertSink,
@@ -72,7 +76,8 @@ class Upkeep:
     def look(self) -> None:
         """Begin what is due, unless something is on its way."""
         copies = self._care.copies > 0 and not self._caretaker.copied(self._day())
-        checks = self._care.checks and self._clock.now() - self._checked() >= WEEK
+        late = self._care.checks and not 0 <= self._clock.now() - self._checked() < WEEK
+        checks = late or self._caretaker.marked() is not None
         if (copies or checks) and not self._busy:
             self._busy = True
             self._tasks.spawn("upkeep", self._work(copies=copies, checks=checks))
@@ -90,6 +95,8 @@ class Upkeep:
         try:
             spare = self._care.least.of(self._caretaker.room().total)
             told = await self._caretaker.copy(self._day(), self._care.copies, spare)
+        except OSError as error:
+            told = Errand(Outcome.FAILED, str(error))
         finally:
             patience.cancel()
         if told.outcome is Outcome.DONE:
@@ -102,15 +109,20 @@ class Upkeep:
         patience = self._clock.call_at(self._clock.now() + PATIENCE, self._caretaker.give_up)
         try:
             told = await self._caretaker.check()
+        except OSError as error:
+            told = Errand(Outcome.FAILED, str(error))
         finally:
             patience.cancel()
         match told.outcome:
             case Outcome.DONE:
                 self._journal.put_meta(CHECKED, str(self._clock.now()))
+                self._caretaker.unmark()
                 self._alerts.send(Alert(Severity.INFO, "journal.checked", "journal", told.text))
             case Outcome.FAILED:
                 self._tell_once("journal.unchecked", told)
             case Outcome.DAMAGED:
+                if not self._caretaker.mark(told.text):
+                    self._tell_once("journal.unmarked", told)
                 self._put(JournalDamaged(self._clock.now(), told.text))
 
     def _tell_once(self, event: str, told: Errand) -> None:
@@ -120,7 +132,15 @@ class Upkeep:
             self._alerts.send(Alert(Severity.ERROR, event, "journal", told.text))
 
     def _checked(self) -> int:
-        return int(self._journal.get_meta(CHECKED) or 0)
+        """Return when the journal was last found whole, ns; 0: never, or nobody can tell.
+
+        One from which even that cannot be read is to be looked at now; so is one that
+        was found whole at a time to come, by a clock that was wrong.
+        """
+        try:
+            return int(self._journal.get_meta(CHECKED) or 0)
+        except (RebalancerError, ValueError):
+            return 0
 
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now() // SECOND, UTC).date().isoformat()

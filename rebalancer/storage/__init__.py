@@ -8,7 +8,8 @@ commit durable, and `aside` keeps a journal before it is migrated; `chain` links
 each entry to the one before it, `audit` follows the chain from end to end, and
 `retention` leaves gaps that it can be followed over; `backup` copies a journal and
 puts a copy back; `caretaker` has copies made and the journal looked at while a
-daemon runs, each an `errand` of its own process; `room` measures the disk and holds
+daemon runs, each an `errand` of its own process; `damage` leaves a mark that a
+start finds; `room` measures the disk and holds
 a reserve on it; `folder` knows who may own the state folder and that one daemon at
 a time writes in it; `ownership` knows whose journal it is; `flight` records every
 event beside the journal, so that a day can be stepped again. Only `ports`, `core`

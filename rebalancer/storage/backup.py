@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rebalancer.errors import DataError, RebalancerError, UsageError
 from rebalancer.ports import Entry, Reading
-from rebalancer.storage import folder, sqlite
+from rebalancer.storage import damage, folder, sqlite
 from rebalancer.storage.audit import Audit, audit
 
 RESTORED = "restored"  # kind of the entry that tells that a copy was put back
@@ -82,6 +82,7 @@ def restore(copy: Path, target: Path, least: int, adds: Adds, *, force: bool = F
         epoch = _begin(part, lock, max(least, _epoch(target) + 1), told, adds)
         aside = _move_aside(target)
         part.replace(target)
+        damage.clear(target)  # of what was there before
         folder.settle(target.parent)
         return Restored(told, epoch, aside)
     except OSError as e:

@@ -5,12 +5,17 @@
 
 Following a chain of millions of entries takes seconds, in which a loop that is
 in the same process would hear nothing. The last line on standard output says
-what came of it; a process that ends without one has failed.
+what came of it; a process that ends without one has failed. It lives as long as
+somebody holds the other end of its standard input: with the daemon, killed or
+not, goes what it asked for.
 """
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rebalancer.errors import Damaged, RebalancerError, UsageError
@@ -19,6 +24,7 @@ from rebalancer.storage.audit import Audit, audit
 from rebalancer.storage.backup import back_up
 
 COPY, CHECK = "copy", "check"
+ALONE = 3  # exit code of a process whose daemon is gone
 
 
 def run(arguments: Sequence[str]) -> Errand:
@@ -57,5 +63,19 @@ def read(said: bytes) -> Errand | None:
         return None
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what the command line asks for, as long as whoever sent it lives."""
+    threading.Thread(target=_listen, daemon=True).start()
     sys.stdout.write(f"{spelled(run(sys.argv[1:]))}\n")
+
+
+def _listen() -> None:
+    """End the process when its standard input does; SQLite works without the lock of Python."""
+    with suppress(OSError):
+        while os.read(0, 1):
+            pass
+    os._exit(ALONE)
+
+
+if __name__ == "__main__":
+    main()

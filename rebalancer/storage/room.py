@@ -35,7 +35,7 @@ def reserve(folder: Path) -> bool:
     What was given up is not taken again while there is little more than that.
     """
     path = folder / RESERVE
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # there is none, or what is there cannot be looked at
         if path.lstat().st_blocks * _BLOCK >= SIZE:
             return True
     if measure(folder).free < 2 * SIZE:

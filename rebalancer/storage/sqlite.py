@@ -16,7 +16,7 @@ from typing import Any
 from rebalancer.core.ids import MOST_EPOCH
 from rebalancer.errors import Damaged, DataError, Defect, Unavailable
 from rebalancer.ports import Entry, Retention
-from rebalancer.storage import chain, faults, folder, room, schema
+from rebalancer.storage import chain, damage, faults, folder, room, schema
 from rebalancer.storage import retention as pruning
 from rebalancer.storage.aside import set_aside
 from rebalancer.storage.chain import Head
@@ -196,6 +196,7 @@ class SqliteJournal(JournalReader):
         try:
             found = pruning.due(self._connection, retention, now, most)
         except sqlite3.Error as e:
+            damage.note(self._path, e)
             raise DataError(f"{self._path}: must be readable: {e}") from e
         if not found:
             return 0
@@ -245,6 +246,7 @@ class SqliteJournal(JournalReader):
             self._connection.execute(statement, values)
         except sqlite3.Error as e:
             self._fault = str(e)
+            damage.note(self._path, e)
             if faults.is_full(e):
                 room.release(self._path.parent)  # for the next start: this one is over
             raise DataError(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from rebalancer.core import kept
 from rebalancer.core.events import PositionReport
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.standing import why_damaged
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
+    AlertSink,
     Caretaker,
     Clock,
     Feed,
@@ -33,6 +35,7 @@ from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.restoring import halted
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
@@ -114,6 +117,7 @@ def begin(
     told = around.journal.get_meta(KEPT)
     if told is not None:
         kept.restore(state, json.loads(told), worth=around.feed is None)
+    _latch_damage(settings.book.id, around)
     if _restore_latch(state, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
@@ -129,14 +133,20 @@ def _adopt(state: State, holding: Holding, prices: Mapping[str, Decimal], ts: in
     state.adopt(report, prices[name], hedge=holding.role is Role.HEDGE)
 
 
-def flight_of(settings: Settings, around: Surrounding) -> Flight:
-    """Return what records the events of this start, where somebody asked for it."""
+def flight_of(settings: Settings, around: Surrounding, alerts: AlertSink) -> Flight:
+    """Return what records the events of this start, where somebody asked for it.
+
+    Args:
+        settings: Of the book.
+        around: Names the folder.
+        alerts: Hears when it has failed.
+    """
     told = settings.flight
     if around.flight is None or not told.enabled:
         return UNRECORDED
     label = Label(settings.book.id, around.journal.epoch, __version__, fingerprint(settings))
     limits = Limits(told.max_mib * MEBIBYTE, told.rotate)
-    return FlightRecorder(around.flight, label, limits, around.log)
+    return FlightRecorder(around.flight, label, limits, alerts)
 
 
 def retention_of(settings: Settings) -> Retention:
@@ -158,6 +168,16 @@ def care_of(settings: Settings, around: Surrounding) -> Care | None:
 def files_of(settings: Settings, around: Surrounding) -> list[Feed]:
     """Return the feeds of what lies outside and is told by files."""
     return [OutsideFile(each, around.clock, around.log) for each in taken(settings)]
+
+
+def _latch_damage(book: str, around: Surrounding) -> None:
+    """Halt a book whose journal is marked as damaged: the halt itself may not be in it."""
+    what = None if around.caretaker is None else around.caretaker.marked()
+    if what is None:
+        return
+    for each in halted(around.journal, around.clock.now(), why_damaged(what)):
+        around.journal.append(replace(each, key=book))
+    around.journal.flush()
 
 
 def _restore_latch(state: State, journal: Journal) -> bool:

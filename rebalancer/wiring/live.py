@@ -128,10 +128,9 @@ def _live(
         if order.submit.account in outside.opened:  # else unknown until somebody looks it up
             outside.opened[order.submit.account].line.sent.remember(order)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
-    dispatch = Dispatch(
-        state, params, venues, inbox, clock, outside.tasks, LogAlertSink(log, clock), log, [False]
-    )
-    flight = flight_of(settings, around)
+    told = LogAlertSink(log, clock)
+    dispatch = Dispatch(state, params, venues, inbox, clock, outside.tasks, told, log, [False])
+    flight = flight_of(settings, around, told)
     decides = Surroundings(around.journal, codec.encode, dispatch, log, known, flight)
     engine = Engine(state, params, inbox, decides)
 

@@ -76,12 +76,12 @@ def paper(
     known = instruments
     exchanges = {each: open_exchange(settings, known, prices, each) for each in settings.venues}
     begin(state, settings, prices, around)
-    inbox, stop = Inbox(), Stop()
+    inbox, stop, told = Inbox(), Stop(), LogAlertSink(log, clock)
     tasks = TaskRegistry(stop.fail)
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    told, flight = LogAlertSink(log, clock), flight_of(settings, around)
+    flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
     decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
     engine = Engine(state, params, inbox, decides)

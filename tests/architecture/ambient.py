@@ -27,7 +27,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),
     "rebalancer/simulation/victim.py": frozenset({TASK}),  # forks whom it kills
     "rebalancer/simulation/nursery.py": frozenset({TASK}),  # and has it born
-    "rebalancer/storage/caretaker.py": frozenset({TASK}),  # sends a process on an errand
+    "rebalancer/storage/caretaker.py": frozenset({TASK, CLOCK}),  # a process, and its deadline
+    "rebalancer/storage/errand.py": frozenset({TASK}),  # that process hears when it is alone
     "rebalancer/cli/": frozenset({RUN}),
 }
 

@@ -8,6 +8,7 @@ import pytest
 from rebalancer.cli.journal import DAYS, MOST_MIB
 from rebalancer.ports import Entry
 from rebalancer.settings.models import JournalKeeping
+from rebalancer.storage import damage
 from rebalancer.storage.sqlite import open_journal
 from tests.cli.test_commands import ask
 
@@ -43,6 +44,14 @@ def test_check(state):
     assert "journal.sqlite: sound" in text
     assert "3, from 2001-09-09T01:46:40Z to 2065-01-24T05:20:00Z" in text
     assert told["head"] in text
+
+
+def test_check_tells_of_a_mark(state):
+    """Whoever finds it whole hears that a mark of damage still halts each start."""
+    damage.mark(state / "journal.sqlite", "page 7")
+    told = ask("journal", "check", "--state", str(state)).stdout
+
+    assert "journal.damaged: halts each start" in told
 
 
 @pytest.mark.parametrize(

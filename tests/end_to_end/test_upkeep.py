@@ -8,6 +8,7 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.ports import SECOND
 from rebalancer.research.verification import verify
 from rebalancer.runtime import upkeep
+from rebalancer.storage import damage
 from rebalancer.storage.audit import audit
 from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.storage.sqlite import open_journal
@@ -76,9 +77,25 @@ def test_damage_beside_a_book(often, tmp_path):
     state = ran(path, altered, journal={"backup": "off"}).running.engine.state
     assert TradingState.HALTED is state.mode
     assert "entry 3: hash must be" in state.mode_reason
+    assert "entry 3: hash must be" in damage.found(path)
     altered(path, -1)
     assert verify(path).agrees
 
     again = ran(path, length=20, journal={"backup": "off", "check": "off"}).running.engine
     assert TradingState.HALTED is again.state.mode
     assert 0 == again.tally.orders
+
+
+def test_a_mark_alone(often, tmp_path):
+    """A start that finds only the mark is halted; found whole, the halt outlives the mark."""
+    path, off = tmp_path / "state" / "journal.sqlite", {"backup": "off", "check": "off"}
+    ran(path, length=20, journal=off)
+    damage.mark(path, "page 7")
+    marked = ran(path, journal=off).running.engine
+
+    assert TradingState.HALTED is marked.state.mode
+    assert 0 == marked.tally.orders
+    assert damage.found(path) is None
+    assert verify(path).agrees
+    again = ran(path, length=20, journal=off).running.engine
+    assert "the journal is damaged: page 7" == again.state.mode_reason

@@ -19,7 +19,9 @@ class Premises:
     """A caretaker of a disk that has so much room, and perhaps none for a reserve."""
 
     def __init__(self, free, total=4096, *, reserves=True):
-        self.free, self.total, self.reserves, self.asked = free, total, reserves, 0
+        self.free, self.total, self.reserves = free, total, reserves
+        self.asked = self.ended = 0
+        self.word, self.marks = None, True
 
     def room(self):
         return Room(self.free * MIB, self.total * MIB)
@@ -34,8 +36,18 @@ class Premises:
     async def check(self):
         return Errand(Outcome.DONE, "whole")
 
+    def mark(self, what):
+        self.word = what if self.marks else self.word
+        return self.marks
+
+    def marked(self):
+        return self.word
+
+    def unmark(self):
+        self.word = None
+
     def give_up(self):
-        pass
+        self.ended += 1
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,19 @@ def test_the_gap():
         RoomTold(7, 255 * MIB, 256 * MIB, True),
         RoomTold(7, 320 * MIB, 256 * MIB, False),
     ] == told
+
+
+def test_a_copy_on_its_way():
+    """It is given up where it would take the room that a hedge needs, once for each time."""
+    premises, ended = Premises(300), []
+    watch = RoomWatch(premises, LEAST, [].append, MarketClock(7), Lines())
+    watch.begin()
+    for free in (256, 255, 200, 400, 255):
+        premises.free = free
+        watch.look()
+        ended.append(premises.ended)
+
+    assert [0, 1, 1, 1, 2] == ended
 
 
 @pytest.mark.parametrize(("free", "asked"), [(300, 1), (200, 0)])

@@ -118,6 +118,19 @@ def test_a_restart():
     assert [] == errands.log
 
 
+@pytest.mark.parametrize(("ahead", "done"), [(0, []), (366 * DAY, ["check"] * 2)])
+def test_found_whole_at_a_time_to_come(ahead, done):
+    """A clock that was wrong does not put the next look off: that counts as never."""
+    errands = Errands(checks=[FAILED])
+
+    def before(stage):
+        stage.journal.put_meta(CHECKED, str(stage.clock.now() + ahead))
+
+    live(errands, 2 * HOUR, copies=0, before=before)
+
+    assert done == verbs(errands)
+
+
 def test_a_copy_that_fails():
     """It is tried each hour and told once a day; nothing is halted."""
     errands = Errands([FAILED] * 30)
@@ -139,6 +152,40 @@ def test_a_check_that_fails():
     assert TradingState.ACTIVE is stage.state.mode
 
 
+def test_what_nobody_may_look_at():
+    """A disk that refuses to be looked at is told, and ends nothing."""
+    errands = Errands()
+
+    async def refuse(*_asked):
+        raise PermissionError(13, "Permission denied")
+
+    errands.copy = errands.check = refuse
+    stage = live(errands, 2 * HOUR)
+
+    assert ["journal.uncopied", "journal.unchecked"] == alerts(stage)
+    assert TradingState.ACTIVE is stage.state.mode
+    assert stage.stop.cause is None
+
+
+@pytest.mark.parametrize("told", ["soon", DataError("page 7")])
+def test_nobody_can_tell_when(told):
+    """A journal that cannot say when it was found whole is looked at, not trusted."""
+    errands = Errands()
+
+    def before(stage):
+        def get_meta(key):
+            if isinstance(told, str):
+                return told
+            raise told
+
+        stage.journal.get_meta = get_meta
+
+    stage = live(errands, HOUR, copies=0, before=before)
+
+    assert ["check"] == verbs(errands)
+    assert stage.stop.cause is None
+
+
 def test_damage():
     """A journal that is damaged halts the book for good, and says so until somebody has seen it."""
     errands = Errands(checks=[DAMAGED] * 9)
@@ -150,6 +197,49 @@ def test_damage():
     assert TradingState.HALTED == latch.payload["mode"]  # the next start begins with it
     assert ["journal.damaged"] * 2 == alerts(stage)
     assert stage.journal.get_meta(CHECKED) is None
+    assert "entry 4: was altered" == errands.word
+
+
+def test_damage_where_the_halt_cannot_be_written():
+    """The mark is there before the halt is tried: that may meet the bad page."""
+    errands = Errands(checks=[DAMAGED])
+
+    def before(stage):
+        append = stage.journal.append
+
+        def refuse(entry):
+            if entry.key == "JournalDamaged":
+                raise DataError("page 7")
+            append(entry)
+
+        stage.journal.append = refuse
+
+    stage = live(errands, HOUR, copies=0, before=before)
+
+    assert isinstance(stage.stop.cause, DataError)
+    assert "entry 4: was altered" == errands.word
+
+
+def test_no_mark_could_be_left():
+    """A person hears, once a day, that the next start would not know."""
+    errands = Errands(checks=[DAMAGED] * 9)
+    errands.marks = False
+    stage = live(errands, 3 * HOUR, copies=0)
+
+    assert 1 == alerts(stage).count("journal.unmarked")
+    assert TradingState.HALTED is stage.state.mode
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_what_is_marked(checks):
+    """It is looked at each hour, whatever the settings say, until it is found whole."""
+    errands = Errands(checks=[FAILED, DAMAGED])
+    errands.word = "entry 3"
+    stage = live(errands, 6 * HOUR, copies=0, checks=checks)
+
+    assert ["check"] * 3 == verbs(errands)
+    assert errands.word is None
+    assert TradingState.HALTED is stage.state.mode  # who has not armed has not seen it
 
 
 def test_a_copy_that_is_damaged():

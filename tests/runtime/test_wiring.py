@@ -12,6 +12,7 @@ import pytest
 
 from rebalancer.core.decision import Reason
 from rebalancer.core.events import Verb
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND, Entry
 from rebalancer.runtime.clock import MarketClock, run_market
@@ -104,6 +105,21 @@ def test_upkeep(told, copies, checks):
     care = build(raw, caretaker=Premises(10_000))[0].daemon._parts.care
 
     assert (copies, checks) == (care.copies, care.checks)
+
+
+def test_a_mark_of_damage():
+    """A start that finds one is halted, and writes it down: the mark may go before an arm."""
+    journal, premises = MemoryJournal(), Premises(10_000)
+    premises.word = "page 7"
+    first = build(book.table(), journal, caretaker=premises, story=run_for(3))[0].engine
+    premises.word = None
+    again = build(book.table(), journal, caretaker=premises, story=run_for(3))[0].engine
+
+    for engine in (first, again):
+        assert TradingState.HALTED is engine.state.mode
+        assert "the journal is damaged: page 7" == engine.state.mode_reason
+        assert not engine.tally.orders
+    assert "rote" == next(iter(journal.read("latch"))).key
 
 
 def test_holding_without_a_price():

@@ -156,6 +156,8 @@ def _as_sqlite3():
         told = sqlite3.OperationalError(f"{type(error).__name__}: {error}")
         if isinstance(error, apsw.FullError):
             told.sqlite_errorcode = sqlite3.SQLITE_FULL
+        if isinstance(error, apsw.CorruptError):
+            told.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise told from error
 
 

@@ -1,9 +1,15 @@
 """The caretaker: copies in a process of their own, only so many, and damage told from failure."""
 
 import asyncio
+import json
 import os
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +18,11 @@ from rebalancer.ports import Entry, Errand, Outcome, Room
 from rebalancer.runtime.clock import run_wall
 from rebalancer.storage import errand, room
 from rebalancer.storage.audit import audit
-from rebalancer.storage.caretaker import COPIES, DiskCaretaker
+from rebalancer.storage.caretaker import COPIES, GIVEN, DiskCaretaker
 from rebalancer.storage.sqlite import open_journal
 
 MIB = 2**20
+HERE = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -36,6 +43,30 @@ def spoilt(path):
     connection.execute("UPDATE entries SET payload = '{}' WHERE id = 4")
     connection.commit()
     connection.close()
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """Return a way to have a script in the place of errands; it may write what is asked of it."""
+    monkeypatch.setattr(errand, "__name__", "odd")
+    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    said = tmp_path / "said"
+
+    def put(script):
+        (tmp_path / "odd.py").write_text(f"SAID = {str(said)!r}\n{script}")
+        return said
+
+    return put
+
+
+SLEEPS = "import os, time; open(SAID, 'w').write(str(os.getpid())); time.sleep(99)"
+
+
+async def heard(said):
+    """Return what a script wrote, once it did."""
+    while not (said.exists() and said.read_text()):  # noqa: ASYNC110 - another process says it
+        await asyncio.sleep(0.01)
+    return said.read_text()
 
 
 def names(path):
@@ -75,6 +106,22 @@ def test_only_so_many(path):
     assert ["before-the-move.sqlite", *kept] == names(path)
 
 
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_a_clock_that_was_wrong(path, keep):
+    """Copies of days to come cost no other, least of all the one just made; they are told."""
+    place = path.parent / COPIES
+    place.mkdir()
+    past = [f"journal-2026-01-{day}.sqlite" for day in (28, 29)]
+    ahead = [f"journal-{day}.sqlite" for day in ("2031-05-01", "2031-05-02")]
+    for name in (*past, *ahead):
+        (place / name).touch()
+    told = asyncio.run(DiskCaretaker(path).copy("2026-01-30", keep, 0))
+
+    kept = [*past, "journal-2026-01-30.sqlite"][-keep:]
+    assert [*kept, *ahead] == names(path)
+    assert told.text.endswith(f"not counted: {', '.join(ahead)}")
+
+
 def test_none_goes_for_one_that_failed(path):
     """A journal that gives no good copy takes none of the old ones away."""
     keeper = DiskCaretaker(path)
@@ -85,6 +132,45 @@ def test_none_goes_for_one_that_failed(path):
 
     assert Outcome.DAMAGED is told.outcome
     assert ["journal-2026-01-28.sqlite", "journal-2026-01-29.sqlite"] == names(path)
+
+
+@pytest.mark.parametrize("ends", ["given up", "canceled"])
+def test_no_part_is_left(path, odd, ends):
+    """What a copy that was broken off had written is gone with it: room was why, perhaps."""
+    said = odd(
+        "import sys, time; open(sys.argv[3] + '.part', 'w').write('x')\n"
+        "open(sys.argv[3] + '.part-journal', 'w').write('x')\n"
+        "open(SAID, 'w').write('x'); time.sleep(99)"
+    )
+
+    async def story():
+        keeper = DiskCaretaker(path)
+        task = asyncio.create_task(keeper.copy("2026-01-30", 7, 0))
+        await heard(said)
+        assert 2 == len(names(path))
+        if ends == "given up":
+            keeper.give_up()
+        else:
+            task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(story())
+
+    assert [] == names(path)
+
+
+def test_a_disk_of_their_own(path, monkeypatch):
+    """Room is looked at where copies are put, which need not be where the journal is."""
+    size = path.stat().st_size
+
+    def measure(folder):
+        return Room(size + 9 * MIB if folder.name == COPIES else 2**39, 2**40)
+
+    monkeypatch.setattr(room, "measure", measure)
+    keeper = DiskCaretaker(path)
+
+    assert asyncio.run(keeper.copy("2026-01-30", 7, 10 * MIB)).text.endswith("has 9")
+    assert Outcome.DONE is asyncio.run(keeper.copy("2026-01-30", 7, 9 * MIB)).outcome
 
 
 def test_no_room(path, monkeypatch):
@@ -98,6 +184,26 @@ def test_no_room(path, monkeypatch):
     assert [] == names(path)
 
     assert Outcome.DONE is asyncio.run(keeper.copy("2026-01-30", 7, 9 * MIB)).outcome
+
+
+def refuse(*_arguments, **_more):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_copies_that_nobody_may_see(path, monkeypatch):
+    """A folder that cannot be looked into holds no copy of today; why is told by the copy."""
+    keeper = DiskCaretaker(path)
+    real = Path.stat
+
+    def stat_(self, **how):
+        return refuse() if COPIES in self.parts else real(self, **how)
+
+    monkeypatch.setattr(Path, "stat", stat_)
+    assert not keeper.copied("2026-01-30")
+    told = asyncio.run(keeper.copy("2026-01-30", 7, 0))
+
+    assert Outcome.FAILED is told.outcome
+    assert "Permission denied" in told.text
 
 
 def test_check(path):
@@ -168,11 +274,9 @@ def test_damage_or_not(path, monkeypatch, code, kind):
         ('print(\'["done", "9"]\'); import sys; sys.exit(3)', Outcome.FAILED, "ended with 3"),
     ],
 )
-def test_a_process_that_breaks(path, tmp_path, monkeypatch, script, outcome, text):
+def test_a_process_that_breaks(path, odd, script, outcome, text):
     """Whatever ends without its word has failed."""
-    (tmp_path / "odd.py").write_text(script)
-    monkeypatch.setattr(errand, "__name__", "odd")
-    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    odd(script)
     told = asyncio.run(DiskCaretaker(path).check())
 
     assert outcome is told.outcome
@@ -181,19 +285,14 @@ def test_a_process_that_breaks(path, tmp_path, monkeypatch, script, outcome, tex
 
 @pytest.mark.parametrize("ends", ["given up", "canceled"])
 @pytest.mark.parametrize("run", [asyncio.run, run_wall])
-def test_it_does_not_outlive_its_caller(path, tmp_path, monkeypatch, ends, run):
+def test_it_does_not_outlive_its_caller(path, odd, ends, run):
     """One that is given up has failed; one whose daemon ends is ended with it."""
-    said = tmp_path / "pid"
-    script = f"import os, time; open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(99)"
-    (tmp_path / "odd.py").write_text(script)
-    monkeypatch.setattr(errand, "__name__", "odd")
-    monkeypatch.setattr("rebalancer.storage.caretaker.ROOT", tmp_path)
+    said = odd(SLEEPS)
 
     async def story():
         keeper = DiskCaretaker(path)
         task = asyncio.create_task(keeper.check())
-        while not (said.exists() and said.read_text()):  # noqa: ASYNC110 - another process says it
-            await asyncio.sleep(0.01)
+        await heard(said)
         if ends == "given up":
             keeper.give_up()
             return await task
@@ -208,6 +307,117 @@ def test_it_does_not_outlive_its_caller(path, tmp_path, monkeypatch, ends, run):
     assert "-9" in told.text
     with pytest.raises(ProcessLookupError):
         os.kill(int(said.read_text()), 0)
+
+
+def test_what_a_process_is_given(path, odd, monkeypatch):
+    """It has no key, for it needs none; where Python finds what it needs it is told."""
+    for name in ("DERIBIT_SECRET", "PYTHONSTARTUP", "LANG"):
+        monkeypatch.setenv(name, "C.UTF-8")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    said = odd("import json, os; json.dump(dict(os.environ), open(SAID, 'w'))")
+    asyncio.run(DiskCaretaker(path).check())
+    told = json.loads(said.read_text())
+
+    assert set(told) <= {*GIVEN, "PYTHONPATH"}
+    assert "C.UTF-8" == told["LANG"]
+    assert f"{said.parent}:/somewhere" == told["PYTHONPATH"]
+
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from rebalancer.runtime.clock import run_wall
+from rebalancer.storage import caretaker, errand
+errand.__name__, caretaker.ROOT = "odd", Path(sys.argv[2])
+{run}(caretaker.DiskCaretaker(Path(sys.argv[1])).check())
+"""
+
+
+@pytest.mark.parametrize("run", ["asyncio.run", "run_wall"])
+def test_it_does_not_outlive_a_daemon_that_is_killed(path, odd, run):
+    """With a daemon that gets no last word goes its errand, in the midst of its work."""
+    said = odd(
+        "import os, time\nfrom rebalancer.storage import errand\n"
+        "def run(_): open(SAID, 'w').write(str(os.getpid())); time.sleep(99)\n"
+        "errand.run = run\nerrand.main()"
+    )
+    script = (sys.executable, "-c", DAEMON.format(run=run), path, said.parent)
+    daemon = subprocess.Popen(script, env={**os.environ, "PYTHONPATH": str(HERE)})
+    number = int(asyncio.run(asyncio.wait_for(heard(said), 30)))
+    assert runs(number)
+    daemon.kill()
+    daemon.wait()
+
+    for _ in range(500):
+        if not runs(number):
+            return
+        time.sleep(0.02)
+    os.kill(number, signal.SIGKILL)
+    pytest.fail("it outlived its daemon by ten seconds")
+
+
+def runs(number):
+    """Tell whether a process works: one that has ended may wait for somebody to take note."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def unkillable(monkeypatch):
+    """Let no process end when it is killed, as one does that waits for a disk which hangs."""
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", lambda _self: None)
+    monkeypatch.setattr("rebalancer.storage.caretaker.KILLED", 0.2)
+    monkeypatch.setattr("rebalancer.storage.caretaker.STOPPED", 0.2)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_one_that_cannot_be_killed(path, odd, unkillable, run):
+    """It is left to itself and has failed; no other is sent before it has ended."""
+    said, keeper = odd(SLEEPS), DiskCaretaker(path)
+
+    async def story():
+        task = asyncio.create_task(keeper.check())
+        number = int(await heard(said))
+        try:
+            keeper.give_up()
+            told = [await task, await keeper.check()]
+        finally:
+            os.kill(number, signal.SIGKILL)
+        odd('print(\'["done", "9 entries"]\')')
+        while keeper._process.returncode is None:  # noqa: ASYNC110 - the kernel says it
+            await asyncio.sleep(0.01)
+        return number, [*told, await keeper.check()]
+
+    number, (first, second, third) = run(asyncio.wait_for(story(), 30))
+
+    assert (Outcome.FAILED, Outcome.FAILED, Outcome.DONE) == (
+        first.outcome,
+        second.outcome,
+        third.outcome,
+    )
+    assert f"process {number} was killed, and did not end within 0.2 s" in first.text
+    assert f"process {number} of an errand before" in second.text
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_wall])
+def test_a_stop_waits_for_none_that_cannot_be_killed(path, odd, unkillable, run):
+    """A daemon that stops does not hang on it."""
+    said = odd(SLEEPS)
+
+    async def story():
+        task = asyncio.create_task(DiskCaretaker(path).check())
+        number = int(await heard(said))
+        task.cancel()
+        await asyncio.wait([task], timeout=20)
+        try:
+            return task.cancelled()
+        finally:
+            os.kill(number, signal.SIGKILL)
+            await asyncio.sleep(0.3)
+
+    assert run(story())
 
 
 def test_the_loop_goes_on(path):

@@ -19,7 +19,7 @@ from rebalancer.storage.flight import recorder as recorders
 from rebalancer.storage.flight import rows, snapshot
 from rebalancer.storage.flight.reader import Reel, starts
 from rebalancer.storage.flight.recorder import FlightRecorder, Label, Limits
-from tests.runtime.stage import Lines
+from tests.runtime.stage import Alerts
 from tests.scenarios.desk import INSTRUMENTS, LINEAR, PARAMS, START
 
 LARGE = Limits(1 << 30, 3600 * SECOND)
@@ -29,10 +29,10 @@ class Desk:
     """A recorder, and the state of a book whose steps it is told of."""
 
     def __init__(self, place, limits=LARGE, epoch=1):
-        self.place, self.log = place, Lines()
+        self.place, self.alerts = place, Alerts()
         self.state = State(INSTRUMENTS, PARAMS, START)
         label = Label("desk", epoch, "0.1.0", "f" * 16)
-        self.recorder = FlightRecorder(place, label, limits, self.log)
+        self.recorder = FlightRecorder(place, label, limits, self.alerts)
 
     def take(self, count, period=SECOND):
         """Take so many marks, one each period."""
@@ -47,6 +47,11 @@ class Desk:
         self.state.sequence += 1
         self.state.apply(event)
         self.recorder.settle(self.state.now)
+
+    @property
+    def told(self):
+        """What a person heard."""
+        return [each.event for each in self.alerts.sent]
 
     @property
     def files(self):
@@ -91,7 +96,7 @@ def test_what_was_taken_comes_back(place):
     assert not reel.torn
     known = snapshot.thaw(header.snapshot)
     assert (0, START, PARAMS.book) == (known.sequence, known.now, known.params.book)
-    assert [] == desk.log.events()
+    assert [] == desk.told
 
 
 def test_plain_gzip(place):
@@ -313,11 +318,46 @@ def test_a_disk_that_fails(place, monkeypatch, name):
     desk.take(200)
     desk.recorder.close(whole=True)
 
-    assert ["flight.failed"] == desk.log.events()
-    assert "No space left" in desk.log.said[0][2]["error"]
+    assert ["flight.failed"] == desk.told
+    assert "No space left" in desk.alerts.sent[0].text
     assert 420 == desk.state.sequence
     assert list(range(1, 21)) == steps_of(desk.files[0])[1][:20]
     assert 1 == len(desk.files)
+
+
+def test_a_state_that_cannot_be_kept(place, monkeypatch):
+    """No file is left that has no header, and the one before it is read as far as it was told."""
+    desk = Desk(place, Limits(1 << 30, 30 * SECOND))
+    desk.take(20)
+    monkeypatch.setattr(snapshot, "freeze", broken)
+    desk.take(20)
+    desk.recorder.close(whole=True)
+
+    assert ["flight.failed"] == desk.told
+    (path,) = desk.files
+    assert list(range(1, 31)) == steps_of(path)[1]
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_header_that_is_not_written(place, monkeypatch, after):
+    """A file that the disk takes nothing of, or half, is not left as if it were a flight."""
+    desk = Desk(place, Limits(1 << 30, 30 * SECOND))
+    desk.take(30)
+    real, calls = os.write, []
+
+    def write(file, told):
+        if len(desk.files) < 2:
+            return real(file, told)
+        calls.append(file)
+        return real(file, told[:7]) if len(calls) <= after else broken()
+
+    monkeypatch.setattr(recorders.os, "write", write)
+    desk.take(5)
+    monkeypatch.undo()
+
+    assert calls
+    assert ["flight.failed"] == desk.told
+    assert [0] == [steps_of(path)[0].step for path in desk.files]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
@@ -327,7 +367,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     desk.take(5)
     desk.recorder.close(whole=True)
 
-    assert ["flight.failed"] == desk.log.events()
+    assert ["flight.failed"] == desk.told
 
 
 def test_a_snapshot_runs_nothing():

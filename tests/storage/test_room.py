@@ -78,6 +78,18 @@ def test_no_half_reserve(path, monkeypatch):
     assert not (path.parent / room.RESERVE).exists()
 
 
+def test_a_reserve_that_nobody_may_see(path, monkeypatch):
+    """What cannot be looked at is no reserve, and ends nothing."""
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(room, "measure", lambda folder: Room(0, 0))
+
+    assert not room.reserve(path.parent)
+
+
 def test_measure(path):
     """Room is what a user may fill; a folder that is gone has none."""
     told = DiskCaretaker(path).room()

@@ -3,7 +3,8 @@
 `note` keeps an event before its step is taken, `settle` spells what was kept
 after it. The first line of a file needs the state as it is before the step, so
 a file is begun in `note`. A disk that fails ends the recording, not the book:
-it is told once, and the files stay as they are.
+it is told once, and the files stay as they are. What a file begins with is made
+before the file is: one without its header would be none.
 """
 
 import base64
@@ -14,9 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rebalancer.core.commands import Alert, Severity
 from rebalancer.core.events import Event
 from rebalancer.core.state import State
-from rebalancer.ports import SECOND, Log, Moved
+from rebalancer.ports import SECOND, AlertSink, Moved
 from rebalancer.storage import codec, folder
 from rebalancer.storage.flight import rows, snapshot
 
@@ -59,11 +61,11 @@ class FlightRecorder:
         place: Folder of the files; made where there is none.
         label: Of this start.
         limits: Of size and time.
-        log: Is told once when the disk fails.
+        alerts: Hears once that it has failed.
     """
 
-    def __init__(self, place: Path, label: Label, limits: Limits, log: Log) -> None:
-        self._place, self._label, self._limits, self._log = place, label, limits, log
+    def __init__(self, place: Path, label: Label, limits: Limits, alerts: AlertSink) -> None:
+        self._place, self._label, self._limits, self._alerts = place, label, limits, alerts
         self._waiting: list[tuple[int, Event | Moved]] = []
         self._file = -1  # descriptor; -1: none is open
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
@@ -111,10 +113,12 @@ class FlightRecorder:
             self._waiting.clear()
             with suppress(OSError):
                 self._let_go()
-            self._log.error("flight.failed", path=str(self._place), error=str(error))
+            text = f"{self._place}: {type(error).__name__}: {error}"
+            self._alerts.send(Alert(Severity.ERROR, "flight.failed", "flight", text))
 
     def _begin(self, step: int, state: State) -> None:
         """Go on in a new file."""
+        header = self._header(state)
         if self._file >= 0:
             self._spell(None)
             self._write(self._packer.flush())
@@ -128,10 +132,17 @@ class FlightRecorder:
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
         self._written = self._sum = 0
         self._began = self._flushed = state.now
+        try:
+            self._pack(step, header)
+            self._write(self._packer.flush(zlib.Z_SYNC_FLUSH))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _header(self, state: State) -> dict[str, Any]:
         told = base64.b64encode(snapshot.freeze(state)).decode("ascii")
         header = {"format": rows.FORMAT, **asdict(self._label), "ts": state.now, "snapshot": told}
-        self._pack(step, {rows.TYPE: rows.HEADER, **header})
-        self._write(self._packer.flush(zlib.Z_SYNC_FLUSH))
+        return {rows.TYPE: rows.HEADER, **header}
 
     def _make_place(self) -> None:
         """Make the folder; files of this start's number, or later ones, are of another journal."""
