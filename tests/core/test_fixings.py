@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core import exposure
-from rebalancer.core.exposure import YEAR, Holding, OptionInput
+from rebalancer.core.exposure import Holding, OptionInput
 from rebalancer.core.fixings import AVERAGING, Fixing, take
 from rebalancer.exchange.fixing import Trail, average
-from tests.scenarios.desk import BTC, CALL, EXPIRY, INSTRUMENTS, LINEAR_CALL, PUT
+from tests.scenarios.desk import BTC, CALL, EXPIRY, INSTRUMENTS, PUT
 
 MINUTE = 60 * 10**9
 CARRY = 1.0
@@ -93,30 +93,3 @@ def test_jump_at_the_end(name, strike, before, after):
     moves = share * after / mean * (sign * (coins > 0) - coins)
 
     assert coins + moves == pytest.approx(delta(name, after, 0.2, found), abs=2e-3)
-
-
-@pytest.mark.parametrize("name", [CALL, PUT, LINEAR_CALL])
-@pytest.mark.parametrize("minutes", [29.0, 15.0, 2.0])
-@pytest.mark.parametrize("mean", [88_000.0, 105_500.0, 112_000.0])
-@pytest.mark.parametrize("price", [89_000.0, 104_000.0, 111_000.0])
-def test_slope_of_the_value(name, minutes, mean, price):
-    """Delta is what a small move of the index does to the value, mean and all."""
-    ts = EXPIRY - int(minutes * MINUTE)
-    found = {EXPIRY: Fixing(EXPIRY - AVERAGING, ts, mean, mean * (ts - EXPIRY + AVERAGING))}
-    held = [Holding(INSTRUMENTS[name], 1.0, 0.0, 0.0)]
-    book = exposure.compile_book(BTC, held, {name: OptionInput(0.6, CARRY)}, {}, found)
-    step = price * 1e-6
-    low, high = (exposure.value(book, each, ts) for each in (price - step, price + step))
-
-    assert (high - low) / (2 * step) == pytest.approx(
-        exposure.measure(book, price, ts).net, rel=1e-5, abs=1e-7
-    )
-
-
-def test_no_mean_before_the_window():
-    """Long before the end nothing is fixed, whatever was heard."""
-    long = 31.0
-    found = fixed((29, 50_000.0))
-
-    assert delta(CALL, 110_000.0, long, {}) == delta(CALL, 110_000.0, long, found)
-    assert AVERAGING < long * MINUTE < YEAR
