@@ -12,6 +12,7 @@ from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Exposure
+from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
@@ -98,6 +99,11 @@ class Prices:
         """Return vol and forward ÷ index of an option as they were told last."""
         told = self._valuation.options.get(name)
         return None if told is None else (told.vol, told.carry)
+
+    @property
+    def fixings(self) -> dict[str, dict[int, Fixing]]:
+        """Settlements that are being averaged, by underlying and expiry."""
+        return self._valuation.fixings
 
     def usual_basis(self, name: str) -> float | None:
         """Return the slow mean of a future's mark ÷ index − 1; None: nothing was told."""
