@@ -248,6 +248,15 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
         del valuation.compiled[instrument.underlying]
 
 
+def option_input(valuation: Valuation, option: Instrument) -> tuple[float, float, float] | None:
+    """Return (vol, forward ÷ index, mean of its settlement so far or 0); None: one is unknown."""
+    told = valuation.options.get(option.id)
+    if told is None or not _sure(valuation, option):
+        return None
+    mean = _mean(valuation, option)
+    return told.vol, told.carry, 0.0 if mean is None else mean.mean()
+
+
 def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
     """Let what was told while no index was believed take effect, by the index of then.
 

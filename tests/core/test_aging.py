@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from rebalancer.core import exposure
+from rebalancer.core import curves, exposure
 from rebalancer.core.exposure import YEAR, Holding, OptionInput
 from rebalancer.core.fixings import AVERAGING, Fixing
 from rebalancer.exchange import black
@@ -128,6 +128,31 @@ def test_slope_by_the_exchange(name, minutes, mean, price):
     assert (high - low) / (2 * step) == pytest.approx(
         exposure.measure(held, price, ts).net, rel=1e-5, abs=1e-7
     )
+
+
+@pytest.mark.parametrize("name", [CALL, PUT, LINEAR_CALL])
+@pytest.mark.parametrize("minutes", [45.0, 15.0, 0.5])
+@pytest.mark.parametrize("in_coin", [True, False])
+def test_pools_see_the_same(name, minutes, in_coin):
+    """What a pool's options come to at other prices is what the book makes of them there."""
+    ts, mean = EXPIRY - int(minutes * MINUTE), 108_000.0
+    held = [curves.Held(INSTRUMENTS[name], -3.0, VOL, CARRY, mean)]
+    found = curves.curve(held, 100_000.0, ts, in_coin=in_coin, portfolio=True)
+    coined = in_coin and INSTRUMENTS[name].inverse
+    own = book(name, ts, mean)
+    worth = [exposure.value(own, each, ts) / (each if coined else 1.0) for each in found.prices]
+
+    assert [-3 * each for each in worth] == pytest.approx(found.value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "lasts"), [(60.0, curves.FRESH), (29.0, curves.ENDING), (-5.0, curves.ENDING)]
+)
+def test_curves_last(minutes, lasts):
+    """Curves are worked out anew each second or so while a settlement of theirs is averaged."""
+    options = [INSTRUMENTS[CALL], INSTRUMENTS[LINEAR_CALL]]
+
+    assert lasts == curves.lasts(options, EXPIRY - int(minutes * MINUTE))
 
 
 def test_no_mean_before_the_window():

@@ -117,7 +117,10 @@ def test_a_start_within_the_window(name, mixed, left, before, after):
     state.apply(word)
 
     assert net(state, place) is None
+    assert state.prices.option_input(name) is None
     state.apply(place.mark(name, mixed=mixed))
+    told = state.prices.option_input(name)  # for the margin of its pool
+    assert told[2] == state.prices.fixings["BTC"][EXPIRY].mean()
     assert net(state, place) == pytest.approx(-10 * place.delta(name), abs=0.02)
 
     state.apply(place.index(left - 5, after * 1.003))  # and goes on from there
@@ -144,6 +147,7 @@ def test_a_mark_that_no_mean_makes():
     state.apply(place.mark(CALL, 0.21))
 
     assert net(state, place) is None
+    assert state.prices.option_input(CALL) is None
     state.apply(place.index(1_598, 101_000.0))
     state.apply(place.mark(CALL))
     assert net(state, place) == pytest.approx(-10 * place.delta(CALL), abs=0.02)
