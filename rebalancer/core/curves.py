@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from rebalancer.core import pricing
+from rebalancer.core.aging import Floats, aged
+from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.pool import Curve
-from rebalancer.core.volatility import YEAR
 
+FRESH = 60_000_000_000  # ns for which what options come to is not worked out anew …
+ENDING = 1_000_000_000  # … and while the settlement of one of them is averaged
 GRID = np.geomspace(0.3, 3.0, 41)  # factors of price at which they are worked out
 SHORT_OPTION = 0.075  # of the underlying: maintenance of a short option under standard margin
+Told = tuple[float, float, float]  # vol, forward ÷ index, mean that is fixed (0: none) of an option
 
 
 class Held(NamedTuple):
@@ -21,6 +26,22 @@ class Held(NamedTuple):
     size: float  # coins, signed
     vol: float  # per year
     carry: float  # forward ÷ index
+    fixed: float = 0.0  # mean index of its settlement so far, USD per coin; 0: it has not begun
+
+
+class _Columns(NamedTuple):
+    """What `aged` asks of options."""
+
+    expiry: npt.NDArray[np.int64]
+    vol: Floats
+    carry: Floats
+    fixed: Floats
+
+
+def lasts(options: Sequence[Instrument], now: int) -> int:
+    """Return how long (ns) a curve of options holds that is made at `now`, ns."""
+    first = min((each.expiry for each in options if each.expiry is not None), default=None)
+    return FRESH if first is None or first - now > AVERAGING else ENDING
 
 
 def curve(held: Sequence[Held], index: float, now: int, *, in_coin: bool, portfolio: bool) -> Curve:
@@ -43,14 +64,20 @@ def curve(held: Sequence[Held], index: float, now: int, *, in_coin: bool, portfo
     prices = index * GRID
     size = np.array([each.size for each in held])
     options = [each.instrument for each in held]
-    years = np.array([max((each.expiry or 0) - now, 0) / YEAR for each in options])
     strike = np.array([float(each.strike or 0) for each in options])
     sign = np.array([each.sign for each in options])
-    forward = np.multiply.outer(prices, np.array([each.carry for each in held]))
-    vol = np.array([each.vol for each in held])
-    dollars = pricing.price(forward, strike, years, vol, sign)
-    inverse = np.array([each.inverse and in_coin for each in options])
-    worth = np.where(inverse, dollars / forward, dollars)
+    columns = _Columns(
+        np.array([each.expiry or 0 for each in options], dtype=np.int64),
+        np.array([each.vol for each in held]),
+        np.array([each.carry for each in held]),
+        np.array([each.fixed for each in held]),
+    )
+    then = aged(columns, prices[:, None], now)
+    forward = then.carry * prices[:, None]
+    dollars = pricing.price(forward, strike, then.years, then.vol, sign)
+    coined = np.array([each.inverse for each in options])
+    inverse = coined & in_coin
+    worth = np.where(inverse, dollars / forward, np.where(coined, dollars / then.carry, dollars))
     unit = np.where(inverse, 1.0, prices[:, None])  # one coin of the underlying, unit of the pool
     if portfolio:
         return Curve(prices, (worth * size).sum(axis=1), np.zeros(len(GRID)))

@@ -22,7 +22,6 @@ from rebalancer.core.margin.schedule import Schedule, flat
 from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
 
-FRESH = 60_000_000_000  # ns for which what options come to is not worked out anew
 _Key = tuple[str, str, str]  # account, currency, isolated instrument
 _Curves = tuple[tuple[str, float, Curve], ...]  # underlying, its price, its options
 
@@ -33,7 +32,7 @@ class Prices:
 
     mark: Callable[[str], float | None]  # by instrument, USD per coin
     index: Callable[[str], float | None]  # by coin, USD per coin
-    option: Callable[[str], tuple[float, float] | None]  # by instrument: vol, forward ÷ index
+    option: Callable[[str], curves.Told | None]  # by instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +365,8 @@ def _curves(
     if not options:
         return ()
     version, known = around.ledger.version, cushions.options.get(key)
-    if known is None or known.version != version or around.now - known.ts > FRESH:
+    lasts = curves.lasts(options, around.now)
+    if known is None or known.version != version or around.now - known.ts > lasts:
         made = []
         for name in dict.fromkeys(each.underlying for each in options):
             mine = [each for each in options if each.underlying == name]

@@ -3,50 +3,110 @@
 Options and dated futures end on the mean index of their last half hour. What of
 it is over moves no more, wherever the index goes then: after a jump in the last
 minutes an option is still worth what the half hour before the jump made it.
+
+Each price counts for as long as it stood. What nobody here heard is known as
+unheard: the time before a start within the window, a restart's, one in which a
+feed was silent. There the price is taken to have gone from the last word straight
+to the next: the straight line halves what either of the two would be off by. What
+a venue's own mark of an option says of the mean goes before that guess.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 
 AVERAGING = 30 * 60 * 1_000_000_000  # ns before expiry over which a settlement price is taken
+STANDS = 60_000_000_000  # ns that a price may stand without another word: bars of a minute do
+EARLY = 120_000_000_000  # ns before a window in which the last word is noted
+LATE = 2 * 86_400_000_000_000  # ns after an expiry for which a delivery is waited for at most
+SMALL = 90_000_000_000  # ns of a window that may be unheard: its prices hardly move the mean
 
 
 @dataclass(slots=True)
 class Fixing:
-    """The index over one window so far; written by `take` only."""
+    """The index over one window so far; written by the functions below only."""
 
     since: int  # ns: when the window began
     ts: int  # ns: of the last price
     price: float  # then, USD per coin
-    total: float  # USD per coin times ns, up to `ts`
+    total: float  # USD per coin times ns of what was heard, up to `ts`
+    unheard: int = 0  # ns of the window up to `ts` that nobody heard
+    guess: float = 0.0  # what the mean of that is taken for, USD per coin
+    until: int = 0  # ns: when the last of it ended
+    restored: bool = False  # whether nothing was heard since a restart
 
     def mean(self) -> float:
         """Return the mean up to the last price, USD per coin."""
         span = self.ts - self.since
-        return self.total / span if span > 0 else self.price
+        return (self.total + self.unheard * self.guess) / span if span > 0 else self.price
+
+    @property
+    def known(self) -> bool:
+        """Whether so much of it was heard that it is known without anybody else's word."""
+        return self.unheard <= SMALL
 
 
 def take(fixings: dict[int, Fixing], expiries: Iterable[int], ts: int, price: float) -> bool:
     """Note an index price for every settlement that is being averaged; False where none is.
 
-    The first price that is heard in a window counts as if it had stood since
-    the window began: nobody here knows better.
-
     Args:
         fixings: By expiry, ns; is written.
-        expiries: ns, of what is held.
+        expiries: ns, of what may be held.
         ts: ns.
         price: USD per coin.
     """
     counts = False
     for expiry in expiries:
-        start, now = expiry - AVERAGING, min(ts, expiry)
-        if ts < start:
+        if not expiry - AVERAGING - EARLY <= ts <= expiry + LATE:
             continue
-        counts, known = True, fixings.get(expiry)
-        if known is None:
-            fixings[expiry] = Fixing(start, now, price, price * (now - start))
+        counts, now, known = True, min(ts, expiry), fixings.get(expiry)
+        if known is None or known.ts - now > STANDS:  # a clock was set back: nothing holds
+            fixings[expiry] = _begun(expiry - AVERAGING, now, price)
         elif now >= known.ts:
-            known.total += known.price * (now - known.ts)
-            known.ts, known.price = now, price
+            _go_on(known, now, price)
     return counts
+
+
+def _begun(since: int, ts: int, price: float) -> Fixing:
+    """Return what a first word tells: nothing of what was before."""
+    return Fixing(since, ts, price, 0.0, max(ts - since, 0), price, ts)
+
+
+def _go_on(known: Fixing, now: int, price: float) -> None:
+    span, begins = now - known.ts, max(known.ts, known.since)
+    counts = max(now - begins, 0)
+    if counts and (known.restored or span > STANDS):
+        share = (begins - known.ts) / span  # of the way that lies before the window
+        middle = (known.price * (1 - share) + price * (1 + share)) / 2
+        known.guess = (known.guess * known.unheard + middle * counts) / (known.unheard + counts)
+        known.unheard, known.until = known.unheard + counts, now
+    else:
+        known.total += known.price * counts
+    known.ts, known.price, known.restored = now, price, False
+
+
+def settles(fixing: Fixing, ts: int, price: float) -> float:
+    """Return what is settled on if the index stands at `price` from `ts` (ns) on, USD per coin."""
+    end = fixing.since + AVERAGING
+    ts = min(max(ts, fixing.ts), end)
+    begins = max(fixing.ts, fixing.since)
+    stood = max(ts - begins, 0) * fixing.price
+    heard = fixing.total + fixing.unheard * fixing.guess + stood
+    return (heard + (end - max(ts, fixing.since)) * price) / AVERAGING
+
+
+def kept(fixings: Mapping[int, Fixing]) -> list[list[int | float]]:
+    """Return fixings in JSON's types."""
+    return [list(astuple(each)) for each in fixings.values()]
+
+
+def restored(values: Iterable[Iterable[float]]) -> dict[int, Fixing]:
+    """Return the fixings of which `values` were kept: what was meanwhile is not known.
+
+    >>> restored(kept({AVERAGING: Fixing(0, 5, 9.0, 45.0)}))[AVERAGING].total
+    45.0
+    """
+    found: dict[int, Fixing] = {}
+    for since, ts, price, total, unheard, guess, until, *_ in values:
+        told = Fixing(int(since), int(ts), price, total, int(unheard), guess, int(until), True)
+        found[told.since + AVERAGING] = told
+    return found

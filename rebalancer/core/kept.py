@@ -2,14 +2,15 @@
 
 A restart that forgot how much was traded today, that the last nine orders were
 rejected, or that an account's hedge was cut an hour ago would be a way around
-every guard.
+every guard. One that forgot what a settlement's average was so far would hedge
+options that can hardly move any more.
 """
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from rebalancer.core import breaker, counters, performance
+from rebalancer.core import breaker, counters, fixings, performance
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.memory import Climb
 from rebalancer.core.performance import Performance
@@ -38,6 +39,7 @@ def kept(state: State) -> dict[str, Any]:
             name: {each: getattr(memory, each) for each in _WAITS}
             for name, memory in state.memory.items()
         },
+        "fixings": {name: fixings.kept(own) for name, own in state.prices.fixings.items()},
     }
 
 
@@ -67,6 +69,8 @@ def restore(state: State, values: Mapping[str, Any], *, worth: bool) -> None:
     state.ladders = {
         name: Climb(Rung(own["rung"]), own["relieved"]) for name, own in values["ladders"].items()
     }
+    for name, means in values.get("fixings", {}).items():  # a release before kept none
+        state.prices.fixings[name] = fixings.restored(means)
     for name, waits in values["waits"].items():
         if name in state.memory:
             for each in _WAITS:

@@ -13,11 +13,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rebalancer.core.aging import Floats
 from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import Numeraire, UnderlyingParams
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def _option(
     years = (expiry - state.now) / YEAR
     if told is None or years * 365 < LEAST_DAYS:
         return None
-    vol, carry = told
+    vol, carry, _ = told
     size, strike = float(instrument.size), float(instrument.strike or 0)
     unit = pricing.greeks(price * carry, strike, years, vol, instrument.sign)
     each = (float(unit.gamma) * size * price / 100, float(unit.vega) * size / 100)

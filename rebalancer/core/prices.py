@@ -12,6 +12,7 @@ from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Exposure
+from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
@@ -94,10 +95,18 @@ class Prices:
         index, young = self._index(coin, now)
         return float(index.price) if index is not None and young else None
 
-    def option_input(self, name: str) -> tuple[float, float] | None:
-        """Return vol and forward ÷ index of an option as they were told last."""
-        told = self._valuation.options.get(name)
-        return None if told is None else (told.vol, told.carry)
+    def option_input(self, name: str) -> tuple[float, float, float] | None:
+        """Return vol and forward ÷ index of an option, and the mean that it settles on so far.
+
+        As they were told last. The mean in USD per coin, 0 before its average has
+        begun; None where one of the three is not known.
+        """
+        return valuation.option_input(self._valuation, self._instruments[name])
+
+    @property
+    def fixings(self) -> dict[str, dict[int, Fixing]]:
+        """Settlements that are being averaged, by underlying and expiry."""
+        return self._valuation.fixings
 
     def usual_basis(self, name: str) -> float | None:
         """Return the slow mean of a future's mark ÷ index − 1; None: nothing was told."""

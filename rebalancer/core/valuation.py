@@ -2,30 +2,34 @@
 
 Carry is forward (or mark) ÷ index at the moment that the venue told it; from
 then on the forward moves in proportion to the index. What was told before any
-index waits for the first one.
+index waits for the first one. Settlements that are being averaged are followed
+for whatever may be held: where too much of one was not heard, an option of it
+counts as known from its first mark on that agrees.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rebalancer.core import exposure, pricing
+from rebalancer.core import exposure, pricing, settling
 from rebalancer.core import fixings as fixing
 from rebalancer.core.events import Index, Mark, OptionMark
 from rebalancer.core.exposure import YEAR, Book, Exposure, Holding, OptionInput, compile_book
-from rebalancer.core.fixings import AVERAGING, Fixing
+from rebalancer.core.fixings import AVERAGING, EARLY, LATE, Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
 
 NEVER = 1 << 63  # ns
 BESIDE, CARRIED = 0.05, 0.6  # of ln(forward ÷ index), and more of it per year to the expiry:
 #   beyond, one of the two is false
+AVERAGED = 0.3  # more of it by the end of a settlement's average, which may be in the forward
 NEAR = 0.1  # of the index that is believed: one that was doubted and lies there was true
 JUMP = 1.5  # times that one word may raise a vol, or lower it
 ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the told: of the larger
 #   of the two, or of the forward
 TOGETHER = 1_000_000_000  # ns that a forward and the index beside it may lie apart in venue time …
 LASTS = 60_000_000_000  # … unless the carry that is known is older
+MEETS = 3_000_000_000  # ns that a mark may lie apart from the index beside it, to tell a mean
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
 Holdings = Callable[[str], Iterable[Holding]]  # those of an underlying
@@ -37,8 +41,16 @@ class _Compiled:
     version: int  # of the ledger
     rows: Mapping[str, tuple[int, ...]]  # option id → lines
     vol: float | None  # mean of its options; None: there are none
-    averaged: int  # ns since when the first settlement of its options is
     measured: tuple[int, Exposure] | None = None  # ns, the deltas last asked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Expiries that options of one underlying have."""
+
+    count: int  # of instruments that were known when they were looked for
+    since: int  # ns: no word of the index before counts into any of them
+    expiries: tuple[int, ...]  # ns
 
 
 @dataclass(slots=True)
@@ -56,6 +68,9 @@ class Valuation:
     paired: dict[str, tuple[int, int]] = field(default_factory=dict)  # option → ns of its last
     #   carry, and how far its forward and the index beside it lay apart in venue time
     fixings: dict[str, dict[int, Fixing]] = field(default_factory=dict)  # by underlying, expiry
+    agreed: dict[str, int] = field(default_factory=dict)  # option → ns when its mark last agreed
+    #   with a mean of which too much was unheard
+    ends: dict[str, _Ends] = field(default_factory=dict)  # by underlying
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
@@ -64,7 +79,14 @@ def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> 
         return True
     forward = event.forward if isinstance(event, OptionMark) else float(event.price)
     years = max((instrument.expiry or event.ts_local) - event.ts_local, 0) / YEAR
-    return abs(math.log(forward / float(index.price))) <= BESIDE + CARRIED * years
+    averaged = AVERAGED * _over(instrument, event.ts_local)
+    return abs(math.log(forward / float(index.price))) <= BESIDE + CARRIED * years + averaged
+
+
+def _over(instrument: Instrument, ts: int) -> float:
+    """Return the share of a settlement's average that is over, 0 before it began."""
+    left = NEVER if instrument.expiry is None else instrument.expiry - ts
+    return min(max(1.0 - left / AVERAGING, 0.0), 1.0)
 
 
 def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) -> bool:
@@ -100,13 +122,22 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
 
 
 def _agrees(event: OptionMark, instrument: Instrument) -> bool:
-    """Whether a vol and the price beside it are of one option, roughly."""
+    """Whether a vol and the price beside it are of one option, roughly.
+
+    While its settlement is averaged the forward may be the index or have the mean in it.
+    """
     if instrument.strike is None or instrument.expiry is None:
         return True
     years = max(instrument.expiry - event.ts_local, 0) / YEAR
-    terms = (float(instrument.strike), years, event.vol, instrument.sign)
-    worth = float(pricing.price(event.forward, *terms))
-    told = float(event.price) * (1.0 if instrument.settle in STABLE else event.forward)
+    inverse, moved = instrument.settle not in STABLE, AVERAGED * _over(instrument, event.ts_local)
+    worths = []
+    for way in (-moved, moved):
+        forward = event.forward * math.exp(way)
+        terms = (float(instrument.strike), years, event.vol, instrument.sign)
+        worth = float(pricing.price(forward, *terms))
+        worths.append(worth / forward * event.forward if inverse else worth)
+    told = float(event.price) * (event.forward if inverse else 1.0)
+    worth = min(max(told, min(worths)), max(worths))
     return abs(worth - told) <= max(ROUGHLY * max(worth, told), LITTLE * event.forward)
 
 
@@ -143,7 +174,35 @@ def take(
     else:
         told = OptionInput(event.vol, _carry(valuation, event, index))
         valuation.options[event.instrument] = told
+        _hold_against(valuation, event, instrument, index)
         _refresh(valuation, instrument, told)
+
+
+def _hold_against(
+    valuation: Valuation, event: OptionMark, instrument: Instrument, index: Index
+) -> None:
+    """Let an option's mark tell the mean that it settles on, where too much of it is unheard."""
+    mean = _mean(valuation, instrument)
+    if mean is None or mean.known or event.ts_local < mean.since or _between(event, index) > MEETS:
+        return
+    before = _sure(valuation, instrument)
+    if settling.agrees(mean, event, instrument, float(index.price)):
+        valuation.agreed[instrument.id] = max(event.ts_local, mean.ts)
+        _write_means(valuation, instrument.underlying)
+    else:
+        valuation.agreed.pop(instrument.id, None)
+    if _sure(valuation, instrument) is not before:
+        valuation.compiled.pop(instrument.underlying, None)
+
+
+def _mean(valuation: Valuation, instrument: Instrument) -> Fixing | None:
+    return valuation.fixings.get(instrument.underlying, {}).get(instrument.expiry or 0)
+
+
+def _sure(valuation: Valuation, instrument: Instrument) -> bool:
+    """Whether the mean is known that an option settles on: heard, or told by its own mark since."""
+    mean = _mean(valuation, instrument)
+    return mean is None or mean.known or valuation.agreed.get(instrument.id, -1) >= mean.until
 
 
 def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float:
@@ -154,15 +213,20 @@ def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float:
     known stays, unless that is old itself.
     """
     name, known = event.instrument, valuation.options.get(event.instrument)
-    forward = event.ts_local if event.ts_venue is None else event.ts_venue
-    beside = index.ts_local if index.ts_venue is None else index.ts_venue
-    apart, before = abs(forward - beside), valuation.paired.get(name)
+    apart, before = _between(event, index), valuation.paired.get(name)
     if known is not None and before is not None:
         since, nearer = before
         if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:
             return known.carry
     valuation.paired[name] = event.ts_local, apart
     return event.forward / float(index.price)
+
+
+def _between(event: OptionMark, index: Index) -> int:
+    """Return how far a mark and an index lie apart in venue time, ns."""
+    told = event.ts_local if event.ts_venue is None else event.ts_venue
+    beside = index.ts_local if index.ts_venue is None else index.ts_venue
+    return abs(told - beside)
 
 
 def _users(valuation: Valuation, instrument: Instrument) -> tuple[str, ...]:
@@ -184,11 +248,21 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
         del valuation.compiled[instrument.underlying]
 
 
+def option_input(valuation: Valuation, option: Instrument) -> tuple[float, float, float] | None:
+    """Return (vol, forward ÷ index, mean of its settlement so far or 0); None: one is unknown."""
+    told = valuation.options.get(option.id)
+    if told is None or not _sure(valuation, option):
+        return None
+    mean = _mean(valuation, option)
+    return told.vol, told.carry, 0.0 if mean is None else mean.mean()
+
+
 def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Instrument]) -> None:
     """Let what was told while no index was believed take effect, by the index of then.
 
     Where that was false, what was known before is nearer than what was told beside it.
     """
+    _fix(valuation, event, instruments)
     for name, (waited, beside) in valuation.waiting.pop(event.underlying, {}).items():
         near = beside is not None and abs(float(beside.price / event.price) - 1.0) <= NEAR
         known = name in valuation.options or name in valuation.carries
@@ -197,20 +271,46 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
         index = beside if beside is not None and near else event
         if possible(waited, instruments[name], index):
             take(valuation, waited, instruments[name], index)
-    _fix(valuation, event)
 
 
-def _fix(valuation: Valuation, index: Index) -> None:
+def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrument]) -> None:
     """Count an index into the settlements that are being averaged, in place."""
-    compiled = valuation.compiled.get(index.underlying)
-    if compiled is None or index.ts_local < compiled.averaged:
+    coin, ts = index.underlying, index.ts_local
+    ends = _ends(valuation, coin, instruments, ts)
+    if ts < ends.since:
         return
-    fixings = valuation.fixings.setdefault(index.underlying, {})
-    lines = compiled.book.options
-    expiries: list[int] = lines.expiry.tolist()
-    if not fixing.take(fixings, dict.fromkeys(expiries), index.ts_local, float(index.price)):
+    fixings = valuation.fixings.setdefault(coin, {})
+    before = {expiry: each.until for expiry, each in fixings.items()}
+    if not fixing.take(fixings, ends.expiries, ts, float(index.price)):
         return
-    for row, expiry in enumerate(expiries):
+    _write_means(valuation, coin)
+    gone = [e for e, each in fixings.items() if not each.known and each.until != before.get(e)]
+    if gone:  # something was not heard: what rests on it is missing until it is told
+        valuation.compiled.pop(coin, None)
+
+
+def _ends(valuation: Valuation, coin: str, instruments: Mapping[str, Instrument], ts: int) -> _Ends:
+    """Return the expiries of whatever options may be held, looked for anew when there are more."""
+    known = valuation.ends.get(coin)
+    if known is None or known.count != len(instruments):
+        found = [
+            each.expiry
+            for each in instruments.values()
+            if each.kind is Kind.OPTION and each.underlying == coin and each.expiry is not None
+        ]
+        expiries = tuple(sorted(dict.fromkeys(e for e in found if e + LATE >= ts)))
+        since = (expiries[0] if expiries else NEVER) - AVERAGING - EARLY
+        known = valuation.ends[coin] = _Ends(len(instruments), since, expiries)
+    return known
+
+
+def _write_means(valuation: Valuation, coin: str) -> None:
+    """Bring a compiled book up to date with the means so far, in place."""
+    compiled = valuation.compiled.get(coin)
+    if compiled is None:
+        return
+    lines, fixings = compiled.book.options, valuation.fixings[coin]
+    for row, expiry in enumerate(lines.expiry.tolist()):
         if expiry in fixings:
             lines.fixed[row] = fixings[expiry].mean()
     compiled.measured = None
@@ -227,14 +327,15 @@ def book(valuation: Valuation, params: UnderlyingParams, version: int, holdings:
     """
     known = valuation.compiled.get(params.name)
     if known is None or known.version != version:
-        held = holdings(params.name)
+        held = list(holdings(params.name))
         fixings = valuation.fixings.get(params.name, {})
-        made = compile_book(params, held, valuation.options, valuation.carries, fixings)
+        doubtful = [e.instrument.id for e in held if not _sure(valuation, e.instrument)]
+        told = {name: own for name, own in valuation.options.items() if name not in doubtful}
+        made = compile_book(params, held, told, valuation.carries, fixings)
         rows: dict[str, tuple[int, ...]] = {}
         for row, name in enumerate(made.options.ids):
             rows[name] = (*rows.get(name, ()), row)
-        first = min(made.options.expiry.tolist(), default=NEVER)
-        known = _Compiled(made, version, rows, _mean_vol(made), first - AVERAGING)
+        known = _Compiled(made, version, rows, _mean_vol(made))
         valuation.compiled[params.name] = known
     return known.book
 

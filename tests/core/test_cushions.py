@@ -7,7 +7,8 @@ import pytest
 
 from rebalancer.core import cushions, pricing
 from rebalancer.core import ledger as books
-from rebalancer.core.cushions import FRESH, Around, Cushions, Prices
+from rebalancer.core.curves import FRESH
+from rebalancer.core.cushions import Around, Cushions, Prices
 from rebalancer.core.events import CashMoved, Fill
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from rebalancer.core.instruments import Instrument, Kind

@@ -1,77 +1,139 @@
-"""Fixings: the mean of a settlement that is being taken, and the delta that it leaves."""
+"""Fixings: the mean of a settlement that is being taken, and what of it nobody heard."""
 
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.core import exposure
-from rebalancer.core.exposure import YEAR, Holding, OptionInput
-from rebalancer.core.fixings import AVERAGING, Fixing, take
+from rebalancer.core import exposure, fixings
+from rebalancer.core.exposure import Holding, OptionInput
+from rebalancer.core.fixings import AVERAGING, EARLY, SMALL, STANDS, Fixing, settles, take
 from rebalancer.exchange.fixing import Trail, average
-from tests.scenarios.desk import BTC, CALL, EXPIRY, INSTRUMENTS, LINEAR_CALL, PUT
+from tests.scenarios.desk import BTC, CALL, EXPIRY, INSTRUMENTS, PUT
 
-MINUTE = 60 * 10**9
+SECOND = 10**9
+MINUTE = 60 * SECOND
+BEGAN = EXPIRY - AVERAGING
 CARRY = 1.0
 
 
-def fixed(*words):
-    """Return fixings after (minutes to expiry, price)."""
+def told(found, minutes, price):
+    """Note a price at some minutes before the expiry; return whether it counted."""
+    return take(found, [EXPIRY], EXPIRY - int(minutes * MINUTE), price)
+
+
+def heard(*spells):
+    """Return fixings after (from minutes, to minutes, price): told each minute."""
     found: dict[int, Fixing] = {}
-    for minutes, price in words:
-        take(found, [EXPIRY], EXPIRY - int(minutes * MINUTE), price)
+    for since, until, price in spells:
+        for each in range(int((since - until) * 60), -1, -60):
+            told(found, until + each / 60, price)
     return found
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(-AVERAGING, AVERAGING), st.integers(50_000, 150_000)),
-        min_size=1,
-        max_size=30,
-    )
+    words=st.lists(
+        st.tuples(st.integers(SECOND, STANDS), st.integers(50_000, 150_000)),
+        min_size=35,
+        max_size=120,
+    ),
+    joined=st.integers(0, 119),
 )
-def test_same_as_the_exchange(words):
-    """The mean is that of the exchange, which keeps every price, when both hear the first alike."""
-    told = sorted(words)
+def test_same_as_the_exchange(words, joined):
+    """What was heard counts as the exchange counts it, and the rest is known as unheard.
+
+    The exchange has heard all of it since before the window; the daemon begins somewhere.
+    """
     found: dict[int, Fixing] = {}
-    trail = Trail()
-    first = next((price for since, price in told if since >= 0), None)
-    if first is not None:
-        trail.add(EXPIRY - 2 * AVERAGING, Decimal(first))
-    for since, price in told:
-        ts = EXPIRY - AVERAGING + since
-        counts = take(found, [EXPIRY], ts, float(price))
-        assert counts is (since >= 0)
-        if counts:
-            trail.add(ts, Decimal(price))
-    assert bool(found) is (first is not None)
-    for expiry, each in found.items():
-        theirs = average(trail, expiry, each.ts)
-        assert each.mean() == pytest.approx(first if theirs is None else float(theirs))
+    trail, ts, first = Trail(), BEGAN - STANDS, None
+    for turn, (wait, price) in enumerate(words):
+        trail.add(ts, Decimal(price))
+        if turn >= joined:
+            take(found, [EXPIRY], ts, float(price))
+            first = ts if first is None else first
+        ts += wait
+    if first is None or not found:
+        return
+    each, now = found[EXPIRY], min(ts, EXPIRY)
+    missed = min(max(first - BEGAN, 0), AVERAGING)
+    whole = average(trail, EXPIRY, now)
+
+    assert missed == each.unheard
+    if whole is None:
+        return
+    before = average(trail, EXPIRY, first) if missed else None
+    corrected = each if before is None else replace(each, guess=float(before))
+    assert settles(corrected, now, float(words[-1][1])) == pytest.approx(
+        float(average(extended(trail, now, words[-1][1]), EXPIRY, EXPIRY)), rel=1e-9
+    )
+    if missed and abs(float(before) - each.guess) > 1:  # the first price had not always stood
+        assert settles(corrected, now, 1e5) != pytest.approx(settles(each, now, 1e5), rel=1e-9)
+
+
+def extended(trail, ts, price):
+    """Return a trail on which a price stands from `ts` on."""
+    after = Trail(trail.told.copy())
+    if ts >= after.told[-1][0]:
+        after.add(ts, Decimal(price))
+    return after
 
 
 @pytest.mark.parametrize(
-    ("words", "mean"),
+    ("spells", "mean", "unheard"),
     [
-        ([(31, 100_000.0)], None),
-        ([(30, 100_000.0)], 100_000.0),
-        ([(10, 100_000.0)], 100_000.0),  # as if it had stood since the window began
-        ([(30, 100_000.0), (15, 120_000.0), (0, 120_000.0)], 110_000.0),
-        ([(30, 100_000.0), (15, 120_000.0), (-9, 90_000.0)], 110_000.0),  # after the end
+        ([(33, 33, 100_000.0)], None, None),
+        ([(31, 31, 100_000.0)], 100_000.0, 0),
+        ([(30, 30, 100_000.0)], 100_000.0, 0),
+        ([(10, 10, 100_000.0)], 100_000.0, 20),  # nobody knows what it was before
+        ([(30, 15, 100_000.0), (15, 0, 120_000.0)], 110_000.0, 0),
+        ([(30, 15, 100_000.0), (15, 0, 120_000.0), (-9, -9, 90_000.0)], 110_000.0, 0),  # its end
+        ([(30, 20, 100_000.0), (10, 0, 120_000.0)], 110_000.0, 10),  # straight between the two
+        ([(31, 31, 90_000.0), (27, 27, 120_000.0)], 108_750.0, 3),  # from 97,500 at its begin
     ],
 )
-def test_mean(words, mean):
-    found = fixed(*words)
+def test_mean(spells, mean, unheard):
+    """Each price counts while it stands; over what was not heard the way was straight."""
+    found = heard(*spells).get(EXPIRY)
 
-    assert mean == (found[EXPIRY].mean() if found else None)
+    assert mean == (found and pytest.approx(found.mean()))
+    assert unheard == (found and found.unheard / MINUTE)
 
 
-def delta(name, price, minutes, fixings):
+def test_a_clock_that_was_set_back():
+    """Words from before what is known are of a clock that was wrong: it begins anew."""
+    found = heard((30, 10, 100_000.0))
+
+    assert told(found, 10.5, 120_000.0)
+    assert 0 == found[EXPIRY].unheard
+    assert told(found, 20, 120_000.0)
+    assert 10 * MINUTE == found[EXPIRY].unheard
+    assert not found[EXPIRY].known
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(5, True), (85, True), (95, False), (600, False)])
+def test_a_restart(seconds, known):
+    """What was kept goes on after a restart, the way between straight; too long is unknown."""
+    found = heard((30, 15, 100_000.0))
+    again = fixings.restored(json.loads(json.dumps(fixings.kept(found))))
+    told(again, 15 - seconds / 60, 120_000.0)
+    each, missed = again[EXPIRY], seconds * SECOND
+    total = 100_000.0 * 15 * MINUTE + 110_000.0 * missed
+
+    assert total / (15 * MINUTE + missed) == pytest.approx(each.mean())
+    assert (known, missed) == (each.known, each.unheard)
+    told(again, 14 - seconds / 60, 120_000.0)
+    assert missed == each.unheard  # from here on it is heard again
+    assert (AVERAGING, EARLY, SMALL) > (EARLY, STANDS, STANDS)
+
+
+def delta(name, price, minutes, found):
     """Return the dollar delta of one contract at some minutes before its expiry, coins."""
     option = OptionInput(0.6, CARRY)
     held = [Holding(INSTRUMENTS[name], 1.0, 0.0, 0.0)]
-    book = exposure.compile_book(BTC, held, {name: option}, {}, fixings)
+    book = exposure.compile_book(BTC, held, {name: option}, {}, found)
     return exposure.measure(book, price, EXPIRY - int(minutes * MINUTE)).net
 
 
@@ -85,7 +147,7 @@ def delta(name, price, minutes, fixings):
 )
 def test_jump_at_the_end(name, strike, before, after):
     """After a jump in the last minute an option pays what the half hour before made of it."""
-    found = fixed((30, before), (0.2, after))
+    found = heard((30, 0.2, before), (0.2, 0.2, after))
     share = 0.2 / 30
     mean = share * after + (1 - share) * before
     sign = INSTRUMENTS[name].sign
@@ -93,30 +155,3 @@ def test_jump_at_the_end(name, strike, before, after):
     moves = share * after / mean * (sign * (coins > 0) - coins)
 
     assert coins + moves == pytest.approx(delta(name, after, 0.2, found), abs=2e-3)
-
-
-@pytest.mark.parametrize("name", [CALL, PUT, LINEAR_CALL])
-@pytest.mark.parametrize("minutes", [29.0, 15.0, 2.0])
-@pytest.mark.parametrize("mean", [88_000.0, 105_500.0, 112_000.0])
-@pytest.mark.parametrize("price", [89_000.0, 104_000.0, 111_000.0])
-def test_slope_of_the_value(name, minutes, mean, price):
-    """Delta is what a small move of the index does to the value, mean and all."""
-    ts = EXPIRY - int(minutes * MINUTE)
-    found = {EXPIRY: Fixing(EXPIRY - AVERAGING, ts, mean, mean * (ts - EXPIRY + AVERAGING))}
-    held = [Holding(INSTRUMENTS[name], 1.0, 0.0, 0.0)]
-    book = exposure.compile_book(BTC, held, {name: OptionInput(0.6, CARRY)}, {}, found)
-    step = price * 1e-6
-    low, high = (exposure.value(book, each, ts) for each in (price - step, price + step))
-
-    assert (high - low) / (2 * step) == pytest.approx(
-        exposure.measure(book, price, ts).net, rel=1e-5, abs=1e-7
-    )
-
-
-def test_no_mean_before_the_window():
-    """Long before the end nothing is fixed, whatever was heard."""
-    long = 31.0
-    found = fixed((29, 50_000.0))
-
-    assert delta(CALL, 110_000.0, long, {}) == delta(CALL, 110_000.0, long, found)
-    assert AVERAGING < long * MINUTE < YEAR

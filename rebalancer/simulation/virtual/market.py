@@ -5,12 +5,12 @@ or absurd; what it is told otherwise is what the exchanges were.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark, Quote
 from rebalancer.core.instruments import Instrument
-from rebalancer.exchange import black
+from rebalancer.exchange import black, fixing
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.book import (
     CALL,
@@ -44,14 +44,17 @@ class Market:
     Args:
         dice: Of the price.
         start: ns.
+        settled: Tells what an option would be delivered at as far as it is known, USD.
     """
 
-    def __init__(self, dice: Dice, start: int) -> None:
+    def __init__(
+        self, dice: Dice, start: int, settled: Callable[[str], Decimal | None] = lambda _: None
+    ) -> None:
         ends = 0 <= EXPIRY - start < HOURS
         self.price = INSIDE if ends and dice.chance(0.5) else PRICE
         self.funding = FUNDING  # fraction per eight hours
         self.stands = 0  # ns until when the price does not move
-        self._dice, self._last = dice, start
+        self._dice, self._last, self._settled = dice, start, settled
         self._told = 0  # how often it was told
 
     def move(self, ts: int) -> None:
@@ -102,13 +105,18 @@ class Market:
         return low, max(high, low + tick)
 
     def _option(self, ts: int, option: Instrument) -> OptionMark:
+        """Return an option's mark; while its settlement is averaged, of what that will be."""
         assert option.expiry is not None
         assert option.strike is not None
-        years = (option.expiry - ts) / YEAR
-        deviation = VOL * math.sqrt(years)
-        value = black.price(self.price, float(option.strike), deviation, option.sign)
-        price = Decimal(str(round(value / self.price, 4)))
-        return OptionMark(ts, ts, option.id, price, VOL, self.price)
+        share, known = fixing.open_share(option.expiry, ts), self._settled(option.id)
+        fixed = self.price if known is None else float(known)
+        forward = share * self.price + (1 - share) * fixed
+        deviation = VOL * math.sqrt((option.expiry - ts) / YEAR)
+        if share < 1:  # the rest of a mean has a third of the variance of its end
+            deviation *= share / math.sqrt(3)
+        value = black.price(forward, float(option.strike), deviation, option.sign)
+        price = Decimal(str(round(value / forward, 4)))
+        return OptionMark(ts, ts, option.id, price, VOL, forward)
 
     def due(self, before: int, ts: int) -> Iterable[MarketItem]:
         """Yield what falls between two moments (ns): funding, the end of a session, of options."""

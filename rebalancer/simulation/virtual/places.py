@@ -33,7 +33,7 @@ class Places:
             name: open_exchange(own, listed, book.entries(), name, others)
             for name, others in (("deribit", (book.stranger(),)), ("binanceusdm", ()))
         }
-        self.market = Market(dice, clock.now())
+        self.market = Market(dice, clock.now(), self.exchanges["deribit"].delivery_price)
         self.truth = Truth(self.exchanges, clock, params)
         self._clock, self._last = clock, clock.now()
         self._model = PaperMarket(self.exchanges, _Quiet(), witness)

@@ -76,7 +76,9 @@ class Truth:
         share, told = fixing.open_share(terms.expiry, now), exchange.delivery_price(terms.id)
         fixed = price if told is None else float(told)
         settles = share * price + (1 - share) * fixed
-        spread = VOL * (max(terms.expiry - now, 1) / YEAR) ** 0.5 * max(share, 1e-6)
+        spread = VOL * (max(terms.expiry - now, 1) / YEAR) ** 0.5
+        if share < 1:  # the rest of a mean has a third of the variance of its end
+            spread *= max(share, 1e-6) / 3**0.5
         return black.price(settles, float(terms.strike), spread, terms.sign) / settles * price
 
     def gaps(self, ledger: Ledger) -> dict[str, Decimal]:
