@@ -49,6 +49,7 @@ class Behaviour:
     #   else traded of its hedge since our last order
     placed: dict[str, str] = field(default_factory=dict)  # underlying → where its leg was moved to
     flipped: dict[str, int] = field(default_factory=dict)  # underlying → ns of its leg's last move
+    kept_at: int | None = None  # ns as of which an earlier start kept this; None: it is new
     unasked: dict[str, str] = field(default_factory=dict)  # underlying → id of its last hedge,
     #   if it only answers somebody who trades the hedge too
 

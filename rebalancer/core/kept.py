@@ -23,6 +23,7 @@ def kept(state: State) -> dict[str, Any]:
     """Return what must outlive a restart, in JSON's types."""
     told = state.behaviour
     return {
+        "as_of": state.now,
         "turnover": counters.kept(told.turnover),
         "fees": counters.kept(told.fees),
         "funding": counters.kept(told.funding),
@@ -53,6 +54,7 @@ def restore(state: State, values: Mapping[str, Any], *, worth: bool) -> None:
             with every start, and what it was worth before is another's.
     """
     told, known = state.behaviour, state.params.underlyings
+    told.kept_at = values.get("as_of")  # a release before did not say
     told.turnover = counters.restored(values["turnover"])
     told.fees = counters.restored(values["fees"])
     told.funding = counters.restored(values["funding"])

@@ -9,14 +9,16 @@ listened, or never have left: its outcome is unknown until the venue proves it.
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
-from rebalancer.core import bookings
+from rebalancer.core import behaviour, bookings
 from rebalancer.core import ledger as books
 from rebalancer.core import orders as lives
+from rebalancer.core.behaviour import Behaviour
 from rebalancer.core.commands import Submit
 from rebalancer.core.events import (
     Booking,
     CashMoved,
     Fill,
+    FundingPaid,
     Operator,
     OrderEvent,
 )
@@ -25,6 +27,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.core.orders import Order, OrderState
 from rebalancer.core.params import UnderlyingParams
 
+Traders = tuple[Mapping[str, Instrument], Container[str]]  # instruments by id, own order ids
 DAY = 86_400_000_000_000  # ns that an order is remembered after its intent
 
 
@@ -59,6 +62,29 @@ def rebook(
         else:
             lost[event.instrument] = None
     return tuple(lost)
+
+
+def recount(told: Behaviour, events: Iterable[Booking], state: Traders) -> None:
+    """Count what was booked after it was last kept what the book did, as it was counted then.
+
+    A start that fell in between would else be a way around the day's limits.
+
+    Args:
+        told: As it was kept; is written.
+        events: Bookings of the journal.
+        state: Instruments by id, and the client order ids that were made.
+    """
+    instruments, own = state
+    for event in events:
+        if told.kept_at is None or event.ts_local <= told.kept_at:
+            continue
+        if isinstance(event, Fill) and event.client_order_id in own:
+            instrument = instruments.get(event.instrument)
+            if instrument is not None:
+                price = float(event.price)
+                behaviour.fill(told, event, instrument, (price, price))
+        elif isinstance(event, FundingPaid):
+            behaviour.funding(told, event, None)
 
 
 def revived(

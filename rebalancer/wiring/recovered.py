@@ -66,6 +66,7 @@ class Recovered:
         """Book again what was booked; return the orders that were revived."""
         known, own = state.params.underlyings, self.own
         lost = recovery.rebook(state.ledger, self.bookings, state.instruments, known, own)
+        recovery.recount(state.behaviour, self.bookings, (state.instruments, own))
         ordered = (each.instrument for each in self.submits)
         gone = (name for name in ordered if name not in state.instruments)
         for name in dict.fromkeys((*lost, *gone)):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core import ids
+from rebalancer.core import counters, ids
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import (
     Delivered,
@@ -168,3 +168,24 @@ def test_what_an_operator_ended_stays_ended(known):
 
     assert [] == state.open_orders()
     assert "operator: none there" == state.orders[name].evidence
+
+
+@pytest.mark.parametrize(
+    ("kept_at", "own", "turnover"),
+    [
+        (START - 1, True, 50_000),  # it came after what the book did was kept last
+        (START, True, 0),  # it was counted then
+        (None, True, 0),  # nothing was kept: a release before, or the first start
+        (START - 1, False, 0),  # somebody else's
+    ],
+)
+def test_what_came_after_it_was_kept_counts(kept_at, own, turnover):
+    """A start that falls between a fill and the next time that counters are kept loses none."""
+    sent = order(instrument=desks.PERP)
+    fill = replace(BOOKINGS["closed"], client_order_id=sent.client_order_id)
+    state = State(desks.INSTRUMENTS, desks.PARAMS, START + 10)
+    state.behaviour.kept_at = kept_at
+    journal = kept(fill, submits=[sent] if own else ())
+    recover(journal, ACCOUNTS).put_back(state, Lines())
+
+    assert turnover == counters.total(state.behaviour.turnover, START + 10)

@@ -47,5 +47,20 @@ class VirtualCaretaker:
         """
         raise Defect("no check must be asked for")
 
+    def mark(self, what: str) -> bool:
+        """Refuse.
+
+        Raises:
+            Defect: Always: no check finds anything.
+        """
+        raise Defect(f"nothing must be found damaged, was {what}")
+
+    def marked(self) -> str | None:
+        """Return None: nothing was found damaged."""
+        return None
+
+    def unmark(self) -> None:
+        """Do nothing: there is no word of damage."""
+
     def give_up(self) -> None:
         """Do nothing: nothing is on its way."""
