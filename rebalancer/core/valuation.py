@@ -172,7 +172,10 @@ def take(
         if instrument.id in _users(valuation, instrument):
             del valuation.compiled[instrument.underlying]
     else:
-        told = OptionInput(event.vol, _carry(valuation, event, index))
+        carry = _carry(valuation, event, index)
+        if carry is None:
+            return
+        told = OptionInput(event.vol, carry)
         valuation.options[event.instrument] = told
         _hold_against(valuation, event, instrument, index)
         _refresh(valuation, instrument, told)
@@ -205,19 +208,18 @@ def _sure(valuation: Valuation, instrument: Instrument) -> bool:
     return mean is None or mean.known or valuation.agreed.get(instrument.id, -1) >= mean.until
 
 
-def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float:
+def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float | None:
     """Return forward ÷ index of an option: by words of one time, where there are any.
 
     One that was on its way for seconds tells the forward of then; held against
     the index of now it is off by all that the price did in between. Then what is
-    known stays, unless that is old itself.
+    known stays, unless that is old itself; None: nothing is, and this is not it.
     """
     name, known = event.instrument, valuation.options.get(event.instrument)
-    apart, before = _between(event, index), valuation.paired.get(name)
-    if known is not None and before is not None:
-        since, nearer = before
-        if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:
-            return known.carry
+    since, nearer = valuation.paired.setdefault(name, (event.ts_local, 0))
+    apart = _between(event, index)
+    if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:
+        return None if known is None else known.carry
     valuation.paired[name] = event.ts_local, apart
     return event.forward / float(index.price)
 

@@ -202,6 +202,7 @@ def test_two_accounts_of_one_option(state):
     state.apply(index())
     for vol in (0.6, 0.8):
         ts = START + int(vol * 10) * SECOND
+        state.apply(index(int(vol * 10)))
         state.apply(OptionMark(ts, ts, CALL, D("0.05"), vol, 101_000.0))
         assert [vol, vol] == list(state.book("BTC").options.vol)
 
@@ -271,3 +272,14 @@ def test_late_forward(state):
     assert 1.02 == said(state, 9, 105_060.0)
     state.apply(index(80, price=100_000))
     assert 1.03 == said(state, 73, 103_000.0, late=7)  # better than one that is a minute old
+
+
+def test_late_first_forward(state):
+    """The first forward that is heard waits for one of the index's time, but not for ever."""
+    hold(state, CALL, "1")
+    state.apply(index(9, price=103_000))
+    for second in (2, 40):
+        ts = START + second * SECOND
+        state.apply(OptionMark(ts + 7 * SECOND, ts, CALL, D("0.05"), 0.6, 101_000.0))
+        assert (CALL,) == state.book("BTC").missing
+    assert 101 / 103 == pytest.approx(said(state, 70, 101_000.0, late=7))

@@ -1,4 +1,4 @@
-"""A small book in paper dress: one inverse perpetual, one inverse option, a market by rote.
+"""A small book in paper dress: one inverse perpetual, two inverse options, a market by rote.
 
 `python -m tests.end_to_end.scripted_book SPEED UPPER` runs it for 200 seconds
 of market time across a settlement and a delivery, and prints its outcome.
@@ -27,8 +27,10 @@ D = Decimal
 EIGHT = 1_769_760_000 * SECOND  # 2026-01-30 08:00 UTC
 START = EIGHT - 120 * SECOND
 LENGTH = 200  # s
+QUIET = 280  # s from which on the price stands
 VENUE = "deribit"
 COINS, PERP, CALL = "deribit:BTC", "deribit:BTC-PERPETUAL", "deribit:BTC-30JAN26-100000-C"
+LATER = "deribit:BTC-6FEB26-100000-C"  # moves on while the first one's settlement is averaged
 
 
 def table(upper: float = 0.05) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def table(upper: float = 0.05) -> dict[str, Any]:
         "holdings": [
             {"instrument": COINS, "quantity": 10},
             {"instrument": CALL, "quantity": -3, "entry": D("0.012")},
+            {"instrument": LATER, "quantity": -4, "entry": D("0.028")},
             {"instrument": PERP, "quantity": -800_000, "entry": D("99123.5"), "role": "hedge"},
         ],
     }
@@ -73,7 +76,8 @@ def settings_of(raw: dict[str, Any]):
 
 
 def price_at(step: int) -> Decimal:
-    """Return the price of a step: a slow wave, with a jump now and then."""
+    """Return the price of a step: a slow wave, with a jump now and then, at last nothing."""
+    step = min(step, QUIET)
     wave = (step * 37) % 211 - 105 + (step * step * 13) % 97
     return D(100_000) + D(wave) * 5 + (step // 40) * D("312.5")
 
@@ -94,6 +98,8 @@ def advance(ts: int):
         worth = max(price - 100_000, D(0)) / price + D("0.002")
         forward = float(price) * 1.0001
         yield OptionMark(ts, ts, CALL, round(worth, 4), 0.5 + step % 7 / 100, forward)
+    ahead = D("0.028") + (price - 100_000) / price / 2
+    yield OptionMark(ts, ts, LATER, round(ahead, 4), 0.5 + step % 5 / 100, float(price) * 1.0005)
     yield FundingRate(ts, ts, PERP, 0.0001 + step % 5 / 10_000, 8 * 3600 * SECOND, None)
     yield Quote(ts, ts, PERP, perp - half, D(150_000), perp + half, D(150_000))
     if step % 60 == 0:

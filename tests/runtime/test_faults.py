@@ -155,7 +155,7 @@ def test_lagging_positions_are_no_difference():
 
 def test_the_settlement_overtakes_a_fill():
     """A fill that is told after a settlement that it preceded ends in the same cash."""
-    run = Run({"slow": 1.0}, 300, seed=7)  # one of those in which it happens
+    run = Run({"slow": 1.0}, 300, seed=2)  # one of those in which it happens
     first = {fill.trade_id: fill for fill in reversed(run.of(Fill))}.values()
 
     assert any(fill.ts_venue < book.EIGHT < fill.ts_local for fill in first)

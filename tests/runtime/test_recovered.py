@@ -173,7 +173,7 @@ def test_what_an_operator_ended_stays_ended(known):
 @pytest.mark.parametrize(
     ("kept_at", "own", "turnover"),
     [
-        (START - 1, True, 50_000),  # it came after what the book did was kept last
+        (START - 1, True, 500_000),  # it came after what the book did was kept last
         (START, True, 0),  # it was counted then
         (None, True, 0),  # nothing was kept: a release before, or the first start
         (START - 1, False, 0),  # somebody else's
