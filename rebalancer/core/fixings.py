@@ -60,6 +60,8 @@ def take(fixings: dict[int, Fixing], expiries: Iterable[int], ts: int, price: fl
             continue
         counts, now, known = True, min(ts, expiry), fixings.get(expiry)
         if known is None or known.ts - now > STANDS:  # a clock was set back: nothing holds
+            for old in [each for each in fixings if each + LATE < ts]:
+                del fixings[old]
             fixings[expiry] = _begun(expiry - AVERAGING, now, price)
         elif now >= known.ts:
             _go_on(known, now, price)

@@ -113,6 +113,16 @@ def test_a_clock_that_was_set_back():
     assert not found[EXPIRY].known
 
 
+def test_what_was_delivered_is_forgotten():
+    """Settlements of days ago are not kept; one that may still be delivered is."""
+    day, found = 86_400 * SECOND, {}
+    expiries = [EXPIRY + days * day for days in range(5)]
+    for each in expiries:
+        take(found, expiries, each - MINUTE, 100_000.0)
+
+    assert expiries[2:] == list(found)
+
+
 @pytest.mark.parametrize(("seconds", "known"), [(5, True), (85, True), (95, False), (600, False)])
 def test_a_restart(seconds, known):
     """What was kept goes on after a restart, the way between straight; too long is unknown."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rebalancer.core import exposure
 from rebalancer.core import ledger as books
 from rebalancer.core.events import Fill, Index, Mark, OptionMark, Settled
+from rebalancer.core.fixings import AVERAGING, Fixing
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import Numeraire
 from rebalancer.core.state import State
@@ -94,6 +95,8 @@ def worth(deals, cash, market, years):
         if deal.instrument == SPOT:
             return size * (spot - price) - fee
         vol = mp.mpf(market.vol[deal.instrument])
+        if coming < 1:  # the mean is known, and the rest of it has a third of the variance
+            forward, vol = forward / carry, vol * coming / mp.sqrt(3)
         value = black(forward, mp.mpf(str(told.strike)), years, vol, told.sign)
         if told.settle == "BTC":
             return size * spot * (value / forward - price) - fee
@@ -132,6 +135,10 @@ def told(deals, cash, market, numeraire, *, ts):
             instrument.settle,
         )
         books.book_fill(state.ledger, fill, instrument, ours=deal.ours)
+    gone = ts - (EXPIRY - AVERAGING)
+    if gone > 0:  # it was heard
+        heard = Fixing(EXPIRY - AVERAGING, ts, market.price, market.price * gone)
+        state.prices.fixings["BTC"] = {EXPIRY: heard}
     state.apply(Index(ts, ts, "deribit", "BTC", D(repr(market.price))))
     for name in (FUTURE, LINEAR_FUTURE):
         mark = market.price * market.carry[name]
