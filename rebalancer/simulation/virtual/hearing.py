@@ -26,6 +26,7 @@ class Hearing:
     """Watches one run."""
 
     def __init__(self) -> None:
+        self.latest = 0  # ns of the youngest booking
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
@@ -40,7 +41,7 @@ class Hearing:
         key = booking_of(record)
         if key is None:
             return False
-        self._booked[key] = self._missing[key] = record.ts
+        self._booked[key] = self._missing[key] = self.latest = record.ts
         return True
 
     def hear(self, event: Event) -> None:

@@ -25,6 +25,7 @@ LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock an
 STAYS = 5  # s in a row inside the band
 EDGE = 0.055  # coins: the band's, and a little more as the daemon's price is a tenth of a tick off
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
+WRITTEN = 2 * SECOND  # ns after which a booking is on the disk
 MOST_TASKS = 60  # at once
 
 
@@ -146,6 +147,7 @@ def _calm(world: World) -> bool:
     return (
         process is not None
         and not process.clock.stopped
+        and world.clock.now() - world.oracle.hearing.latest > WRITTEN
         and world.mode is TradingState.ACTIVE
         and not process.state.open_orders()
         and abs(world.places.net) <= EDGE
