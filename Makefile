@@ -21,6 +21,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REPORTS := .reports
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
+WAITING := $(BIN)/pytest -n $(shell expr $$(nproc) + 1) --dist worksteal # most of these wait
 MEASURED := $(addprefix tests/,core exchange golden properties scenarios)
 FLOOR := 95
 ARGS ?=
@@ -57,7 +58,7 @@ test: lint
 	@mkdir -p $(REPORTS)
 	$(PYTEST) -m measured --junit-xml=$(REPORTS)/junit-measured.xml $(MEASURED) \
 		--cov --cov-report=term --cov-report=json:$(REPORTS)/coverage.json
-	$(PYTEST) -m "not measured" --junit-xml=$(REPORTS)/junit-others.xml
+	$(WAITING) -m "not measured" --junit-xml=$(REPORTS)/junit-others.xml
 	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
 		rebalancer/core rebalancer/exchange
 

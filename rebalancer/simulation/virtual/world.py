@@ -153,10 +153,15 @@ class World:
         began = self.process is process
         if isinstance(error, DataError) and process.journal.dead:
             self.oracle.goals[goals.DISK if began else goals.DISK_AT_START] += 1
-        elif isinstance(error, Unavailable) and abs(process.clock.ahead) > SECOND:
+        elif isinstance(error, Unavailable) and self._clockless(process, error):
             self.oracle.goals[goals.CLOCK] += 1
         else:
             self.oracle.accuse("I13", self.clock.now(), self.told.failures[-1])
+
+    def _clockless(self, process: Process, error: Unavailable) -> bool:
+        """Whether a process may well say that its clock cannot be trusted."""
+        untold = self.faults.on and "nobody knows how far" in str(error)
+        return untold or abs(process.clock.ahead) > SECOND
 
     def crash(self, how: str) -> None:
         """Kill the daemon where it stands; it is started again a little later."""
