@@ -7,6 +7,7 @@
     world      places, wires, a machine, and the process that hedges on it
     person     an operator who speaks, and mends what stands still
     process    one start of the daemon: everything real but its ports
+    caretaker  how much room the disk has
     hands      people who trade on the account too
     venue      the end of a wire that one process holds
     wire       the way of an account to its exchange, and what goes wrong there
@@ -17,6 +18,8 @@
     truth      what the exchanges' books say is held, and what moves it
     bounds     what may be held by own orders
     oracle     what must hold, by the exchanges' books and the wire
+    hearing    what was booked, and what of it the process knows
+    traced     one order, as the wire and the exchange saw it
     conduct    what must hold of one order as it leaves
     silence    whether a person hears in time of what is not hedged
     words      what a process heard of the market
