@@ -83,8 +83,20 @@ def _head(told: Told, width: int) -> RenderableType:
             title.append(f"  at {_quantity(told['limit_price'], sign='')} or better")
     if told.get("client_order_id"):
         title.append(f"  as {told['client_order_id']}")
+    for leg in told.get("passed_over", ()):
+        title.append(f"\npassed over {leg['subject']}: {_over_limit(leg)}", "yellow")
     title.append("\n" + "─" * width, "dim")
     return title
+
+
+def _over_limit(told: Told) -> str:
+    """Return why a leg got no hedge, with what was measured against which limit."""
+    numbers = [
+        f"{name} {shown(told[name])}"
+        for name in ("measured", "limit")
+        if told.get(name) is not None
+    ]
+    return ", ".join([(told["reason"] or "").replace("_", " "), *numbers])
 
 
 def _band(told: Told) -> Iterable[Text]:

@@ -1,5 +1,7 @@
 """Allocation: which hedge instrument an order goes to."""
 
+from collections.abc import Sequence
+
 from rebalancer.core import facts, quotes
 from rebalancer.core.events import Quote
 from rebalancer.core.exposure import delta_per_contract
@@ -14,20 +16,24 @@ TURN = 3  # failures in a row until another hedge instrument is tried
 
 
 def choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | None:
-    """Return the best hedge instrument of that side that can be traded, else the first.
+    """Return the first of `ranked`; None where nothing is left for that side."""
+    return next(iter(ranked(state, own, buys=buys)), None)
+
+
+def ranked(state: State, own: UnderlyingParams, *, buys: bool) -> Sequence[Instrument]:
+    """Return the hedge instruments of a side that can be traded, best first; else the first one.
 
     One that has no young quote, no room left under the position limit, or a venue
     that takes no orders, is passed over. After every third failure in a row it is
     the next one's turn. A dated future whose settlement average has begun hedges less with each
     second, so it is none. What is too dear to hold, or stands where margin is
-    thin, comes last, and where the leg was moved to comes first. None where
-    nothing is left for that side.
+    thin, comes last, and where the leg was moved to comes first.
     """
     named = _in_order(state, own, buys=buys)
     listed = [name for name in named if not _ending(state, name)]
     usable = [name for name in listed if _usable(state, own, name, buys=buys)] or [*listed[:1]]
-    turn = state.memory[own.name].failures // TURN
-    return state.instruments[usable[turn % len(usable)]] if usable else None
+    turn = state.memory[own.name].failures // TURN % max(len(usable), 1)
+    return [state.instruments[name] for name in (*usable[turn:], *usable[:turn])]
 
 
 def _in_order(state: State, own: UnderlyingParams, *, buys: bool) -> list[str]:

@@ -89,6 +89,39 @@ class Reason(StrEnum):
     HEDGE_OUT_OF_SCOPE = "hedge_out_of_scope"
 
 
+# Reasons that are one leg's own and last: another leg may hedge what they keep from it. What
+# a moment heals (an order under way, figures older than its fill) is waited for, so that a
+# hedge stays on the leg where it is cheapest; what holds for the whole book holds elsewhere too.
+OF_THE_LEG = frozenset(
+    {
+        Reason.QUOTE_CROSSED,
+        Reason.REFERENCE_MISSING,
+        Reason.PRICE_OUTSIDE_COLLAR,
+        Reason.POSITION_TOO_LARGE,
+        Reason.MARGIN_MISSING,
+        Reason.MARGIN_ABSURD,
+        Reason.MARGIN_MODE,
+        Reason.TIERS_MISSING,
+        Reason.MARGIN_TOO_THIN,
+        Reason.COLLATERAL_SHORT,
+        Reason.SPREAD_TOO_WIDE,
+        Reason.DEPTH_MISSING,
+        Reason.DEPTH_TOO_THIN,
+        Reason.OPEN_INTEREST_SHARE,
+        Reason.BASIS_MISSING,
+        Reason.BASIS_TOO_WIDE,
+        Reason.STABLE_DEPEGGED,
+        Reason.COUNTERPARTY_TOO_LARGE,
+        Reason.FUNDING_UNKNOWN,
+        Reason.FUNDING_STALE,
+        Reason.FUNDING_TOO_DEAR,
+        Reason.FUNDING_BUDGET_SPENT,
+        Reason.VENUE_HELD,
+        Reason.HEDGE_OUT_OF_SCOPE,
+    }
+)
+
+
 class Verdict(NamedTuple):
     """What one guard says of one intent; a tuple, since every decision makes a score of them."""
 
@@ -138,6 +171,8 @@ class Decision:
     limit_price: Decimal | None = None
     client_order_id: str | None = None
     verdicts: tuple[Verdict, ...] = ()
+    passed_over: tuple[Verdict, ...] = ()  # why better legs got nothing: each one's last word,
+    #   its subject the instrument
 
 
 def canonical(decision: Decision) -> str:

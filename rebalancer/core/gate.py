@@ -142,14 +142,19 @@ def conclude(
     state: State, params: Params, view: View, proposal: Proposal
 ) -> tuple[Decision, Sequence[Command]]:
     """Cut an intent to the minimum of its verdicts; order what is left, or refuse."""
+    return carry_out(state, params, view, proposal.intent, weigh(state, params, view, proposal))
+
+
+def weigh(state: State, params: Params, view: View, proposal: Proposal) -> Decision:
+    """Return what would be decided of an intent; nothing is ordered yet, and nothing changed."""
     intent, verdicts = proposal.intent, judge(state, params, view, proposal.intent)
     instrument = state.instruments[intent.instrument]
-    binding = min(verdicts, key=lambda verdict: verdict.allows)
+    binding = tightest(verdicts)
     allowed = sizing.lots(instrument, min(binding.allows, abs(intent.quantity)))
     small = binding.guard in (order_size.NAME, depth.NAME)  # the next one takes the rest
     worth = small or _worth_sending(view, intent, allowed)
     passes = allowed >= instrument.minimum and allowed > 0 and worth
-    decision = replace(
+    return replace(
         plain(
             state,
             view,
@@ -162,9 +167,28 @@ def conclude(
         limit_price=intent.price,
         verdicts=verdicts,
     )
-    if not passes:
+
+
+def tightest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict that allows least, the first of those that do."""
+    return min(verdicts, key=lambda verdict: verdict.allows)
+
+
+def carry_out(
+    state: State, params: Params, view: View, intent: HedgeIntent, decision: Decision
+) -> tuple[Decision, Sequence[Command]]:
+    """Order what was decided of an intent, or tell that it was refused.
+
+    Args:
+        state: Is written.
+        params: Settings of the book.
+        view: The underlying.
+        intent: Of the decision.
+        decision: From `weigh`.
+    """
+    if decision.action is not Action.ORDER or decision.allowed is None:
         return told_once(state, decision), ()
-    submit = _submit(state, params, intent, allowed.copy_sign(intent.quantity))
+    submit = _submit(state, params, intent, decision.allowed)
     state.intend(submit, intent.delta_per_contract)
     limits.ordered(state, submit, view.price, view.exposure.net)
     state.memory[intent.underlying].refused = None

@@ -8,6 +8,7 @@ proposal wins, guards only cap, and the minimum of what they allow is sent.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from rebalancer.core import (
     allocation,
@@ -30,7 +31,14 @@ from rebalancer.core.commands import (
     Severity,
     Submit,
 )
-from rebalancer.core.decision import Action, Decision, Reason
+from rebalancer.core.decision import (
+    OF_THE_LEG,
+    Action,
+    Decision,
+    HedgeIntent,
+    Reason,
+    Verdict,
+)
 from rebalancer.core.events import (
     Event,
     Index,
@@ -45,7 +53,7 @@ from rebalancer.core.exposure import delta_per_contract, in_scope
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.gate import Proposal
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import Kind
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
@@ -248,22 +256,49 @@ def _move(state: State, params: Params, view: View) -> tuple[Decision, Sequence[
 def _hedge(
     state: State, params: Params, view: View, due: bands.Due
 ) -> tuple[Decision, Sequence[Command]]:
-    """Return the hedge that goes as far as is due, with the instrument that is best for it."""
+    """Return the hedge that goes as far as is due, with the best leg that the guards let hedge.
+
+    What a guard keeps from one leg for a reason of its own goes to the next; where
+    none may, the refusal of the best is told.
+    """
+    refused: Decision | None = None
+    passed: tuple[Verdict, ...] = ()
+    for instrument in allocation.ranked(state, view.params, buys=due.goal > view.exposure.net):
+        decision, intent = _weigh(state, params, view, due, instrument)
+        if intent is not None and decision.action is Action.ORDER:
+            decision = replace(decision, passed_over=passed)
+            return gate.carry_out(state, params, view, intent, decision)
+        refused = refused or decision
+        if decision.reason not in OF_THE_LEG:
+            break
+        passed = (*passed, _last_word(decision))
+    nothing = plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)
+    return told_once(state, refused or nothing), ()
+
+
+def _weigh(
+    state: State, params: Params, view: View, due: bands.Due, instrument: Instrument
+) -> tuple[Decision, HedgeIntent | None]:
+    """Return what would be decided of one leg, and of which intent; None: of none at all."""
     own, net = view.params, view.exposure.net
-    instrument = allocation.choose(state, own, buys=due.goal > net)
-    if instrument is None:
-        decision = plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)
-        return told_once(state, decision), ()
     if not in_scope(own, instrument):  # its fills would change nothing: an endless hedge
         decision = plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
-        return told_once(state, replace(decision, instrument=instrument.id)), ()
+        return replace(decision, instrument=instrument.id), None
     price = intents.price_of(state, params, instrument, view)
     per_contract = delta_per_contract(instrument, price, view.price)
     quantity = sizing.contracts(instrument, per_contract, net, due.goal, view.band)
     if not quantity:
-        return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), ()
+        return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), None
     intent = intents.to_hedge(state, params, view, instrument, quantity)
-    return gate.conclude(state, params, view, Proposal(intent, due.reason))
+    return gate.weigh(state, params, view, Proposal(intent, due.reason)), intent
+
+
+def _last_word(decision: Decision) -> Verdict:
+    """Return the verdict that kept a leg from hedging, told of the leg."""
+    name = decision.instrument or ""
+    if not decision.verdicts:
+        return Verdict("scope", Decimal(0), decision.reason, subject=name)
+    return gate.tightest(decision.verdicts)._replace(subject=name)
 
 
 def _pulse(state: State, view: View) -> Pulse:

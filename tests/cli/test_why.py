@@ -182,6 +182,18 @@ def test_binding_guard():
     assert "This journal kept no inputs" in text
 
 
+def test_passed_over():
+    """A leg that got nothing is named with what kept it from hedging."""
+    measured = {"measured": 0.02, "limit": 0.001, "guard": "spread", "allows": "0"}
+    leg = {"subject": "binanceusdm:ETH/USDT:USDT", "reason": "spread_too_wide", **measured}
+    thin = {"subject": "okx:ETH", "reason": "margin_mode", "measured": None, "limit": None}
+    text = read(decision=DECISION | {"passed_over": [leg, thin]})
+
+    wide = "passed over binanceusdm:ETH/USDT:USDT: spread too wide, measured 0.02, limit 0.001"
+    assert wide in text
+    assert "passed over okx:ETH: margin mode\n" in text
+
+
 def test_pruned():
     """Without its decision what followed is told all the same."""
     text = read(TAKEN, decision=None)

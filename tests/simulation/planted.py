@@ -266,6 +266,11 @@ BUGS: Mapping[str, Bug] = {
         "        barred = self._barred(order)\n",
         "        barred = None\n",
     ),
+    "only the best leg is asked": Bug(
+        f"{CORE}/hedger.py",
+        "        if decision.reason not in OF_THE_LEG:\n            break",
+        "        break",
+    ),
 }
 
 FOREIGN: Mapping[str, Bug] = {

@@ -41,7 +41,7 @@ def _stand(world: World, dice: Dice) -> None:
 
 
 def _fund(world: World, dice: Dice) -> None:
-    world.places.market.funding = 0.03 if dice.chance(0.5) else -0.03
+    world.places.market.fund(0.03 if dice.chance(0.5) else -0.03)
     world.rates()
 
 

@@ -14,7 +14,7 @@ from rebalancer.exchange.opening import OpeningAccount, OpeningPosition
 from rebalancer.exchange.terms import AccountTerms, MarginMode
 from rebalancer.settings import Settings, resolve
 
-COIN = "BTC"
+COIN, DOLLAR = "BTC", "USDT"
 INVERSE, LINEAR = "deribit:BTC-PERPETUAL", "binanceusdm:BTCUSDT"
 CALL, PUT = "deribit:BTC-6FEB26-105000-C", "deribit:BTC-6FEB26-95000-P"
 START = 1_769_757_300 * 1_000_000_000  # ns: Friday 2026-01-30, 07:15 UTC

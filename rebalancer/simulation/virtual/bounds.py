@@ -1,6 +1,7 @@
 """Bounds: what an account may hold by its own orders, judged by the exchange's books."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from rebalancer.core.instruments import STABLE
 from rebalancer.core.margin.rungs import Rung
@@ -11,6 +12,13 @@ from rebalancer.simulation.virtual.book import COIN
 
 NEAR = 0.95  # of a limit, from which on it binds: lots and orders leave a little
 SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
+
+
+class Turns(NamedTuple):
+    """What came before a fill."""
+
+    traded: float  # USD that own orders traded so far
+    jumped: bool  # whether the price did, so that the book's worth is not known to anybody
 
 
 class Bounds:
@@ -24,14 +32,14 @@ class Bounds:
     def __init__(self, exchanges: Mapping[str, Exchange], params: Params) -> None:
         self._exchanges, self._params = exchanges, params
 
-    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
+    def broken(self, fill: Filled, price: float, net: float, turns: Turns) -> Iterable[str]:
         """Yield what a fill of an own hedge broke, in words; one that closed breaks nothing.
 
         Args:
             fill: As it was booked.
             price: Of the coin, USD.
-            turned: USD that own orders traded so far.
             net: Net delta before it, coins.
+            turns: What came before it.
         """
         exchange = self._exchanges[fill.account]
         held = exchange.position(fill.account, fill.instrument).quantity
@@ -43,10 +51,10 @@ class Bounds:
             yield f"{name} is {coins:.3f} coins, limit {own.position}"
         book = self._params.limits
         if book is not None:
-            if turned > book.turnover_per_day * SLACK:
-                yield f"{turned:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
+            if turns.traded > book.turnover_per_day * SLACK:
+                yield f"{turns.traded:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
             gross, equity = self._gross(price), self._equity(price)
-            if gross > book.leverage * SLACK * equity:
+            if not turns.jumped and gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
         if abs(net) <= own.net_delta:  # beyond, what brings it back is let through
             yield from self._endangered(fill)

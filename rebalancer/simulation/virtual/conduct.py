@@ -14,6 +14,7 @@ from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual.bounds import Turns
 from rebalancer.simulation.virtual.words import Words
 
 MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
@@ -22,6 +23,7 @@ RESET = 0.05  # coins: half of the band, and as much again by lots
 SKEWED = 1_200 * 1_000_000  # ns that the clock of a process may be off: what it measures is near
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
 MINUTE = 60 * SECOND
+JUMP = 0.03  # fraction: by more within ten seconds, and options are worth what nobody told yet
 SAME = 1e-6  # fraction: a price that moved less is the same
 # What says to a person that an underlying, or the book, is halted until somebody arms.
 HALTING = (
@@ -39,14 +41,14 @@ class Books(Protocol):
     def held(self, account: str, instrument: str) -> Decimal:
         """Return a position, contracts, signed."""
 
-    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
+    def broken(self, fill: Filled, price: float, net: float, turns: Turns) -> Iterable[str]:
         """Yield the limits that an own fill broke, in words.
 
         Args:
             fill: As it was booked.
             price: Of the coin, USD.
-            turned: USD that own orders traded so far.
             net: Net delta before it, coins.
+            turns: What came before it.
         """
 
 
@@ -102,7 +104,8 @@ class Conduct:
         behaves, parts = self._params.behaviour, decode(order.client_order_id)
         if behaves is None or parts is None or order.purpose is not Purpose.HEDGE:
             return
-        self._hedged = [(at, epoch) for at, epoch in self._hedged if at > ts - MINUTE]
+        most = MINUTE - self._params.orders.max_decision_age - SKEWED
+        self._hedged = [(at, epoch) for at, epoch in self._hedged if at > ts - most]
         self._hedged.append((ts, parts.epoch))
         many = sum(epoch == parts.epoch for _, epoch in self._hedged)
         if many > behaves.hedges_per_minute:
@@ -150,19 +153,27 @@ class Conduct:
                 self._accuse("I5", ts, f"{order.client_order_id}: nobody read {account} yet")
 
     def _helps(self, order: Submit, ts: int, *, blind: bool) -> None:
-        """Judge that a hedge makes net delta smaller, where nothing is on its way to be known."""
-        price = self.words.index(ts)
-        if blind or price is None:
+        """Judge that a hedge makes net delta smaller, where nothing is on its way to be known.
+
+        By the index of now or of when it was decided, whichever is kinder: a word
+        may come in between.
+        """
+        prices = list(self.words.indexes(ts, self._params.orders.max_decision_age))
+        if blind or not prices:
             self._last = None
             return
-        net = self._books.delta(price)
-        after = net + self._coins(order.instrument, order.quantity, order.price)
+        coins = self._coins(order.instrument, order.quantity, order.price)
+        found = [self._harms(net, net + coins) for net in map(self._books.delta, prices)]
+        if all(found):
+            self._accuse("I10", ts, f"{order.client_order_id}: {found[0]}")
+        self._steady(order, ts, prices[0])
+
+    def _harms(self, net: float, after: float) -> str:
+        """Return what is wrong with a hedge that changes net delta so, coins; empty: nothing."""
         rough = INEXACT if self.rough else EXACT
         over = abs(after) if net * after < 0 else 0.0  # how far it goes beyond nothing
-        if abs(after) > abs(net) + rough or over > RESET + rough:
-            text = f"{order.client_order_id}: net delta {net:.4f} would become {after:.4f}"
-            self._accuse("I10", ts, text)
-        self._steady(order, ts, price)
+        wrong = abs(after) > abs(net) + rough or over > RESET + rough
+        return f"net delta {net:.4f} would become {after:.4f}" if wrong else ""
 
     def together(self, order: Submit, others: Iterable[Decimal], ts: int) -> None:
         """Judge that all that may still trade of an instrument only closes, together with this."""
@@ -220,7 +231,9 @@ class Conduct:
         if not judges:
             return
         net = self._books.delta(price) - coins
-        for text in self._books.broken(fill, price, self.turned, net):
+        told = tuple(self.words.indexes(fill.ts))
+        jumped = bool(told) and max(told) > min(told) * (1 + JUMP)
+        for text in self._books.broken(fill, price, net, Turns(self.turned, jumped)):
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
     def began(self) -> None:

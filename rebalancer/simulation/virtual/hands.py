@@ -10,20 +10,23 @@ from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.wire import Wire
 
 BROUGHT = Decimal(20)  # coins that make an account sound again
+DOLLARS = Decimal(5_000_000)  # with which the linear leg alone can carry every hedge
 
 
 class Hands:
     """Somebody who has the keys too.
 
     Args:
-        wire: Of the account.
+        wire: Of the account that they trade on.
+        other: Of the one that has dollars.
         oracle: Is told.
         clock: Virtual time.
         dice: Say what and how much.
     """
 
-    def __init__(self, wire: Wire, oracle: Oracle, clock: Clock, dice: Dice) -> None:
-        self._wire, self._oracle, self._clock, self._dice = wire, oracle, clock, dice
+    def __init__(self, wire: Wire, other: Wire, oracle: Oracle, clock: Clock, dice: Dice) -> None:
+        self._wire, self._other = wire, other
+        self._oracle, self._clock, self._dice = oracle, clock, dice
         self._trades = 0
 
     def trade(self, *, listed: bool = True) -> None:
@@ -52,6 +55,13 @@ class Hands:
         """Bring coins as collateral to an account that is near its liquidation."""
         self._oracle.note(self._clock.now(), f"{BROUGHT} {book.COIN} are brought")
         self._move(BROUGHT)
+
+    def bring_dollars(self) -> None:
+        """Bring dollars as collateral, where margin lets nothing leave any more."""
+        self._oracle.note(self._clock.now(), f"{DOLLARS} {book.DOLLAR} are brought")
+        wire = self._other
+        told = (self._clock.now(), wire.account, book.DOLLAR, DOLLARS)
+        wire.book(wire.exchange.deposit(*told))
 
     def _move(self, amount: Decimal) -> None:
         told = (self._clock.now(), self._wire.account, book.COIN, amount)

@@ -53,6 +53,7 @@ class Market:
         ends = 0 <= EXPIRY - start < HOURS
         self.price = INSIDE if ends and dice.chance(0.5) else PRICE
         self.funding = FUNDING  # fraction per eight hours
+        self.dear = False  # whether funding was ever wild
         self.stands = 0  # ns until when the price does not move
         self._dice, self._last, self._settled = dice, start, settled
         self._told = 0  # how often it was told
@@ -67,6 +68,10 @@ class Market:
     def leap(self, fraction: float) -> None:
         """Let the price leave a gap behind."""
         self._set(self.price * (1 + fraction))
+
+    def fund(self, rate: float) -> None:
+        """Let funding cost a fraction per eight hours that no book bears for long."""
+        self.funding, self.dear = rate, True
 
     def rest(self, ts: int) -> None:
         """Let nothing move any more from `ts` (ns) on."""

@@ -172,7 +172,7 @@ class Oracle:
         """Note what reached the process at `ts`, true ns."""
         self.hearing.hear(event)
         if isinstance(event, Quote | Index):
-            self.conduct.words.hear(event)
+            self.conduct.words.hear(event, ts)
         self._answered(event, ts)
         if isinstance(event, OrderUnknown) and event.client_order_id in self.orders:
             self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")

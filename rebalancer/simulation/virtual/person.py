@@ -10,12 +10,13 @@ from rebalancer.core.journal import RoomTold
 from rebalancer.core.state import State
 from rebalancer.ports import SECOND, Clock
 from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.hands import Hands
 from rebalancer.simulation.virtual.oracle import Oracle
 
 MOST_ARMS = 4  # after all is well: an order is looked up, collateral brought, an account adopted
 PATIENCE = 20  # s between two times that a person arms
 LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
-
+THIN = 30  # s in a row that margin refuses every hedge, after which collateral is brought
 
 _MARGIN = ("margin.critical", "margin.recovered")
 
@@ -36,7 +37,7 @@ class Person:
         clock: True time.
         oracle: Is told of what was said.
         listener: Tells who has listened all the time since then, true ns; None: nobody.
-        bring: Brings coins as collateral.
+        hands: Bring collateral.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class Person:
         clock: Clock,
         oracle: Oracle,
         listener: Callable[[int], "Listener | None"],
-        bring: Callable[[], None],
+        hands: Hands,
     ) -> None:
         self._clock, self._oracle = clock, oracle
-        self._listener, self._bring = listener, bring
-        self.warned = False  # whether margin was ever told to be thin: growth may stay refused
+        self._listener, self._hands = listener, hands
+        self._thin = 0  # s in a row that margin refused
         self._short = False  # whether an account is near its liquidation, as far as was told
         self._said = 0  # times
         self._written: dict[str, None] = {}  # reasons of what the process wrote down
@@ -78,7 +79,6 @@ class Person:
         """Take down what is told of margin."""
         if alert.event in _MARGIN:
             self._short = alert.event == "margin.critical"
-        self.warned = self.warned or alert.event in ("margin.warned", "margin.critical")
 
     def heard(self, event: Event) -> None:
         """Note what of it the process wrote down: from now on it holds."""
@@ -106,6 +106,17 @@ class Person:
             case _:
                 pass
 
+    def feed(self, refused: str) -> None:
+        """Bring collateral where margin goes on refusing what would hedge.
+
+        Args:
+            refused: The reason of the last hedge that a guard refused; empty: it is in its band.
+        """
+        self._thin = self._thin + 1 if refused.startswith("margin") else 0
+        if self._thin >= THIN:
+            self._thin = 0
+            self._hands.bring_dollars()
+
     def mend(self, mode: TradingState | None, second: int, *, doubtful: bool) -> None:
         """Do what a person does, once all is well, about a book that does not go on.
 
@@ -125,7 +136,7 @@ class Person:
         self._oracle.goals[goals.HALTED] += 1
         if self._short:
             self._short = False
-            self._bring()
+            self._hands.bring()
         if doubtful and self._armed > 1:
             self._oracle.goals[goals.READOPTED] += 1
             self.say(Verb.ADOPT)

@@ -137,6 +137,7 @@ async def _rest(world: World) -> None:
         if second % 60 == 0:
             world.rates()
         world.person.mend(world.mode, second, doubtful=world.doubtful())
+        world.person.feed(_refused(world) if abs(world.places.net) > EDGE else "")
         quiet = quiet + 1 if second >= 2 and _calm(world) else 0
         if quiet >= STAYS:
             return
@@ -156,12 +157,20 @@ def _calm(world: World) -> bool:
 
 
 def _excused(world: World, why: str) -> bool:
-    """Whether a guard that was named to a person may still refuse, by what happened in the run."""
-    return (
-        (why.startswith("margin") and world.person.warned)
-        or (why.startswith("funding") and bool(world.faults.weather.rate("funding_wild")))
-        or why in world.places.truth.binding(world.places.market.price, world.oracle.conduct.turned)
-    )
+    """Whether a guard that was named to a person may still refuse, by what is true.
+
+    What funding was expected to cost is a mean of hours, so a rate that was wild
+    once is in it until long after the run.
+    """
+    market, turned = world.places.market, world.oracle.conduct.turned
+    if why.startswith("funding"):
+        return market.dear
+    return why in world.places.truth.binding(market.price, turned)
+
+
+def _refused(world: World) -> str:
+    """Return why a guard refused last, or nothing."""
+    return world.told.refused[-1] if world.told.refused else ""
 
 
 def _judge_disk(world: World) -> None:
@@ -194,7 +203,7 @@ def _judge_end(world: World) -> None:
     waits = [each.submit.client_order_id for each in process.state.open_orders()]
     if waits:
         oracle.accuse("I7", now, f"still open: {', '.join(waits)}")
-    why = world.told.refused[-1] if world.told.refused else ""
+    why = _refused(world)
     if abs(world.places.net) > EDGE and not _excused(world, why):
         oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}: {why or 'nobody says why'}")
     for account, _, name in oracle.hearing.missing:

@@ -12,7 +12,7 @@ from rebalancer.exchange.records import Filled
 from rebalancer.exchange.statements import Position
 from rebalancer.ports import Clock
 from rebalancer.simulation.virtual.book import VOL
-from rebalancer.simulation.virtual.bounds import Bounds
+from rebalancer.simulation.virtual.bounds import Bounds, Turns
 from rebalancer.simulation.virtual.market import YEAR
 from rebalancer.venues.paper import holdings
 
@@ -41,9 +41,9 @@ class Truth:
         """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
         return self._bounds.binding(price, turned)
 
-    def broken(self, fill: Filled, price: float, turned: float, net: float) -> Iterable[str]:
+    def broken(self, fill: Filled, price: float, net: float, turns: Turns) -> Iterable[str]:
         """Yield the limits that an own fill broke, in words; arguments as for `Bounds.broken`."""
-        return self._bounds.broken(fill, price, turned, net)
+        return self._bounds.broken(fill, price, net, turns)
 
     def delta(self, price: float) -> float:
         """Return the delta of everything at a price of the coin, coins."""

@@ -1,9 +1,14 @@
 """Words: what the market told a process last, when, and which of it was not true."""
 
+from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
 
 from rebalancer.core.events import Index, MarketEvent, Quote
 from rebalancer.core.params import Params
+from rebalancer.ports import SECOND
+
+KEPT = 10 * SECOND  # ns for which words are remembered: options are marked every eight seconds
 
 
 class Words:
@@ -19,20 +24,24 @@ class Words:
         self._quoted: dict[str, int] = {}  # instrument → ns
         self._indexed: dict[str, int] = {}  # venue → ns
         self._prices: dict[str, float] = {}  # venue → last index that was no lie
+        self._before: deque[tuple[int, float]] = deque()  # ns of a word; by what one measured till
 
     def lie(self, event: MarketEvent) -> None:
         """Note that what will be told is not true."""
         if isinstance(event, Index):
             self._lies[event.venue, event.ts_venue, event.price] = None
 
-    def hear(self, event: Quote | Index) -> None:
-        """Note a word: of when it is, and, unless it is a lie, what it says."""
+    def hear(self, event: Quote | Index, now: int) -> None:
+        """Note a word at `now`, true ns: of when it is, and, unless it is a lie, what it says."""
         ts = event.ts_local if event.ts_venue is None else event.ts_venue
         if isinstance(event, Quote):
             self._quoted[event.instrument] = max(ts, self.since(event.instrument))
             return
         if ts < self._indexed.get(event.venue, ts):
             return  # told late, and something younger before it
+        before = self.index(now)
+        if before is not None:
+            self._before.append((now, before))
         self._indexed[event.venue] = ts
         if (event.venue, event.ts_venue, event.price) not in self._lies:
             self._prices[event.venue] = float(event.price)
@@ -45,6 +54,15 @@ class Words:
     def youngest(self) -> int:
         """When any index was told last, ns; 0: never."""
         return max(self._indexed.values(), default=0)
+
+    def indexes(self, ts: int, span: int = KEPT) -> Iterable[float]:
+        """Yield by which indexes a process measured at `ts` and in the `span` ns before."""
+        now = self.index(ts)
+        if now is not None:
+            yield now
+        while self._before and self._before[0][0] < ts - KEPT:
+            self._before.popleft()
+        yield from (price for at, price in self._before if at >= ts - span)
 
     def index(self, ts: int) -> float | None:
         """Return by which index a process measures: the first venue's while it is young."""

@@ -54,8 +54,9 @@ class World:
             name: Wire(name, each, around, Dice(seed, f"wire/{name}"))
             for name, each in self.places.exchanges.items()
         }
-        self.hands = Hands(self.wires["deribit"], self.oracle, self.clock, self._dice)
-        self.person = Person(self.clock, self.oracle, self._listener, self.hands.bring)
+        own, other = self.wires["deribit"], self.wires["binanceusdm"]
+        self.hands = Hands(own, other, self.oracle, self.clock, self._dice)
+        self.person = Person(self.clock, self.oracle, self._listener, self.hands)
         self._outside = Outside(
             own=self.own,  # without holdings: it adopts what the venues hold
             clock=self.clock,
