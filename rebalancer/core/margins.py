@@ -123,7 +123,8 @@ class Margins:
     def vol(self, underlying: str, own: MarginParams) -> float:
         """Return the volatility that distances are measured by, per year."""
         told = self._prices.vol(underlying)
-        return max(own.least_vol, 0.0 if told is None else told) * own.tail
+        wild = max(own.least_vol, 0.0 if told is None else told) * own.tail
+        return min(wild, own.most_vol)
 
     def vols(self, pool: Pool, own: MarginParams) -> tuple[float, ...]:
         """Return the volatility of each coin that moves a pool, per year."""

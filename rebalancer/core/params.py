@@ -125,6 +125,8 @@ class MarginParams:
     ladder: Ladder
     tail: float  # what vols are multiplied by: returns have fatter tails than a normal law
     least_vol: float  # per year; no market is taken to be calmer
+    most_vol: float  # per year, tail included: what a price did in one jump is not what it will do
+    #   for an hour, and a hedge that is given up for it leaves the book bare
     max_age: int  # ns of a venue's figures
     disagreement: float  # fraction that our liquidation price may differ from the venue's
 

@@ -226,6 +226,12 @@ def _margin(context: Context) -> Iterator[Finding]:
         return
     yield from _ladder(("guards", "margin", "ratio"), margin.ratio, rising=True)
     yield from _ladder(("guards", "margin", "distance"), margin.distance, rising=False)
+    calm = margin.least_vol * margin.tail
+    if margin.most_vol < calm:
+        place: Place = ("guards", "margin", "most_vol")
+        rests_on = (("guards", "margin", "least_vol"), ("guards", "margin", "tail"))
+        must = f"must be at least least_vol × tail ({shown(calm)})"
+        yield Finding(place, must, shown(margin.most_vol), "", rests_on)
     yield from _tiers(context)
 
 

@@ -141,6 +141,7 @@ def _margin(margin: MarginGuard | None, figures: int) -> MarginParams | None:
         ),
         tail=margin.tail,
         least_vol=margin.least_vol,
+        most_vol=margin.most_vol,
         max_age=max(margin.max_age, READINGS * figures),
         disagreement=margin.disagreement,
     )

@@ -162,7 +162,9 @@ LADDER = Ladder(
     reaction_time=60 * MINUTE,
     margin=0.1,
 )
-WATCHED = MarginParams(LADDER, tail=1.5, least_vol=0.3, max_age=30 * SECOND, disagreement=0.01)
+WATCHED = MarginParams(
+    LADDER, tail=1.5, least_vol=0.3, most_vol=10.0, max_age=30 * SECOND, disagreement=0.01
+)
 
 
 GUARDED = replace(

@@ -215,6 +215,7 @@ CASES = [
     ("quantity = -10", "quantity = 0", "holdings.0.quantity: must not be 0, was 0"),
     ('"deribit:BTC-27FEB26-98000-C"', '"deribit:BTC-30FEB26-98000-C"', "holdings.0.instrument: must be a known instrument, was 'deribit:BTC-30FEB26-98000-C'"),
     ('role = "book"', 'role = "book"\nunderlying = "ETH"', "holdings.0.underlying: must be BTC, which deribit:BTC-27FEB26-98000-C is about, was 'ETH'"),
+    ("[guards.margin]", "[guards.margin]\nmost_vol = 0.4", "guards.margin.most_vol: must be at least least_vol × tail (0.45), was 0.4"),
     ("reduce = 0.60", "reduce = 0.75", "guards.margin.ratio.reduce: must be below derisk (0.7), was 0.75"),
     ("reduce = 0.15", "reduce = 0.05", "guards.margin.distance.reduce: must be above derisk (0.1), was 0.05"),
     ("strike = 61500\n", "", "instruments.0.strike: must be given for an option, was missing"),

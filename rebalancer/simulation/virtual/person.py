@@ -50,6 +50,7 @@ class Person:
         self._clock, self._oracle = clock, oracle
         self._listener, self._hands = listener, hands
         self._thin = 0  # s in a row that margin refused
+        self._fed = 0  # times that collateral was brought for it
         self._short = False  # whether an account is near its liquidation, as far as was told
         self._said = 0  # times
         self._written: dict[str, None] = {}  # reasons of what the process wrote down
@@ -114,8 +115,11 @@ class Person:
         """
         self._thin = self._thin + 1 if refused.startswith("margin") else 0
         if self._thin >= THIN:
-            self._thin = 0
-            self._hands.bring_dollars()
+            self._thin, self._fed = 0, self._fed + 1
+            if self._fed % 2:
+                self._hands.bring_dollars()
+            else:  # what the linear leg may hold is spent too
+                self._hands.bring()
 
     def mend(self, mode: TradingState | None, second: int, *, doubtful: bool) -> None:
         """Do what a person does, once all is well, about a book that does not go on.
