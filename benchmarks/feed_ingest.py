@@ -36,13 +36,13 @@ from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.models import Mode, Venue
-from rebalancer.venues.ccxt_life import Tapping, Watch
-from rebalancer.venues.ccxt_stream import CcxtFeed, CcxtTaps
-from rebalancer.venues.ccxt_tap import Kind, Word
 from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.venues.deribit_channels import Wanted
-from rebalancer.venues.deribit_stream import Access, DeribitStream
+from rebalancer.venues.deribit.channels import Wanted
+from rebalancer.venues.deribit.stream import Access, DeribitStream
+from rebalancer.venues.generic.life import Tapping, Watch
+from rebalancer.venues.generic.stream import CcxtFeed, CcxtTaps
+from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.native import NativeFeed, Ports
 
 PERPETUAL = "BTC-PERPETUAL"

@@ -49,7 +49,9 @@ def demo(
     ] = None,
     venue: Annotated[
         str | None,
-        typer.Option("--wire", help="Live dress, real time, against this venue played here."),
+        typer.Option(
+            "--wire", help="Live dress, real time, against this desk's venues played here."
+        ),
     ] = None,
 ) -> None:
     """Hedge a book in a seeded market: no network, no key, nothing to set up.
@@ -80,7 +82,7 @@ def demo(
 def _compare(wired: Wired) -> None:
     """Say whether the ledger equals the venue's own books; leave with 1 where it does not."""
     if not wired.differences:
-        typer.echo("the ledger equals the books of the venue, to the last unit")
+        typer.echo("the ledger equals the books of every venue, to the last unit")
         return
     for name, apart in wired.differences.items():
         typer.echo(f"DIFFERS  {name}: ledger less venue is {apart}")

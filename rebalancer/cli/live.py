@@ -17,7 +17,8 @@ from rebalancer.settings.models import Mode
 from rebalancer.venues import credentials
 from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.examination import Finding, Grade, Subject, examine
+from rebalancer.venues.examination import examine
+from rebalancer.venues.findings import Finding, Grade, Subject
 from rebalancer.venues.live import dead_man
 from rebalancer.venues.profiles import profile_of
 

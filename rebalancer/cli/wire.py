@@ -1,7 +1,7 @@
-"""`demo --wire`: the whole daemon in live dress, against a venue that runs on this machine.
+"""`demo --wire`: the whole daemon in live dress, against venues that run on this machine.
 
 Real sockets, unmodified ccxt, the native stream, the account as it is read
-live. At the end the ledger is held against the venue's own books.
+live. At the end the ledger is held against the venues' own books.
 """
 
 from collections.abc import Mapping
@@ -16,53 +16,55 @@ from rebalancer.ops.log import configure
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
-from rebalancer.simulation.deribit.keys import Key
-from rebalancer.simulation.dress import UID, differences, in_live_dress
-from rebalancer.simulation.loopback import seeded_loopback
+from rebalancer.simulation.dress import UID, apart_of_all, in_live_dress
+from rebalancer.simulation.key import Key
+from rebalancer.simulation.loopback import seeded_loopbacks
+from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
-VENUES = ("deribit",)
+SIGNED = ("loopback", "loopback")  # key and secret of every account
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """How a run against a loopback venue ended."""
+    """How a run against loopback venues ended."""
 
     running: Running
-    differences: Mapping[str, Decimal]  # ledger less the venue's books, by instrument or currency
+    differences: Mapping[str, Decimal]  # ledger less books, by venue and what is held there
 
 
-def run_wired(wish: Wish, venue: str) -> Wired:
-    """Run a book in live dress against a loopback venue, on the wall clock.
+def run_wired(wish: Wish, name: str) -> Wired:
+    """Run a book in live dress against loopback venues, on the wall clock.
 
     Args:
-        wish: Its settings say what the account holds at the venue.
-        venue: One of `VENUES`.
+        wish: Its settings name the venues, and say what its accounts hold there.
+        name: Of the desk; for errors.
 
     Raises:
-        ConfigError: The settings do not name the venue, or another beside it.
+        ConfigError: The settings name a venue that this machine cannot play.
     """
-    if venue not in VENUES or list(wish.settings.venues) != [venue]:
-        must = f"must be the one table that --wire {venue} plays; known are {', '.join(VENUES)}"
-        raise ConfigError(
-            wish.settings.book.id, [Fault("venues", must, ", ".join(wish.settings.venues))]
-        )
-    return run_wall(_wired(wish, venue))
+    unknown = [each for each in wish.settings.venues if each not in PLAYED]
+    if unknown or not wish.settings.venues:
+        must = f"must be among those that --wire {name} can play: {', '.join(PLAYED)}"
+        was = ", ".join(unknown) or "none"
+        raise ConfigError(wish.settings.book.id, [Fault("venues", must, was)])
+    return run_wall(_wired(wish))
 
 
-async def _wired(wish: Wish, venue: str) -> Wired:
-    """Start the venue, then the daemon; compare their books when the daemon has ended."""
+async def _wired(wish: Wish) -> Wired:
+    """Start the venues, then the daemon; compare their books when the daemon has ended."""
     clock, settings = WallClock(), wish.settings
     instruments = resolve(settings)
-    key = Key("loopback", "loopback", venue, UID)
-    loopback = seeded_loopback(settings, instruments, [key], clock, wish.seed)
-    keys = {venue: Credentials(Secret(key.client_id), Secret(key.secret))}
-    await loopback.start()
+    signs = {each: [Key(*SIGNED, each, UID, passphrase=SIGNED[0])] for each in settings.venues}
+    played = seeded_loopbacks(settings, instruments, signs, clock, wish.seed)
+    secrets = Credentials(*(Secret(each) for each in (*SIGNED, SIGNED[0])))
+    keys = dict.fromkeys(signs, secrets)
+    await played.start()
     with ExitStack() as stack:
         try:
-            dressed = in_live_dress(settings, venue, loopback.address)
+            dressed = in_live_dress(settings, played.addresses)
             journal = open_journal(wish.folder / "journal.sqlite", least_epoch(clock.now()))
             stack.callback(journal.close)
             log = configure(wish.log(stack), clock)
@@ -77,8 +79,9 @@ async def _wired(wish: Wish, venue: str) -> Wired:
                 flight=wish.flight,
             )
             running = await live(dressed, resolve(dressed), keys, around)
-            log.info("demo.started", seed=wish.seed, market=f"loopback {venue}")
+            market = f"loopback {', '.join(settings.venues)}"
+            log.info("demo.started", seed=wish.seed, market=market)
             await serve(running, wish, log)
-            return Wired(running, differences(running, loopback, venue))
+            return Wired(running, apart_of_all(running, played))
         finally:
-            await loopback.stop()
+            await played.stop()

@@ -124,6 +124,9 @@ VENUES = (
         funding_interval=8 * HOUR,
         premium=PremiumParams(mean=0.0001, slow_sd=0.0004),
     ),
+    VenueParams("binancecoinm", spread=0.000008, depth=70_000, funding_interval=8 * HOUR),
+    VenueParams("bybit", spread=0.000004, depth=90_000, prints=0.6, funding_interval=8 * HOUR),
+    VenueParams("okx", spread=0.000004, depth=80_000, prints=0.6, funding_interval=8 * HOUR),
 )
 VOLS = {"BTC": 0.75, "ETH": 0.95}  # where a caller names none
 PRICES = {"BTC": 100_000.0, "ETH": 3_500.0}

@@ -86,7 +86,8 @@ class MarginGuard(Table):
     clear_by: OpenShare = 0.1  # share of a rung by which it must be cleared
     tail: AtLeastOne = 1.5  # what volatilities are multiplied by
     least_vol: Positive = 0.3  # per year; no market is taken to be calmer
-    most_vol: Positive = 10.0  # per year, tail included; a jump counts for no more
+    most_vol: Positive = 12.0  # per year, tail included; a jump counts for no more. Three
+    #   deviations of an hour are then 32 % down: the worst one of BTC was 29 % (2020-03-12)
     max_age: Duration = 30 * SECOND  # of a venue's figures
     disagreement: OpenShare = 0.01  # our liquidation price ÷ the venue's - 1
 

@@ -35,9 +35,12 @@ def venues(context: Context) -> Iterator[Finding]:
         yield from _collateral(context, place, name, venue)
 
 
+CONTINUOUS = frozenset({"deribit"})  # venues whose funding flows at every moment
+
+
 def continuous_funding(name: str, venue: Venue) -> bool:
     """Whether a venue charges funding all the time instead of at stamps; Deribit does."""
-    return name == "deribit" if venue.funding is None else venue.funding == "continuous"
+    return name in CONTINUOUS if venue.funding is None else venue.funding == "continuous"
 
 
 def _leverage(place: Place, venue: Venue) -> Iterator[Finding]:

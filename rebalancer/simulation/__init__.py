@@ -7,13 +7,14 @@ the path, and does what the fault `Script` says. Nothing here imports `wire`:
 the protocol is spelt out anew, so that two readings of it meet.
 
     kills       a daemon in a process of its own, killed at the steps of its journal
-    trials      a daemon with one fault at a time
+    trials      a daemon with one fault at a time; menu: which there are
     nursery     where those that are killed are born
     victim      the process that is killed
     inquest     what it lost or doubled, by the venue's books and its journal's file
     toll        where it is killed, and what came of it
     dress       a book in live dress against a venue on this machine
     loopback    all of it put together: the one thing to construct
+    played      the venues that can be played; what each must give is a `spoken.Played`
     deribit     Deribit's protocol
     server      the chassis: HTTP and websockets
     host        what a protocol must know and do
@@ -24,6 +25,7 @@ the protocol is spelt out anew, so that two readings of it meet.
     statement   an account as its holder reads it
     tape        what the public sees
     accounts    what is shown of an account
+    key         an API key
     timeline    what something was at any time
     shifted     a clock at another date, for a world that begins when it must
 

@@ -93,6 +93,7 @@ class PostingKind(StrEnum):
 
     TRADE = "trade"
     SETTLEMENT = "settlement"
+    FUNDING = "funding"  # where it waits for no settlement
     DELIVERY = "delivery"
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
@@ -114,7 +115,7 @@ class Posting:
     price: Decimal | None = None
     position: Decimal = ZERO  # contracts after it
     delivered: Decimal = ZERO  # contracts that it ended
-    profit: Decimal = ZERO  # of trades of the session, that moved into the balance
+    profit: Decimal = ZERO  # of trades, that moved into the balance: of the session, or at once
     floating: Decimal = ZERO  # of what is held, that moved with it
     funding: Decimal = ZERO  # + received, the same: of the whole session
     stretch: Decimal = ZERO  # funding since the last trade

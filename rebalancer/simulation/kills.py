@@ -33,11 +33,12 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import resolve
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID
 from rebalancer.simulation.faults import Deed
 from rebalancer.simulation.inquest import Case, Findings, Inquest
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopback
+from rebalancer.simulation.menu import PERP, VENUE
 from rebalancer.simulation.nursery import ENDS, ROOT, STARTS, Nursery, Setting, Victim
 from rebalancer.simulation.toll import (
     ARRIVAL,
@@ -51,7 +52,6 @@ from rebalancer.simulation.toll import (
     summary,
     table,
 )
-from rebalancer.simulation.trials import PERP, VENUE
 from rebalancer.simulation.victim import ARM, STOP, restless
 
 TOGETHER = 2  # books at once

@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 
 from rebalancer.core.events import Mark, OptionMark
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import Instrument
 from rebalancer.exchange.exchange import Exchange, OpeningAccount
 from rebalancer.exchange.fees import FeeSchedule
-from rebalancer.exchange.terms import Schedule, TradingRules, VenueTerms
+from rebalancer.exchange.terms import VenueTerms
 from rebalancer.market.params import WorldParams, standard_params
 from rebalancer.market.records import WorldStep
 from rebalancer.market.world import World
@@ -18,30 +18,13 @@ from rebalancer.ports import Clock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings
-from rebalancer.simulation.deribit.desk import Desk
-from rebalancer.simulation.deribit.keys import Key, Keyring
-from rebalancer.simulation.deribit.protocol import Deribit
 from rebalancer.simulation.driver import Driver
 from rebalancer.simulation.faults import Script
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.place import Place, Setup
+from rebalancer.simulation.played import PLAYED
 from rebalancer.simulation.server import Server
-from rebalancer.venues.modelled import (
-    DERIBIT_COIN_OPTIONS,
-    DERIBIT_DELIVERY,
-    DERIBIT_OPTIONS,
-    open_exchange,
-)
-
-HOSTS = ("www.deribit.com", "test.deribit.com")
-TAKER = Decimal("0.0005")
-FEES: Mapping[str, FeeSchedule] = {
-    Kind.SPOT: FeeSchedule(Decimal(0), Decimal(0)),
-    Kind.PERPETUAL: FeeSchedule(Decimal(0), TAKER),
-    Kind.FUTURE: FeeSchedule(Decimal(0), TAKER, delivery=DERIBIT_DELIVERY),
-    Kind.OPTION: DERIBIT_OPTIONS,
-}
-FLAT = Schedule(((Decimal(0), Decimal("0.01")),))
-MAINTENANCE: Mapping[str, Schedule] = {Kind.PERPETUAL: FLAT, Kind.FUTURE: FLAT}
+from rebalancer.venues.modelled import open_exchange
 
 Advance = Callable[[int], WorldStep]  # advances a world to a time, ns
 
@@ -50,7 +33,7 @@ def open_setup(
     venue: str,
     instruments: Sequence[Instrument],
     accounts: Iterable[OpeningAccount],
-    fees: Mapping[str, FeeSchedule] = FEES,
+    fees: Mapping[str, FeeSchedule] | None = None,
     terms: VenueTerms | None = None,
 ) -> Setup:
     """Return what a place needs: a new exchange model with these accounts.
@@ -59,20 +42,17 @@ def open_setup(
         venue: What stands before the colon of its instruments.
         instruments: Those of other venues are passed over.
         accounts: Who trades here, with what.
-        fees: By instrument id or kind.
-        terms: What the venue demands; None: option ticks as Deribit has them and a flat margin.
+        fees: By instrument id or kind; None: the venue's own.
+        terms: What the venue demands; None: its own.
     """
+    played, opened = PLAYED[venue], list(accounts)
     listed = [each for each in instruments if each.venue == venue]
-    terms = VenueTerms(rules=_rules(listed), maintenance=MAINTENANCE) if terms is None else terms
-    opened = list(accounts)
+    fees = played.fees if fees is None else fees
+    if terms is None:
+        terms = VenueTerms(rules=played.rules(listed), maintenance=played.maintenance)
     exchange = Exchange(listed, fees, opened, terms)
     names = [each.name for each in opened]
-    return Setup(venue, exchange, listed, names, fees, terms.rules)
-
-
-def _rules(listed: Iterable[Instrument]) -> dict[str, TradingRules]:
-    coin = (each for each in listed if each.kind is Kind.OPTION and each.inverse)
-    return {each.id: DERIBIT_COIN_OPTIONS for each in coin}
+    return Setup(venue, exchange, listed, names, fees, terms.rules, played.sessions)
 
 
 class Loopback:
@@ -94,9 +74,9 @@ class Loopback:
     ) -> None:
         self.place = Place(setup, clock)
         self.script = Script(clock, generator)
-        self.desk = Desk(self.place, Keyring(keys))
-        self.host = Deribit(self.desk)
-        self.server = Server(dict.fromkeys(HOSTS, self.host), clock, self.script)
+        played = PLAYED[setup.venue]
+        self.host = played.speak(self.place, list(keys))
+        self.server = Server(dict.fromkeys(played.hosts, self.host), clock, self.script)
         self._clock = clock
         self._failures: list[BaseException] = []
         self._tasks = TaskRegistry(self._failures.append)
@@ -136,6 +116,45 @@ class Loopback:
         await self.stop()
 
 
+class Loopbacks:
+    """Venues that answer on 127.0.0.1 and stand in one market.
+
+    Args:
+        venues: By name; each account there is called as the venue.
+        advance: Advances the world that all of them show.
+        clock: The wall's.
+        period: ns between two steps of the world.
+    """
+
+    def __init__(
+        self, venues: Mapping[str, Loopback], advance: Advance, clock: Clock, period: int
+    ) -> None:
+        self.venues, self.advance = venues, advance
+        self._failures: list[BaseException] = []
+        self._tasks = TaskRegistry(self._failures.append)
+        self._driver = Driver(advance, [each.place for each in venues.values()], clock, period)
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Where each of them is."""
+        return {name: each.address for name, each in self.venues.items()}
+
+    async def start(self) -> None:
+        """Begin to answer, and let the market go on by itself."""
+        self._driver.step()
+        self._tasks.spawn("driver", self._driver.run())
+        for each in self.venues.values():
+            await each.start()
+
+    async def stop(self) -> None:
+        """End in order; raise what broke meanwhile."""
+        await self._tasks.close()
+        for each in self.venues.values():
+            await each.stop()
+        for failure in self._failures:
+            raise failure
+
+
 def seeded_world(
     instruments: Sequence[Instrument], params: WorldParams, seed: int
 ) -> tuple[Advance, WorldStep]:
@@ -144,24 +163,24 @@ def seeded_world(
     return world.step, world.step(params.start)
 
 
-def seeded_loopback(
+def seeded_loopbacks(
     settings: Settings,
     instruments: Mapping[str, Instrument],
-    keys: Iterable[Key],
+    keys: Mapping[str, Sequence[Key]],
     clock: Clock,
     seed: int,
-) -> Loopback:
-    """Return the Deribit of a configuration in its seeded world, which begins now.
+) -> Loopbacks:
+    """Return the venues of a configuration in its seeded world, which begins now.
 
     Args:
         settings: Without faults; `[market]` gives prices, vols and the step.
         instruments: Every instrument that may be met, by id.
-        keys: Of the account `deribit`, the only one.
+        keys: By venue, all of the account that is called as the venue, the only one there.
         clock: The wall's, or one that shows the time at which the world shall begin.
         seed: Same seed and same times of steps, same world.
     """
-    venue, told = "deribit", settings.market
-    listed = [each for each in instruments.values() if each.venue == venue]
+    told = settings.market
+    listed = [each for each in instruments.values() if each.venue in keys]
     params = standard_params(clock.now(), told.prices, told.vols, told.step)
     advance, first = seeded_world(listed, params, seed)
     marks: tuple[Mark | OptionMark, ...] = (*first.marks, *first.option_marks)
@@ -169,9 +188,31 @@ def seeded_loopback(
     prices |= {
         each.instrument: Decimal(str(each.entry)) for each in settings.holdings if each.entry
     }
-    exchange = open_exchange(settings, instruments, prices, venue)
-    setup = Setup(venue, exchange, listed, [venue], FEES, _rules(listed))
-    loopback = Loopback(setup, keys, clock, SeededRandomness(seed).generator("loopback.faults"))
-    loopback.place.tell(first)
-    loopback.run(advance, told.step)
+    chance, found = SeededRandomness(seed), dict[str, Loopback]()
+    for venue, given in keys.items():
+        played, own = PLAYED[venue], [each for each in listed if each.venue == venue]
+        exchange = open_exchange(settings, instruments, prices, venue)
+        rules = played.rules(own)
+        setup = Setup(venue, exchange, own, [venue], played.fees, rules, played.sessions)
+        generator = chance.generator(f"loopback.faults/{venue}")
+        found[venue] = Loopback(setup, given, clock, generator)
+        found[venue].place.tell(first)
+    return Loopbacks(found, advance, clock, told.step)
+
+
+def seeded_loopback(
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    keys: Iterable[Key],
+    clock: Clock,
+    seed: int,
+    venue: str = "deribit",
+) -> Loopback:
+    """Return one venue of a configuration in a seeded world, which goes on by itself.
+
+    Arguments as for `seeded_loopbacks`, but for the keys, which are all of this venue.
+    """
+    all_of = seeded_loopbacks(settings, instruments, {venue: list(keys)}, clock, seed)
+    loopback = all_of.venues[venue]
+    loopback.run(all_of.advance, settings.market.step)
     return loopback

@@ -54,6 +54,7 @@ class Setup:
     accounts: Sequence[str]  # names, as the exchange model knows them
     fees: Mapping[str, FeeSchedule] = field(default_factory=dict)  # by id or kind; to be shown
     rules: Mapping[str, TradingRules] = field(default_factory=dict)  # the same
+    sessions: bool = True  # whether profit and funding wait for the end of a session
 
 
 class Place:  # long: one venue, one door
@@ -73,8 +74,9 @@ class Place:  # long: one venue, one door
         self.tape = Tape(listed)
         self.active = dict.fromkeys(self.tape.seen)  # ids of what is not delivered yet
         self._asked: dict[str, Asked] = {}
+        told = (setup.exchange, self.tape, self._asked)
         self.statements = {
-            name: Statement(name, setup.exchange, self.tape, self._asked) for name in setup.accounts
+            name: Statement(name, *told, sessions=setup.sessions) for name in setup.accounts
         }
         self._listeners: list[Listener] = []
         self._ts = 0

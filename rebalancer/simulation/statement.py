@@ -1,9 +1,10 @@
 """An account as its holder reads it: orders, fills, positions and log, kept from the records.
 
-The exchange model's records are the only source. Profit is split as a venue
-with daily settlements tells it: `realised` waits beside the balance until the
+The exchange model's records are the only source. Where a venue has sessions,
+profit is split as it tells it: `realised` waits beside the balance until the
 session ends, and so does funding, that flows at every moment. Balance and what
-waits add up to the model's cash and the funding that it owes.
+waits add up to the model's cash and the funding that it owes. Where it has none,
+both are in the balance at once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,12 +69,19 @@ class Statement:  # long: every record that an account can meet, in one place
         exchange: The model that keeps it.
         tape: Prices at which things happened.
         asked: Order id → the order as it came in.
+        sessions: Whether profit and funding wait for the end of a session.
     """
 
     def __init__(
-        self, account: str, exchange: Exchange, tape: Tape, asked: Mapping[str, Asked]
+        self,
+        account: str,
+        exchange: Exchange,
+        tape: Tape,
+        asked: Mapping[str, Asked],
+        *,
+        sessions: bool = True,
     ) -> None:
-        self.account = account
+        self.account, self._sessions = account, sessions
         self.orders: dict[str, Timeline[PlacedOrder]] = {}
         self.executions: list[Execution] = []
         self.postings: list[Posting] = []
@@ -175,8 +183,7 @@ class Statement:  # long: every record that an account can meet, in one place
             case Liquidated() | AutoDeleveraged():
                 self._force(record)
             case FundingBooked():
-                held = self.position(record.instrument)
-                self._keep(record.ts, replace(held, booked=held.booked + record.amount))
+                self._fund(record)
             case SessionSettled():
                 self._settle(record.ts, record.instrument, record.amount)
                 self._rebase(record)
@@ -185,6 +192,15 @@ class Statement:  # long: every record that an account can meet, in one place
             case _:
                 return
         touched.instruments[record.instrument] = None
+
+    def _fund(self, record: FundingBooked) -> None:
+        held, amount = self.position(record.instrument), record.amount
+        if self._sessions:
+            self._keep(record.ts, replace(held, booked=held.booked + amount))
+            return
+        contract, kind = held.instrument, PostingKind.FUNDING
+        line = Posting(0, record.ts, kind, contract.settle, amount, ZERO, contract)
+        self._post(replace(line, funding=amount, price=self._tape.seen[contract.id].mark))
 
     def _order(self, record: Accepted | Amended | Ended, reason: str) -> None:
         name, ts = record.client_order_id, record.ts
@@ -254,7 +270,8 @@ class Statement:  # long: every record that an account can meet, in one place
         origin, _, _ = trade(contract, Holding(held.quantity, held.origin), *deal)
         kept = replace(held, quantity=after.quantity, basis=after.basis, origin=origin.basis)
         realised = gain if held.margined else ZERO
-        kept = replace(kept, realised=held.realised + realised, earlier=held.funding)
+        waits = realised if self._sessions else ZERO
+        kept = replace(kept, realised=held.realised + waits, earlier=held.funding)
         self._keep(record.ts, kept)
         seen = self._tape.seen[contract.id]
         taken = self._number(record, maker)
@@ -275,9 +292,10 @@ class Statement:  # long: every record that an account can meet, in one place
             forced=not isinstance(record, Filled),
         )
         self.executions.append(execution)
-        change = -fee if held.margined else -fee - worth
+        change = realised - waits - fee if held.margined else -fee - worth
         line = Posting(0, record.ts, PostingKind.TRADE, contract.settle, change, ZERO, contract)
-        line = replace(line, price=record.price, fee=fee, execution=execution)
+        line = replace(line, price=record.price, profit=realised - waits, fee=fee)
+        line = replace(line, execution=execution)
         self._post(replace(line, stretch=held.funding - held.earlier, funding=held.funding))
 
     def _number(

@@ -1,12 +1,12 @@
 """Trials: a daemon in live dress, one fault at a time, and what became of its orders.
 
-    python -m rebalancer.simulation.trials [NAME …] [--mix SECONDS] [--seed N]
+    python -m rebalancer.simulation.trials [NAME …] [--venue V] [--mix SECONDS] [--seed N]
 
-Each trial starts a Deribit on this machine and a book that hedges often, lets
-one thing go wrong, waits until the book is quiet again, and holds the ledger
-against the venue's own books. What must hold in all of them: no label is used
-twice, no order leaves while another's outcome is unknown, nothing stays
-unknown, and the ledger ends as the venue's books do.
+Each trial starts the venues of a book on this machine and the book, which hedges
+often, lets one thing go wrong at one of them (`menu`), waits until the book is
+quiet again, and holds the ledger against the venues' own books. What must hold
+in all of them: no label is used twice, no order leaves while another's outcome
+is unknown, nothing stays unknown, and the ledger ends as the venues' books do.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,81 +26,20 @@ from rebalancer.ports import SECOND, Log
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings import Settings, load, resolve
-from rebalancer.simulation.deribit.keys import Key
-from rebalancer.simulation.dress import UID, differences, in_live_dress
-from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.loopback import Loopback, seeded_loopback
+from rebalancer.settings import Settings, resolve
+from rebalancer.simulation.dress import UID, apart_of_all, in_live_dress
+from rebalancer.simulation.faults import Plan, Script
+from rebalancer.simulation.key import Key
+from rebalancer.simulation.loopback import Loopbacks, seeded_loopbacks
+from rebalancer.simulation.menu import VENUE, Scene, mix_of, settings_of, trials_of
+from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Running, Surrounding, live
 
-VENUE = "deribit"
-ORDER, QUERY, TRADES = "private/[bs][ue][yl]*", "private/get_order*", "user.*"
-PERP = "deribit:BTC-PERPETUAL"
+SIGNED = ("loopback", "loopback")  # key and secret of every account
 QUIET = 1  # s without an open order, inside the band, until it is over
 TOGETHER = 4  # trials at once
-
-
-def _deed(quantity: str, label: str = "") -> Deed:
-    price = Decimal(50_000) if label else None
-    return Deed(VENUE, PERP, Decimal(quantity), price, label)
-
-
-TRIALS: Mapping[str, Sequence[Plan]] = {
-    "none": (),
-    "drop before acceptance": (Plan(Kind.DROP_BEFORE, ORDER, times=2),),
-    "drop after acceptance": (Plan(Kind.DROP_AFTER, ORDER, times=2),),
-    "5xx before acceptance": (Plan(Kind.ERROR_BEFORE, ORDER, code=503),),
-    "5xx after acceptance": (Plan(Kind.ERROR_AFTER, ORDER, code=502),),
-    "truncated answer": (Plan(Kind.TRUNCATE, ORDER, times=2),),
-    "HTML with 200": (Plan(Kind.HTML, ORDER, times=2),),
-    "429": (Plan(Kind.LIMIT, ORDER, times=2),),
-    "answer after 7 s": (Plan(Kind.SLOW, ORDER, seconds=7),),
-    "taken after 7 s": (Plan(Kind.LATE, ORDER, seconds=7),),
-    "drop, and queries behind by 4 s": (
-        Plan(Kind.DROP_AFTER, ORDER),
-        Plan(Kind.LOSE, TRADES, times=None, lasts=20),
-        Plan(Kind.LAG, QUERY, times=None, seconds=4, lasts=20),
-    ),
-    "drop, and queries fail for 10 s": (
-        Plan(Kind.DROP_AFTER, ORDER),
-        Plan(Kind.LOSE, TRADES, times=None, lasts=20),
-        Plan(Kind.ERROR_BEFORE, "private/get*", times=None, lasts=10, code=500),
-    ),
-    "fills lost on the stream": (Plan(Kind.LOSE, TRADES, times=None, lasts=20),),
-    "every event twice": (Plan(Kind.DUPLICATE, TRADES, times=None, lasts=20),),
-    "events out of order": (Plan(Kind.REORDER, TRADES, times=None, lasts=20),),
-    "frozen market, live heartbeats": (Plan(Kind.FREEZE, "*BTC*", times=None, lasts=8),),
-    "silent market, live heartbeats": (Plan(Kind.STALL, "*BTC*", times=None, lasts=8),),
-    "socket closed": (Plan(Kind.CLOSE, "quote.*", first=20),),
-    "socket cut": (Plan(Kind.CUT, "quote.*", first=20),),
-    "a frame that is no JSON": (Plan(Kind.GARBAGE, "quote.*", first=20),),
-    "old events replayed on reconnect": (
-        Plan(Kind.CUT, "quote.*", first=20),
-        Plan(Kind.REPLAY, "*", times=None),
-    ),
-    "half-open socket": (
-        Plan(Kind.CUT, "quote.*", first=20),
-        Plan(Kind.HALF_OPEN, "connect"),
-    ),
-    "a foreign order rests": (
-        Plan(Kind.FOREIGN, "private/get_*", first=8, deed=_deed("1000", "hand")),
-    ),
-    "maintenance for 8 s": (Plan(Kind.MAINTENANCE, ORDER, seconds=8),),
-    "settlement for 6 s": (Plan(Kind.SETTLEMENT, ORDER, seconds=6),),
-    "somebody trades by hand": (Plan(Kind.MANUAL, "private/get_*", first=8, deed=_deed("-20000")),),
-}
-MIX: Sequence[Plan] = (
-    *(Plan(kind, ORDER, times=None, chance=0.06) for kind in (Kind.DROP_BEFORE, Kind.DROP_AFTER)),
-    *(Plan(kind, ORDER, times=None, chance=0.05) for kind in (Kind.ERROR_BEFORE, Kind.ERROR_AFTER)),
-    *(Plan(kind, ORDER, times=None, chance=0.05) for kind in (Kind.TRUNCATE, Kind.HTML)),
-    Plan(Kind.SLOW, ORDER, times=None, chance=0.05, seconds=7),
-    Plan(Kind.LAG, QUERY, times=None, chance=0.1, seconds=3),
-    *(Plan(kind, TRADES, times=None, chance=0.1) for kind in (Kind.LOSE, Kind.DUPLICATE)),
-    Plan(Kind.REORDER, TRADES, times=None, chance=0.1),
-    *(Plan(kind, "quote.*", times=None, chance=0.003) for kind in (Kind.CUT, Kind.GARBAGE)),
-)
 
 
 @dataclass(slots=True)
@@ -155,18 +93,6 @@ class Silence:
     debug = info = warning = error = _say
 
 
-def settings_of(config: Path) -> Settings:
-    """Return the wire demo's book with a narrow band in a wild market: it hedges all the time."""
-    settings = load(config)
-    market = settings.market.model_copy(update={"vols": dict.fromkeys(settings.underlyings, 1.5)})
-    underlyings = {}
-    for coin, own in settings.underlyings.items():
-        edges = {"lower": own.band.lower / 25, "upper": own.band.upper / 25}
-        band = own.band.model_copy(update={**edges, "min_interval": SECOND})
-        underlyings[coin] = own.model_copy(update={"band": band})
-    return settings.model_copy(update={"market": market, "underlyings": underlyings})
-
-
 @dataclass(frozen=True, slots=True)
 class Length:
     """How long a trial takes, s."""
@@ -178,25 +104,26 @@ class Length:
 
 
 async def trial(
-    name: str, plans: Sequence[Plan], config: Path, seed: int = 7, length: Length = Length()
+    name: str, plans: Sequence[Plan], scene: Scene, seed: int = 7, length: Length = Length()
 ) -> Result:
     """Run one trial to its end.
 
     Args:
         name: For the table.
         plans: What goes wrong.
-        config: Of the book.
+        scene: The book, and where.
         seed: Of market and faults.
         length: How long.
     """
-    clock, settings = WallClock(), settings_of(config)
-    key = Key("loopback", "loopback", VENUE, UID)
-    loopback = seeded_loopback(settings, resolve(settings), [key], clock, seed)
-    await loopback.start()
+    clock, settings = WallClock(), settings_of(scene.config)
+    signs = {each: [Key(*SIGNED, each, UID, passphrase=SIGNED[0])] for each in settings.venues}
+    played = seeded_loopbacks(settings, resolve(settings), signs, clock, seed)
+    script = played.venues[scene.venue].script
+    await played.start()
     watch, failures, ended = Watch(), list[BaseException](), asyncio.Event()
     tasks = TaskRegistry(failures.append)
     try:
-        running = await _dressed(settings, loopback, clock, seed)
+        running = await _dressed(settings, played, clock, seed)
         running.engine.observe(lambda *step: watch.step(running, *step))
 
         async def serve() -> None:
@@ -207,27 +134,28 @@ async def trial(
 
         tasks.spawn("daemon", serve())
         await _begun(running, clock)
-        loopback.script.add(*plans)
+        script.add(*plans)
         if length.faults is not None:
             await clock.sleep(length.faults * SECOND)
             if length.heals:
-                loopback.script.clear()
+                script.clear()
         waits = bool(plans) and length.faults is None
-        await _settled(running, loopback, waits, length)
-        found = _judged(name, running, loopback, watch)
+        await _settled(running, played, script if waits else None, length)
+        found = _judged(name, running, played, script, watch)
         running.stop.ask()
         await ended.wait()
         died = tuple(f"died: {type(each).__name__}: {each}" for each in failures)
         return replace(found, faults=(*found.faults, *died))
     finally:
         await tasks.close()
-        await loopback.stop()
+        await played.stop()
 
 
-async def _dressed(settings: Settings, loopback: Loopback, clock: WallClock, seed: int) -> Running:
-    """Return the book in live dress, connected to the loopback."""
-    dressed = in_live_dress(settings, VENUE, loopback.address)
-    keys = {VENUE: Credentials(Secret("loopback"), Secret("loopback"))}
+async def _dressed(settings: Settings, played: Loopbacks, clock: WallClock, seed: int) -> Running:
+    """Return the book in live dress, connected to its venues on this machine."""
+    dressed = in_live_dress(settings, played.addresses)
+    secrets = Credentials(*(Secret(each) for each in (*SIGNED, SIGNED[0])))
+    keys = dict.fromkeys(played.venues, secrets)
     log: Log = Silence()
     around = Surrounding(
         clock=clock,
@@ -248,17 +176,19 @@ async def _begun(running: Running, clock: WallClock) -> None:
         await clock.sleep(SECOND // 10)
 
 
-async def _settled(running: Running, loopback: Loopback, waits: bool, length: Length) -> None:
+async def _settled(
+    running: Running, played: Loopbacks, script: Script | None, length: Length
+) -> None:
     """Return once the book has been quiet for a while, or the trial has taken too long."""
     clock, quiet = WallClock(), 0
     for second in range(length.most):
         await clock.sleep(SECOND)
         state = running.engine.state
         calm = (
-            (not waits or not loopback.script.missed())
+            (script is None or not script.missed())
             and _inside(running)
             and not state.open_orders()
-            and not differences(running, loopback, VENUE)
+            and not apart_of_all(running, played)
         )
         quiet = quiet + 1 if calm else 0
         if quiet >= QUIET and second >= length.least:
@@ -274,13 +204,15 @@ def _inside(running: Running) -> bool:
     )
 
 
-def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Result:
+def _judged(name: str, running: Running, played: Loopbacks, script: Script, watch: Watch) -> Result:
     """Return what became of a trial, looked at before the daemon stops."""
     state = running.engine.state
-    ours = [each.asked.label for each in loopback.place.orders(VENUE) if decode(each.asked.label)]
+    places = [(name, each.place) for name, each in played.venues.items()]
+    told = [each.asked.label for name, place in places for each in place.orders(name)]
+    ours = [label for label in told if decode(label)]
     twice = len(ours) - len(set(ours))
     ended = [f"{state.orders[name].state}" for name in watch.unknown if name in state.orders]
-    faults = [f"{each.kind} never happened" for each in loopback.script.missed()]
+    faults = [f"{each.kind} never happened" for each in script.missed()]
     if twice:
         faults.append(f"{twice} labels stand twice in the venue's books")
     if watch.early:
@@ -292,12 +224,11 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
     if not _inside(running):
         faults.append("net delta is outside the band")
     faults += [
-        f"{what}: ledger less venue is {gap}"
-        for what, gap in differences(running, loopback, VENUE).items()
+        f"{what}: ledger less venue is {gap}" for what, gap in apart_of_all(running, played).items()
     ]
     return Result(
         name=name,
-        struck=len(loopback.script.done),
+        struck=len(script.done),
         orders=len(ours),
         twice=twice,
         early=len(watch.early),
@@ -307,14 +238,14 @@ def _judged(name: str, running: Running, loopback: Loopback, watch: Watch) -> Re
     )
 
 
-async def campaign(chosen: Mapping[str, Sequence[Plan]], config: Path, seed: int) -> list[Result]:
+async def campaign(chosen: Mapping[str, Sequence[Plan]], scene: Scene, seed: int) -> list[Result]:
     """Run trials, a few at a time, and print each as it ends."""
     clock, waiting, results = WallClock(), list(chosen.items()), list[Result]()
     failures: list[BaseException] = []
     tasks, running = TaskRegistry(failures.append), 0
 
     async def one(name: str, plans: Sequence[Plan]) -> None:
-        found = await trial(name, plans, config, seed)
+        found = await trial(name, plans, scene, seed)
         print(row(found), flush=True)  # noqa: T201
         results.append(found)
 
@@ -348,18 +279,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="of the trials; all when none is given")
     parser.add_argument("--mix", type=int, metavar="SECONDS", help="all faults at random instead")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--config", type=Path, default=Path("config/demo-deribit.toml"))
+    parser.add_argument("--venue", choices=tuple(PLAYED), default=VENUE)
+    parser.add_argument("--config", type=Path, help="of the book; config/demo-VENUE.toml")
     told = parser.parse_args(arguments)
-    unknown = [name for name in told.names if name not in TRIALS]
+    scene = Scene(told.config or Path(f"config/demo-{told.venue}.toml"), told.venue)
+    trials = trials_of(scene)
+    unknown = [name for name in told.names if name not in trials]
     if unknown:
-        parser.error(f"no trial is named {unknown[0]!r}; known are {', '.join(TRIALS)}")
+        parser.error(f"no trial is named {unknown[0]!r}; known are {', '.join(trials)}")
     print(HEAD)  # noqa: T201
     if told.mix is not None:
-        found = [run_wall(trial("mix", MIX, told.config, told.seed, Length(told.mix, 5)))]
+        found = [run_wall(trial("mix", mix_of(scene), scene, told.seed, Length(told.mix, 5)))]
         print(row(found[0]))  # noqa: T201
     else:
-        chosen = {name: TRIALS[name] for name in told.names or TRIALS}
-        found = run_wall(campaign(chosen, told.config, told.seed))
+        chosen = {name: trials[name] for name in told.names or trials}
+        found = run_wall(campaign(chosen, scene, told.seed))
     return 0 if all(each.passed for each in found) else 1
 
 

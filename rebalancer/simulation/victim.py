@@ -36,7 +36,7 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import Settings, resolve
 from rebalancer.simulation.dress import in_live_dress
-from rebalancer.simulation.trials import VENUE, settings_of
+from rebalancer.simulation.menu import VENUE, settings_of
 from rebalancer.storage.database import Database, Rows, Values
 from rebalancer.storage.sqlite import connect, open_journal
 from rebalancer.venues.credentials import Credentials, Secret
@@ -132,7 +132,7 @@ def restless(config: Path) -> Settings:
 
 async def live_and_die(told: Any, fate: Fate, log: Log, clock: WallClock) -> None:
     """Run the daemon until it dies, or is told to stop."""
-    settings = in_live_dress(restless(told.config), VENUE, told.address)
+    settings = in_live_dress(restless(told.config), {VENUE: told.address})
     journal = open_journal(
         told.folder / "journal.sqlite",
         least_epoch(clock.now()),

@@ -20,20 +20,18 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     orders_ccxt     the `Venue`: submit once, prove what became of it
     outcomes        what an answer, or none, proves of an order
     budget          how fast a venue may be asked, and who comes first
-    accounts        what is asked of an account; deribit_account does it for Deribit,
-                    with deribit_calls, deribit_rows, payloads
+    accounts        what is asked of an account, whatever its protocol; payloads
+    seats, parts    what a venue's own package builds, and which packages there are:
+                    deribit; generic for any other venue's stream, through ccxt.pro
     polling         an account read again and again: streams are hints
-    dead_man        what takes resting orders away when we fall silent, and its keeper;
-                    deribit_socket
-    examination     is this account fit to be traded
+    dead_man        what takes resting orders away when we fall silent, and its keeper
+    examination     is this account fit to be traded; findings
     skew            how far our clock is from the venue's, for as long as a book runs
     resting         what earlier starts and others left in the books of the venue
     following       what is held and no setting names is described, and followed
     hold            whether the venue takes orders at all just now
     listings        whether what is hedged with and held is still traded as it was
-    native          a websocket kept open; deribit_stream speaks over it, with
-                    deribit_channels, deribit_requests, deribit_told, freezing, backoff
-    ccxt_stream     any other venue's stream through ccxt.pro: one object after the other
-                    (ccxt_life), heard at its handlers (ccxt_tap), put into our words (ccxt_words)
+    wanted          what a book follows there
+    native          a websocket kept open, with freezing, backoff; chorus hears several as one
     outside         holdings that no venue sees, told by files
 """

@@ -18,7 +18,9 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.outcomes import KeyRefused, explain
-from rebalancer.venues.profiles import DeadManKind, Profile
+from rebalancer.venues.payloads import Row
+from rebalancer.venues.profile import DeadManKind, Profile
+from rebalancer.venues.requests import Market
 
 EVERY = 15 * SECOND  # ns between two renewals
 VALID = 60 * SECOND  # ns that a renewal holds
@@ -44,6 +46,9 @@ class Socket(Protocol):
 
     async def call(self, method: str, params: Mapping[str, object]) -> Any:
         """Return the result of one call; raises `Unavailable`, or what the venue said."""
+
+    async def order(self, order: Submit, where: Market, profile: Profile, now: int) -> Row:
+        """Place an order, once; return what `create_order` would."""
 
 
 class DeadManSwitch:

@@ -5,71 +5,23 @@ person can see all of it at once. A question that the venue does not answer is a
 finding too. `doctor` prints them; going live needs every one to pass.
 """
 
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 
-from rebalancer.core.instruments import STABLE, Instrument, Kind
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
-from rebalancer.ports import Clock
 from rebalancer.settings.cross import lot_in_coins
-from rebalancer.settings.models import Underlying, Venue
-from rebalancer.venues.connection import Connection
-from rebalancer.venues.dead_man import DeadManSwitch
-from rebalancer.venues.deribit_rows import settle_currency
-from rebalancer.venues.outcomes import Malformed, explain
-from rebalancer.venues.payloads import MILLISECOND, Row, decimal, optional, rows, table, text
-from rebalancer.venues.profiles import DeadManKind, Profile
+from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding
+from rebalancer.venues.parts import PARTS
+from rebalancer.venues.payloads import MILLISECOND, Row, optional
+from rebalancer.venues.profile import DeadManKind, Profile, Unit
 from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
-
-
-class Grade(StrEnum):
-    """How a finding ends."""
-
-    PASSED = "passed"
-    WARNED = "warned"  # may be traded, a person should look
-    FAILED = "failed"  # must not be traded
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one question."""
-
-    name: str  # e.g. instrument.deribit:BTC-PERPETUAL
-    grade: Grade
-    measured: str
-    must: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether it does not stand in the way."""
-        return self.grade is not Grade.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is examined, and what the settings say of it."""
-
-    connection: Connection
-    profile: Profile
-    settings: Venue
-    clock: Clock
-    instruments: Sequence[Instrument]  # that the book names on this venue
-    underlyings: Mapping[str, Underlying]
-    dead_man: DeadManSwitch | None = None  # None: nothing of this book rests
-
-
-Question = Callable[[Subject], Awaitable[Sequence[Finding]]]
 
 
 async def examine(subject: Subject) -> Sequence[Finding]:
     """Return every finding; stops early only when nobody answers at all."""
     found: list[Finding] = []
-    for name, question in QUESTIONS:
+    for name, question in questions(subject):
         try:
             found += await question(subject)
         except RebalancerError as error:
@@ -90,19 +42,14 @@ async def identify(subject: Subject) -> None:
     """
     found: list[Finding] = []
     place = f"venues.{subject.profile.venue}"
-    for name, ask in QUESTIONS:
-        found += await ask(subject) if name in IDENTITY else ()
+    for name, question in questions(subject):
+        found += await question(subject) if name not in ONLY_DOCTOR else ()
         for clock in (each for each in found if each.name == "clock" and not each.ok):
             raise Unavailable(f"{place}: clock must be {clock.must}, was {clock.measured}")
     wrong = [Fault(place, f"{each.name} must be {each.must}", each.measured) for each in found
              if not each.ok]  # fmt: skip
     if wrong:
         raise ConfigError(place, wrong)
-
-
-def finding(name: str, passes: bool, measured: object, must: str) -> Finding:
-    """Return a finding that passes or fails."""
-    return Finding(name, Grade.PASSED if passes else Grade.FAILED, str(measured), must)
 
 
 async def _reach(subject: Subject) -> Sequence[Finding]:
@@ -117,113 +64,8 @@ async def _reach(subject: Subject) -> Sequence[Finding]:
     )
 
 
-async def _permissions(subject: Subject) -> Sequence[Finding]:
-    """Ask for a token with a signature, never with the secret, and read what it may do."""
-    exchange, stamp = subject.connection.exchange, subject.clock.now() // MILLISECOND
-    secret, stamped = exchange.secret.encode(), f"{stamp}\n0\n".encode()
-    signed = hmac.new(secret, stamped, hashlib.sha256).hexdigest()
-    login = {
-        "grant_type": "client_signature",
-        "client_id": exchange.apiKey,
-        "timestamp": stamp,
-        "nonce": "0",
-        "data": "",
-        "signature": signed,
-    }
-    told = table(await _ask(subject.connection, "public_get_auth", login), "public/auth")
-    result = table(told.get("result"), "public/auth")
-    scope = text(result, "scope", "public/auth").split()
-    may = {name: level for name, _, level in (each.partition(":") for each in scope) if level}
-    wallet = may.get("wallet", "none")
-    return (
-        finding(
-            "permission.trade",
-            may.get("trade") == "read_write",
-            f"trade:{may.get('trade', 'none')}",
-            "trade:read_write",
-        ),
-        finding(
-            "permission.account",
-            may.get("account", "none") != "none",
-            f"account:{may.get('account', 'none')}",
-            "account:read",
-        ),
-        finding(
-            "permission.withdraw",
-            wallet in ("none", "read"),
-            f"wallet:{wallet}",
-            "wallet:none or wallet:read: a key that can withdraw is refused",
-        ),
-    )
-
-
-async def _account(subject: Subject) -> Sequence[Finding]:
-    call, settings = subject.profile.figures.call, subject.settings
-    told = table(await _ask(subject.connection, call, {"extended": "true"}), call)
-    result = table(told.get("result"), call)
-    uid = text(result, "id", call)
-    pinned = settings.account
-    found = [finding("account", uid == pinned, uid, f"uid {pinned}, as the settings pin it")]
-    for row in rows(result.get("summaries"), call):
-        currency = text(row, "currency", call)
-        found.append(_margin_mode(currency, row, settings))
-    return found
-
-
-def _margin_mode(currency: str, row: Row, settings: Venue) -> Finding:
-    """Hold the venue's margin model against the settings; Deribit nets, and has no hedge mode."""
-    model = str(row.get("margin_model") or "unknown")
-    portfolio = model.endswith("_pm")
-    agrees = portfolio == (settings.margin == "portfolio") and settings.margin != "isolated"
-    pooled = model.startswith("cross")
-    agrees = agrees and model != "unknown" and pooled == (settings.collateral is not None)
-    must = f"{settings.margin}, {'one pool' if settings.collateral else 'each currency by itself'}"
-    return finding(f"margin.{currency}", agrees, model, must)
-
-
-async def _positions(subject: Subject) -> Sequence[Finding]:
-    """Find out whether positions are netted, and how far each currency is levered.
-
-    Deribit has no leverage to set: it is what is held ÷ what is owned.
-    """
-    call, figures = "private_get_get_positions", subject.profile.figures
-    told = table(await _ask(subject.connection, call, {"currency": "any"}), call)
-    held = rows(told.get("result"), call)
-    names = [text(each, "instrument_name", call) for each in held]
-    netted = len(names) == len(set(names))
-    must = "one row an instrument: long and short are netted"
-    found = [finding("positions", netted, f"{len(held)} rows", must)]
-    told = table(await _ask(subject.connection, figures.call, {}), figures.call)
-    summaries = rows(table(told.get("result"), figures.call).get("summaries"), figures.call)
-    currencies = [text(each, "currency", figures.call) for each in summaries]
-    for row in summaries:
-        currency, equity = str(row["currency"]), decimal(row, figures.equity, figures.call)
-        exposed = sum(
-            (
-                abs(optional(each, "size_currency") or Decimal(0))
-                * (1 if currency not in STABLE else optional(each, "index_price") or Decimal(0))
-                for each in held
-                if settle_currency(str(each["instrument_name"]), currencies)[0] == currency
-            ),
-            Decimal(0),
-        )
-        if exposed:
-            found.append(_leverage(currency, exposed, equity, subject.settings))
-    return found
-
-
-def _leverage(currency: str, exposed: Decimal, equity: Decimal, settings: Venue) -> Finding:
-    most = settings.leverage
-    if equity <= 0:
-        return finding(f"leverage.{currency}", False, "no equity", "equity above 0")
-    used = exposed / equity
-    passes = most is None or used <= Decimal(str(most))
-    must = "any: the settings name none" if most is None else f"at most {most:g}"
-    return finding(f"leverage.{currency}", passes, f"{used:.2f}", must)
-
-
 async def _instruments(subject: Subject) -> Sequence[Finding]:
-    markets = await _ask(subject.connection, "load_markets")
+    markets = await ask(subject.connection, "load_markets")
     by_name = {str(each["id"]): each for each in markets.values()}
     found: list[Finding] = []
     for instrument in subject.instruments:
@@ -235,11 +77,12 @@ async def _instruments(subject: Subject) -> Sequence[Finding]:
                 finding(f"instrument.{instrument.id}", False, "not traded", "traded there")
             )
             continue
-        found += [_constants(instrument, raw), _settles(instrument, raw), *_fees(subject, raw)]
+        same = _constants(instrument, raw, subject.profile)
+        found += [same, _settles(instrument, raw), *_fees(subject, raw)]
     return found
 
 
-def _constants(instrument: Instrument, raw: Row) -> Finding:
+def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
     """Hold size, lot, tick, settle currency, strike and expiry against the venue's."""
     precision, info = raw.get("precision") or {}, raw.get("info") or {}
     ours: dict[str, object] = {
@@ -254,7 +97,7 @@ def _constants(instrument: Instrument, raw: Row) -> Finding:
         "minimum": optional((raw.get("limits") or {}).get("amount") or {}, "min"),
         "tick": _finest(optional(precision, "price"), info),
         "settle": raw.get("settle"),
-        "size": Decimal(1),  # amounts are USD or coins, whatever contract_size says
+        "size": _size(instrument, raw, profile),
     }
     if instrument.expiry is not None:
         ours["expiry"] = instrument.expiry // MILLISECOND
@@ -267,6 +110,15 @@ def _constants(instrument: Instrument, raw: Row) -> Finding:
     measured = ", ".join(f"{name} {theirs[name]}" for name in wrong or ("lot", "tick", "settle"))
     must = ", ".join(f"{name} {ours[name]}" for name in wrong) or "as the settings have it"
     return finding(f"instrument.{instrument.id}", not wrong, measured, must)
+
+
+def _size(instrument: Instrument, raw: Row, profile: Profile) -> Decimal | None:
+    """Return what a contract is; where amounts are USD or coins, 1, whatever the venue says."""
+    if profile.amounts.get(instrument.kind) is not Unit.CONTRACT:
+        return Decimal(1)
+    size, info = optional(raw, "contractSize"), raw.get("info") or {}
+    times = optional(info, profile.multiplier) if profile.multiplier else None
+    return size if size is None or times is None else size * times
 
 
 def _finest(tick: Decimal | None, info: Row) -> Decimal | None:
@@ -300,7 +152,7 @@ async def _lots(subject: Subject) -> Sequence[Finding]:
     for name, own in subject.underlyings.items():
         hedges = {*own.hedge.buy, *own.hedge.sell}
         for instrument in (each for each in subject.instruments if each.id in hedges):
-            price = await _price(subject, instrument)
+            price = await _mark(subject, instrument) if instrument.inverse else None
             lot = lot_in_coins(instrument, price)
             width = Decimal(str(own.band.upper)) - Decimal(str(own.band.lower))
             if lot is None or own.band.kind != "fixed":
@@ -311,17 +163,8 @@ async def _lots(subject: Subject) -> Sequence[Finding]:
     return found
 
 
-async def _price(subject: Subject, instrument: Instrument) -> float | None:
-    """Return the mark of an inverse instrument, USD per coin."""
-    if not instrument.inverse:
-        return None
-    params = {"instrument_name": instrument.name}
-    told = table(await _ask(subject.connection, "public_get_ticker", params), "public/ticker")
-    result = table(told.get("result"), "public/ticker")
-    mark = optional(result, "mark_price")
-    if not mark or mark <= 0:
-        raise Malformed(f"public/ticker: mark_price of {instrument.id} must be above 0")
-    return float(mark)
+async def _mark(subject: Subject, instrument: Instrument) -> float:
+    return await PARTS[subject.profile.venue].mark(subject, instrument)
 
 
 async def _dead_man(subject: Subject) -> Sequence[Finding]:
@@ -335,25 +178,12 @@ async def _dead_man(subject: Subject) -> Sequence[Finding]:
     return (finding("dead_man", switch.armed, f"{kind}, armed", must),)
 
 
-QUESTIONS: Sequence[tuple[str, Question]] = (
-    ("reach", _reach),
-    ("permission", _permissions),
-    ("account", _account),
-    ("positions", _positions),
-    ("instrument", _instruments),
-    ("lot", _lots),
-    ("dead_man", _dead_man),
-)
+def questions(subject: Subject) -> Questions:
+    """Return what is asked of an account: common questions around those of its venue."""
+    own = PARTS[subject.profile.venue].questions
+    return (("reach", _reach), *own, ("instrument", _instruments), ("lot", _lots),
+            ("dead_man", _dead_man))  # fmt: skip
 
 
-IDENTITY = ("reach", "permission", "account", "positions", "instrument")
-"""What is asked at each start; the rest is `doctor`'s."""
-
-
-async def _ask(connection: Connection, call: str, params: Row | None = None) -> Any:
-    """Return ccxt's answer to a call; raises `Unavailable` and says no secret."""
-    try:
-        own = getattr(connection.exchange, call)
-        return await (own() if params is None else own(dict(params)))
-    except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
-        raise explain(connection.venue, call, error) from None
+ONLY_DOCTOR = ("lot", "dead_man")
+"""What is not asked at each start."""

@@ -1,4 +1,4 @@
-"""Following: a native stream is kept on what its book holds, from trade to trade.
+"""Following: native streams are kept on what its book holds, from trade to trade.
 
 An option that was bought by hand needs its mark before the book's delta is
 known; one that was delivered has none any more.
@@ -9,27 +9,29 @@ from collections.abc import Iterable, Mapping
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock
 from rebalancer.settings.models import Settings
-from rebalancer.venues.deribit_channels import Wanted, followed
-from rebalancer.venues.deribit_stream import DeribitStream
-from rebalancer.venues.native import NativeFeed
+from rebalancer.venues.native import NativeFeed, Speaker
+from rebalancer.venues.wanted import Wanted, followed
 
 
 class Following:
-    """What one stream follows.
+    """What the streams of one venue follow.
 
     Args:
         venue: ccxt id.
         settings: Name the hedge instruments, and what is held outside and marked here.
-        stream: Is told what to follow.
-        feed: Sends what the stream then asks for.
+        spoken: Streams that are told what to follow, with the feeds that send what they ask for.
         clock: For when it was asked.
     """
 
     def __init__(
-        self, venue: str, settings: Settings, stream: DeribitStream, feed: NativeFeed, clock: Clock
+        self,
+        venue: str,
+        settings: Settings,
+        spoken: Iterable[tuple[Speaker, NativeFeed]],
+        clock: Clock,
     ) -> None:
         self._venue, self._settings = venue, settings
-        self._stream, self._feed, self._clock = stream, feed, clock
+        self._spoken, self._clock = tuple(spoken), clock
         self._wanted: Wanted | None = None
 
     def hold(self, held: Iterable[str], instruments: Mapping[str, Instrument]) -> None:
@@ -43,5 +45,6 @@ class Following:
         wanted = followed(self._venue, self._settings, instruments, (*held, *outside))
         if wanted != self._wanted:
             self._wanted = wanted
-            self._stream.want(wanted, self._clock.now())
-            self._feed.flush()
+            for stream, feed in self._spoken:
+                stream.want(wanted, self._clock.now())
+                feed.flush()

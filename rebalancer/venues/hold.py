@@ -17,7 +17,7 @@ from rebalancer.ports import SECOND, Clock
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import table
-from rebalancer.venues.profiles import Profile
+from rebalancer.venues.profile import Profile
 
 EVERY = 15 * SECOND  # ns between two questions
 AGAIN = 2 * SECOND  # ns while it is held, and after one that was not answered

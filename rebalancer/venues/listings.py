@@ -25,7 +25,7 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import Row, optional, table
-from rebalancer.venues.profiles import OTHER, Profile
+from rebalancer.venues.profile import OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
 
 EVERY = 3_600 * SECOND  # ns between two looks

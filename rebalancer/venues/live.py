@@ -14,28 +14,29 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Defect
 from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
-from rebalancer.settings.models import Mode, Settings
-from rebalancer.venues import deribit_stream
+from rebalancer.settings.models import Settings
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.budget import Budget
+from rebalancer.venues.chorus import together
 from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch
-from rebalancer.venues.deribit_account import DeribitAccount
-from rebalancer.venues.deribit_channels import followed
-from rebalancer.venues.deribit_socket import DeribitSocket
-from rebalancer.venues.deribit_stream import Access, DeribitStream
-from rebalancer.venues.examination import Subject, identify
+from rebalancer.venues.examination import identify
+from rebalancer.venues.findings import Subject
 from rebalancer.venues.following import Following
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
+from rebalancer.venues.parts import PARTS
 from rebalancer.venues.polling import AccountPoll
-from rebalancer.venues.profiles import DeadManKind, Profile, profile_of
+from rebalancer.venues.profile import Profile
+from rebalancer.venues.profiles import profile_of
 from rebalancer.venues.requests import Market
 from rebalancer.venues.resting import RestingWatch
+from rebalancer.venues.seats import AccountSeat, SocketSeat, StreamSeat
 from rebalancer.venues.skew import SkewWatch
+from rebalancer.venues.wanted import followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ async def open_venue(
     connection = connect(name, settings.venues[name], mode, keys, limited)
     try:
         sent = Sent()
-        account = DeribitAccount(name, connection, budget, around.clock, instruments, sent.ours)
+        account = PARTS[name].account(
+            AccountSeat(name, connection, budget, around.clock, instruments, sent.ours)
+        )
         markets = await load(connection)
         own = [each for each in instruments.values() if each.venue == name]
         subject = Subject(
@@ -187,10 +190,7 @@ def feeds(
     held = [each.instrument for each in opened.held if each.quantity]
     held += [each.instrument for each in settings.holdings]  # outside, and marked here
     wanted = followed(opened.name, settings, instruments, held)
-    access = Access(opened.name, lambda: (keys.key.reveal(), keys.secret.reveal()))
-    stream = DeribitStream(wanted, around.log, access)
-    if settings.book.mode is Mode.TESTNET:
-        stream.path = deribit_stream.TESTNET
+    seat = StreamSeat(opened.name, wanted, around.log, settings.book.mode, keys, opened.connection)
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
     loopback = settings.venues[opened.name].loopback
     backoff = Backoff(around.randomness.generator(f"backoff/{opened.name}/orders"))
@@ -199,8 +199,12 @@ def feeds(
     )
     own = (list(settings.venues).index(opened.name), epoch)
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
-    market = NativeFeed(stream, ports, loopback, poll.now)
-    following = Following(opened.name, settings, stream, market, around.clock)
+    spoken = [
+        (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.route))
+        for each in PARTS[opened.name].streams(seat)
+    ]
+    market = together(opened.name, [feed for _, feed in spoken], around.tasks)
+    following = Following(opened.name, settings, spoken, around.clock)
     skew, hold, listings = opened.line.skew, opened.line.hold, opened.line.listings
     if skew is None or hold is None or listings is None:
         raise Defect(f"{opened.name}: a live venue must be watched, was not")
@@ -213,6 +217,7 @@ def dead_man(
 ) -> DeadManSwitch:
     """Return the dead-man switch of an account with the websocket that it is armed on."""
     switch = DeadManSwitch(profile, None, clock)
-    if profile.dead_man.kind is DeadManKind.CONNECTION:
-        switch.socket = DeribitSocket(connection, keys, clock, tasks, switch.lost)
+    build = PARTS[profile.venue].socket
+    if build is not None:
+        switch.socket = build(SocketSeat(connection, keys, clock, tasks, switch.lost))
     return switch

@@ -5,7 +5,8 @@ known here, and otherwise rather too strict than too lenient: paper must be
 harder than live.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rebalancer.core.instruments import STABLE, Instrument, Kind
@@ -46,6 +47,46 @@ BINANCE_LIQUIDATION = Liquidation(fee=Decimal("0.0125"))
 # 1 % and initial margin of 2 %, both rising by this much per coin of position
 DERIBIT_SLOPES = {"BTC": Decimal("0.00005"), "ETH": Decimal("0.000001")}
 DERIBIT_MAINTENANCE, DERIBIT_INITIAL = Decimal("0.01"), Decimal("0.02")
+
+
+def _deribit_rules(each: Instrument) -> TradingRules | None:
+    return DERIBIT_COIN_OPTIONS if each.kind is Kind.OPTION and each.inverse else None
+
+
+def _binance_rules(each: Instrument) -> TradingRules | None:
+    if each.kind is not Kind.PERPETUAL:
+        return None
+    return TradingRules(
+        minimum_notional=BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL),
+        maximum=BINANCE_MAXIMA.get(each.name),
+        price_band=BINANCE_BAND,
+    )
+
+
+PLAIN = Liquidation()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a venue does that no settings say."""
+
+    rules: Callable[[Instrument], TradingRules | None] = lambda _: None
+    delivery: Decimal | None = None  # fee of a future's; None: as for taking
+    options: FeeSchedule | None = None  # None: rates of the settings, and a cap of the premium
+    slopes: Mapping[str, Decimal] = field(default_factory=dict)  # coin → rise of margin a coin
+    liquidation: Liquidation = PLAIN
+
+
+MODELS: Mapping[str, Model] = {
+    "deribit": Model(
+        rules=_deribit_rules,
+        delivery=DERIBIT_DELIVERY,
+        options=DERIBIT_OPTIONS,
+        slopes=DERIBIT_SLOPES,
+    ),
+    "binanceusdm": Model(rules=_binance_rules, liquidation=BINANCE_LIQUIDATION),
+}
+ANY = Model()
 INITIAL_FACTOR = Decimal(2)  # the tables of Binance and Deribit ask twice as much at opening
 
 
@@ -116,29 +157,25 @@ def _fees(told: Fees, venue: str) -> dict[str, FeeSchedule]:
     tiers = tuple(FeeTier(*(_exact(number) for number in row)) for row in told.tiers)
     rates = _exact(told.maker), _exact(told.taker)
     plain = FeeSchedule(*rates, tiers=tiers)
-    deribit = venue == "deribit"
+    model = MODELS.get(venue, ANY)
+    delivery = rates[1] if model.delivery is None else model.delivery
     return {
         Kind.SPOT: plain,
         Kind.PERPETUAL: plain,
-        Kind.FUTURE: FeeSchedule(
-            *rates, delivery=DERIBIT_DELIVERY if deribit else rates[1], tiers=tiers
-        ),
-        Kind.OPTION: DERIBIT_OPTIONS
-        if deribit
-        else FeeSchedule(*rates, PREMIUM_CAP, delivery=rates[1]),
+        Kind.FUTURE: FeeSchedule(*rates, delivery=delivery, tiers=tiers),
+        Kind.OPTION: model.options or FeeSchedule(*rates, PREMIUM_CAP, delivery=rates[1]),
     }
 
 
 def _terms(told: Venue, listed: Sequence[Instrument], venue: str) -> VenueTerms:
     """Return what a venue demands: as the settings say, and else as it does itself."""
     maintenance, initial = _schedules(told, listed, venue)
-    binance = venue == "binanceusdm"
     return VenueTerms(
         rules=_rules(listed, venue),
         maintenance=maintenance,
         initial=initial,
         initial_factor=INITIAL_FACTOR,
-        liquidation=BINANCE_LIQUIDATION if binance else Liquidation(),
+        liquidation=MODELS.get(venue, ANY).liquidation,
         insurance=_insurance(told, listed),
         unique_client_ids=True,
     )
@@ -152,26 +189,18 @@ def _schedules(
     asked = Schedule(tuple((_exact(floor), _exact(rate)) for floor, rate in rows), in_usd=True)
     maintenance: dict[str, Schedule] = {Kind.PERPETUAL: asked, Kind.FUTURE: asked}
     initial: dict[str, Schedule] = {}
+    slopes = MODELS.get(venue, ANY).slopes
     for each in listed:
-        slope = DERIBIT_SLOPES.get(each.underlying)
-        if told.tiers is None and venue == "deribit" and each.margined and each.inverse and slope:
+        slope = slopes.get(each.underlying)
+        if told.tiers is None and each.margined and each.inverse and slope:
             maintenance[each.id] = Schedule(((Decimal(0), DERIBIT_MAINTENANCE),), slope)
             initial[each.id] = Schedule(((Decimal(0), DERIBIT_INITIAL),), slope)
     return maintenance, initial
 
 
 def _rules(listed: Iterable[Instrument], venue: str) -> dict[str, TradingRules]:
-    rules: dict[str, TradingRules] = {}
-    for each in listed:
-        if venue == "deribit" and each.kind is Kind.OPTION and each.inverse:
-            rules[each.id] = DERIBIT_COIN_OPTIONS
-        if venue == "binanceusdm" and each.kind is Kind.PERPETUAL:
-            rules[each.id] = TradingRules(
-                minimum_notional=BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL),
-                maximum=BINANCE_MAXIMA.get(each.name),
-                price_band=BINANCE_BAND,
-            )
-    return rules
+    rules_of = MODELS.get(venue, ANY).rules
+    return {each.id: rules for each in listed if (rules := rules_of(each)) is not None}
 
 
 def _insurance(told: Venue, listed: Iterable[Instrument]) -> dict[str, Decimal]:

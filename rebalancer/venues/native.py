@@ -1,6 +1,6 @@
 """A native feed: one websocket kept open, whatever happens, and a protocol spoken over it.
 
-What is spoken is the stream's affair (`deribit_stream`); the socket is ours.
+What is spoken is the stream's affair (`deribit.stream`, for one); the socket is ours.
 It is dialled with back-off, pinged, watched for silence, and rebuilt when the
 stream asks for it. The daemon hears once that a venue is lost and once that it
 is back, which is when everything is subscribed again and told anew.
@@ -8,7 +8,7 @@ is back, which is when everything is subscribed again and told anew.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -17,12 +17,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from rebalancer.core.events import Event, FeedStatus
+from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log, Randomness, Tasks, Timer
 from rebalancer.venues.backoff import Backoff
+from rebalancer.venues.wanted import Wanted
 
 # websockets logs frames at debug level, and the first one holds a secret.
 _SILENT = logging.Logger("rebalancer.venues.native", logging.CRITICAL + 1)  # noqa: LOG001
 _LARGEST = 16 * 2**20  # bytes of one frame
+
+
+Route = Callable[[], Awaitable[str]]  # tells host and path, anew before each socket
 
 
 class Stream(Protocol):
@@ -52,6 +57,13 @@ class Stream(Protocol):
         """Whether everything is subscribed and told."""
 
 
+class Speaker(Stream, Protocol):
+    """A protocol that follows what it is told to."""
+
+    def want(self, wanted: Wanted, now: int) -> None:
+        """Follow something else from now on, on the same socket."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What a feed needs of the world."""
@@ -71,6 +83,9 @@ class Pace:
     silent: int = 25 * SECOND  # ns without any frame: more than two heartbeats
     judge: int = SECOND  # ns between looks at the stream
     old: int = 23 * 3600 * SECOND  # ns of one socket; venues cut at 24 h, when it suits them
+
+
+PACE = Pace()
 
 
 def address(path: str, loopback: str | None = None) -> str:
@@ -97,6 +112,7 @@ class NativeFeed:
         reconcile: Is told why, each time that the stream is back after a loss:
             what happened meanwhile at the account, nobody heard.
         pace: How long the socket may take.
+        route: Tells the path of each socket, where it is not the stream's own.
     """
 
     def __init__(
@@ -105,13 +121,13 @@ class NativeFeed:
         ports: Ports,
         loopback: str | None = None,
         reconcile: Callable[[str], None] | None = None,
-        pace: Pace = Pace(),
+        pace: Pace = PACE,
+        route: Route | None = None,
     ) -> None:
         self.rebuilt = 0  # sockets given up so far
         self.connected = False
         self._stream, self._ports, self._pace = stream, ports, pace
-        self._loopback = loopback
-        self._address = address(stream.path, loopback)
+        self._loopback, self._route = loopback, route
         self._reconcile = reconcile
         self._backoff = Backoff(ports.randomness.generator(f"backoff/{stream.venue}"))
         self._lost: str | None = None  # why the daemon was told that the venue is lost
@@ -142,8 +158,9 @@ class NativeFeed:
         self._live, self._doomed = False, None
         self._wake = asyncio.Event()
         try:
+            path = self._stream.path if self._route is None else await self._route()
             async with connect(
-                self._address,
+                address(path, self._loopback),
                 compression=None,
                 open_timeout=self._pace.dial,
                 ping_interval=self._pace.ping,
@@ -155,6 +172,8 @@ class NativeFeed:
                 logger=_SILENT,
             ) as socket:
                 await self._listen(socket, deliver)
+        except Unavailable as error:  # of the route
+            return self._ended(str(error))
         except (OSError, TimeoutError, WebSocketException) as error:
             return self._ended(f"{type(error).__name__}: {error}")
         return self._ended("closed")

@@ -10,17 +10,15 @@ is asked for: a market is public.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.core.events import Event, FeedStatus, Index, Mark, MarketEvent
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import SECOND, Clock, Feed, Log, Randomness, Tasks
-from rebalancer.settings.models import Settings
-from rebalancer.venues.deribit_channels import Wanted, followed
-from rebalancer.venues.deribit_stream import DeribitStream
-from rebalancer.venues.deribit_told import Taps
+from rebalancer.settings.models import Mode, Settings
+from rebalancer.venues.chorus import together
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.paper import (
     Delivery,
@@ -30,7 +28,10 @@ from rebalancer.venues.paper import (
     SessionEnd,
     VenueItem,
 )
+from rebalancer.venues.parts import PARTS
+from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.seeded import FeedOf
+from rebalancer.venues.wanted import Wanted, followed
 
 HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
 SESSION = 8 * HOUR  # after midnight UTC
@@ -73,7 +74,8 @@ def observed(
     def feed(market: PaperMarket, clock: Clock, tasks: Tasks) -> Feed:
         ports = Ports(clock, tasks, randomness, log)
         dated = {each: instruments[each] for each in instruments if _on(each, name)}
-        return ObservedFeed(market, ports, wanted, dated, settings.venues[name].loopback)
+        own = Observing(name, wanted, settings.venues[name].loopback)
+        return ObservedFeed(market, ports, own, dated)
 
     return feed
 
@@ -98,36 +100,46 @@ def _on(instrument: str, venue: str) -> bool:
     return instrument.partition(":")[0] == venue
 
 
+@dataclass(frozen=True, slots=True)
+class Observing:
+    """Which market is observed."""
+
+    venue: str
+    wanted: Wanted
+    loopback: str | None  # address of a stand-in on this machine
+
+
 class ObservedFeed:
     """A `ports.Feed` of a live market through the exchange model.
 
     Args:
         market: Models that the market moves.
         ports: Clock, tasks, chance and log.
-        wanted: What is followed.
+        observing: Where, and what is followed.
         instruments: The venue's, by id; those that expire are delivered.
-        loopback: Address of a stand-in on this machine.
     """
 
     def __init__(
         self,
         market: PaperMarket,
         ports: Ports,
-        wanted: Wanted,
+        observing: Observing,
         instruments: Mapping[str, Instrument],
-        loopback: str | None,
     ) -> None:
         self._market, self._clock, self._tasks = market, ports.clock, ports.tasks
         self._instruments = instruments
         self._marks: dict[str, Decimal] = {}  # of what is settled daily
         self._indexes: dict[str, tuple[int, Decimal]] = {}  # by coin: when it was heard, ns
         self._late: dict[str, None] = {}  # what expired and has no average
-        self._wanted = wanted
+        self._wanted, self._venue = observing.wanted, observing.venue
         self._deliver: Callable[[Event], None] = _nowhere
-        taps = Taps(depth=self._shown)
-        self._stream = DeribitStream(wanted, ports.log, taps=taps)
-        self._feed: Feed = NativeFeed(self._stream, ports, loopback)
-        self._venue = DeribitStream.venue
+        seat = StreamSeat(self._venue, self._wanted, ports.log, Mode.LIVE, depth=self._shown)
+        self._spoken = [
+            (each.stream, NativeFeed(each.stream, ports, observing.loopback, None, each.pace))
+            for each in PARTS[self._venue].streams(seat)
+        ]
+        feeds = [feed for _, feed in self._spoken]
+        self._feed = together(self._venue, feeds, ports.tasks)
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver events until canceled."""
@@ -185,7 +197,9 @@ class ObservedFeed:
             hedge=tuple(name for name in self._wanted.hedge if name != gone),
             options=tuple(name for name in self._wanted.options if name != gone),
         )
-        self._stream.want(self._wanted, now)
+        for stream, feed in self._spoken:
+            stream.want(self._wanted, now)
+            feed.flush()
 
     def _overdue(self) -> Iterator[VenueItem]:
         """Yield the deliveries that had no average, at an index heard after their time."""

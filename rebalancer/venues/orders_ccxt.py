@@ -38,8 +38,9 @@ from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch
-from rebalancer.venues.outcomes import Malformed, Outcome, explain, judge
-from rebalancer.venues.profiles import MATCHING, Profile
+from rebalancer.venues.outcome import Outcome
+from rebalancer.venues.outcomes import Malformed, explain, judge
+from rebalancer.venues.profile import MATCHING, Profile
 from rebalancer.venues.requests import Market
 from rebalancer.venues.skew import SkewWatch
 
@@ -206,9 +207,8 @@ class CcxtVenue:
                 return await line.connection.exchange.create_order(
                     sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
                 )
-        method, params = requests.on_socket(order, where, line.profile, now)
-        sends.append(method)
-        return requests.as_created(await socket.call(method, params))
+        sends.append("websocket")
+        return await socket.order(order, where, line.profile, now)
 
     def _failed(self, order: Submit, error: Exception, sends: Sequence[str]) -> OrderEvent:
         line, name = self._line, order.client_order_id

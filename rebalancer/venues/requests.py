@@ -8,13 +8,12 @@ of the lot is refused; ccxt would cut it. Numbers travel as plain text.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
 
 from rebalancer.core.commands import Submit
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import SECOND
-from rebalancer.venues.payloads import MILLISECOND, Row, optional, table
-from rebalancer.venues.profiles import Profile, Unit
+from rebalancer.venues.payloads import MILLISECOND, Row, optional
+from rebalancer.venues.profile import Profile, Unit
 
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
 
@@ -139,37 +138,6 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
         price=plain(rounded(order.price, order.quantity, where)),
         params=params,
     )
-
-
-def on_socket(order: Submit, where: Market, profile: Profile, now: int) -> tuple[str, Row]:
-    """Return method and parameters of a Deribit order on a websocket.
-
-    The same words as by REST, as that is where ccxt puts them.
-    """
-    sent = request(order, where, profile, now)
-    params: dict[str, Any] = {
-        "instrument_name": where.name,
-        "amount": float(sent.amount),  # JSON-RPC wants a number; its text is the shortest
-        "type": "limit",
-        "price": float(sent.price),
-        profile.client_id: order.client_order_id,
-        **{
-            key: True if value == "true" else value
-            for key, value in profile.wire_flags[order.time_in_force].items()
-        },
-    }
-    if order.reduce_only:
-        params[profile.reduce_only[0]] = True
-    if profile.deadline:
-        params[profile.deadline] = sent.params[profile.deadline]
-    return f"private/{sent.side}", params
-
-
-def as_created(result: Any) -> Row:
-    """Return a websocket's answer to an order in the shape of ccxt's `create_order`."""
-    answer = table(result, "deribit order")
-    order = table(answer.get("order"), "deribit order")
-    return {"info": {**order, "trades": answer.get("trades")}}
 
 
 def plain(number: Decimal) -> str:

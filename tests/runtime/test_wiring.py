@@ -312,7 +312,7 @@ def test_a_book_that_does_not_come_up_claims_nothing():
 async def test_live_is_refused_before_it_connects(change, fault):
     """No live book on paper, none at a real venue and a played one, none with paper bookings."""
     settings = load(ROOT / "config" / "demo-deribit.toml")
-    dressed = in_live_dress(settings, "deribit", "http://127.0.0.1:9")
+    dressed = in_live_dress(settings, {"deribit": "http://127.0.0.1:9"})
     journal, clock = MemoryJournal(), MarketClock(book.START)
     if "mode" in change:
         dressed = dressed.model_copy(update={"book": settings.book})

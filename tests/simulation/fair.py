@@ -16,7 +16,7 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings.catalogue import known
-from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import Loopback, open_setup
 
 D = Decimal

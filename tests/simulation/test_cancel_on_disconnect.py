@@ -115,7 +115,7 @@ async def test_only_for_websockets():
 async def test_silence_is_a_loss():
     """A client that says nothing for too long is taken for lost, a pinging one is not."""
     async with fair() as loopback:
-        loopback.desk.patience = 1
+        loopback.host.desk.patience = 1
         async with wire(loopback) as silent, wire(loopback) as pinging:
             await silent.log_in()
             await silent.ask(ENABLE)

@@ -15,12 +15,12 @@ from rebalancer.errors import DataError
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID, in_live_dress
 from rebalancer.simulation.faults import Deed
 from rebalancer.simulation.inquest import Case, Inquest, kept_in
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopback
-from rebalancer.simulation.trials import PERP, VENUE, settings_of
+from rebalancer.simulation.menu import PERP, VENUE, settings_of
 from rebalancer.storage.sqlite import connect, open_journal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Surrounding, live
@@ -48,7 +48,7 @@ async def venue(path):
 @asynccontextmanager
 async def daemon(loopback, path, connect=connect):
     """Yield a daemon in live dress that trades, and its task; it is stopped if it still runs."""
-    settings = in_live_dress(settings_of(CONFIG), VENUE, loopback.address)
+    settings = in_live_dress(settings_of(CONFIG), {VENUE: loopback.address})
     journal = open_journal(path, 1, connect)
     chance = SeededRandomness(1)
     around = Surrounding(WallClock(), journal, Lines(), None, "test", randomness=chance)

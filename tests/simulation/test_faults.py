@@ -217,7 +217,7 @@ async def test_one_message(kind, heard):
 async def test_a_dead_channel(kind, heard):
     """A channel says nothing, or the same for ever, and the connection lives."""
     async with fair() as loopback, wire(loopback) as line:
-        loopback.desk.heartbeat_least = 1
+        loopback.host.desk.heartbeat_least = 1
         await line.ask("public/set_heartbeat", interval=1)
         move(loopback, 0)
         loopback.script.add(Plan(kind, "ticker.*", first=2, times=None, lasts=0.9))

@@ -16,12 +16,12 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import resolve
 from rebalancer.simulation import kills
 from rebalancer.simulation.accounts import Asked
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID
 from rebalancer.simulation.inquest import Case, Inquest
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopback
+from rebalancer.simulation.menu import PERP, VENUE, settings_of
 from rebalancer.simulation.toll import KINDS, LIFE, Checkpoint, Outcome, lives_of, summary, table
-from rebalancer.simulation.trials import PERP, VENUE, settings_of
 from rebalancer.storage import codec
 from rebalancer.storage.sqlite import open_journal
 

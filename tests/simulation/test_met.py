@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from rebalancer.settings.catalogue import known
 from rebalancer.simulation.faults import Deed
-from rebalancer.simulation.trials import VENUE
+from rebalancer.simulation.menu import VENUE
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.native import NativeFeed
 from tests.runtime.stage import Lines

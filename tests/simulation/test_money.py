@@ -12,7 +12,7 @@ from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, SettlementDue
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.simulation.accounts import Asked
-from rebalancer.venues.deribit_rows import Reader
+from rebalancer.venues.deribit.rows import Reader
 from tests.simulation.fair import (
     ACCOUNT,
     CALL,

@@ -20,9 +20,9 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.simulation.accounts import Asked, PostingKind
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.driver import Driver
 from rebalancer.simulation.faults import AFTER, BEFORE, Kind, Plan
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import open_setup, seeded_loopback, seeded_world
 from rebalancer.simulation.place import Place
 from rebalancer.simulation.shifted import ShiftedClock

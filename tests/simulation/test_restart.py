@@ -14,16 +14,18 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID, differences, in_live_dress
 from rebalancer.simulation.faults import Deed, Kind, Plan
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopback
-from rebalancer.simulation.trials import ORDER, PERP, VENUE, settings_of
+from rebalancer.simulation.menu import PERP, VENUE, settings_of
+from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Surrounding, live
 from tests.runtime.stage import Lines
 
+ORDER = PLAYED[VENUE].names.order
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
 DEAF = (  # to orders alone: a daemon that is not told its margin either does not order at all
     Plan(Kind.ERROR_BEFORE, "private/get_[out]*", times=None, code=500),
@@ -47,7 +49,7 @@ async def venue(*more, listed=()):
     )
     await loopback.start()
     try:
-        yield loopback, in_live_dress(settings, VENUE, loopback.address)
+        yield loopback, in_live_dress(settings, {VENUE: loopback.address})
     finally:
         while UP:
             await fall(UP[-1])

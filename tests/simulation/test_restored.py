@@ -5,7 +5,7 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.ids import decode
 from rebalancer.runtime.restoring import REASON, halted
 from rebalancer.simulation.dress import differences
-from rebalancer.simulation.trials import VENUE
+from rebalancer.simulation.menu import VENUE
 from rebalancer.storage.audit import audit
 from rebalancer.storage.backup import back_up, restore
 from rebalancer.storage.sqlite import open_journal

@@ -7,12 +7,14 @@ import pytest
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.simulation.trials import ORDER, PERP, VENUE
+from rebalancer.simulation.menu import PERP, VENUE
+from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues import hold, listings
 from tests.runtime.stage import Lines
 from tests.simulation.test_restart import at_rest, fall, started, until, venue
 
+ORDER = PLAYED[VENUE].names.order
 SENT = ("private/buy", "private/sell")
 
 
@@ -55,7 +57,7 @@ async def test_a_window(kind):
         await until(lambda: loopback.script.struck(kind))
         await until(lambda: not open_again(running), 5)
         state, before = running.engine.state, sent(loopback)
-        while loopback.desk.closed is not None and kind is Kind.MAINTENANCE:
+        while loopback.host.desk.closed is not None and kind is Kind.MAINTENANCE:
             assert VENUE in state.accounts.held
             await asyncio.sleep(0.1)
         after = sent(loopback)
@@ -168,7 +170,7 @@ async def test_a_changed_contract_size(monkeypatch):
     async with venue() as (loopback, settings):
         running = await started(settings, MemoryJournal(), log)
         await until(lambda: at_rest(running, loopback))
-        loopback.desk.retold[PERP] = {"contract_size": 1}
+        loopback.host.desk.retold[PERP] = {"contract_size": 1}
         await until(lambda: "BTC" in running.engine.state.halted)
         before = sent(loopback)
         await asyncio.sleep(3)

@@ -10,9 +10,9 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.dress import UID
-from rebalancer.simulation.trials import PERP, VENUE
+from rebalancer.simulation.key import Key
+from rebalancer.simulation.menu import PERP, VENUE
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.outcomes import KeyRefused

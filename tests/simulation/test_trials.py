@@ -6,8 +6,10 @@ import pytest
 
 from rebalancer.simulation import trials
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.simulation.menu import Scene, mix_of, trials_of
 
-CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
+SCENE = Scene(Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml")
+TRIALS = trials_of(SCENE)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
 )
 async def test_trial(name, resolved, orders):
     """The books agree, no label stands twice, nothing leaves while an outcome is unknown."""
-    found = await trials.trial(name, trials.TRIALS[name], CONFIG, length=trials.Length(least=8))
+    found = await trials.trial(name, TRIALS[name], SCENE, length=trials.Length(least=8))
 
     assert () == found.faults
     assert found.struck >= 1
@@ -50,14 +52,14 @@ ETHER = {
 
 async def test_ether(tmp_path):
     """A book of another coin is hedged as well; an order whose answer is lost is found there."""
-    text = CONFIG.read_text()
+    text = SCENE.config.read_text()
     for old, new in ETHER.items():
         assert old in text
         text = text.replace(old, new)
     config = tmp_path / "ether.toml"
     config.write_text(text)
     name = "drop after acceptance"
-    found = await trials.trial(name, trials.TRIALS[name], config, length=trials.Length(least=8))
+    found = await trials.trial(name, TRIALS[name], Scene(config), length=trials.Length(least=8))
 
     assert () == found.faults
     assert found.struck >= 1
@@ -67,7 +69,7 @@ async def test_ether(tmp_path):
 
 async def test_mix():
     """So it is when everything goes wrong at random."""
-    found = await trials.trial("mix", trials.MIX, CONFIG, 3, trials.Length(10, 4))
+    found = await trials.trial("mix", mix_of(SCENE), SCENE, 3, trials.Length(10, 4))
 
     assert () == found.faults
     assert found.orders >= 1
@@ -76,11 +78,11 @@ async def test_mix():
 async def test_a_trial_can_fail():
     """A venue that never answers a question leaves an order unknown, and the trial says so."""
     plans = (
-        Plan(Kind.DROP_AFTER, trials.ORDER),
-        Plan(Kind.LOSE, trials.TRADES, times=None),
+        Plan(Kind.DROP_AFTER, SCENE.names.order),
+        Plan(Kind.LOSE, SCENE.names.trades, times=None),
         Plan(Kind.ERROR_BEFORE, "private/get*", times=None, code=500),
     )
 
-    found = await trials.trial("deaf", plans, CONFIG, 7, trials.Length(4, 1, 6, heals=False))
+    found = await trials.trial("deaf", plans, SCENE, 7, trials.Length(4, 1, 6, heals=False))
 
     assert not found.passed

@@ -265,7 +265,7 @@ async def test_post_only_steps_back():
 async def test_heartbeats():
     """A client that answers tests lives; one that does not is cut off."""
     async with fair() as loopback, wire(loopback) as line:
-        loopback.desk.heartbeat_least = 1
+        loopback.host.desk.heartbeat_least = 1
         assert "ok" == (await line.ask("public/set_heartbeat", interval=1))["result"]
         beat, test = await line.next(), await line.next()
         await line.ask("public/test")
@@ -360,7 +360,7 @@ async def test_margins_and_editing():
 async def test_budgets():
     """Orders and questions have budgets of their own; an empty one refuses, and refills."""
     async with fair() as loopback, wire(loopback) as line:
-        loopback.desk.budgets = Budgets(Bucket(3, 10.0), Bucket(2, 1.0))
+        loopback.host.desk.budgets = Budgets(Bucket(3, 10.0), Bucket(2, 1.0))
         await line.log_in()
         bought = [await line.ask("private/buy", **BID) for _ in range(4)]
         asked = [await line.ask("private/get_positions", currency="any") for _ in range(3)]
@@ -369,7 +369,7 @@ async def test_budgets():
 
     codes = [each.get("error", {}).get("code") for each in (*bought, *asked, again)]
     assert [None] * 3 + [10028] + [None] * 2 + [10028] + [None] == codes
-    assert (2, 4) == (loopback.desk.budgets.refused, len(loopback.place.orders(ACCOUNT)))
+    assert (2, 4) == (loopback.host.desk.budgets.refused, len(loopback.place.orders(ACCOUNT)))
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Venue
-from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import Loopback, open_setup
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.dead_man import DeadManSwitch
-from rebalancer.venues.deribit_account import DeribitAccount
-from rebalancer.venues.deribit_socket import DeribitSocket
+from rebalancer.venues.deribit.account import DeribitAccount
+from rebalancer.venues.deribit.socket import DeribitSocket
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.profiles import DERIBIT
 

@@ -16,12 +16,12 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.models import Mode, Venue
-from rebalancer.venues import ccxt_words
-from rebalancer.venues.ccxt_life import ENDURANCE, Endurance, Watch
-from rebalancer.venues.ccxt_stream import CcxtFeed, CcxtTaps, watches
-from rebalancer.venues.ccxt_tap import Kind, Word
 from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.generic import words as ccxt_words
+from rebalancer.venues.generic.life import ENDURANCE, Endurance, Watch
+from rebalancer.venues.generic.stream import CcxtFeed, CcxtTaps, watches
+from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.native import Ports
 from tests.venues import deribit_frames as frames
 from tests.venues.deribit_frames import Lines, kinds

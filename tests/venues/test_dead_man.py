@@ -14,10 +14,11 @@ from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues import backoff, deribit_socket
+from rebalancer.venues import backoff
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.dead_man import EVERY, REFUSED, VALID, DeadManKeeper, DeadManSwitch
-from rebalancer.venues.deribit_socket import DeribitSocket
+from rebalancer.venues.deribit import socket as deribit_socket
+from rebalancer.venues.deribit.socket import DeribitSocket
 from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.profiles import BINANCE_USDM, DERIBIT
 from tests.runtime.stage import Lines

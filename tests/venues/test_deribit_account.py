@@ -26,9 +26,9 @@ from rebalancer.market.records import SettlementDue
 from rebalancer.ports import SECOND
 from rebalancer.runtime.reconcile import differences
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues import deribit_calls
-from rebalancer.venues import deribit_rows as rows
-from rebalancer.venues.deribit_rows import Reader
+from rebalancer.venues.deribit import calls as deribit_calls
+from rebalancer.venues.deribit import rows
+from rebalancer.venues.deribit.rows import Reader
 from rebalancer.venues.outcomes import Malformed
 from tests.venues.loopback import (
     ACCOUNT,

@@ -27,13 +27,13 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues.ccxt_life import Watch
-from rebalancer.venues.ccxt_stream import CcxtFeed
 from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.venues.deribit_channels import Wanted
-from rebalancer.venues.deribit_stream import Access, DeribitStream, Patience
-from rebalancer.venues.deribit_told import Taps
+from rebalancer.venues.deribit.channels import Wanted
+from rebalancer.venues.deribit.stream import Access, DeribitStream, Patience
+from rebalancer.venues.deribit.told import Taps
+from rebalancer.venues.generic.life import Watch
+from rebalancer.venues.generic.stream import CcxtFeed
 from rebalancer.venues.native import NativeFeed, Pace, Ports
 from tests.simulation.fair import ACCOUNT, CALL, KEY, PERP, fair, step_of
 from tests.venues.deribit_frames import Lines, kinds

@@ -14,10 +14,10 @@ from rebalancer.core.events import (
     Quote,
     Trade,
 )
-from rebalancer.venues import deribit_channels
-from rebalancer.venues.deribit_channels import Wanted
-from rebalancer.venues.deribit_stream import Access, DeribitStream, Patience
-from rebalancer.venues.deribit_told import Taps
+from rebalancer.venues.deribit import channels as deribit_channels
+from rebalancer.venues.deribit.channels import Wanted
+from rebalancer.venues.deribit.stream import Access, DeribitStream, Patience
+from rebalancer.venues.deribit.told import Taps
 from tests.venues import deribit_frames as frames
 from tests.venues.deribit_frames import Lines, T, answer, failure, kinds
 

@@ -10,7 +10,8 @@ import pytest
 from rebalancer.core.params import BandKind
 from rebalancer.settings.models import Fees, Venue
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues.examination import Grade, Subject, examine
+from rebalancer.venues.examination import examine
+from rebalancer.venues.findings import Grade, Subject
 from rebalancer.venues.profiles import DERIBIT
 from rebalancer.venues.skew import skew
 from tests.venues import loopback

@@ -269,7 +269,7 @@ def test_a_venue_that_does_not_tell():
 async def test_an_order_into_it(code, answer):
     """The first one is answered by the venue, what follows does not leave this machine."""
     async with desk() as opened:
-        place, said = opened.loopback.desk, []
+        place, said = opened.loopback.host.desk, []
         hold = VenueHold(
             opened.line.connection, DERIBIT, [INSTRUMENTS[PERP]], opened.clock, said.append
         )
@@ -302,7 +302,7 @@ async def test_status_over_the_wire(locked, held):
             opened.line.connection, DERIBIT, [INSTRUMENTS[PERP]], opened.clock, lambda _: None
         )
         until = opened.clock.now() + 60 * SECOND
-        opened.loopback.desk.shut = Shut(11051, until, locked)
+        opened.loopback.host.desk.shut = Shut(11051, until, locked)
         await hold.look()
 
         assert held == (hold.reason is not None)

@@ -89,7 +89,7 @@ async def test_unfit(case):
     """It is told, and no order leaves for it; the exchange never hears of one."""
     change, how, what = CASES[case]
     async with watched() as (opened, watch, told, _):
-        change(opened.loopback.desk)
+        change(opened.loopback.host.desk)
         await look(watch, told)
         (event,) = told
         assert (InstrumentUnfit, PERP, how) == (type(event), event.instrument, event.how)
@@ -103,7 +103,7 @@ async def test_unfit(case):
 async def test_the_same_otherwise_spelled(spelled):
     """A number that is written with more zeros did not change."""
     async with watched() as (opened, watch, told, _):
-        opened.loopback.desk.retold[PERP] = {"contract_size": spelled}
+        opened.loopback.host.desk.retold[PERP] = {"contract_size": spelled}
         await look(watch, told)
 
         assert [] == told
@@ -114,7 +114,7 @@ async def test_the_same_otherwise_spelled(spelled):
 async def test_a_book_that_is_locked(state):
     """It is no delisting: no order goes to it, others go on, and it is asked again soon."""
     async with watched() as (opened, watch, told, _):
-        opened.loopback.desk.retold[PERP] = {"state": state}
+        opened.loopback.host.desk.retold[PERP] = {"state": state}
         assert AGAIN == await look(watch, told)
         assert [(f"its book is {state}", PERP)] == [(e.reason, e.instrument) for e in told]
         assert not await sent(opened)
@@ -122,7 +122,7 @@ async def test_a_book_that_is_locked(state):
         other = await opened.venue.submit(ether)
         assert isinstance(other, OrderAccepted)
 
-        opened.loopback.desk.retold[PERP] = {"state": "open"}
+        opened.loopback.host.desk.retold[PERP] = {"state": "open"}
         assert not await sent(opened, "rb02")  # not before a look found it open
         assert await look(watch, told) > AGAIN
         assert await sent(opened, "rb03")
@@ -132,7 +132,7 @@ async def test_a_book_that_is_locked(state):
 async def test_what_is_held():
     """An option is looked after for as long as it is held."""
     async with watched(held=[CALL]) as (opened, watch, told, _):
-        opened.loopback.desk.close(CALL)
+        opened.loopback.host.desk.close(CALL)
         await look(watch, told)
         assert [CALL] == [each.instrument for each in told]
 
@@ -145,7 +145,7 @@ async def test_what_expired_is_not_asked_after():
     """Its delivery is booked; that it is gone is no news."""
     over = {**INSTRUMENTS, CALL: replace(INSTRUMENTS[CALL], expiry=1)}
     async with watched(held=[CALL], instruments=over) as (opened, watch, told, _):
-        opened.loopback.desk.delist(CALL)
+        opened.loopback.host.desk.delist(CALL)
         await look(watch, told)
 
         assert [] == told
@@ -157,7 +157,7 @@ async def test_an_order_that_is_denied(denied, how):
     async with watched() as (opened, watch, told, _):
         running = asyncio.ensure_future(watch.run(told.append))
         await asyncio.sleep(0.2)
-        getattr(opened.loopback.desk, denied)(PERP)
+        getattr(opened.loopback.host.desk, denied)(PERP)
         assert not await sent(opened)
         assert not await sent(opened, "rb02")
         for _ in range(100):
@@ -201,9 +201,9 @@ async def test_denied_while_it_is_asked_after():
 async def test_nothing_is_learned_from_silence():
     """It is said once, asked again soon, and what was barred stays so."""
     async with watched() as (opened, watch, told, log):
-        opened.loopback.desk.close(PERP)
+        opened.loopback.host.desk.close(PERP)
         await look(watch, told)
-        opened.loopback.desk.place.active[PERP] = None
+        opened.loopback.host.desk.place.active[PERP] = None
         deaf = Plan(Kind.ERROR_BEFORE, "public/get_instrument", times=None)
         opened.loopback.script.add(deaf)
         for _ in range(3):
@@ -220,8 +220,8 @@ async def test_a_venue_that_is_held_is_not_asked():
     """What is locked is not delisted."""
     async with watched() as (opened, watch, told, _):
         watch._seat.hold.shut("maintenance")
-        opened.loopback.desk.shut = Shut(11051, opened.clock.now() + 60 * SECOND)
-        opened.loopback.desk.close(PERP)
+        opened.loopback.host.desk.shut = Shut(11051, opened.clock.now() + 60 * SECOND)
+        opened.loopback.host.desk.close(PERP)
         asked = list(opened.loopback.server.calls).count(ASKED)
         assert AGAIN == await look(watch, told)
 
@@ -241,7 +241,7 @@ async def test_a_venue_that_is_held_is_not_asked():
 async def test_armed(terms, taken):
     """An operator takes new steps, and orders are made by them; a new size he cannot take."""
     async with watched() as (opened, watch, told, _):
-        opened.loopback.desk.retold[PERP] = terms
+        opened.loopback.host.desk.retold[PERP] = terms
         await look(watch, told)
         watch.armed()
         await look(watch, told)
@@ -257,7 +257,7 @@ async def test_one_that_is_not_answered():
     """It alone is asked again, and it does not keep the others from being asked."""
     async with watched(held=[CALL]) as (opened, watch, told, _):
         opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, ASKED[0], times=1))
-        opened.loopback.desk.close(CALL)
+        opened.loopback.host.desk.close(CALL)
         assert AGAIN == await look(watch, told)
         assert [] == told
         before = list(opened.loopback.server.calls).count(ASKED)

@@ -8,7 +8,7 @@ from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
 from rebalancer.settings.models import Mode
-from rebalancer.venues import live
+from rebalancer.venues import live, native
 from rebalancer.venues.dead_man import DeadManKeeper
 from rebalancer.venues.native import NativeFeed
 from rebalancer.venues.polling import AccountPoll
@@ -40,5 +40,5 @@ def test_streams_go_where_the_keys_belong(mode, address):
     stream, poll, keeper, *_ = live.feeds(opened, settings, resolve(settings), None, around, 1)
 
     assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
-    assert address == stream._address
+    assert address == native.address(stream._stream.path)
     assert poll.now == stream._reconcile  # what happened while it was lost is asked for at once

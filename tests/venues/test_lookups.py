@@ -79,7 +79,7 @@ async def test_what_the_venue_forgot(accepted, forgotten):
             opened.loopback.script.add(Plan(Kind.ERROR_AFTER, "private/buy"))
         await opened.venue.submit(IOC)
         if forgotten:
-            opened.loopback.desk.remembers = -1
+            opened.loopback.host.desk.remembers = -1
         sent, name = opened.line.sent, IOC.client_order_id
         early = await opened.venue.query(QUERY)
         sent._at[name] -= LATER
@@ -95,7 +95,7 @@ async def test_what_the_venue_forgot_and_nothing_was_filled():
     """An order that was accepted, filled nothing and is shown no more has ended with nothing."""
     async with desk() as opened:
         await opened.venue.submit(order(price=BID))
-        opened.loopback.desk.remembers = -1
+        opened.loopback.host.desk.remembers = -1
         with pytest.raises(Unavailable, match="may be behind"):
             await opened.venue.query(QUERY)
         opened.line.sent._at[TAKEN.client_order_id] -= LATER

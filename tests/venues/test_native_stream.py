@@ -13,8 +13,8 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.venues.backoff import LEAST, MOST, Backoff
-from rebalancer.venues.deribit_channels import Wanted
-from rebalancer.venues.deribit_stream import Access, DeribitStream
+from rebalancer.venues.deribit.channels import Wanted
+from rebalancer.venues.deribit.stream import Access, DeribitStream
 from rebalancer.venues.native import NativeFeed, Pace, Ports, address
 from tests.venues import deribit_frames as frames
 from tests.venues.deribit_frames import Lines, kinds

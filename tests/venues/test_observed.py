@@ -139,10 +139,11 @@ def test_what_was_delivered_is_followed_no_longer():
     clock = MarketClock(book.EIGHT)
     made = observed(settings, resolve(settings), book.START, SeededRandomness(1), log)
     one = made(Told(), clock, None)
-    one._stream.take()
+    ((stream, _),) = one._spoken
+    stream.take()
     one._book(book.EIGHT, Delivery(book.CALL, D(100_000)))
 
-    (frame,) = one._stream.take()
+    (frame,) = stream.take()
     assert b"unsubscribe" in frame
     assert b"ticker.BTC-30JAN26-100000-C" in frame
 

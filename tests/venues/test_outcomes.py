@@ -9,16 +9,8 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from rebalancer.errors import Unavailable
 from rebalancer.venues.connection import NotAnswered
-from rebalancer.venues.outcomes import (
-    CODES,
-    KeyRefused,
-    Malformed,
-    Outcome,
-    Refused,
-    explain,
-    judge,
-    said,
-)
+from rebalancer.venues.outcome import Outcome
+from rebalancer.venues.outcomes import CODES, KeyRefused, Malformed, Refused, explain, judge, said
 from tests.venues.loopback import answering, at, cut, desk, json_of, order
 from tests.venues.test_connection import MARKETS, opened
 
@@ -133,7 +125,7 @@ def test_only_listed_codes_reject():
         "okx": {"50001", "50004", "50026", "51149"},
     }
     for venue, codes in doubtful.items():
-        assert not codes & set(CODES[venue])
+        assert not codes & set(CODES[venue].proofs)
 
 
 @pytest.mark.parametrize(

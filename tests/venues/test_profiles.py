@@ -8,18 +8,9 @@ from rebalancer.core.ids import LENGTH
 from rebalancer.core.instruments import Kind
 from rebalancer.errors import ConfigError
 from rebalancer.settings.models import Mode
-from rebalancer.venues.outcomes import CODES, KEY_CODES
-from rebalancer.venues.profiles import (
-    DERIBIT,
-    LOG,
-    MATCHING,
-    OTHER,
-    PROFILES,
-    DeadManKind,
-    Unit,
-    matrix,
-    profile_of,
-)
+from rebalancer.venues.outcomes import CODES
+from rebalancer.venues.profile import LOG, MATCHING, OTHER, DeadManKind, Unit
+from rebalancer.venues.profiles import DERIBIT, PROFILES, matrix, profile_of
 
 CCXT = {name: getattr(ccxt.pro, name)() for name in PROFILES}
 each_venue = pytest.mark.parametrize("name", PROFILES)
@@ -35,8 +26,8 @@ def test_complete(name):
     assert {MATCHING, OTHER} <= set(profile.rates) <= {MATCHING, LOG, OTHER}
     assert Kind.PERPETUAL in profile.amounts
     assert LENGTH <= profile.client_id_length
-    assert CODES[name]
-    assert KEY_CODES[name] <= set(CODES[name])
+    assert CODES[name].proofs
+    assert CODES[name].key <= set(CODES[name].proofs)
 
 
 @each_venue

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.venues import requests
+from rebalancer.venues.deribit import orders
 from rebalancer.venues.profiles import BINANCE_USDM, BYBIT, DERIBIT, OKX
 from rebalancer.venues.requests import Market, rounded
 from tests.venues.loopback import CALL, INSTRUMENTS, PERP, order
@@ -107,7 +108,7 @@ def test_parameters(profile, lifetime):
 def test_on_the_socket():
     """A resting order on a websocket says the same in the venue's own words."""
     told = order(time_in_force=TimeInForce.POST_ONLY, quantity=D(-40), reduce_only=True)
-    method, params = requests.on_socket(told, PERPETUAL, DERIBIT, 0)
+    method, params = orders.on_socket(told, PERPETUAL, DERIBIT, 0)
 
     assert "private/sell" == method
     assert {

@@ -132,10 +132,10 @@ def test_looks_go_on():
 def stop(opened, name=PERP, label=""):
     """Let a person leave a stop order that sells."""
     made = Stop(
-        *(f"BTC-SLMS-{len(opened.loopback.desk.stops)}", ACCOUNT, INSTRUMENTS[name]),
+        *(f"BTC-SLMS-{len(opened.loopback.host.desk.stops)}", ACCOUNT, INSTRUMENTS[name]),
         *(Decimal(-10), Decimal(90_000), opened.clock.now(), label),
     )
-    opened.loopback.desk.stops.append(made)
+    opened.loopback.host.desk.stops.append(made)
     return made
 
 

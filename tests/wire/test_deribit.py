@@ -24,9 +24,10 @@ from rebalancer.core.events import (
     Quote,
     Trade,
 )
-from rebalancer.wire import deribit, deribit_account, deribit_market
-from rebalancer.wire.deribit import Answer, Failure, Heartbeat, Told
-from rebalancer.wire.deribit_account import (
+from rebalancer.wire.deribit import account as deribit_account
+from rebalancer.wire.deribit import frames as deribit
+from rebalancer.wire.deribit import market as deribit_market
+from rebalancer.wire.deribit.account import (
     Order,
     OrderAnswer,
     Portfolio,
@@ -35,8 +36,9 @@ from rebalancer.wire.deribit_account import (
     UserTrade,
     UserTrades,
 )
-from rebalancer.wire.deribit_market import Print, Prints, Ticker
-from rebalancer.wire.deribit_values import Refused, Unknown
+from rebalancer.wire.deribit.frames import Answer, Failure, Heartbeat, Told
+from rebalancer.wire.deribit.market import Print, Prints, Ticker
+from rebalancer.wire.deribit.values import Refused, Unknown
 
 T = 1_700_000_000_123  # ms
 NS = T * 1_000_000

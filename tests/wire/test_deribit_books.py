@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.wire import deribit_books
 from rebalancer.wire.books import Ladder, Took
-from rebalancer.wire.deribit_books import Book
-from rebalancer.wire.deribit_market import BookChange, Levels
+from rebalancer.wire.deribit import books as deribit_books
+from rebalancer.wire.deribit.books import Book
+from rebalancer.wire.deribit.market import BookChange, Levels
 
 D = Decimal
 

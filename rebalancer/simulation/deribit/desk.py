@@ -10,8 +10,9 @@ from rebalancer.simulation.accounts import OrderState, PlacedOrder
 from rebalancer.simulation.deribit.budgets import Budgets
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.jsonrpc import text
-from rebalancer.simulation.deribit.keys import Key, Keyring
+from rebalancer.simulation.deribit.keys import Keyring
 from rebalancer.simulation.host import Call
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.place import Place
 from rebalancer.simulation.statement import Statement
 from rebalancer.simulation.tape import Seen

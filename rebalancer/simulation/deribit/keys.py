@@ -12,33 +12,14 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.jsonrpc import text
 from rebalancer.simulation.host import Request
+from rebalancer.simulation.key import Key
 
 LIFE = 900  # seconds of a token
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One API key."""
-
-    client_id: str
-    secret: str
-    account: str  # name in the exchange model
-    uid: int = 1
-    trades: bool = True
-    withdraws: bool = False
-
-    @property
-    def scope(self) -> str:
-        """What a token of it may do."""
-        trade = "read_write" if self.trades else "read"
-        wallet = "read_write" if self.withdraws else "read"
-        return f"account:read connection mainaccount trade:{trade} wallet:{wallet}"
 
 
 class Keyring:
@@ -137,10 +118,17 @@ class Keyring:
             "access_token": access,
             "expires_in": LIFE,
             "refresh_token": refresh,
-            "scope": key.scope,
+            "scope": _scope(key),
             "token_type": "bearer",
             "enabled_features": [],
         }
+
+
+def _scope(key: Key) -> str:
+    """Return what a token of a key may do, in Deribit's words."""
+    trade = "read_write" if key.trades else "read"
+    wallet = "read_write" if key.withdraws else "read"
+    return f"account:read connection mainaccount trade:{trade} wallet:{wallet}"
 
 
 def _signs(key: Key, signed: str, signature: str) -> bool:

@@ -9,11 +9,11 @@ from rebalancer.simulation.accounts import Asked, OrderState
 from rebalancer.simulation.deribit import history, jsonrpc, public, trading, wallet
 from rebalancer.simulation.deribit.desk import Asking, Desk, Shut
 from rebalancer.simulation.deribit.errors import Refusal, invalid
-from rebalancer.simulation.deribit.keys import Key
 from rebalancer.simulation.deribit.session import Session
 from rebalancer.simulation.deribit.streams import Streams
 from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.line import Line
 
 READING: Mapping[str, Callable[[Asking], Any]] = {

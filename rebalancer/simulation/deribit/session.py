@@ -10,7 +10,7 @@ from rebalancer.simulation.deribit import jsonrpc, market
 from rebalancer.simulation.deribit.channels import Channel, Family, parse
 from rebalancer.simulation.deribit.desk import Desk, index_name, milliseconds
 from rebalancer.simulation.deribit.errors import Refusal
-from rebalancer.simulation.deribit.keys import Key
+from rebalancer.simulation.key import Key
 from rebalancer.simulation.line import Line
 
 Side = Mapping[Decimal, Decimal]  # price → amount

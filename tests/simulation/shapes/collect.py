@@ -99,7 +99,7 @@ async def _collect():
             found[name] = await line.ask(method, **params)
         found["error"] = await line.ask("public/nonsense")
         _, found["rest envelope"] = await get(loopback, "public/test")
-        loopback.desk.heartbeat_least = 1
+        loopback.host.desk.heartbeat_least = 1
         await line.ask("public/set_heartbeat", interval=1)
         line.heard.clear()
         found["heartbeat"], found["test request"] = await line.next(), await line.next()

@@ -8,20 +8,21 @@ still while others move. If that does not help, the socket must be rebuilt.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from rebalancer.ports import SECOND, Log
-from rebalancer.venues import deribit_channels as channels
-from rebalancer.venues.deribit_channels import PRIVATE, PROBE, Wanted
-from rebalancer.venues.deribit_requests import Request, Requests
-from rebalancer.venues.deribit_told import Channels, Counts, Deliver, Taps
+from rebalancer.venues import wanted as anywhere
+from rebalancer.venues.deribit import channels
+from rebalancer.venues.deribit.channels import PRIVATE, PROBE, Wanted
+from rebalancer.venues.deribit.requests import Request, Requests
+from rebalancer.venues.deribit.told import Channels, Counts, Deliver, Taps
 from rebalancer.venues.freezing import FreezeWatch, Pulse
-from rebalancer.wire import deribit
-from rebalancer.wire.deribit import Answer, Failure, Heartbeat, Told
-from rebalancer.wire.deribit_market import Ticker
-from rebalancer.wire.deribit_values import Refused, Unknown, ns
+from rebalancer.wire.deribit import frames as deribit
+from rebalancer.wire.deribit.frames import Answer, Failure, Heartbeat, Told
+from rebalancer.wire.deribit.market import Ticker
+from rebalancer.wire.deribit.values import Refused, Unknown, ns
 
 TESTNET = "test.deribit.com/ws/api/v2"  # its keys are of no use elsewhere, and stay there
 SUBSCRIBE, UNSUBSCRIBE = "public/subscribe", "public/unsubscribe"
@@ -145,8 +146,9 @@ class DeribitStream:
             del self._stale[name]
         return not self._stale and not self._requests.waits(SUBSCRIBE, SUBSCRIBE_PRIVATE, AUTH)
 
-    def want(self, wanted: Wanted, now: int) -> None:
-        """Follow something else from now on, on the same socket."""
+    def want(self, told: anywhere.Wanted, now: int) -> None:
+        """Follow something else from now on, on the same socket, as closely as before."""
+        wanted = replace(self._wanted, hedge=told.hedge, options=told.options)
         before, after = channels.public(self._wanted), channels.public(wanted)
         self._wanted = wanted
         self._channels.follow(wanted)

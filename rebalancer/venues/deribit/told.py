@@ -11,16 +11,18 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from rebalancer.core.events import Event
-from rebalancer.venues import deribit_channels as channels
-from rebalancer.venues.deribit_channels import DEPTH, PRIVATE, Wanted
+from rebalancer.venues.deribit import channels
+from rebalancer.venues.deribit.channels import DEPTH, PRIVATE, Wanted
 from rebalancer.venues.freezing import FreezeWatch, Pulse
 from rebalancer.venues.paper import Depth
-from rebalancer.wire import deribit_account, deribit_books, deribit_market
 from rebalancer.wire.books import Took
-from rebalancer.wire.deribit import Told
-from rebalancer.wire.deribit_account import Portfolio
-from rebalancer.wire.deribit_market import BookChange, Levels, Ticker
-from rebalancer.wire.deribit_values import coin, instrument_id, ns
+from rebalancer.wire.deribit import account as deribit_account
+from rebalancer.wire.deribit import books as deribit_books
+from rebalancer.wire.deribit import market as deribit_market
+from rebalancer.wire.deribit.account import Portfolio
+from rebalancer.wire.deribit.frames import Told
+from rebalancer.wire.deribit.market import BookChange, Levels, Ticker
+from rebalancer.wire.deribit.values import coin, instrument_id, ns
 
 Deliver: TypeAlias = Callable[[Event], None]
 Handler: TypeAlias = Callable[[Any, int], None]

@@ -16,13 +16,17 @@ from typing import Any
 import aiohttp
 import ccxt
 
+from rebalancer.core.commands import Submit
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Tasks
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.deadline import deadline
+from rebalancer.venues.deribit import orders
 from rebalancer.venues.outcomes import explain
-from rebalancer.venues.payloads import MILLISECOND
+from rebalancer.venues.payloads import MILLISECOND, Row
+from rebalancer.venues.profile import Profile
+from rebalancer.venues.requests import Market
 
 PATIENCE = 5 * SECOND  # ns until a call counts as unanswered
 VENUE = "deribit"
@@ -108,6 +112,11 @@ class DeribitSocket:
             raise Unavailable(f"{VENUE} did not answer {method}") from None
         finally:
             self._waiting.pop(number, None)
+
+    async def order(self, order: Submit, where: Market, profile: Profile, now: int) -> Row:
+        """Place an order, once; return what `create_order` would; raises as `call` does."""
+        method, params = orders.on_socket(order, where, profile, now)
+        return orders.as_created(await self.call(method, params))
 
     async def close(self) -> None:
         """End the socket; the venue takes away what was placed on it."""

@@ -1,8 +1,8 @@
 """A feed over ccxt.pro, for any venue that has no native one.
 
 ccxt keeps the transport and the subscriptions; what it would coalesce or
-withhold is taken at its handlers (`ccxt_tap`). Its object lives until anything
-falls (`ccxt_life`); then the feed waits and begins anew with another one, which
+withhold is taken at its handlers (`tap`). Its object lives until anything
+falls (`life`); then the feed waits and begins anew with another one, which
 goes where the settings say as every connection does. The daemon hears once that
 a venue is lost and once that it is back.
 """
@@ -15,11 +15,11 @@ from ccxt.base.errors import AuthenticationError
 
 from rebalancer.core.events import Event, FeedStatus, Quote
 from rebalancer.ports import SECOND
-from rebalancer.venues import ccxt_words
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.ccxt_life import ENDURANCE, Ears, Endurance, Life, Tapping, Watch
-from rebalancer.venues.ccxt_tap import Kind, Word
 from rebalancer.venues.connection import Connection
+from rebalancer.venues.generic import words as ccxt_words
+from rebalancer.venues.generic.life import ENDURANCE, Ears, Endurance, Life, Tapping, Watch
+from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.native import Ports
 from rebalancer.venues.paper import Depth
 

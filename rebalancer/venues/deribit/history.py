@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from rebalancer.core.events import AccountEvent, Fill
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
-from rebalancer.venues import deribit_rows as rows
 from rebalancer.venues.accounts import History
 from rebalancer.venues.budget import Lane
-from rebalancer.venues.deribit_calls import DeribitCalls
+from rebalancer.venues.deribit import rows
+from rebalancer.venues.deribit.calls import DeribitCalls
+from rebalancer.venues.deribit.profile import DERIBIT
 from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.venues.payloads import Row
-from rebalancer.venues.profiles import DERIBIT
-from rebalancer.wire.deribit_values import is_combo
+from rebalancer.wire.deribit.values import is_combo
 
 RECENT = 23 * 3_600 * SECOND  # ns that the archive of recent trades reaches back; documented 24 h
 _Key = tuple[str, str, str]  # of a booking

@@ -13,7 +13,7 @@ import msgspec
 
 from rebalancer.core.events import FundingRate, Index, Mark, OptionMark, Quote, Trade
 from rebalancer.core.figures import OpenInterest
-from rebalancer.wire.deribit_values import (
+from rebalancer.wire.deribit.values import (
     VENUE,
     Count,
     Direction,

@@ -4,7 +4,7 @@ The same records come over `user.*` channels and as answers of REST calls. A
 label is our client order id; an order without one is told under the venue's
 own id, which is none of ours. Cash is `balance` with the session's realised
 profit of futures, which Deribit books at settlement but which is ours already.
-No channel tells the transaction log: its one reader is `venues.deribit_rows`.
+No channel tells the transaction log: its one reader is `venues.deribit.rows`.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from rebalancer.core.events import (
     OrderRejected,
     PositionReport,
 )
-from rebalancer.wire.deribit_values import (
+from rebalancer.wire.deribit.values import (
     ZERO,
     Count,
     Direction,

@@ -4,7 +4,7 @@ One socket carries notifications of channels, answers to requests, and
 heartbeats. `decode` never raises: what it does not know is `Unknown`, what it
 knows but cannot believe is `Refused` with the reason, and neither spoils the
 frames after it. `read` does the same for one result whose type the caller knows.
-Bodies are in `deribit_market` and `deribit_account`, with their translations.
+Bodies are in `market` and `account`, with their translations.
 https://docs.deribit.com/#json-rpc
 """
 
@@ -15,9 +15,10 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from rebalancer.wire import deribit_account, deribit_market
-from rebalancer.wire.deribit_account import AccountBody, Order, Portfolio, UserTrade
-from rebalancer.wire.deribit_market import (
+from rebalancer.wire.deribit import account as deribit_account
+from rebalancer.wire.deribit import market as deribit_market
+from rebalancer.wire.deribit.account import AccountBody, Order, Portfolio, UserTrade
+from rebalancer.wire.deribit.market import (
     BookChange,
     Interest,
     Levels,
@@ -28,7 +29,7 @@ from rebalancer.wire.deribit_market import (
     Ticker,
     Touch,
 )
-from rebalancer.wire.deribit_values import Refused, Unknown, missing
+from rebalancer.wire.deribit.values import Refused, Unknown, missing
 
 Body: TypeAlias = MarketBody | AccountBody
 Shape = TypeVar("Shape")
@@ -185,7 +186,7 @@ def read(result: bytes | msgspec.Raw | object, shape: type[Shape]) -> Shape | Re
     Args:
         result: `Answer.result`, its JSON text, or what another library made of
             it: dicts and lists, numbers as int, float or text.
-        shape: A body of `deribit_market` or `deribit_account`, or a tuple of
+        shape: A body of `market` or `account`, or a tuple of
             `Position`, `Order` or `UserTrade`, e.g. `tuple[Position, ...]`.
     """
     try:

@@ -8,10 +8,9 @@ of an account its fills, orders and balances. Nothing else is asked for.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.settings.models import Settings
+from rebalancer.venues import wanted as anywhere
 from rebalancer.venues.freezing import Fact
-from rebalancer.wire.deribit_values import coin
+from rebalancer.wire.deribit.values import coin
 
 DEPTH = 20  # levels a side
 PROBE = "public/ticker"  # a question, not a channel; its answers are witnesses all the same
@@ -19,37 +18,11 @@ PRIVATE = ("user.trades.any.any.raw", "user.orders.any.any.raw", "user.portfolio
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a book follows on Deribit, by native names."""
+class Wanted(anywhere.Wanted):
+    """What a book follows on Deribit, by native names, and how closely."""
 
-    hedge: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()  # held
     interval: str = "100ms"  # of tickers and trades; raw needs an account
     book: str = f"none.{DEPTH}.100ms"  # whole levels; 100ms or raw: chained changes
-
-
-def followed(
-    venue: str, settings: Settings, instruments: Mapping[str, Instrument], held: Iterable[str]
-) -> Wanted:
-    """Return what a book must follow: hedge instruments, and whatever else moves its delta.
-
-    Args:
-        venue: ccxt id; what lies elsewhere is left out.
-        settings: Name the hedge instruments.
-        instruments: By id; what is not among them is left out.
-        held: Ids of what the book holds.
-    """
-    own = settings.underlyings.values()
-    hedges = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
-    known = [instruments[each] for each in held if each in instruments]
-    futures = [each.id for each in known if each.margined]
-    options = [each.id for each in known if each.kind is Kind.OPTION]
-    return Wanted(_native(venue, (*hedges, *futures)), _native(venue, options))
-
-
-def _native(venue: str, ids: Iterable[str]) -> tuple[str, ...]:
-    parts = (each.partition(":") for each in dict.fromkeys(ids))
-    return tuple(own for place, _, own in parts if place == venue)
 
 
 def index_names(wanted: Wanted) -> dict[str, str]:

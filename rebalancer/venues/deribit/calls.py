@@ -11,9 +11,10 @@ from typing import Any
 from rebalancer.ports import Clock
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
+from rebalancer.venues.deribit.profile import DERIBIT
 from rebalancer.venues.outcomes import Malformed, explain
 from rebalancer.venues.payloads import MILLISECOND, Row, rows, table
-from rebalancer.venues.profiles import DERIBIT, LOG, OTHER
+from rebalancer.venues.profile import LOG, OTHER
 
 TRADES_PAGE, LOG_PAGE = 1_000, 250  # most rows of one answer
 PAGES = 1_000  # of one look, after which something goes in circles

@@ -17,11 +17,11 @@ from typing import Any
 from ccxt.base.errors import AuthenticationError
 
 from rebalancer.ports import SECOND
-from rebalancer.venues.ccxt_tap import LOGIN, REFUSED, Kind, Tap, Word, tapped
-from rebalancer.venues.ccxt_words import number, stamp
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.deadline import deadline
 from rebalancer.venues.freezing import Fact, FreezeWatch, Pulse, Touch
+from rebalancer.venues.generic.tap import LOGIN, REFUSED, Kind, Tap, Word, tapped
+from rebalancer.venues.generic.words import number, stamp
 from rebalancer.venues.native import Ports
 
 Tapping = Callable[[type[Any]], type[Any]]

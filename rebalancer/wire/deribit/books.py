@@ -12,7 +12,7 @@ from decimal import Decimal
 from heapq import nlargest, nsmallest
 
 from rebalancer.wire.books import Ladder, Took
-from rebalancer.wire.deribit_market import BookChange, Change, Levels
+from rebalancer.wire.deribit.market import BookChange, Change, Levels
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from rebalancer.core.events import (
     Quote,
     Trade,
 )
-from rebalancer.venues.ccxt_tap import Kind, Word
+from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.paper import Depth
 
 MILLISECOND = 1_000_000  # ns

@@ -13,16 +13,17 @@ from rebalancer.core.events import Fill, PositionReport
 from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock
-from rebalancer.venues import deribit_rows as rows
 from rebalancer.venues.accounts import History, Placed, Resting, Shelf, Standing
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.deribit_calls import DeribitCalls
-from rebalancer.venues.deribit_history import DeribitHistory
+from rebalancer.venues.deribit import rows
+from rebalancer.venues.deribit.calls import DeribitCalls
+from rebalancer.venues.deribit.history import DeribitHistory
+from rebalancer.venues.deribit.profile import DERIBIT
 from rebalancer.venues.outcomes import Malformed, Refused
 from rebalancer.venues.payloads import Row, table
 from rebalancer.venues.payloads import rows as rows_of
-from rebalancer.venues.profiles import DERIBIT, MATCHING
+from rebalancer.venues.profile import MATCHING
 
 _NO_SUCH_INSTRUMENT = ("10020", "13020")
 _NO_SUCH_ORDER = ("10004", "10010", "10029")

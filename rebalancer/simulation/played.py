@@ -1,0 +1,10 @@
+"""Played: the venues that this machine can play. Whoever needs one asks here, by its name."""
+
+from collections.abc import Mapping
+
+from rebalancer.simulation.deribit import build as deribit
+from rebalancer.simulation.spoken import Played
+
+PLAYED: Mapping[str, Played] = {
+    "deribit": deribit.PLAYED,
+}

@@ -1,0 +1,30 @@
+"""Outcome: what can become of an order, and the codes by which a venue proves it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What became of an order."""
+
+    REJECTED = "rejected"  # the venue proved that it holds no such order
+    UNKNOWN = "unknown"  # nobody can say
+    DUPLICATE = "duplicate"  # one with this id is there: look that up
+    NOT_SENT = "not sent"  # it never left this machine
+    LIMITED = "rate limited"  # refused before it was looked at: too many requests
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What a venue's error codes prove, and where they stand in its answers."""
+
+    proofs: Mapping[str, Outcome]  # code → outcome; what is not listed proves nothing
+    key: frozenset[str]  # codes that speak of the key and not of the request
+    said: Callable[[Mapping[str, Any]], tuple[Any, Any]]  # code and short word of an answer
+
+
+def each(outcome: Outcome, codes: str) -> dict[str, Outcome]:
+    """Return the same outcome for every code of a text."""
+    return dict.fromkeys(codes.split(), outcome)

@@ -1,0 +1,126 @@
+"""Profile: what differs between venues, as data. Each venue's package has its own.
+
+It says what a quantity counts on the wire, how our order id travels, which
+flags ccxt must be given and what must then stand in the request, how an order is
+found again, which figures of an account mean what, and what cancels our orders
+when we fall silent. A venue that is not finished has its row, read off ccxt and
+its documentation, but no live order passes through it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rebalancer.core.commands import TimeInForce
+from rebalancer.core.instruments import Kind
+from rebalancer.settings.models import Mode
+from rebalancer.venues.budget import Rate
+
+# Classes of endpoints: orders and cancels, a log of bookings with a limit of its own, all else.
+MATCHING, LOG, OTHER = "matching", "log", "other"
+PERPETUALS = (Kind.PERPETUAL,)
+
+
+class Unit(StrEnum):
+    """What one contract of ours is on the wire."""
+
+    COIN = "coin"
+    USD = "USD"
+    CONTRACT = "contract"  # of the venue's contract size
+
+
+class DeadManKind(StrEnum):
+    """What cancels resting orders when we fall silent."""
+
+    CONNECTION = "connection"  # the end of the websocket that placed them
+    COUNTDOWN = "countdown"  # a timer that we must wind up again and again
+    SERVICE = "service"  # a stream that the venue must have enabled for us
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMan:
+    """How the dead-man switch of a venue is worked."""
+
+    kind: DeadManKind
+    arm: str = ""  # call, with `params`
+    read: str = ""  # call that tells whether it is armed
+    params: Mapping[str, object] = field(default_factory=dict)
+    armed_by: str = "enabled"  # field of what `read` answers
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Which of an account's figures mean what; margin ratio is maintenance ÷ balance."""
+
+    call: str
+    equity: str  # with open profit and option value
+    balance: str  # that margin is held against
+    maintenance: str
+    cash: tuple[str, ...]  # fields whose sum is cash without open profit
+    per_currency: bool = True
+    ratio: str = ""  # the venue's own, where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a venue says whether it takes orders at all."""
+
+    call: str = ""  # tells it; empty: the venue does not, only its answers do
+    locked: str = "locked"  # field of what the call answers
+    open: frozenset[str] = frozenset()  # its words for "nothing is locked"
+    partly: frozenset[str] = frozenset()  # its words for "some are", named by …
+    named: tuple[str, ...] = ()  # … these fields: lists of coins, or of names that begin with one
+    codes: frozenset[str] = frozenset()  # of any answer that says: not now
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How a venue tells the terms of one instrument, and that it trades none of the name."""
+
+    call: str = ""  # tells them; empty: nobody looks
+    name: str = ""  # its parameter
+    active: str = ""  # field: whether it is traded
+    state: str = ""  # field: the state of its book, where it is told
+    open: frozenset[str] = frozenset()  # states in which it takes orders
+    passing: frozenset[str] = frozenset()  # states that end by themselves, without a delisting
+    grave: Mapping[str, str] = field(default_factory=dict)  # what → field: its worth hangs on it
+    steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
+    unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
+    denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One venue. Calls are ccxt's names; a `{label}` or `{currency}` in them is filled in."""
+
+    venue: str  # ccxt id
+    finished: bool
+    amounts: Mapping[Kind, Unit]
+    client_id: str  # parameter of create_order that carries our id
+    client_id_length: int  # most characters
+    order_flags: Mapping[TimeInForce, Mapping[str, object]]  # given to create_order
+    wire_flags: Mapping[TimeInForce, Mapping[str, object]]  # that must then be in the request
+    reduce_only: tuple[str, object]  # in the request
+    lookups: tuple[str, ...]  # calls that find an order by our id, in this order
+    figures: Figures
+    currencies: tuple[str, ...]  # that orders, trades and positions are asked for one by one
+    currencies_in: str  # where else currencies show
+    ledger: tuple[str, ...]  # calls that tell funding, settlements and cash
+    dead_man: DeadMan
+    rates: Mapping[str, Rate]
+    modes: tuple[Mode, ...] = (Mode.PAPER, Mode.TESTNET, Mode.LIVE)
+    deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
+    fill_or_kill: bool = True
+    multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
+    streams_positions: bool = False
+    refuses_duplicates: bool = False  # of a client id among open orders
+    opening: Opening = Opening()
+    listing: Listing = Listing()
+
+
+UNIFIED: Mapping[TimeInForce, Mapping[str, object]] = {
+    TimeInForce.IOC: {"timeInForce": "IOC"},
+    TimeInForce.GTC: {"timeInForce": "GTC"},
+    TimeInForce.POST_ONLY: {"postOnly": True},
+}

@@ -1,0 +1,76 @@
+"""Seats: where what a venue's own package builds sits, and what it must build.
+
+A package fills a `VenueParts` (`deribit.build`); `parts` names them all.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rebalancer.core.instruments import Instrument
+from rebalancer.ports import Clock, Log, Tasks
+from rebalancer.settings.models import Mode
+from rebalancer.venues.accounts import Account
+from rebalancer.venues.budget import Budget
+from rebalancer.venues.connection import Connection
+from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.dead_man import Socket
+from rebalancer.venues.findings import Questions, Subject
+from rebalancer.venues.native import PACE, Pace, Route, Speaker
+from rebalancer.venues.paper import Depth
+from rebalancer.venues.wanted import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeat:
+    """Where the reader of an account sits."""
+
+    account: str  # as the settings name it
+    connection: Connection
+    budget: Budget
+    clock: Clock
+    instruments: Mapping[str, Instrument]  # what the book knows, by id
+    ours: Callable[[str], bool]  # whether a label is a client order id of ours
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSeat:
+    """Where the streams of a venue sit."""
+
+    account: str
+    wanted: Wanted
+    log: Log
+    mode: Mode
+    keys: Credentials | None = None  # None: the market only
+    connection: Connection | None = None  # for what a stream must ask by REST
+    depth: Callable[[int, Depth], None] | None = None  # hears the best levels, ns local
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSeat:
+    """Where the websocket sits on which orders can be placed."""
+
+    connection: Connection
+    keys: Credentials
+    clock: Clock
+    tasks: Tasks
+    lost: Callable[[], None]  # is called when it ends
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One socket: what is spoken on it, and where it is dialled."""
+
+    stream: Speaker
+    route: Route | None = None  # None: at the stream's own path
+    pace: Pace = PACE
+
+
+@dataclass(frozen=True, slots=True)
+class VenueParts:
+    """What a venue's own package builds."""
+
+    account: Callable[[AccountSeat], Account]
+    streams: Callable[[StreamSeat], Sequence[Spoken]]
+    questions: Questions  # about key, account and positions
+    mark: Callable[[Subject, Instrument], Awaitable[float]]  # USD per coin
+    socket: Callable[[SocketSeat], Socket] | None = None  # None: what rests goes by REST too

@@ -1,0 +1,43 @@
+"""Wanted: what a book follows on a venue, by native names, whatever is spoken there.
+
+Of a hedge instrument everything: quotes, levels, mark, funding, trades; of a held
+option its mark, vol and forward; of each underlying its index. Nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.settings.models import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a book follows on one venue, by native names."""
+
+    hedge: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()  # held
+
+
+def followed(
+    venue: str, settings: Settings, instruments: Mapping[str, Instrument], held: Iterable[str]
+) -> Wanted:
+    """Return what a book must follow: hedge instruments, and whatever else moves its delta.
+
+    Args:
+        venue: ccxt id; what lies elsewhere is left out.
+        settings: Name the hedge instruments.
+        instruments: By id; what is not among them is left out.
+        held: Ids of what the book holds.
+    """
+    own = settings.underlyings.values()
+    hedges = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
+    known = [instruments[each] for each in held if each in instruments]
+    futures = [each.id for each in known if each.margined]
+    options = [each.id for each in known if each.kind is Kind.OPTION]
+    return Wanted(_native(venue, (*hedges, *futures)), _native(venue, options))
+
+
+def _native(venue: str, ids: Iterable[str]) -> tuple[str, ...]:
+    parts = (each.partition(":") for each in dict.fromkeys(ids))
+    return tuple(own for place, _, own in parts if place == venue)
