@@ -58,7 +58,7 @@ async def _examined(settings: Settings) -> list[dict[str, Any]]:
         mode = settings.book.mode
         profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode)
         connection = connect(name, settings.venues[name], mode, keys)
-        switch = dead_man(connection, profile, keys, clock, tasks)
+        switch = dead_man(connection, profile, keys, (clock, tasks))
         try:
             subject = Subject(
                 connection,

@@ -4,7 +4,8 @@ Deribit cancels the orders of a websocket when it ends, and only those that were
 placed on it: an order sent by REST is nobody's and stays. So an order that may
 rest goes through the armed websocket or not at all. The switch counts as armed
 only after it was read back, and only for a while: its keeper renews it while
-the loop is well, so that a loop that stands still lets it go.
+the loop is well, so that a loop that stands still lets it go. Other venues count
+down: what rests there needs a timer that is wound up again and again (`countdown`).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +18,15 @@ from rebalancer.core.events import Event
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.backoff import Backoff
+from rebalancer.venues.countdown import Countdown
 from rebalancer.venues.outcomes import KeyRefused, explain
 from rebalancer.venues.payloads import Row
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.requests import Market
 
 EVERY = 15 * SECOND  # ns between two renewals
-VALID = 60 * SECOND  # ns that a renewal holds
+VALID = 60 * SECOND  # ns that a renewal holds …
+COUNTED = 45 * SECOND  # … of a timer that runs for a minute
 HEARTBEAT = 10  # s; Deribit ends a websocket that misses one
 TOO_MANY_FAILURES = 2  # renewals in a row, after which resting orders must go
 REFUSED = 600 * SECOND  # ns after a key was refused: asking on gets an address banned
@@ -56,13 +59,21 @@ class DeadManSwitch:
 
     Args:
         profile: Says of which kind it is.
-        socket: Where it is armed; None: it never is.
+        socket: Where it is armed; None: not on one.
         clock: For how long ago it was renewed.
+        countdown: The venue's timer, where it has one.
     """
 
-    def __init__(self, profile: Profile, socket: Socket | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        socket: Socket | None,
+        clock: Clock,
+        countdown: Countdown | None = None,
+    ) -> None:
         self._profile = profile
         self._clock = clock
+        self._countdown = countdown
         self._renewed: int | None = None  # ns, monotonic, when it was last read back as armed
         self.socket = socket
         self.failures = 0  # renewals in a row that failed
@@ -72,7 +83,13 @@ class DeadManSwitch:
         """Whether the venue said so, not too long ago."""
         if self._renewed is None:
             return False
-        return self._clock.monotonic() - self._renewed < VALID
+        valid = VALID if self._countdown is None else COUNTED
+        return self._clock.monotonic() - self._renewed < valid
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is to be kept armed: a timer is not, while nothing of this book rests."""
+        return self.socket is not None
 
     @property
     def exposed(self) -> bool:
@@ -88,6 +105,9 @@ class DeadManSwitch:
         """
         self.lost()
         dead_man, name = self._profile.dead_man, self._profile.venue
+        if self._countdown is not None:
+            await self._read_back()
+            return
         if self.socket is None or dead_man.kind is not DeadManKind.CONNECTION:
             raise Unavailable(f"{name}: no dead-man switch can be armed here")
         if not self.socket.open:
@@ -112,10 +132,13 @@ class DeadManSwitch:
         return self.armed
 
     async def release(self) -> None:
-        """End the websocket, so that the venue takes away what rests on it."""
+        """End the websocket, so that the venue takes away what rests on it; or stop the timer."""
+        wound = self._renewed is not None
         self.lost()
         if self.socket is not None:
             await self.socket.close()
+        if self._countdown is not None and wound:
+            await self._countdown.stop()
 
     def lost(self) -> None:
         """Note that the websocket ended: the venue took what rested, and nothing is armed."""
@@ -132,6 +155,10 @@ class DeadManSwitch:
         )
 
     async def _read_back(self) -> None:
+        if self._countdown is not None:
+            await self._countdown.wind()
+            self._renewed, self.failures = self._clock.monotonic(), 0
+            return
         dead_man, name = self._profile.dead_man, self._profile.venue
         told = await self._call(dead_man.read, dead_man.params)
         table = told if isinstance(told, Mapping) else {}
@@ -186,6 +213,8 @@ class DeadManKeeper:
     async def run(self, _deliver: Callable[[Event], None]) -> None:
         """Arm and renew until canceled; then end the websocket."""
         try:
+            while not self._switch.kept:
+                await self._clock.sleep(REFUSED)
             while True:
                 why = await self._once()
                 if not self._told:

@@ -5,7 +5,7 @@ read by polling with the stream as a hint, and the dead-man switch is armed
 where something may rest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.chorus import together
 from rebalancer.venues.connection import Connection, connect
+from rebalancer.venues.countdown import Countdown
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch
 from rebalancer.venues.examination import identify
@@ -30,7 +31,7 @@ from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
 from rebalancer.venues.parts import PARTS
 from rebalancer.venues.polling import AccountPoll
-from rebalancer.venues.profile import Profile
+from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.profiles import profile_of
 from rebalancer.venues.requests import Market
 from rebalancer.venues.resting import RestingWatch
@@ -138,9 +139,9 @@ async def open_venue(
             connection, profile, settings.venues[name], around.clock, own, settings.underlyings
         )
         await identify(subject)
-        switch = dead_man(connection, profile, keys, around.clock, around.tasks)
         watch = SkewWatch(connection, around.clock, around.log)
         hedges = [each for each in own if each.id in _hedges(settings)]
+        switch = dead_man(connection, profile, keys, (around.clock, around.tasks), hedges)
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
         listings = ListingWatch(seat, _hedges(settings), instruments, markets)
@@ -213,10 +214,26 @@ def feeds(
 
 
 def dead_man(
-    connection: Connection, profile: Profile, keys: Credentials, clock: Clock, tasks: Tasks
+    connection: Connection,
+    profile: Profile,
+    keys: Credentials,
+    around: tuple[Clock, Tasks],
+    hedges: Iterable[Instrument] = (),
 ) -> DeadManSwitch:
-    """Return the dead-man switch of an account with the websocket that it is armed on."""
-    switch = DeadManSwitch(profile, None, clock)
+    """Return the dead-man switch of an account with what it is armed on.
+
+    Args:
+        connection: To the venue.
+        profile: Of which kind it is.
+        keys: Log in on its websocket, where it has one.
+        around: Time, and who runs its reader.
+        hedges: What orders may rest in.
+    """
+    (clock, tasks), countdown = around, None
+    if profile.dead_man.kind is DeadManKind.COUNTDOWN:
+        names = (each.name for each in hedges)
+        countdown = Countdown(connection, profile.dead_man, names)
+    switch = DeadManSwitch(profile, None, clock, countdown)
     build = PARTS[profile.venue].socket
     if build is not None:
         switch.socket = build(SocketSeat(connection, keys, clock, tasks, switch.lost))

@@ -46,7 +46,10 @@ class DeadMan:
     arm: str = ""  # call, with `params`
     read: str = ""  # call that tells whether it is armed
     params: Mapping[str, object] = field(default_factory=dict)
-    armed_by: str = "enabled"  # field of what `read` answers
+    armed_by: str = "enabled"  # field of what says so: of `read`, or of `arm` where it counts down
+    within: tuple[str | int, ...] = ()  # where in the answer that stands
+    named: str = ""  # parameter that names an instrument, where it counts down one by one
+    timer: str = ""  # parameter that is its span; 0 stops it
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ BINANCE_USDM = Profile(
         arm="fapiPrivatePostCountdownCancelAll",  # ccxt's unified call does not know it
         params={"countdownTime": 60_000},
         armed_by="countdownTime",
+        named="symbol",
+        timer="countdownTime",
     ),
     rates={MATCHING: Rate(5, 50), OTHER: Rate(10, 100)},  # half of what the venue allows
     streams_positions=True,

@@ -48,6 +48,8 @@ OKX = Profile(
         arm="privatePostTradeCancelAllAfter",
         params={"timeOut": "60"},
         armed_by="triggerTime",
+        within=("data", 0),
+        timer="timeOut",
     ),
     rates={MATCHING: Rate(20, 40), OTHER: Rate(5, 10)},
     streams_positions=True,
