@@ -16,6 +16,29 @@ def together(venue: str, feeds: Sequence[Feed], tasks: Tasks) -> Feed:
     return feeds[0] if len(feeds) == 1 else Chorus(venue, feeds, tasks)
 
 
+def beside(feeds: Sequence[Feed], tasks: Tasks) -> Feed:
+    """Return feeds of several venues as one; each speaks for itself."""
+    return feeds[0] if len(feeds) == 1 else Beside(feeds, tasks)
+
+
+class Beside:
+    """A `ports.Feed` of several venues.
+
+    Args:
+        feeds: One a venue, at least one.
+        tasks: Run all but the first.
+    """
+
+    def __init__(self, feeds: Sequence[Feed], tasks: Tasks) -> None:
+        self._feeds, self._tasks = tuple(feeds), tasks
+
+    async def run(self, deliver: Callable[[Event], None]) -> None:
+        """Deliver what all of them tell until canceled."""
+        for number, feed in enumerate(self._feeds[1:], 1):
+            self._tasks.spawn(f"venue/{number}", feed.run(deliver))
+        await self._feeds[0].run(deliver)
+
+
 class Chorus:
     """A `ports.Feed` of several, each of which says for itself whether it is alive.
 

@@ -1,10 +1,11 @@
 """Paper on live data: a venue's own stream, with orders that the exchange model plays.
 
-Everything that the stream tells goes through the model first, levels too, and
+Everything that the streams tell goes through the model first, levels too, and
 on to the daemon. What a venue books by the clock, the model is told when its
-time has come: continuous funding each hour, the session at 08:00 UTC at the
-newest mark, and a delivery at the average of the index over the last half hour;
-where the index was not heard when it counted, at the next one that is. A stream
+time has come: continuous funding each hour and the session at 08:00 UTC at the
+newest mark, or funding at the stamp that was told, at the last rate told for
+it; and a delivery at the average of the index over the last half hour; where
+the index was not heard when it counted, at the next one that is. A stream
 that is lost shows no levels, so that nothing is filled out of old ones. No key
 is asked for: a market is public.
 """
@@ -13,17 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core.events import Event, FeedStatus, Index, Mark, MarketEvent
+from rebalancer.core.events import Event, FeedStatus, FundingRate, Index, Mark, MarketEvent
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import SECOND, Clock, Feed, Log, Randomness, Tasks
 from rebalancer.settings.models import Mode, Settings
-from rebalancer.venues.chorus import together
+from rebalancer.settings.venues import continuous_funding
+from rebalancer.venues.chorus import beside, together
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.paper import (
     Delivery,
     Depth,
     FundingAccrual,
+    FundingStamp,
     PaperMarket,
     SessionEnd,
     VenueItem,
@@ -36,7 +39,6 @@ from rebalancer.venues.wanted import Wanted, followed
 HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
 SESSION = 8 * HOUR  # after midnight UTC
 DEAF = 60 * SECOND  # ns without an index before an expiry, after which its average is a guess
-FOLLOWED = ("deribit",)  # whose stream and whose rules of booking are here
 
 
 def observed(
@@ -61,21 +63,24 @@ def observed(
     """
     faults = [*_expired(settings, instruments, now)]
     faults += [
-        Fault(f"venues.{name}", f"must be one of {', '.join(FOLLOWED)} to follow live", name)
+        Fault(f"venues.{name}", f"must be one of {', '.join(PARTS)} to follow live", name)
         for name in settings.venues
-        if name not in FOLLOWED
+        if name not in PARTS
     ]
     if faults:
         raise ConfigError(settings.book.id, faults)
-    (name,) = settings.venues
     held = [each.instrument for each in settings.holdings]
-    wanted = followed(name, settings, instruments, held)
 
     def feed(market: PaperMarket, clock: Clock, tasks: Tasks) -> Feed:
         ports = Ports(clock, tasks, randomness, log)
-        dated = {each: instruments[each] for each in instruments if _on(each, name)}
-        own = Observing(name, wanted, settings.venues[name].loopback)
-        return ObservedFeed(market, ports, own, dated)
+        feeds = []
+        for name, venue in settings.venues.items():
+            wanted = followed(name, settings, instruments, held)
+            dated = {each: instruments[each] for each in instruments if _on(each, name)}
+            flows = continuous_funding(name, venue)
+            own = Observing(name, wanted, venue.loopback, flows=flows)
+            feeds.append(ObservedFeed(market, ports, own, dated))
+        return beside(feeds, tasks)
 
     return feed
 
@@ -107,6 +112,7 @@ class Observing:
     venue: str
     wanted: Wanted
     loopback: str | None  # address of a stand-in on this machine
+    flows: bool = True  # whether funding flows at every moment and sessions end, else at stamps
 
 
 class ObservedFeed:
@@ -132,6 +138,8 @@ class ObservedFeed:
         self._indexes: dict[str, tuple[int, Decimal]] = {}  # by coin: when it was heard, ns
         self._late: dict[str, None] = {}  # what expired and has no average
         self._wanted, self._venue = observing.wanted, observing.venue
+        self._flows = observing.flows
+        self._stamps: dict[str, dict[int, float]] = {}  # instrument → ns of a stamp → its rate
         self._deliver: Callable[[Event], None] = _nowhere
         seat = StreamSeat(self._venue, self._wanted, ports.log, Mode.LIVE, depth=self._shown)
         self._spoken = [
@@ -162,6 +170,13 @@ class ObservedFeed:
             self._marks[event.instrument] = event.price
         elif isinstance(event, Index):
             self._indexes[event.underlying] = now, event.price
+        elif isinstance(event, FundingRate) and not self._flows:
+            self._stamped(now, event)
+
+    def _stamped(self, now: int, told: FundingRate) -> None:
+        """Note what a stamp will cost; a word that comes after it changes nothing."""
+        if told.next_ts is not None and told.next_ts > now:
+            self._stamps.setdefault(told.instrument, {})[told.next_ts] = told.rate
 
     def _hide(self, now: int) -> None:
         """Take the levels away: nobody knows whether they are still there."""
@@ -212,9 +227,12 @@ class ObservedFeed:
 
     def _due(self, last: int, now: int) -> Iterator[VenueItem]:
         """Yield what is booked in (last, now]."""
-        if last // HOUR != now // HOUR:
+        for name, stamps in self._stamps.items():
+            for ts in [each for each in stamps if each <= now]:
+                yield FundingStamp(name, stamps.pop(ts))
+        if self._flows and last // HOUR != now // HOUR:
             yield FundingAccrual(self._venue)
-        if (last - SESSION) // DAY != (now - SESSION) // DAY:
+        if self._flows and (last - SESSION) // DAY != (now - SESSION) // DAY:
             for name, mark in self._marks.items():
                 instrument = self._instruments.get(name)
                 if instrument is not None and instrument.margined:

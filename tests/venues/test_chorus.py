@@ -3,7 +3,7 @@
 import pytest
 
 from rebalancer.core.events import FeedStatus
-from rebalancer.venues.chorus import Chorus, together
+from rebalancer.venues.chorus import Chorus, beside, together
 
 VENUE = "okx"
 
@@ -68,3 +68,13 @@ def test_one_is_itself():
     """A venue with one socket needs no chorus."""
     feed = Told()
     assert feed is together(VENUE, [feed], Tasks())
+
+
+async def test_beside():
+    """Venues beside one another speak for themselves: one that is lost is not hidden by another."""
+    tasks, said = Tasks(), []
+    await beside([Told((1, False)), Told((2, False), (3, True))], tasks).run(said.append)
+    for work in tasks.waiting:
+        await work
+
+    assert [(1, False), (2, False), (3, True)] == [(each.ts_local, each.alive) for each in said]

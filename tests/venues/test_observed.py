@@ -8,6 +8,7 @@ from rebalancer.core.events import (
     Delivered,
     FeedStatus,
     FundingPaid,
+    FundingRate,
     Index,
     Mark,
     MarketEvent,
@@ -20,7 +21,7 @@ from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.observed import HOUR, observed
-from rebalancer.venues.paper import Delivery, Depth, SessionEnd
+from rebalancer.venues.paper import Delivery, Depth, FundingStamp, SessionEnd
 from rebalancer.wiring import Surrounding, paper
 from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
@@ -175,10 +176,10 @@ def test_a_mark_that_the_model_refuses_settles_nothing(refuses):
 def test_other_venues():
     """A venue whose stream is not here is refused by name."""
     raw = book.table()
-    raw["venues"]["binanceusdm"] = raw["venues"][book.VENUE]
+    raw["venues"]["kraken"] = raw["venues"][book.VENUE]
     settings = book.settings_of(raw)
 
-    with pytest.raises(ConfigError, match=r"venues\.binanceusdm: must be one of deribit"):
+    with pytest.raises(ConfigError, match=r"venues\.kraken: must be one of deribit"):
         observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
 
 
@@ -195,3 +196,20 @@ def test_a_lost_stream():
 
     assert [True, False] == [each.alive for each in heard]
     assert [Depth(book.PERP, (), ())] == market.items
+
+
+def test_funding_at_stamps():
+    """Where funding is stamped, the rate that was told last before the stamp is charged, once."""
+    raw = book.table()
+    raw["venues"][book.VENUE]["funding"] = "stamps"
+    settings = book.settings_of(raw)
+    made = observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
+    clock = MarketClock(book.START)
+    one = made(Told(), clock, None)
+    stamp, after = book.START + MINUTE, book.START + 9 * HOUR
+    for rate, due in ((0.0001, stamp), (0.0003, stamp), (0.0007, after), (0.5, book.START - 1)):
+        one._told(FundingRate(book.START, book.START, book.PERP, rate, 8 * HOUR, due))
+
+    assert [] == list(one._due(book.START, stamp - 1))
+    assert [FundingStamp(book.PERP, 0.0003)] == list(one._due(stamp - 1, stamp))
+    assert [] == list(one._due(stamp, book.EIGHT + HOUR))  # no session ends, nothing flows
