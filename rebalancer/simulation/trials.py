@@ -116,14 +116,13 @@ async def trial(
         length: How long.
     """
     clock, settings = WallClock(), settings_of(scene.config)
-    signs = {each: [Key(*SIGNED, each, UID, passphrase=SIGNED[0])] for each in settings.venues}
-    played = seeded_loopbacks(settings, resolve(settings), signs, clock, seed)
+    played = opened(settings, clock, seed)
     script = played.venues[scene.venue].script
     await played.start()
     watch, failures, ended = Watch(), list[BaseException](), asyncio.Event()
     tasks = TaskRegistry(failures.append)
     try:
-        running = await _dressed(settings, played, clock, seed)
+        running = await dressed(settings, played, clock, seed, Silence())
         running.engine.observe(lambda *step: watch.step(running, *step))
 
         async def serve() -> None:
@@ -151,12 +150,27 @@ async def trial(
         await played.stop()
 
 
-async def _dressed(settings: Settings, played: Loopbacks, clock: WallClock, seed: int) -> Running:
-    """Return the book in live dress, connected to its venues on this machine."""
-    dressed = in_live_dress(settings, played.addresses)
+def opened(settings: Settings, clock: WallClock, seed: int) -> Loopbacks:
+    """Return the venues of a book, played on this machine; they do not answer yet."""
+    signs = {each: [Key(*SIGNED, each, UID, passphrase=SIGNED[0])] for each in settings.venues}
+    return seeded_loopbacks(settings, resolve(settings), signs, clock, seed)
+
+
+async def dressed(
+    settings: Settings, played: Loopbacks, clock: WallClock, seed: int, log: Log
+) -> Running:
+    """Return the book in live dress, connected to its venues on this machine.
+
+    Args:
+        settings: Of the book, on paper.
+        played: Its venues, which answer.
+        clock: The wall's.
+        seed: Of the book's own chance.
+        log: Where it says what it does.
+    """
+    told = in_live_dress(settings, played.addresses)
     secrets = Credentials(*(Secret(each) for each in (*SIGNED, SIGNED[0])))
     keys = dict.fromkeys(played.venues, secrets)
-    log: Log = Silence()
     around = Surrounding(
         clock=clock,
         journal=MemoryJournal(),
@@ -165,7 +179,7 @@ async def _dressed(settings: Settings, played: Loopbacks, clock: WallClock, seed
         dress="trial",
         randomness=SeededRandomness(seed),
     )
-    return await live(dressed, resolve(dressed), keys, around)
+    return await live(told, resolve(told), keys, around)
 
 
 async def _begun(running: Running, clock: WallClock) -> None:
@@ -186,7 +200,7 @@ async def _settled(
         state = running.engine.state
         calm = (
             (script is None or not script.missed())
-            and _inside(running)
+            and inside(running)
             and not state.open_orders()
             and not apart_of_all(running, played)
         )
@@ -195,7 +209,7 @@ async def _settled(
             return
 
 
-def _inside(running: Running) -> bool:
+def inside(running: Running) -> bool:
     """Whether each net delta is known and inside its band."""
     found = [running.engine.standing.get(coin) for coin in running.engine.state.params.underlyings]
     return all(
@@ -221,7 +235,7 @@ def _judged(name: str, running: Running, played: Loopbacks, script: Script, watc
         faults.append(f"halted: {dict(state.halted)} {state.mode_reason}")
     if state.open_orders():
         faults.append(f"{len(state.open_orders())} orders are still open")
-    if not _inside(running):
+    if not inside(running):
         faults.append("net delta is outside the band")
     faults += [
         f"{what}: ledger less venue is {gap}" for what, gap in apart_of_all(running, played).items()
