@@ -56,6 +56,15 @@ def propose(state: State, params: Params, view: View) -> Step | None:
     return _step(state, view, old, left[old], target)
 
 
+def call_off(state: State, coin: str, refused: Iterable[str]) -> None:
+    """Let a leg stay where it is, where what it moves to is among what takes no hedge.
+
+    What was closed of it would be opened again, and closed again.
+    """
+    if state.behaviour.placed.get(coin) in tuple(refused):
+        del state.behaviour.placed[coin]
+
+
 def _legs(state: State, own: UnderlyingParams, price: float) -> Iterable[tuple[str, float]]:
     """Yield the hedge instruments that are held, with their delta in coins."""
     for name in dict.fromkeys((*own.hedge_buy, *own.hedge_sell)):

@@ -267,6 +267,7 @@ def _hedge(
         decision, intent = _weigh(state, params, view, due, instrument)
         if intent is not None and decision.action is Action.ORDER:
             decision = replace(decision, passed_over=passed)
+            carrying.call_off(state, view.params.name, (each.subject for each in passed))
             return gate.carry_out(state, params, view, intent, decision)
         refused = refused or decision
         if decision.reason not in OF_THE_LEG:

@@ -102,6 +102,27 @@ def test_waits_for_a_moment():
     assert [LINEAR, LINEAR] == [order.instrument for order in desk.orders]
 
 
+def test_a_move_is_called_off():
+    """A leg that was to move to where no hedge may go stays: else it went to and fro for ever."""
+    desk = build(BOOK, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    desk.state.behaviour.placed["BTC"] = PERP
+    widen(desk, PERP)
+    desk.trade_by_hand(SPOT, "1")
+
+    assert [LINEAR] == [order.instrument for order in desk.orders]
+    assert "BTC" not in desk.state.behaviour.placed
+
+
+def test_a_move_goes_on():
+    """It goes on where the hedge went to where it moves."""
+    desk = build(BOOK, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    desk.state.behaviour.placed["BTC"] = PERP
+    desk.trade_by_hand(SPOT, "1")
+
+    assert [PERP] == [order.instrument for order in desk.orders]
+    assert PERP == desk.state.behaviour.placed["BTC"]
+
+
 def test_the_whole_book():
     """What holds for the whole book is not asked of each leg."""
     desk = build(BOOK, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
