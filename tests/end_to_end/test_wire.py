@@ -9,6 +9,8 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import load, resolve
 from rebalancer.simulation.key import Key
@@ -19,6 +21,8 @@ COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
 OWN = ROOT / "config" / "demo-deribit.toml"
 
 
+@pytest.mark.proves("deribit", "ledger", "loopback")
+@pytest.mark.proves("deribit", "positions", "loopback")
 def test_options_are_hedged_over_the_wire(tmp_path):
     """A book with options is brought back into its band; the ledger equals the venue's books."""
     file = tmp_path / "outcome.json"

@@ -62,6 +62,7 @@ async def test_prices():
         ("market", None, {}, "closed", 5_000),
     ],
 )
+@pytest.mark.proves("deribit", "flags", "loopback")
 async def test_orders(kind, price, more, state, filled):
     """Each kind of order ends as it must, and stands in the books under its label."""
     async with fair() as loopback, ccxt_rest(loopback) as exchange:

@@ -198,6 +198,7 @@ async def test_no_socket():
     assert not await switch.renew(healthy=True)
 
 
+@pytest.mark.proves("deribit", "dead_man", "loopback")
 async def test_at_the_venue():
     """The venue itself takes a resting order away when its socket is cut, and not before."""
     async with desk(resting=True) as opened:

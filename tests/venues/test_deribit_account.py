@@ -99,6 +99,7 @@ SUMMARY = {
 }
 
 
+@pytest.mark.proves("deribit", "margin", "recorded")
 def test_recorded_summaries(recordings):
     """In the recorded answers cash is balance and what the session realised, to the last digit.
 
@@ -177,6 +178,7 @@ def test_trades(changes, own, forced):
         ({**SETTLEMENT, "type": "options_settlement_summary"}, []),
     ],
 )
+@pytest.mark.proves("deribit", "history", "documented")
 def test_log(row, kinds):
     """Each line of the log is what it moved, once."""
     assert kinds == [type(event) for event in READER.bookings(row, 1)]
@@ -290,6 +292,7 @@ def test_session_funding_is_booked_once(last, total, paid):
         ({**POSITION, "size": "0.4", "direction": "buy", "contract_size": 10}, D("0.4")),
     ],
 )
+@pytest.mark.proves("deribit", "positions", "documented")
 def test_positions(row, size):
     """A size carries its sign and is never multiplied (venues.md §1.2)."""
     assert ("deribit:BTC-PERPETUAL", size) == rows.position(row)[:2]
@@ -400,6 +403,7 @@ def book(ledger, events):
                 books.book_cash(ledger, event)
 
 
+@pytest.mark.proves("deribit", "history", "loopback")
 async def test_polling_alone_converges():
     """Fills, fees, premiums, funding, a settlement and cash: the ledger is the exchange's, exactly.
 
@@ -435,6 +439,29 @@ async def test_polling_alone_converges():
         assert {PERP: D(-500), CALL: D(1)} == {
             name: each.quantity for (_, name), each in ledger.positions.items()
         }
+
+
+@pytest.mark.proves("deribit", "margin", "loopback")
+async def test_margin_is_the_exchanges():
+    """Balance, maintenance and initial margin are the venue's own, to the digits that it shows."""
+    async with desk() as opened:
+        await opened.venue.submit(order("rb01", quantity=D(90_000)))
+        asked = opened.clock.now()
+        told = await opened.venue.margin()
+        truth = opened.loopback.place.standing(ACCOUNT, "BTC")
+
+    assert asked <= told.asked <= told.ts_local
+    (pool,) = [each for each in told.pools if each.currency == "BTC"]
+    (leg,) = told.legs
+    assert (PERP, True) == (leg.instrument, leg.maintenance > 0)
+    assert truth.maintenance > 0
+    for ours, its in (
+        (pool.equity, truth.equity),
+        (pool.balance, truth.balance),
+        (pool.maintenance, truth.maintenance),
+        (pool.initial, truth.initial),
+    ):
+        assert abs(ours - its) <= D("1e-6")
 
 
 async def test_unsettled_funding_is_not_cash_yet():

@@ -106,6 +106,8 @@ async def at_work(wanted=NAMES, pace=PACE):
             assert [] == desk.failures
 
 
+@pytest.mark.proves("deribit", "market", "loopback")
+@pytest.mark.proves("deribit", "options", "loopback")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as desk:
@@ -117,6 +119,7 @@ async def test_all_that_a_book_needs():
         assert [] == desk.lines()
 
 
+@pytest.mark.proves("deribit", "account", "loopback")
 async def test_account_events_in_their_order():
     """An order's life is told whole: taken, executed, ended; with margins beside it."""
     async with at_work() as desk:
@@ -169,6 +172,7 @@ async def _until(condition):
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.proves("deribit", "books", "loopback")
 async def test_chained_book():
     """Changes chain; one that is lost on its way brings the book anew, and nothing else."""
     wanted = Wanted(("BTC-PERPETUAL",), book="100ms")
@@ -222,6 +226,7 @@ async def test_refused_dials():
 
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.FREEZE])
 @pytest.mark.parametrize("channel", [TICKER, INDEX])
+@pytest.mark.proves("deribit", "standstill", "loopback")
 async def test_standstill(kind, channel):
     """One channel stands still, others move, heartbeats go on: found, renewed, told."""
     async with at_work() as desk:

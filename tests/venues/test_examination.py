@@ -78,6 +78,7 @@ def failed(found):
     return [name for name, each in found.items() if not each.ok]
 
 
+@pytest.mark.proves("deribit", "identity", "loopback")
 async def test_fit():
     """An account as the settings have it passes everything."""
     async with desk(resting=True) as opened:

@@ -295,6 +295,7 @@ async def test_an_order_into_it(code, answer):
 
 
 @pytest.mark.parametrize(("locked", "held"), [("true", True), ("false", False)])
+@pytest.mark.proves("deribit", "hold", "loopback")
 async def test_status_over_the_wire(locked, held):
     """What unmodified ccxt brings of public/status is read as it is meant."""
     async with desk() as opened:

@@ -85,6 +85,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.proves("deribit", "listing", "loopback")
 async def test_unfit(case):
     """It is told, and no order leaves for it; the exchange never hears of one."""
     change, how, what = CASES[case]

@@ -47,6 +47,7 @@ def blind(*calls):
         (TAKEN, True, (STATE, OPEN, TRADES), [OrderNotFound]),  # nowhere
     ],
 )
+@pytest.mark.proves("deribit", "lookup", "loopback")
 async def test_found(sent, lost, without, told):
     """One question that sees is enough, whichever it is."""
     async with desk(resting=sent is RESTING) as opened:

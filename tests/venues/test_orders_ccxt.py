@@ -30,6 +30,7 @@ QUERY = Query(NAME, ACCOUNT, PERP)
 
 
 @pytest.mark.parametrize("story", contract.STORIES, ids=lambda story: story.__name__)
+@pytest.mark.proves("deribit", "amounts", "loopback")
 async def test_contract(story):
     """The live venue keeps the contract of every venue."""
     async with desk(resting=True) as opened:
@@ -43,6 +44,7 @@ async def test_contract(story):
 @pytest.mark.parametrize(
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
+@pytest.mark.proves("deribit", "once", "loopback")
 async def test_lost_answer_buys_once(kind):
     """The GET drop, and every answer that is none: one buy, unknown, then a query proves it."""
     async with desk() as opened:
@@ -94,6 +96,7 @@ async def test_nobody_there_is_not_sent():
         (10028, OrderRejected, True),
     ],
 )
+@pytest.mark.proves("deribit", "codes", "loopback")
 async def test_codes(code, kind, sent):
     """A code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -105,6 +108,7 @@ async def test_codes(code, kind, sent):
         assert sent is None or sent is answer.sent
 
 
+@pytest.mark.proves("deribit", "fills", "loopback")
 async def test_five_fills_in_a_burst():
     """Five fills of one account are five, by answers and by history alike."""
     async with desk() as opened:

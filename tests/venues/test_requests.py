@@ -35,6 +35,7 @@ OPTION = Market(
         (OPTION, "0.00495", "0.0049", "0.005"),
     ],
 )
+@pytest.mark.proves("deribit", "amounts", "documented")
 def test_rounded_by_side(where, price, buy, sell):
     """A buy goes down to the venue's step and a sale up, also over a change of step."""
     assert D(buy) == rounded(D(price), D(1), where)

@@ -489,6 +489,8 @@ def _kind(message):
     return type(message.body if isinstance(message, Told) else message).__name__
 
 
+@pytest.mark.proves("deribit", "market", "recorded")
+@pytest.mark.proves("deribit", "options", "recorded")
 def test_recorded_stream(recordings):
     """Of a recorded session all is decoded but our own request and the line that opens it."""
     found = [
