@@ -14,7 +14,8 @@ from rebalancer.simulation.virtual.truth import Truth
 from rebalancer.venues.modelled import open_exchange
 from rebalancer.venues.paper import Deliver, PaperMarket, Witness
 
-BEFORE = 3_600 * SECOND  # ns for which the price stood when a run begins: settlements average it
+BEFORE = 3_600 * SECOND  # ns for which the index stood when a run begins: settlements average it
+PAST = 0.02  # of the price: how far from it the index may have stood
 
 
 class Places:
@@ -25,9 +26,12 @@ class Places:
         clock: True time.
         params: Limits of the book.
         witness: Hears what an exchange books by itself.
+        past: Says where the index stood before.
     """
 
-    def __init__(self, dice: Dice, clock: MarketClock, params: Params, witness: Witness) -> None:
+    def __init__(
+        self, dice: Dice, clock: MarketClock, params: Params, witness: Witness, past: Dice
+    ) -> None:
         own, listed = book.settings(), book.instruments()
         self.exchanges: Mapping[str, Exchange] = {
             name: open_exchange(own, listed, book.entries(), name, others)
@@ -37,9 +41,9 @@ class Places:
         self.truth = Truth(self.exchanges, clock, params)
         self._clock, self._last = clock, clock.now()
         self._model = PaperMarket(self.exchanges, _Quiet(), witness)
+        stood = self.market.price * (1 + PAST * (2 * past.share() - 1))
         for exchange in self.exchanges.values():
-            price = Decimal(str(self.market.price))
-            exchange.set_index(clock.now() - BEFORE, book.COIN, price)
+            exchange.set_index(clock.now() - BEFORE, book.COIN, Decimal(str(round(stood, 1))))
 
     @property
     def net(self) -> float:
