@@ -33,6 +33,7 @@ TRADING: Mapping[str, Callable[[Asking], Any]] = {
     f"{WRITES}order/cancel": trading.cancel,
 }
 RESTARTING, NOT_ALLOWED, LIMITED = 10016, 110066, 10006
+COMMAND = "COMMAND_RESP"
 
 
 class Bybit:
@@ -108,6 +109,10 @@ class Bybit:
                 raise Refusal(10001, call.fault)
             return self._done(call, session)
         except Refusal as refusal:
+            if session.category == "option":
+                args = [str(each) for each in call.params.get("args") or []]
+                topics = {"failTopics": args, "successTopics": []}
+                return {"success": False, "conn_id": "loop", "data": topics, "type": COMMAND}
             return _told(call, refusal)
 
     def _done(self, call: Call, session: Session) -> Any:
@@ -115,7 +120,7 @@ class Bybit:
         op, args = call.method.removeprefix("ws/"), call.params.get("args") or []
         told = _told(call, None)
         match op:
-            case "ping" if session.private:
+            case "ping" if session.private or session.category == "option":
                 now = [milliseconds(self.desk.now)]
                 return {"req_id": call.key or "", "op": "pong", "args": now, "conn_id": "loop"}
             case "ping":
@@ -130,6 +135,9 @@ class Bybit:
                 session.unsubscribe([str(each) for each in args])
             case _:
                 raise Refusal(10001, f"error:unknown op {op}")
+        if session.category == "option":  # which answers in words of its own
+            topics = {"failTopics": [], "successTopics": [str(each) for each in args]}
+            return {"success": True, "conn_id": "loop", "data": topics, "type": COMMAND}
         return told
 
     # --- others ---------------------------------------------------------------

@@ -71,7 +71,10 @@ def wallet(asking: Asking) -> dict[str, Any]:
         (*statement.currencies(), *(each.instrument.underlying for each in pairs))
     )
     coins = [_coin(asking, name, pairs) for name in names]
-    return {"accountType": "UNIFIED", **_totals(asking, coins), "coin": coins}
+    totals = _totals(asking, coins)
+    for each in coins:
+        del each["usdWallet"]  # no field of the venue's
+    return {"accountType": "UNIFIED", **totals, "coin": coins}
 
 
 def _totals(asking: Asking, coins: list[dict[str, Any]]) -> dict[str, Any]:
@@ -80,6 +83,7 @@ def _totals(asking: Asking, coins: list[dict[str, Any]]) -> dict[str, Any]:
     rate = told.maintenance / told.balance if told.balance > 0 else Decimal(1)
     totals: dict[str, Any] = {
         "totalEquity": told.equity,
+        "totalWalletBalance": sum((each["usdWallet"] for each in coins), ZERO),
         "totalMarginBalance": told.balance,
         "totalInitialMargin": told.initial,
         "totalMaintenanceMargin": told.maintenance,
@@ -119,6 +123,7 @@ def _coin(asking: Asking, name: str, pairs: list[Held]) -> dict[str, Any]:
         "walletBalance": cash.quantize(EIGHT),
         "equity": equity.quantize(EIGHT),
         "usdValue": (equity * rate).quantize(EIGHT),
+        "usdWallet": (cash * rate).quantize(EIGHT),
         "unrealisedPnl": open_profit.quantize(EIGHT),
         "borrowAmount": "0",
         "spotBorrow": "0",

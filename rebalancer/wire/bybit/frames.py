@@ -44,11 +44,12 @@ class Booked:
 class Answer:
     """What became of a request; a pong is one to a ping."""
 
-    op: str
-    request: str  # the number that we gave it; empty: none
+    op: str  # empty: it does not say
+    request: str  # the number that we gave it; empty: it does not say
     done: bool
     message: str = ""
     code: int | None = None
+    failed: tuple[str, ...] = ()  # topics that cannot be had, where it names them
 
 
 Known: TypeAlias = Told | Booked | Answer
@@ -57,11 +58,16 @@ Message: TypeAlias = Known | Unknown | Refused
 _ABSENT = msgspec.Raw()
 
 
+class _Topics(msgspec.Struct, gc=False, rename="camel"):
+    fail_topics: tuple[str, ...] = ()
+    success_topics: tuple[str, ...] = ()
+
+
 class _Head(msgspec.Struct, gc=False):
     """What tells the frames apart; the rest is skipped unread."""
 
     topic: str | None = None
-    type: Type | None = None
+    type: str | None = None
     ts: Millis | None = None
     data: msgspec.Raw = _ABSENT
     op: str | None = None
@@ -73,6 +79,7 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_TOPICS = msgspec.json.Decoder(_Topics)
 _MARKET: Mapping[str, msgspec.json.Decoder[Any]] = {
     "tickers": msgspec.json.Decoder(Ticker),
     "orderbook": msgspec.json.Decoder(Levels),
@@ -108,13 +115,17 @@ def _decode(payload: bytes | msgspec.Raw) -> Message:
     head = _HEAD.decode(payload)
     if head.topic is not None:
         return _topic(head, head.topic)
+    if head.type == "COMMAND_RESP" and head.data is not _ABSENT:  # the sockets of options
+        told = _TOPICS.decode(head.data)
+        done = bool(head.success) and not told.fail_topics
+        return Answer("", head.req_id or "", done, head.ret_msg or "", failed=told.fail_topics)
     if head.op is None:
         return Unknown(None)
     done = head.success if head.success is not None else head.code == 0
     if head.op == "pong" or head.ret_msg == "pong":
         return Answer("ping", head.req_id or "", True)
-    told = head.ret_msg or head.text or ""
-    return Answer(head.op, head.req_id or "", bool(done), told, head.code)
+    words = head.ret_msg or head.text or ""
+    return Answer(head.op, head.req_id or "", bool(done), words, head.code)
 
 
 def _topic(head: _Head, topic: str) -> Message:
@@ -130,11 +141,12 @@ def _topic(head: _Head, topic: str) -> Message:
         return Unknown(topic)
     if head.data is _ABSENT or head.ts is None:
         return Refused(missing("data" if head.data is _ABSENT else "ts"))
-    if head.type is None:
-        return Refused(missing("type"))
+    kind: Type = "delta" if head.type == "delta" else "snapshot"
+    if head.type != kind:
+        return Refused(f"type must be snapshot or delta, was {head.type}")
     body: MarketBody = decoder.decode(head.data)
-    reason = bybit_market.fault(body, head.type)
-    return Told(topic, head.type, head.ts, body) if reason is None else Refused(reason)
+    reason = bybit_market.fault(body, kind)
+    return Told(topic, kind, head.ts, body) if reason is None else Refused(reason)
 
 
 def read(row: object, shape: type[Row]) -> Row | Refused:
