@@ -56,7 +56,7 @@ class Session:
         self.known = self.private or self.category in CATEGORIES
 
     def subscribe(self, names: list[str]) -> list[str]:
-        """Listen to topics; return those of the market.
+        """Listen to topics; return them.
 
         Raises:
             Refusal: There is none of a name, and so none is listened to.
@@ -66,7 +66,7 @@ class Session:
             if wrong or self.key is None:
                 raise Refusal(10001, f"error:handler not found,topic:{','.join(wrong or names)}")
             self.account |= dict.fromkeys(names)
-            return []
+            return names
         found = {name: self._topic(name) for name in names}
         self.topics |= found
         return names
@@ -89,12 +89,12 @@ class Session:
 
     def greet(self, names: list[str]) -> None:
         """Send what a new subscription begins with: the state of now."""
+        owner = "" if self.key is None else self.key.account
         for name in names:
             if name in self.topics:
                 self.tell(name)
-        owner = "" if self.key is None else self.key.account
-        for name in self.account:
-            self.line.remember(f"user.{name}", owner)
+            elif name in self.account:
+                self.line.remember(f"user.{name}", owner)
 
     # --- telling --------------------------------------------------------------
 

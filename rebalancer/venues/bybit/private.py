@@ -1,4 +1,4 @@
-"""Bybit's account over a native feed: log in, then orders and executions. No socket here.
+"""Bybit's account over a native feed: log in, then executions and orders. No socket here.
 
 What it tells are hints, which come early; the account's own lists are the truth.
 A login that is refused leaves the socket open and silent: reading the lists says

@@ -12,7 +12,7 @@ from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.bybit.values import Category, category_of, coin, in_dollars, symbol_of
 
 DEPTH = 50  # levels a side
-PRIVATE = ("order", "execution")
+PRIVATE = ("execution", "order")
 
 
 def ticker(name: str) -> str:
