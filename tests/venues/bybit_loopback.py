@@ -50,12 +50,12 @@ WITHDRAWER = Key("key-of-owner", "secret-of-owner", ACCOUNT, uid=12_345, withdra
 PERP, ETH, USDC = "bybit:BTCUSDT", "bybit:ETHUSDT", "bybit:BTCPERP"
 INVERSE, PAIR = "bybit:BTCUSD", "bybit:BTC/USDT"
 CALL, PUT = "bybit:BTC-25DEC37-100000-C-USDT", "bybit:BTC-25DEC37-90000-P"
+SOON = "bybit:BTC-25DEC36-95000-C-USDT"  # a test says how soon
 NAMES = (PERP, ETH, USDC, INVERSE, CALL, PUT)
 INSTRUMENTS = {name: known(name) for name in NAMES}
 WITH_PAIR = INSTRUMENTS | {PAIR: known(PAIR)}
 MARKS = {PERP: D(100_000), ETH: D(3_500), USDC: D(100_010), INVERSE: D(99_990)}
-OPTIONS = {CALL: D(35_000), PUT: D(20_000)}
-TICKS = {CALL: D(5), PUT: D(5), PAIR: D("0.01")}
+OPTIONS = {CALL: D(35_000), PUT: D(20_000), SOON: D(12_000)}
 BID, ASK, SIZE = D("99999.9"), D("100000.1"), D(2)
 CASH = {"USDT": D(1_000_000), "USDC": D(500_000), "BTC": D(10)}
 SHARES = {"USDT": D(1), "USDC": D("0.98"), "BTC": D("0.95")}
@@ -66,7 +66,7 @@ def books(move=0):
     """Return a book of every contract: one level a side, a tick from the mark."""
     found = []
     for name, mark in {**MARKS, **OPTIONS, PAIR: D(100_000)}.items():
-        tick = TICKS.get(name, known(name).tick)
+        tick = known(name).tick
         middle = mark + move * tick
         size = {INVERSE: D(200_000), ETH: D(50)}.get(name, SIZE)
         found.append(Book(name, ((middle - tick, size),), ((middle + tick, size),)))
@@ -82,7 +82,8 @@ def step(ts, move=0, **changes):
         books=told,
         quotes=tuple(quote_of(each, ts) for each in told),
         marks=tuple(
-            Mark(ts, ts, name, mark + move * known(name).tick) for name, mark in MARKS.items()
+            Mark(ts, ts, name, mark + move * known(name).tick)
+            for name, mark in {**MARKS, PAIR: D(100_000)}.items()
         ),
         indexes=(
             Index(ts, ts, ACCOUNT, "BTC", D(100_000) + move),
@@ -148,7 +149,7 @@ class Desk:
 
 
 class Hearing:
-    """What is delivered, as the daemon takes it: an end once, and no "accepted" after the answer."""
+    """What is delivered, as the daemon takes it: an end once, no "accepted" after the answer."""
 
     def __init__(self):
         self.events, self._over = [], set()
@@ -166,9 +167,9 @@ class Hearing:
 @asynccontextmanager
 async def desk(key=KEY, instruments=INSTRUMENTS, stream=False, **changes):
     """Yield a desk; `stream` hears the account's own topics too."""
-    async with make(instruments, **changes) as loopback:
-        async with at(loopback, key, instruments, stream) as opened:
-            yield opened
+    loopback = make(instruments, **changes)
+    async with loopback, at(loopback, key, instruments, stream) as opened:
+        yield opened
 
 
 @asynccontextmanager

@@ -74,15 +74,20 @@ class BybitHistory:
     async def fills(
         self, category: Category, params: Mapping[str, object], since: int | None, lane: Lane
     ) -> list[Fill]:
-        """Return fills of a category, oldest first; since a time, ns, or as many as there are."""
+        """Return fills of a category, oldest first; since a time, ns, or as many as there are.
+
+        The venue lists the newest first, and tells milliseconds: of one of them the
+        list's own order says which came before which.
+        """
         call, asked = BYBIT.ledger[0], {"category": category, "limit": FILLS_PAGE, **params}
         listed = (
             self._calls.pages(call, asked, lane)
             if since is None
             else self._calls.past(call, asked, since, lane)
         )
+        told = [row async for row in listed]
         found: dict[str, Fill] = {}
-        async for row in listed:
+        for row in reversed(told):
             for each in self._reader.executed(row, category, self._clock.now()):
                 found[each.trade_id] = each
         return sorted(found.values(), key=lambda each: each.ts_venue or 0)
