@@ -447,7 +447,9 @@ class Fair:
         """Move every price every 50 ms."""
         while True:
             self.moves += 1
-            self.loopback.place.tell(step(self.clock.now(), self.moves))
+            now = self.clock.now()
+            printed = (Trade(now, now, PERP, D(100_000), D("-0.5")),)
+            self.loopback.place.tell(step(now, self.moves, trades=printed))
             await asyncio.sleep(0.05)
 
     async def until(self, condition, within=4.0):
@@ -478,7 +480,7 @@ async def at_work():
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as fair:
-        needed = {Quote, Mark, Index, FundingRate, OptionMark, OpenInterest}
+        needed = {Quote, Mark, Index, FundingRate, OptionMark, OpenInterest, Trade}
         await fair.until(lambda: needed <= set(kinds(fair.events)))
         marked = {each.instrument for each in fair.events if isinstance(each, Mark | OptionMark)}
         rates = {
