@@ -15,6 +15,7 @@ from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, 
 from rebalancer.venues.parts import PARTS
 from rebalancer.venues.payloads import MILLISECOND, Row, optional
 from rebalancer.venues.profile import DeadManKind, Profile, Unit
+from rebalancer.venues.requests import native
 from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
 
 
@@ -66,7 +67,7 @@ async def _reach(subject: Subject) -> Sequence[Finding]:
 
 async def _instruments(subject: Subject) -> Sequence[Finding]:
     markets = await ask(subject.connection, "load_markets")
-    by_name = {str(each["id"]): each for each in markets.values()}
+    by_name = {native(each, subject.profile): each for each in markets.values()}
     found: list[Finding] = []
     for instrument in subject.instruments:
         if instrument.kind is Kind.CASH:
@@ -96,7 +97,7 @@ def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
         "lot": optional(precision, "amount"),
         "minimum": optional((raw.get("limits") or {}).get("amount") or {}, "min"),
         "tick": _finest(optional(precision, "price"), info),
-        "settle": raw.get("settle"),
+        "settle": raw.get("quote" if raw.get("spot") is True else "settle"),
         "size": _size(instrument, raw, profile),
     }
     if instrument.expiry is not None:

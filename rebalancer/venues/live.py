@@ -133,7 +133,7 @@ async def open_venue(
         account = PARTS[name].account(
             AccountSeat(name, connection, budget, around.clock, instruments, sent.ours)
         )
-        markets = await load(connection)
+        markets = await load(connection, profile)
         own = [each for each in instruments.values() if each.venue == name]
         subject = Subject(
             connection, profile, settings.venues[name], around.clock, own, settings.underlyings

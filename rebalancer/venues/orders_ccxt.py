@@ -117,7 +117,7 @@ class Line:
             self.listings.heard(instrument, error, code)
 
 
-async def load(connection: Connection) -> dict[str, Market]:
+async def load(connection: Connection, profile: Profile | None = None) -> dict[str, Market]:
     """Load the venue's markets once and return those that an order can be made of, by name.
 
     It parses for half a second on the event loop: before a book is active, and
@@ -131,7 +131,7 @@ async def load(connection: Connection) -> dict[str, Market]:
             raw = await connection.exchange.load_markets()
     except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
         raise explain(connection.venue, "load_markets", error) from None
-    found = (requests.market(each) for each in raw.values())
+    found = (requests.market(each, profile) for each in raw.values())
     markets = {each.name: each for each in found if each is not None}
     if not markets:  # ccxt takes a page for people with status 200 for "there are none"
         raise Malformed(f"{connection.venue} load_markets: must name markets, was none")

@@ -6,9 +6,11 @@ asks here by the venue's name and knows nothing of what is spoken there.
 
 from collections.abc import Mapping
 
+from rebalancer.venues.bybit import build as bybit
 from rebalancer.venues.deribit import build as deribit
 from rebalancer.venues.seats import VenueParts
 
 PARTS: Mapping[str, VenueParts] = {
     "deribit": deribit.PARTS,
+    "bybit": bybit.PARTS,
 }

@@ -118,6 +118,7 @@ class Profile:
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False
     refuses_duplicates: bool = False  # of a client id among open orders
+    spot_by_symbol: bool = False  # whether a pair has a perpetual's name, and is known by ccxt's
     opening: Opening = Opening()
     listing: Listing = Listing()
 

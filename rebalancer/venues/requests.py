@@ -46,7 +46,13 @@ class Market:
         return max([self.tick, *(tick for above, tick in self.coarser if price > above)])
 
 
-def market(raw: Row) -> Market | None:
+def native(raw: Row, profile: Profile | None) -> str:
+    """Return the native name of a market of ccxt's; of a pair its symbol where names collide."""
+    by_symbol = profile is not None and profile.spot_by_symbol and raw.get("spot") is True
+    return str(raw["symbol" if by_symbol else "id"])
+
+
+def market(raw: Row, profile: Profile | None = None) -> Market | None:
     """Return what ccxt's market structure says; None where it lacks a step.
 
     ccxt leaves `tick_size_steps` out of its structure; they stand in `info`.
@@ -58,7 +64,7 @@ def market(raw: Row) -> Market | None:
     minimum = optional(limits, "min")
     return Market(
         symbol=str(raw["symbol"]),
-        name=str(raw["id"]),
+        name=native(raw, profile),
         active=raw.get("active") is not False,
         step=step,
         minimum=step if minimum is None else minimum,

@@ -61,17 +61,20 @@ def test_fill_or_kill(name):
     assert PROFILES[name].fill_or_kill is bool(flags["FOK"])
 
 
-def test_only_deribit_is_finished():
+FINISHED = ("deribit", "bybit")
+
+
+def test_what_is_finished():
     """No order of a live book passes through a row that was not proved at the wire."""
-    assert DERIBIT is profile_of("deribit", Mode.LIVE)
-    assert ["deribit"] == [name for name, each in PROFILES.items() if each.finished]
+    assert all(PROFILES[name] is profile_of(name, Mode.LIVE) for name in FINISHED)
+    assert set(FINISHED) == {name for name, each in PROFILES.items() if each.finished}
 
 
-@pytest.mark.parametrize("name", ["binanceusdm", "bybit", "okx", "kraken", "nowhere"])
+@pytest.mark.parametrize("name", ["binanceusdm", "okx", "kraken", "nowhere"])
 @pytest.mark.parametrize("mode", [Mode.LIVE, Mode.TESTNET])
 def test_others_are_refused_by_name(name, mode):
     """A venue that is not finished is refused, named, with what would do."""
-    with pytest.raises(ConfigError, match=f"venues.{name}.*must be deribit") as raised:
+    with pytest.raises(ConfigError, match=f"venues.{name}.*must be deribit or bybit") as raised:
         profile_of(name, mode)
     assert 78 == raised.value.exit_code
 

@@ -1,0 +1,136 @@
+"""The desk: what every call of the protocol works with, and how it finds its way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation.bybit.envelope import MILLISECOND, text
+from rebalancer.simulation.bybit.errors import Refusal, invalid
+from rebalancer.simulation.bybit.keys import Keyring
+from rebalancer.simulation.host import Call
+from rebalancer.simulation.key import Key
+from rebalancer.simulation.place import Place
+from rebalancer.simulation.statement import Statement
+from rebalancer.simulation.tape import Seen
+
+CATEGORIES = ("linear", "inverse", "option", "spot")
+CROSS, ISOLATED, PORTFOLIO = "REGULAR_MARGIN", "ISOLATED_MARGIN", "PORTFOLIO_MARGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A span in which the venue takes no orders."""
+
+    code: int  # Bybit's, of what it answers
+    until: int  # ns
+    all: bool = True  # whether it answers nothing private at all
+
+
+@dataclass(slots=True)
+class Desk:
+    """One venue's protocol and all that it stands on."""
+
+    place: Place
+    keyring: Keyring
+    shut: Shut | None = None  # it may be over
+    margin: str = CROSS
+    hedged: bool = False  # whether longs and shorts of one symbol stand apart
+    unified: int = 5  # status of the account: 5 and 6 are unified, version 2
+    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
+    limit: int = 200  # most positions of a page
+
+    @property
+    def now(self) -> int:
+        """Time of the venue, ns."""
+        return self.place.now()
+
+    @property
+    def closed(self) -> Shut | None:
+        """The span without orders that it is in now."""
+        return self.shut if self.shut is not None and self.now < self.shut.until else None
+
+    def close(self, instrument: str) -> None:
+        """Close a book for good, long before it ends; what is held of it stays."""
+        self.place.active.pop(instrument, None)
+
+    def delist(self, instrument: str) -> None:
+        """Close a book, and forget the instrument where it is asked for by name."""
+        self.close(instrument)
+        self.delisted[instrument] = None
+
+    def listed(self, category: str) -> list[Seen]:
+        """Return what is known of every instrument of a category."""
+        return [
+            each
+            for name, each in self.place.tape.seen.items()
+            if category_of(each.instrument) == category and name not in self.delisted
+        ]
+
+    def seen(self, category: str, symbol: str) -> Seen:
+        """Return what is known of a symbol.
+
+        Raises:
+            Refusal: There is none of this name.
+        """
+        for each in self.listed(category):
+            if symbol_of(each.instrument) == symbol:
+                return each
+        raise Refusal(10001, "params error: symbol invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One private request: who asks, and how late the answer may be."""
+
+    desk: Desk
+    call: Call
+    key: Key
+    at: int | None = None  # ns; None: the present
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What is asked."""
+        return self.call.params
+
+    @property
+    def statement(self) -> Statement:
+        """The account of who asks."""
+        return self.desk.place.statements[self.key.account]
+
+
+def category_of(contract: Instrument) -> str:
+    """Return the category that a contract is listed under."""
+    if contract.kind is Kind.SPOT:
+        return "spot"
+    if contract.kind is Kind.OPTION:
+        return "option"
+    return "inverse" if contract.inverse else "linear"
+
+
+def symbol_of(contract: Instrument) -> str:
+    """Return what Bybit calls a contract; a pair has no slash there."""
+    return contract.name.replace("/", "")
+
+
+def category(params: Mapping[str, Any]) -> str:
+    """Return the category that is asked for.
+
+    Raises:
+        Refusal: There is none of this name.
+    """
+    told = text(params, "category")
+    if told not in CATEGORIES:
+        raise invalid("category", "Illegal category")
+    return told
+
+
+def milliseconds(ts: int) -> str:
+    """Return a time as Bybit tells it."""
+    return str(ts // MILLISECOND)
+
+
+def side_of(quantity: Decimal) -> str:
+    """Return the side of a quantity."""
+    return "Buy" if quantity > 0 else "Sell"

@@ -1,0 +1,183 @@
+"""The protocol as a host: reads calls, finds who asks, does it, wraps the answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rebalancer.exchange.orders import TimeInForce
+from rebalancer.ports import SECOND
+from rebalancer.simulation.accounts import Asked
+from rebalancer.simulation.bybit import envelope, history, public, trading, wallet
+from rebalancer.simulation.bybit.desk import Asking, Desk, Shut, milliseconds
+from rebalancer.simulation.bybit.envelope import READS, WRITES
+from rebalancer.simulation.bybit.errors import Refusal
+from rebalancer.simulation.bybit.session import Session
+from rebalancer.simulation.bybit.streams import Streams
+from rebalancer.simulation.faults import Deed, Kind, Plan
+from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.line import Line
+
+READING: Mapping[str, Callable[[Asking], Any]] = {
+    f"{READS}order/realtime": history.open_orders,
+    f"{READS}order/history": history.ended_orders,
+    f"{READS}execution/list": history.executions,
+    f"{READS}account/transaction-log": history.transaction_log,
+    f"{READS}asset/delivery-record": history.deliveries,
+    f"{READS}position/list": wallet.positions,
+    f"{READS}account/wallet-balance": wallet.balance,
+    f"{READS}account/info": wallet.info,
+    f"{READS}user/query-api": wallet.key,
+    f"{READS}asset/coin/query-info": wallet.coins,
+}
+TRADING: Mapping[str, Callable[[Asking], Any]] = {
+    f"{WRITES}order/create": trading.create,
+    f"{WRITES}order/cancel": trading.cancel,
+}
+RESTARTING, NOT_ALLOWED, LIMITED = 10016, 110066, 10006
+COMMAND = "COMMAND_RESP"
+
+
+class Bybit:
+    """Bybit's v5 over HTTP and websockets.
+
+    Args:
+        desk: The venue.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.sessions: dict[int, Session] = {}  # by number of their line
+        desk.place.listen(Streams(desk, self.sessions))
+
+    def read(self, request: Request) -> Call:
+        """Return the call that an HTTP request is."""
+        return envelope.read_request(request, self.desk.now)
+
+    def hear(self, line: Line, text: bytes) -> Call:
+        """Return the call that a frame is."""
+        return envelope.read_frame(line, text, self.desk.now)
+
+    def refuse(self, call: Call, code: int | None) -> Answer:
+        """Answer that nothing was done."""
+        refusal = Refusal(LIMITED if code is None else code)
+        if call.line is not None:
+            return Answer(200, envelope.encode(_told(call, refusal)))
+        return envelope.error(refusal, self.desk.now)
+
+    def perform(self, call: Call, at: int | None = None) -> Answer | None:
+        """Do what is asked."""
+        if call.line is not None:
+            return Answer(200, envelope.encode(self._of_line(call, call.line)))
+        try:
+            if call.fault:
+                raise Refusal(10001, f"params error: {call.fault}")
+            value = self._value(call, at)
+        except Refusal as refusal:
+            return envelope.error(refusal, self.desk.now)
+        return envelope.result(value, self.desk.now)
+
+    def _value(self, call: Call, at: int | None) -> Any:
+        method, shut = call.method, self.desk.closed
+        if method in public.METHODS:
+            return public.METHODS[method](self.desk, call.params)
+        if call.request is None or method not in {**READING, **TRADING}:
+            raise Refusal(10017)
+        key = self.desk.keyring.of_request(call.request, self.desk.now)
+        if shut is not None and (shut.all or method in TRADING):
+            raise Refusal(shut.code)
+        if method in READING:
+            return READING[method](Asking(self.desk, call, key, at))
+        if not key.trades:
+            raise Refusal(10005)
+        return TRADING[method](Asking(self.desk, call, key))
+
+    # --- websockets -----------------------------------------------------------
+
+    def opened(self, line: Line) -> None:
+        """Begin a session; there is none at an address that says nothing."""
+        session = self.sessions[line.number] = Session(self.desk, line)
+        if not session.known:
+            line.close()
+
+    def closed(self, line: Line) -> None:
+        """End a session."""
+        self.sessions.pop(line.number)
+
+    def _of_line(self, call: Call, line: Line) -> Any:
+        session = self.sessions[line.number]
+        try:
+            if call.fault:
+                raise Refusal(10001, call.fault)
+            return self._done(call, session)
+        except Refusal as refusal:
+            if session.category == "option":
+                args = [str(each) for each in call.params.get("args") or []]
+                topics = {"failTopics": args, "successTopics": []}
+                return {"success": False, "conn_id": "loop", "data": topics, "type": COMMAND}
+            return _told(call, refusal)
+
+    def _done(self, call: Call, session: Session) -> Any:
+        """Return the answer to a frame, having done what it asks."""
+        op, args = call.method.removeprefix("ws/"), call.params.get("args") or []
+        told = _told(call, None)
+        match op:
+            case "ping" if session.private or session.category == "option":
+                now = [milliseconds(self.desk.now)]
+                return {"req_id": call.key or "", "op": "pong", "args": now, "conn_id": "loop"}
+            case "ping":
+                return {**told, "ret_msg": "pong"}
+            case "auth":
+                session.key = self.desk.keyring.of_login(args, self.desk.now)
+            case "subscribe":
+                taken = session.subscribe([str(each) for each in args])
+                clock = self.desk.place.clock
+                clock.call_at(clock.now(), lambda: session.greet(taken))  # after the answer
+            case "unsubscribe":
+                session.unsubscribe([str(each) for each in args])
+            case _:
+                raise Refusal(10001, f"error:unknown op {op}")
+        if session.category == "option":  # which answers in words of its own
+            topics = {"failTopics": [], "successTopics": [str(each) for each in args]}
+            return {"success": True, "conn_id": "loop", "data": topics, "type": COMMAND}
+        return told
+
+    # --- others ---------------------------------------------------------------
+
+    def interfere(self, deed: Deed, *, by_hand: bool) -> None:
+        """Let somebody else trade for an account."""
+        asked = Asked(
+            account=deed.account,
+            instrument=deed.instrument,
+            quantity=deed.quantity,
+            price=deed.price,
+            time_in_force=TimeInForce.GTC,
+            label=deed.label,
+            by_hand=by_hand,
+        )
+        self.desk.place.submit(asked)
+
+    def happen(self, plan: Plan) -> None:
+        """Let the venue itself shut, or close an instrument."""
+        until = self.desk.now + int(plan.seconds * SECOND)
+        match plan.kind:
+            case Kind.MAINTENANCE:
+                self.desk.shut = Shut(RESTARTING, until)
+            case Kind.SETTLEMENT:
+                self.desk.shut = Shut(NOT_ALLOWED, until, all=False)
+            case Kind.CLOSING:
+                self.desk.close(plan.instrument)
+            case _:
+                self.desk.delist(plan.instrument)
+
+
+def _told(call: Call, refusal: Refusal | None) -> dict[str, Any]:
+    """Return how a websocket says that something was done, or why it was not."""
+    told: dict[str, Any] = {
+        "success": refusal is None,
+        "ret_msg": "" if refusal is None else refusal.message,
+        "op": call.method.removeprefix("ws/"),
+        "conn_id": "loop",
+        "req_id": call.key or "",
+    }
+    if call.method == "ws/auth" and refusal is not None:
+        return told | {"retCode": refusal.code, "retMsg": refusal.message}
+    return told

@@ -1,0 +1,44 @@
+"""What a Bybit account is made of."""
+
+from collections.abc import Sequence
+
+from rebalancer.settings.models import Mode
+from rebalancer.venues.bybit import identity
+from rebalancer.venues.bybit.account import BybitAccount
+from rebalancer.venues.bybit.manners import mannered
+from rebalancer.venues.bybit.private import Access, BybitPrivate
+from rebalancer.venues.bybit.stream import HOST, TESTNET, BybitMarket
+from rebalancer.venues.seats import AccountSeat, Spoken, StreamSeat, VenueParts
+from rebalancer.wire.bybit.values import Category, category_of
+
+
+def account(seat: AccountSeat) -> BybitAccount:
+    """Return the reader of an account."""
+    mannered(seat.connection)
+    asks = (seat.connection, seat.budget, seat.clock)
+    return BybitAccount(seat.account, *asks, seat.instruments, seat.ours)
+
+
+def streams(seat: StreamSeat) -> Sequence[Spoken]:
+    """Return the sockets: one a category, and one of the account.
+
+    Contracts and options can be met at any time, by a trade of somebody else's;
+    pairs are hedged with or not followed.
+    """
+    host = TESTNET if seat.mode is Mode.TESTNET else HOST
+    wanted, log = seat.wanted, seat.log
+    pairs: tuple[Category, ...] = ("spot",) if _pairs(wanted.hedge) else ()
+    categories: tuple[Category, ...] = ("linear", "option", "inverse", *pairs)
+    market = [Spoken(BybitMarket(each, wanted, log, seat.depth, host)) for each in categories]
+    keys = seat.keys
+    if keys is None:
+        return market
+    access = Access(seat.account, lambda: (keys.key.reveal(), keys.secret.reveal()))
+    return (*market, Spoken(BybitPrivate(access, log, host)))
+
+
+def _pairs(names: Sequence[str]) -> bool:
+    return any(category_of(each) == "spot" for each in names)
+
+
+PARTS = VenueParts(account, streams, identity.QUESTIONS, identity.mark)

@@ -1,0 +1,207 @@
+"""Bybit's market over a native feed: one socket a category. No socket here.
+
+Every frame is told at once and in the order in which it came. A frame that
+cannot be read is counted and the stream goes on; a topic that is refused is
+dropped and the others live; a book that lost a change is subscribed anew, and so
+is a topic that stands still while others move. If that does not help, the socket
+must be rebuilt. A perpetual's ticker moves all the time: a socket on which no
+topic says anything is subscribed anew, and then rebuilt.
+"""
+
+from dataclasses import dataclass
+
+from rebalancer.ports import SECOND, Log
+from rebalancer.venues.bybit import topics
+from rebalancer.venues.bybit.asks import SUBSCRIBE, UNSUBSCRIBE, Asked, Asks
+from rebalancer.venues.bybit.told import Counts, Deliver, Tap, Topics
+from rebalancer.venues.freezing import FreezeWatch, Pulse
+from rebalancer.venues.wanted import Wanted
+from rebalancer.wire.bybit import frames as bybit
+from rebalancer.wire.bybit.frames import Answer, Told
+from rebalancer.wire.bybit.values import Category, Refused
+
+HOST, TESTNET = "stream.bybit.com", "stream-testnet.bybit.com"
+_THERE = "already subscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long Bybit may take."""
+
+    answer: int = 10 * SECOND  # ns until an answer is overdue
+    frozen: int = 10 * SECOND  # ns that a topic may stand still while others move
+
+
+PATIENCE = Patience()
+
+
+class BybitMarket:
+    """The protocol over one socket of a category after the other.
+
+    Args:
+        category: Of the socket.
+        wanted: What the book follows; what belongs to other sockets is passed over.
+        log: Where drops and standstills are told.
+        depth: Hears the best levels.
+        host: Where it is dialled.
+        patience: How long the venue may take.
+    """
+
+    venue = "bybit"
+
+    def __init__(
+        self,
+        category: Category,
+        wanted: Wanted,
+        log: Log,
+        depth: Tap | None = None,
+        host: str = HOST,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.path = f"{host}/v5/public/{category}"
+        self.counts = Counts()
+        self._category, self._wanted, self._log, self._patience = category, wanted, log, patience
+        self._asks = Asks()
+        self._watch = FreezeWatch(patience.frozen)
+        self._topics = Topics(category, self._watch, self.counts, depth)
+        self._topics.follow(wanted)
+        self._resubscribed: dict[str, tuple[int, int]] = {}  # topic → its venue time, when, ns
+        self._stale: dict[str, int] = {}  # topic that stood still → venue time to get past, ns
+        self._heard = 0  # ns local: when a topic spoke last
+        self._roused = False  # whether all were subscribed anew since
+
+    def _public(self, wanted: Wanted) -> tuple[str, ...]:
+        return topics.public(topics.here(wanted, self._category))
+
+    # --- the socket's side ------------------------------------------------------
+
+    def opened(self, deliver: Deliver, now: int) -> None:
+        """Begin on a new socket: ping, which brings a first frame, and subscribe."""
+        self._heard, self._roused = now, False
+        self._asks.reset(now)
+        self._resubscribed.clear()
+        self._topics.begin(deliver)
+        self._topics.follow(self._wanted)
+        self._asks.topics(SUBSCRIBE, self._public(self._wanted), now)
+
+    def received(self, payload: bytes, now: int) -> None:
+        """Take a frame in, and deliver what it tells."""
+        match bybit.decode(payload):
+            case Told() as message:
+                self._heard, self._roused = now, False
+                if self._topics.take(message, now):
+                    self.counts.decoded += 1
+                else:
+                    self.counts.unknown += 1
+                for name in self._topics.broken():
+                    self._renew((name,), now)
+            case Answer() as answer:
+                self.counts.decoded += 1
+                asked = None if answer.op == "ping" else self._asks.answered(answer)
+                if asked is not None and asked.op == SUBSCRIBE:
+                    self._answered(asked, answer, now)
+            case Refused(reason=reason):
+                self.counts.refused += 1
+                if _worth_a_line(self.counts.refused):
+                    count = self.counts.refused
+                    self._log.warning("feed.malformed", venue=self.venue, why=reason, count=count)
+            case _:
+                self.counts.unknown += 1
+
+    def judge(self, now: int) -> str | None:
+        """Ping, and look for standstills, about once a second; return why to rebuild the socket."""
+        self._asks.beat(now)
+        overdue = self._asks.overdue(now - self._patience.answer)
+        if overdue is not None:
+            return f"{overdue.op} was not answered"
+        followed = [name for name in self._public(self._wanted) if name in self._topics]
+        if followed and now - self._heard >= self._patience.frozen:
+            if self._roused:
+                return f"no {self._category} topic says anything"
+            self._log.warning("feed.stale", venue=self.venue, channel=self._category)
+            self._heard, self._roused = now, True
+            self._renew(followed, now)
+        return self._thaw(now)
+
+    def take(self) -> list[bytes]:
+        """Return the frames that are to be sent, once."""
+        return self._asks.take()
+
+    @property
+    def talkative(self) -> bool:
+        """Whether something is to be sent."""
+        return self._asks.talkative
+
+    @property
+    def live(self) -> bool:
+        """Whether all topics are subscribed, and those that stood still moved again."""
+        pulses = self._watch.pulses
+        moved = [name for name, ts in self._stale.items() if _past(pulses.get(name), ts)]
+        for name in moved:
+            del self._stale[name]
+        return not self._stale and not self._asks.waits(SUBSCRIBE)
+
+    def want(self, wanted: Wanted, now: int) -> None:
+        """Follow something else from now on, on the same socket."""
+        before, after = self._public(self._wanted), self._public(wanted)
+        self._wanted = wanted
+        self._topics.follow(wanted)
+        gone = [name for name in before if name not in after]
+        for name in gone:
+            self._stale.pop(name, None)
+            self._resubscribed.pop(name, None)
+            self._topics.forget(name)
+        new = [name for name in after if name not in before]
+        if not before:
+            self._heard = now
+        self._asks.topics(UNSUBSCRIBE, gone, now)
+        self._asks.topics(SUBSCRIBE, new, now)
+
+    # --- answers ----------------------------------------------------------------
+
+    def _answered(self, asked: Asked, answer: Answer, now: int) -> None:
+        if answer.done or _THERE in answer.message:
+            return
+        if len(asked.topics) > 1:
+            self._asks.halve(asked, now)
+        else:
+            self._drop(asked.topics[0], answer.message or "refused")
+
+    def _drop(self, name: str, why: str) -> None:
+        """Go on without a topic."""
+        self._topics.drop(name)
+        self._stale.pop(name, None)
+        self.counts.dropped.append(name)
+        self._log.warning("feed.lost", venue=self.venue, channel=name, why=why)
+
+    # --- standstills ------------------------------------------------------------
+
+    def _thaw(self, now: int) -> str | None:
+        """Subscribe anew what is frozen; return the reason where that did not help."""
+        for name in self._watch.frozen(now):
+            ts = self._watch.pulses[name].ts
+            before = self._resubscribed.get(name)
+            if before is None or before[0] != ts:
+                self._resubscribed[name] = (ts, now)
+                self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
+                self._renew((name,), now)
+            elif now - before[1] >= self._patience.frozen:
+                self._stale[name] = ts
+                return f"{name} is frozen"
+        return None
+
+    def _renew(self, names: tuple[str, ...] | list[str], now: int) -> None:
+        """Subscribe topics anew, which brings their state whole."""
+        for name in names:
+            self._topics.forget(name)
+        self._asks.topics(UNSUBSCRIBE, names, now)
+        self._asks.topics(SUBSCRIBE, names, now)
+
+
+def _past(pulse: Pulse | None, ts: int) -> bool:
+    return pulse is not None and pulse.ts > ts
+
+
+def _worth_a_line(count: int) -> bool:
+    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
+    return str(count).strip("0") == "1"

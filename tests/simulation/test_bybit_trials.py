@@ -1,0 +1,31 @@
+"""Trials at Bybit: the whole daemon in live dress, with something going wrong at the wire."""
+
+from pathlib import Path
+
+import pytest
+
+from rebalancer.simulation import trials
+from rebalancer.simulation.menu import Scene, trials_of
+
+SCENE = Scene(Path(__file__).resolve().parents[2] / "config" / "demo-bybit.toml", "bybit")
+TRIALS = trials_of(SCENE)
+
+
+@pytest.mark.parametrize(
+    ("name", "resolved", "orders"),
+    [
+        ("drop after acceptance", "filled", 2),  # it had been bought: found, and not bought again
+        ("HTML with 200", "filled", 2),
+        ("fills lost on the stream", "-", 2),  # an answer tells no end: the lists do
+        ("old events replayed on reconnect", "-", 2),
+        ("maintenance for 8 s", "absent", 1),  # the one that ran into it is in no book
+    ],
+)
+async def test_trial(name, resolved, orders):
+    """The books agree, no id stands twice, nothing leaves while an outcome is unknown."""
+    found = await trials.trial(name, TRIALS[name], SCENE, length=trials.Length(least=8))
+
+    assert () == found.faults
+    assert found.struck >= 1
+    assert found.orders >= orders
+    assert resolved in found.resolved

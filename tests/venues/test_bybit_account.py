@@ -1,0 +1,553 @@
+"""The unified account: its rows as events, and a ledger that they alone bring to the venue's."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from rebalancer.core import bookings
+from rebalancer.core import ledger as ledgers
+from rebalancer.core.events import (
+    CashMoved,
+    Delivered,
+    Ending,
+    Fill,
+    Forced,
+    FundingPaid,
+    PositionReport,
+    Settled,
+)
+from rebalancer.core.figures import TOGETHER, MarginTold, fault
+from rebalancer.core.ledger import Ledger
+from rebalancer.exchange.orders import CashRequest, TimeInForce
+from rebalancer.exchange.records import CashKind
+from rebalancer.market.records import DeliveryDue, FundingDue
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import WallClock
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.runtime.reconcile import differences
+from rebalancer.settings.catalogue import known
+from rebalancer.simulation.accounts import Asked
+from rebalancer.simulation.dress import apart
+from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.bybit import calls as bybit_calls
+from rebalancer.venues.bybit import history as bybit_history
+from rebalancer.venues.bybit import rows
+from rebalancer.venues.bybit.rows import Reader
+from rebalancer.venues.outcomes import KeyRefused, Malformed
+from tests.venues.bybit_loopback import (
+    ACCOUNT,
+    CALL,
+    ETH,
+    INSTRUMENTS,
+    INVERSE,
+    KEY,
+    PAIR,
+    PERP,
+    PUT,
+    SOON,
+    USDC,
+    WITH_PAIR,
+    at,
+    desk,
+    make,
+    order,
+    step,
+)
+from tests.venues.loopback import answering, json_of
+
+D = Decimal
+MS = 1_000_000
+T = 1_700_000_000_123
+READER = Reader(ACCOUNT, lambda label: label.startswith("rb"), {"BTC": PAIR})
+PLAIN = replace(READER, pairs={})
+# Shapes: docs/v5/account/transaction-log, execution/list and payloads_bybit; values of our own.
+EXECUTION = {
+    "symbol": "BTCUSDT",
+    "orderId": "o-1",
+    "orderLinkId": "rb01",
+    "side": "Sell",
+    "execPrice": "50000.5",
+    "execQty": "0.2",
+    "execType": "Trade",
+    "execFee": "-1.25",
+    "execId": "e-1",
+    "feeCurrency": "",
+    "execTime": str(T),
+}
+LINE = {
+    "id": "592_X_1",
+    "symbol": "BTCUSDT",
+    "category": "linear",
+    "side": "Buy",
+    "type": "SETTLEMENT",
+    "transactionTime": str(T),
+    "currency": "USDT",
+    "funding": "-0.5",
+    "fee": "0",
+    "cashFlow": "0",
+    "change": "-0.5",
+    "tradePrice": "50001.5",
+    "qty": "0.2",
+    "size": "0.2",
+    "tradeId": "t-1",
+}
+
+
+def test_a_fill():
+    """Signs, fee and currency of an execution; a rebate is a negative fee."""
+    (fill,) = READER.executed(EXECUTION, "linear", 7)
+
+    assert fill == Fill(
+        *(7, T * MS, ACCOUNT, PERP, "e-1", "rb01", D("-0.2"), D("50000.5"), D("-1.25"), "USDT"),
+    )
+
+
+def test_a_foreign_fill():
+    """An id that is none of ours belongs to nobody here."""
+    (fill,) = READER.executed(EXECUTION | {"orderLinkId": "hand-1"}, "linear", 7)
+
+    assert fill.client_order_id is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "forced"),
+    [("AdlTrade", Forced.DELEVERAGING), ("BustTrade", Forced.LIQUIDATION), ("BlockTrade", None)],
+)
+def test_forced(kind, forced):
+    """The venue's own trades are told as what they are."""
+    (fill,) = READER.executed(EXECUTION | {"execType": kind}, "linear", 7)
+
+    assert forced is fill.forced
+
+
+def test_a_fee_in_coins():
+    """What a pair takes in coins leaves the position: cash and coins are the venue's after it."""
+    row = EXECUTION | {"side": "Buy", "execFee": "0.0002", "feeCurrency": "BTC"}
+    whole, taken = READER.executed(row, "spot", 7)
+    ledger = Ledger()
+    for fill in (whole, taken):
+        ledgers.book_fill(ledger, fill, known(PAIR), ours=True)
+
+    assert ("rb01", None) == (whole.client_order_id, taken.client_order_id)
+    assert D("0.1998") == ledger.position(ACCOUNT, PAIR).quantity
+    assert D("-0.2") * D("50000.5") == ledger.balance(ACCOUNT, "USDT")
+    assert 0 == ledger.balance(ACCOUNT, "BTC")
+    assert D("0.0002") * D("50000.5") == ledger.fees["USDT"]
+
+
+def test_a_fee_in_dollars():
+    """A sale pays in the quote currency, as any contract does."""
+    row = EXECUTION | {"execFee": "9.5", "feeCurrency": "USDT"}
+    (fill,) = READER.executed(row, "spot", 7)
+
+    assert (PAIR, D("9.5"), "USDT") == (fill.instrument, fill.fee, fill.fee_currency)
+
+
+def test_a_pair_that_nobody_named():
+    """Its coins are cash: the log's two lines move them, and no fill does."""
+    row = LINE | {"category": "spot", "type": "TRADE", "change": "0.2", "currency": "BTC"}
+
+    assert () == PLAIN.executed(EXECUTION | {"feeCurrency": "BTC"}, "spot", 7)
+    (moved,) = PLAIN.booked(row, 7)
+    assert ("BTC", D("0.2"), False) == (moved.currency, moved.amount, moved.flow)
+    assert () == READER.booked(row, 7)
+
+
+@pytest.mark.parametrize("funding", ["-0.5", "0.25"])
+def test_funding(funding):
+    """Funding has the sign of what it does to the balance: + received."""
+    (paid,) = READER.booked(LINE | {"funding": funding, "change": funding}, 7)
+
+    expected = FundingPaid(7, T * MS, ACCOUNT, PERP, "592_X_1", D(funding), "USDT")
+    assert expected == paid
+
+
+def test_a_session_of_usdc():
+    """A USDC contract's session moves its profit into cash at the mark, beside the funding."""
+    row = LINE | {"symbol": "BTCPERP", "currency": "USDC", "cashFlow": "12.5", "change": "12"}
+    paid, settled = READER.booked(row, 7)
+
+    assert (FundingPaid, D("-0.5")) == (type(paid), paid.amount)
+    assert Settled(7, T * MS, ACCOUNT, USDC, "592_X_1", D("50001.5")) == settled
+
+
+@pytest.mark.parametrize("kind", ["TRADE", "LIQUIDATION", "ADL", "DELIVERY"])
+def test_told_elsewhere(kind):
+    """Trades are told by their fills and deliveries by their record."""
+    assert () == READER.booked(LINE | {"type": kind}, 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flow"),
+    [("TRANSFER_IN", True), ("TRANSFER_OUT", True), ("INTEREST", False), ("NEW_IN_2027", False)],
+)
+def test_cash(kind, flow):
+    """Whatever else moves cash is cash that moved; what somebody brings or takes is no profit."""
+    row = LINE | {"type": kind, "symbol": "", "category": "", "change": "5.5", "tradeId": ""}
+    (moved,) = READER.booked(row, 7)
+
+    expected = CashMoved(7, T * MS, ACCOUNT, "592_X_1", kind, D("5.5"), "USDT", flow)
+    assert expected == moved
+
+
+def test_a_liquidation_fee():
+    """A line of a liquidation without its trade is a fee that no fill tells."""
+    (moved,) = READER.booked(LINE | {"type": "LIQUIDATION", "tradeId": "", "change": "-3"}, 7)
+
+    assert (D(-3), "LIQUIDATION") == (moved.amount, moved.kind)
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (LINE | {"type": "INTEREST", "change": ""}, "change"),
+        (LINE | {"cashFlow": ""}, "cashFlow"),
+        (LINE | {"transactionTime": ""}, "transactionTime"),
+        (LINE | {"type": ""}, "type"),
+        (LINE | {"category": "other"}, "category"),
+        (LINE | {"id": ""}, "id"),
+    ],
+)
+def test_a_line_that_lacks_something(row, name):
+    """An empty text is never 0: a line without its figure is malformed."""
+    with pytest.raises(Malformed, match=name):
+        READER.booked(row, 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "category", "words"),
+    [
+        ({"execQty": ""}, "linear", "execQty"),
+        ({"execFee": ""}, "linear", "execFee"),
+        ({"side": "None"}, "linear", "side"),
+        ({"execType": "Novel"}, "linear", "execType"),
+        ({"feeCurrency": ""}, "spot", "feeCurrency"),
+    ],
+)
+def test_an_execution_that_lacks_something(changes, category, words):
+    """A fill without its size, fee, side or currency is malformed, not guessed."""
+    with pytest.raises(Malformed, match=words):
+        READER.executed(EXECUTION | changes, category, 7)
+
+
+ORDER = {
+    "orderId": "o-1",
+    "orderLinkId": "rb01",
+    "symbol": "BTCUSDT",
+    "side": "Sell",
+    "orderStatus": "Cancelled",
+    "cancelType": "UNKNOWN",
+    "timeInForce": "IOC",
+    "qty": "0.3",
+    "cumExecQty": "0.1",
+    "updatedTime": str(T),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "ending", "rejected"),
+    [
+        ({}, Ending.EXPIRED, ""),
+        ({"orderStatus": "Rejected", "cumExecQty": "0", "rejectReason": "EC_X"}, None, "EC_X"),
+        ({"orderStatus": "New", "cumExecQty": "0"}, None, ""),
+    ],
+)
+def test_placed(changes, ending, rejected):
+    """An order as the venue shows it."""
+    found = rows.placed(ORDER | changes, "linear")
+
+    assert (PERP, D("-0.3"), ending, rejected) == (
+        found.instrument,
+        found.quantity,
+        found.ending,
+        found.rejected,
+    )
+
+
+def test_an_open_order_that_cannot_be_read():
+    """A person's stop without its numbers is named, and what is left of it is unknown."""
+    found = rows.resting(ORDER | {"qty": "", "orderStatus": "Untriggered"}, "linear")
+
+    assert ("rb01", PERP, None) == (found.label, found.instrument, found.left)
+
+
+# --- at the venue -----------------------------------------------------------------
+
+
+async def test_positions_of_every_settlement():
+    """Contracts of both dollars, inverse ones and options are all told, each with its sign."""
+    async with desk() as opened:
+        asked = {PERP: "-0.5", ETH: "2", USDC: "0.25", INVERSE: "-300", CALL: "-0.5", PUT: "0.4"}
+        for number, (name, size) in enumerate(asked.items()):
+            _trade(opened.place, name, D(size), f"hand-{number}")
+        told = {each.instrument: each for each in await opened.venue.positions()}
+
+        assert {name: D(size) for name, size in asked.items()} == {
+            name: each.quantity for name, each in told.items() if name in asked
+        }
+        assert {"bybit:USDT", "bybit:USDC", "bybit:BTC"} == set(told) - set(asked)
+        assert D("99999.9") == told[PERP].entry
+        for name, size in asked.items():
+            assert D(size) == await opened.books.position(name)
+
+
+async def test_a_list_of_positions_ends_with_its_last_page():
+    """Positions come two hundred a page; here one: every page is asked for, of every coin."""
+    async with desk() as opened:
+        opened.loopback.host.desk.limit = 1
+        for number, name in enumerate((PERP, ETH, USDC)):
+            _trade(opened.place, name, D("0.5"), f"hand-{number}")
+        bybit_account = opened.books
+        pages = [each async for each in bybit_account._calls.pages(
+            "privateGetV5PositionList", {"category": "linear", "settleCoin": "USDT", "limit": 1},
+            bybit_history.Lane.POLL)]  # fmt: skip
+
+        assert {"BTCUSDT", "ETHUSDT"} == {each["symbol"] for each in pages}
+
+
+async def test_ccxt_sees_one_settlement_currency():
+    """Why the reader asks by settle coin: the unified call means USDT and leaves out the rest."""
+    async with desk() as opened:
+        for number, name in enumerate((PERP, USDC)):
+            _trade(opened.place, name, D("0.5"), f"hand-{number}")
+        told = await opened.line.connection.exchange.fetch_positions()
+
+        assert ["BTCUSDT"] == [each["info"]["symbol"] for each in told]
+        held = {each.instrument for each in await opened.venue.positions()}
+        assert {PERP, USDC} <= held
+
+
+async def test_a_coin_is_the_position_of_its_pair():
+    """Where the book names the one pair of a coin its balance is that position, else cash."""
+    async with desk(instruments=WITH_PAIR) as opened:
+        told = {each.instrument: each.quantity for each in await opened.venue.positions()}
+        assert (D(10), True) == (told[PAIR], "bybit:BTC" not in told)
+        assert D(10) == await opened.books.position(PAIR)
+    async with desk() as opened:
+        told = {each.instrument: each.quantity for each in await opened.venue.positions()}
+        assert (D(10), True) == (told["bybit:BTC"], PAIR not in told)
+
+
+async def test_one_pool():
+    """The account stands as one pool in USD; each position has its maintenance and its price."""
+    async with desk() as opened:
+        _trade(opened.place, PERP, D("-1"), "hand-1")
+        pools, legs = await opened.books.figures()
+        (standing,) = await opened.books.standing()
+        ratio = pools[0].maintenance / pools[0].balance
+
+        assert [(TOGETHER, True)] == [(each.currency, each.together) for each in pools]
+        assert fault(MarginTold(1, 1, ACCOUNT, pools, tuple(legs))) is None
+        assert [PERP] == [each.instrument for each in legs]
+        assert 0.4 == legs[0].queue
+        assert legs[0].liquidation is None or legs[0].liquidation > 100_000
+        assert 0 < ratio < D("0.01")
+        assert standing.margin_ratio == ratio
+
+
+async def test_isolated_margin_tells_no_pool():
+    """Where each position has margin of its own the totals are empty: no figures, never zeros."""
+    async with desk() as opened:
+        opened.loopback.host.desk.margin = "ISOLATED_MARGIN"
+        with pytest.raises(Malformed, match="totalEquity"):
+            await opened.books.figures()
+
+
+async def test_history_pages_to_the_end():
+    """Fills and lines come page after page, and none is told twice or left out."""
+    async with desk() as opened:
+        for number in range(130):
+            _trade(opened.place, PERP, D("0.001"), f"hand-{number}")
+        for _ in range(70):
+            opened.place.move_cash(CashRequest(ACCOUNT, CashKind.DEPOSIT, "USDT", D("1.5")))
+        told = await opened.venue.history(opened.place.opened)
+        fills = [each for each in told.events if isinstance(each, Fill)]
+        moved = [each for each in told.events if isinstance(each, CashMoved)]
+
+        assert told.fault is None
+        assert 130 == len(fills) == len({each.trade_id for each in fills})
+        assert 70 == len(moved) == len({each.cash_id for each in moved})
+        stamps = [each.ts_venue for each in told.events]
+        assert sorted(stamps) == stamps
+
+
+async def test_trades_of_one_millisecond():
+    """Of one millisecond, trades keep the order in which the venue booked them."""
+    async with desk() as opened:
+        for number in range(30):
+            _trade(opened.place, PERP, D("0.01") * (number % 3 - 1 or 2), f"hand-{number}")
+        told = (await opened.venue.history(opened.place.opened)).events
+        fills = opened.place.fills(ACCOUNT)
+
+        assert [each.quantity for each in fills] == [each.quantity for each in told]
+        assert len({each.ts_venue for each in told}) < 30
+
+
+def test_a_long_past_is_asked_week_by_week():
+    """No span is longer than the venue answers, none is left out between two."""
+    week, now = 7 * 86_400 * 1_000, 30 * 86_400 * 1_000
+    spans = list(bybit_calls.weeks(0, now * MS))
+
+    assert all(0 < last - first < week for first, last in spans)
+    assert all(before[1] >= after[0] for before, after in pairwise(spans))
+    assert (0, now + bybit_calls.AHEAD) == (spans[0][0], spans[-1][1])
+
+
+async def test_a_cursor_that_stands_still():
+    """A venue that answers the same page for ever is malformed, not an endless look."""
+
+    async def act(request):
+        again = "transaction-log" in request.path
+        page = {"list": [LINE] if again else [], "nextPageCursor": "again" if again else ""}
+        return json_of(json.dumps({"retCode": 0, "result": page}))
+
+    async with answering(act) as (_, address), at(None, address=address) as opened:
+        told = await opened.venue.history(opened.clock.now())
+
+    assert isinstance(told.fault, Malformed)
+    assert "cursor" in str(told.fault)
+
+
+async def test_a_list_that_fails_takes_nothing_from_the_others():
+    """Executions are not answered: the log is told all the same, and the fault beside it."""
+    async with desk() as opened:
+        opened.place.move_cash(CashRequest(ACCOUNT, CashKind.DEPOSIT, "USDT", D(5)))
+        opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, "*execution/list", times=None))
+        told = await opened.venue.history(opened.place.opened)
+
+        assert [CashMoved] == [type(each) for each in told.events]
+        assert told.fault is not None
+
+
+async def test_a_key_that_is_refused():
+    """A wrong secret is told as such, and says no secret."""
+    wrong = replace(KEY, secret="other")
+    async with make() as loopback:
+        with pytest.raises(KeyRefused, match="10004") as raised:
+            async with at(loopback, wrong):
+                pass
+
+    assert "other" not in str(raised.value)
+
+
+async def test_a_delivery_waits_for_its_price():
+    """The log knows that an option ended before the record tells at what price: then nothing is."""
+    async with desk(instruments=soon()) as opened:
+        _trade(opened.place, SOON, D("-0.5"), "hand-1")
+        await deliver(opened, D(120_000))
+        opened.loopback.script.add(Plan(Kind.LAG, "*delivery-record", seconds=60))
+        first = await opened.venue.history(opened.place.opened)
+        second = await opened.venue.history(opened.place.opened)
+
+        assert isinstance(first.fault, Malformed)
+        assert [] == [each for each in first.events if isinstance(each, Delivered)]
+        (ended,) = [each for each in second.events if isinstance(each, Delivered)]
+        assert (SOON, D(120_000), True) == (ended.instrument, ended.price, ended.fee > 0)
+
+
+# --- the ledger ---------------------------------------------------------------------
+
+LOTS = {PERP: "0.05", ETH: "1", USDC: "0.05", INVERSE: "900", CALL: "0.1", PUT: "0.1"}
+
+
+def _trade(place, name, quantity, label):
+    """Let the account trade at the market."""
+    asked = Asked(ACCOUNT, name, quantity, None, TimeInForce.IOC, label=label)
+    outcome = place.submit(asked)
+    assert outcome.rejected is None, (name, outcome.rejected)
+
+
+def soon():
+    """Return the instruments with an option that ends in a second."""
+    ended = replace(known(SOON), expiry=WallClock().now() + SECOND)
+    return INSTRUMENTS | {SOON: ended}
+
+
+async def deliver(opened, price):
+    """Wait until it has ended, and let it be delivered."""
+    while opened.clock.now() < opened.place.tape.instruments[SOON].expiry:
+        await opened.clock.sleep(SECOND // 20)
+    due = DeliveryDue(SOON, price)
+    opened.place.tell(step(opened.clock.now(), deliveries=(due,)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_an_hour_at_random(seed):
+    """Trades of every kind, funding, a delivery and cash: the ledger ends as the venue's books.
+
+    It hears of them by overlapping looks, and knows what it has booked.
+    """
+    draw = SeededRandomness(seed).generator("hour")
+    async with desk(instruments=soon()) as opened:
+        place, ledger = opened.place, Ledger()
+        _trade(place, SOON, D(int(draw.integers(1, 9))) / 10, "hand-first")
+        for report in await opened.venue.positions():
+            ledgers.adopt(ledger, report, known(report.instrument), report.entry or D(1))
+        ledger.adopted[ACCOUNT] = opened.clock.now()
+        await opened.clock.sleep(2 * MS)  # the venue tells milliseconds
+        names, since = list(LOTS), place.opened
+        for count in range(60):
+            name = names[int(draw.integers(len(names)))]
+            if name in place.active:
+                size = int(draw.integers(-4, 5)) or 1
+                _trade(place, name, size * D(LOTS[name]), f"hand-{count}")
+            move = int(draw.integers(-300, 300))
+            told = step(opened.clock.now(), move)
+            if count % 10 == 9:
+                rate = float(draw.normal(0, 0.0005))
+                dues = tuple(FundingDue(each, rate) for each in (PERP, ETH, USDC, INVERSE))
+                told = replace(told, funding_due=dues)
+            place.tell(told)
+            if count == 45:
+                await deliver(opened, D(104_321))
+            if count % 20 == 5:
+                place.move_cash(CashRequest(ACCOUNT, CashKind.DEPOSIT, "USDT", D("12.345678")))
+            if count % 15 == 14:
+                await _look(opened, ledger, since)
+        await _look(opened, ledger, since)
+
+        assert {} == apart(ledger, place, ACCOUNT)
+        assert len(place.fills(ACCOUNT)) > 50
+        assert {} == differences(ledger, ACCOUNT, await opened.venue.positions(), INSTRUMENTS)
+        assert {} == place.differences(ACCOUNT)
+
+
+async def _look(opened, ledger, since):
+    told = await opened.venue.history(since, whole=False)
+    assert told.fault is None
+    for event in told.events:
+        if isinstance(event, CashMoved):
+            ledgers.book_cash(ledger, event)
+        elif not isinstance(event, PositionReport):
+            bookings.book(ledger, event, known(event.instrument), {}, ours=False)
+
+
+async def test_pairs_at_random():
+    """The same of a pair whose coin is a position."""
+    draw = SeededRandomness(3).generator("pairs")
+    async with desk(instruments=WITH_PAIR, cash={"BTC": D(0)}) as opened:
+        place, ledger = opened.place, Ledger()
+        for report in await opened.venue.positions():
+            ledgers.adopt(ledger, report, known(report.instrument), D(1))
+        _trade(place, PAIR, D("1.5"), "hand-first")
+        for count in range(20):
+            place.tell(step(opened.clock.now(), int(draw.integers(-300, 300))))
+            _trade(place, PAIR, int(draw.integers(-4, 5) or 1) * D("0.01"), f"hand-{count}")
+        await _look(opened, ledger, place.opened)
+
+        assert place.balances(ACCOUNT)["USDT"] == ledger.balance(ACCOUNT, "USDT")
+        assert {} == differences(ledger, ACCOUNT, await opened.venue.positions(), WITH_PAIR)
+
+
+async def test_an_order_of_ours_in_the_history():
+    """The fill of our order bears our id; one that is none of ours bears nobody's."""
+    async with desk() as opened:
+        name = "rb0100020000e1v7v"
+        await opened.venue.submit(order(name))
+        _trade(opened.place, PERP, D("0.1"), "hand-1")
+        told = await opened.venue.history(opened.place.opened)
+
+        assert [name, None] == [each.client_order_id for each in told.events]
