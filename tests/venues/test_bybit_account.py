@@ -277,6 +277,7 @@ def test_an_open_order_that_cannot_be_read():
 # --- at the venue -----------------------------------------------------------------
 
 
+@pytest.mark.proves("bybit", "positions", "loopback")
 async def test_positions_of_every_settlement():
     """Contracts of both dollars, inverse ones and options are all told, each with its sign."""
     async with desk() as opened:
@@ -331,6 +332,7 @@ async def test_a_coin_is_the_position_of_its_pair():
         assert (D(10), True) == (told["bybit:BTC"], PAIR not in told)
 
 
+@pytest.mark.proves("bybit", "margin", "loopback")
 async def test_one_pool():
     """The account stands as one pool in USD; each position has its maintenance and its price."""
     async with desk() as opened:
@@ -356,6 +358,7 @@ async def test_isolated_margin_tells_no_pool():
             await opened.books.figures()
 
 
+@pytest.mark.proves("bybit", "history", "loopback")
 async def test_history_pages_to_the_end():
     """Fills and lines come page after page, and none is told twice or left out."""
     async with desk() as opened:
@@ -475,6 +478,7 @@ async def deliver(opened, price):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.proves("bybit", "ledger", "loopback")
 async def test_an_hour_at_random(seed):
     """Trades of every kind, funding, a delivery and cash: the ledger ends as the venue's books.
 

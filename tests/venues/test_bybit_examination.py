@@ -69,6 +69,7 @@ def failed(found):
     return [name for name, each in found.items() if not each.ok]
 
 
+@pytest.mark.proves("bybit", "identity", "loopback")
 async def test_fit():
     """An account as the settings have it passes everything; no question is left out."""
     async with desk(instruments=WITH_PAIR) as opened:

@@ -87,6 +87,7 @@ async def test_an_order_is_one_request():
 @pytest.mark.parametrize(
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
+@pytest.mark.proves("bybit", "once", "loopback")
 async def test_lost_answer_buys_once(kind):
     """One drop is one order: unknown, then found among those that ended."""
     async with desk() as opened:
@@ -138,6 +139,7 @@ async def test_an_id_seen_twice():
         (999999, OrderUnknown),
     ],
 )
+@pytest.mark.proves("bybit", "codes", "loopback")
 async def test_codes(code, kind):
     """X01: a code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -200,6 +202,7 @@ each_kind = pytest.mark.parametrize(
 
 
 @each_kind
+@pytest.mark.proves("bybit", "fills", "loopback")
 async def test_bought_and_sold(name, quantity, ask, bid, category, amount, currency):
     """Fills, fees, cash and positions of each kind are those of the venue's own books."""
     pair = name == PAIR  # then the coin's balance is the pair's position
@@ -228,6 +231,7 @@ async def test_bought_and_sold(name, quantity, ask, bid, category, amount, curre
 
 
 @each_kind
+@pytest.mark.proves("bybit", "amounts", "loopback")
 async def test_sent_in_the_unit_of_the_venue(name, quantity, ask, bid, category, amount, currency):
     """What stands in the request: dollars of an inverse contract, coins of every other."""
     async with desk(instruments=WITH_PAIR) as opened:
@@ -269,6 +273,7 @@ async def test_found_after_a_lost_answer(name, quantity, ask, bid, category, amo
     ],
 )
 @pytest.mark.parametrize("reduces", [True, False])
+@pytest.mark.proves("bybit", "flags", "loopback")
 async def test_flags_on_the_wire(life, price, flag, reduces):
     """Time in force and reduce-only stand in the request as the row of the venue says."""
     async with desk() as opened:
@@ -309,6 +314,7 @@ STORY = [OrderAccepted, Fill, OrderEnded]
         (order(), False, (), STORY),
     ],
 )
+@pytest.mark.proves("bybit", "lookup", "loopback")
 async def test_found(sent, lost, without, told):
     """One question that sees is enough, whichever it is; an unknown order is found in the end."""
     async with desk() as opened:

@@ -477,6 +477,8 @@ async def at_work():
             assert [] == fair.failures
 
 
+@pytest.mark.proves("bybit", "market", "loopback")
+@pytest.mark.proves("bybit", "options", "loopback")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as fair:
@@ -497,6 +499,7 @@ async def test_all_that_a_book_needs():
         assert [] == [name for each in fair.streams for name in each.counts.dropped]
 
 
+@pytest.mark.proves("bybit", "account", "loopback")
 async def test_account_events():
     """An order's life is told: executed, then ended."""
     async with at_work() as fair:
@@ -522,6 +525,7 @@ async def test_faults_that_cost_nothing(kind):
         assert [0] * 4 == [each.rebuilt for each in fair.feeds]
 
 
+@pytest.mark.proves("bybit", "books", "loopback")
 async def test_a_lost_book_is_had_anew():
     """A change that is lost on its way brings the book anew, and nothing else."""
     async with at_work() as fair:
@@ -551,6 +555,7 @@ async def test_lost_connections(kind, where):
 
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.FREEZE])
 @pytest.mark.parametrize("topic", ["tickers.BTCUSDT", "orderbook.50.BTCUSDT"])
+@pytest.mark.proves("bybit", "standstill", "loopback")
 async def test_standstill(kind, topic):
     """One topic stands still, others move, pongs go on: found, renewed, told, and over."""
     async with at_work() as fair:

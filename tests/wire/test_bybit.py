@@ -159,6 +159,7 @@ def _lines(recordings):
         return [json.loads(line) for line in lines]
 
 
+@pytest.mark.proves("bybit", "market", "recorded")
 def test_recorded_frames(recordings):
     """Every recorded frame is decoded, but for the types that nobody asks for."""
     found = {
@@ -189,6 +190,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.proves("bybit", "account", "recorded")
 def test_recorded_rows(recordings):
     """Every recorded row of orders, executions, positions and wallets is read."""
     count = 0
@@ -217,6 +219,7 @@ def test_recorded_deleveraging(recordings):
     )
 
 
+@pytest.mark.proves("bybit", "books", "recorded")
 def test_recorded_book(recordings):
     """A recorded snapshot and its change make a book: one level is new, one is gone."""
     book = Book()
