@@ -9,7 +9,7 @@ without an entry is unknown, never guessed: a wrong size is a wrong hedge.
 from collections.abc import Callable, Mapping
 
 from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
-from rebalancer.settings.catalogue import binance, deribit
+from rebalancer.settings.catalogue import binance, deribit, okx
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE")
 VENUES: Mapping[str, Callable[[str], Instrument | None]] = {
@@ -17,8 +17,9 @@ VENUES: Mapping[str, Callable[[str], Instrument | None]] = {
     "binance": binance.spot,
     "binanceusdm": binance.linear,
     "binancecoinm": binance.inverse,
+    "okx": okx.known,
 }
-LISTED = (*deribit.LISTED, *binance.LISTED)
+LISTED = (*deribit.LISTED, *binance.LISTED, *okx.LISTED)
 
 
 def known(instrument_id: str) -> Instrument | None:
