@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from rebalancer.simulation.deribit import build as deribit
+from rebalancer.simulation.okx import build as okx
 from rebalancer.simulation.spoken import Played
 
 PLAYED: Mapping[str, Played] = {
     "deribit": deribit.PLAYED,
+    "okx": okx.PLAYED,
 }

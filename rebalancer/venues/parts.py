@@ -7,8 +7,10 @@ asks here by the venue's name and knows nothing of what is spoken there.
 from collections.abc import Mapping
 
 from rebalancer.venues.deribit import build as deribit
+from rebalancer.venues.okx import build as okx
 from rebalancer.venues.seats import VenueParts
 
 PARTS: Mapping[str, VenueParts] = {
     "deribit": deribit.PARTS,
+    "okx": okx.PARTS,
 }
