@@ -32,7 +32,10 @@ def speak(place: Place, keys: Sequence[Key]) -> Okx:
 
 
 PLAYED = Played(
-    hosts=("www.okx.com", "ws.okx.com:8443", "wspap.okx.com:8443"),
+    hosts=(
+        *("www.okx.com", "ws.okx.com:8443", "wspap.okx.com:8443"),
+        *("ws.okx.com:443", "wspap.okx.com:443"),  # where ccxt looks for them
+    ),
     speak=speak,
     fees=FEES,
     maintenance={Kind.PERPETUAL: FLAT, Kind.FUTURE: FLAT},
