@@ -54,6 +54,7 @@ def book_of(name, middle, levels=5):
 def step_of(ts, move=0, trades=(), levels=5, **changes):
     """Return a step with every price moved by `move` ticks."""
     prices = {name: mark + D(move) * INSTRUMENTS[name].tick for name, mark in MARKS.items()}
+    prices[CALL] = MARKS[CALL]
     books = tuple(book_of(name, price, levels) for name, price in prices.items())
     told = replace(
         WorldStep(ts, *((),) * 11),
@@ -61,20 +62,26 @@ def step_of(ts, move=0, trades=(), levels=5, **changes):
         quotes=tuple(quote_of(each, ts) for each in books),
         trades=tuple(Trade(ts, ts, *each) for each in trades),
         marks=tuple(Mark(ts, ts, name, prices[name]) for name in NAMES if name != CALL),
-        indexes=(Index(ts, ts, "okx", "BTC", D(100_000) + move),),
+        indexes=(Index(ts, ts, "okx", "BTC", D(100_000) + D(move) * D("0.1")),),
         option_marks=(OptionMark(ts, ts, CALL, prices[CALL], 0.6, 101_000.0),),
         funding_rates=(FundingRate(ts, ts, INVERSE, 0.0001, 8 * 3600 * SECOND, None),),
     )
     return replace(told, **changes)
 
 
-def make(levels=5, cash=None, collateral=None):
-    """Return a loopback of two accounts before it listens, its market told once."""
-    clock = WallClock()
+def make(levels=5, cash=None, collateral=None, ends=None):
+    """Return a loopback of two accounts before it listens, its market told once.
+
+    `ends` is in how many ns what is dated expires, whatever its name says.
+    """
+    clock, listed = WallClock(), list(INSTRUMENTS.values())
+    if ends is not None:
+        at = clock.now() + ends
+        listed = [replace(each, expiry=at) if each.expiry else each for each in listed]
     terms = AccountTerms(leverage=D(10), collateral=collateral)
     money = {"BTC": D(10), "USDT": D(500_000)} if cash is None else cash
     accounts = [OpeningAccount(ACCOUNT, money, terms=terms), OpeningAccount(OTHER, {"BTC": D(1)})]
-    setup = open_setup("okx", list(INSTRUMENTS.values()), accounts)
+    setup = open_setup("okx", listed, accounts)
     chance = SeededRandomness(7).generator("faults")
     loopback = Loopback(setup, [KEY, POOR, RICH, STRANGER], clock, chance)
     loopback.place.tell(step_of(clock.now(), levels=levels))
