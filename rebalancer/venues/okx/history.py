@@ -32,7 +32,7 @@ _DELIVERIES, _SETTLEMENTS = (
     "publicGetPublicSettlementHistory",
 )
 _Key = tuple[str, str, str]  # of a booking
-_Booked = AsyncIterator[tuple[_Key, AccountEvent] | Malformed]
+_Booked = AsyncIterator[tuple[_Key, int, AccountEvent] | Malformed]  # with its number
 
 
 class OkxHistory:
@@ -63,7 +63,7 @@ class OkxHistory:
         Raises:
             KeyRefused: All of them would be refused.
         """
-        found: dict[_Key, AccountEvent] = {}
+        found: dict[_Key, tuple[int, AccountEvent]] = {}
         fault: Unavailable | None = None
         for booked in (self._filled(since), self._billed(since)):
             try:
@@ -71,7 +71,7 @@ class OkxHistory:
                     if isinstance(each, Malformed):
                         fault = fault or each
                     else:
-                        found.setdefault(*each)
+                        found.setdefault(each[0], each[1:])
             except KeyRefused:
                 raise
             except Unavailable as error:
@@ -80,9 +80,9 @@ class OkxHistory:
 
     def fills(self, told: Sequence[Row]) -> list[Fill]:
         """Return the fills among rows, oldest first; what is no trade is told by bills."""
-        ts = self._clock.now()
-        found = [self._reader.fill(each, ts) for each in told if rows.is_trade(each)]
-        return sorted(found, key=lambda each: each.ts_venue or 0)
+        ts, trades = self._clock.now(), filter(rows.is_trade, told)
+        found = [(rows.number(each), self._reader.fill(each, ts)) for each in trades]
+        return rows.in_order(found)
 
     async def trades(
         self, since: int, lane: Lane, name: str = "", order_id: str = ""
@@ -103,7 +103,8 @@ class OkxHistory:
         async for row in self.trades(since, Lane.POLL):
             try:
                 for fill in self.fills((row,)):
-                    yield ("fill", fill.instrument, fill.trade_id), fill
+                    key = ("fill", fill.instrument, fill.trade_id)
+                    yield key, rows.number(row), fill
             except Malformed as error:
                 yield error
 
@@ -116,7 +117,8 @@ class OkxHistory:
                 try:
                     event = await self._booking(row)
                     if event is not None:
-                        yield (type(event).__name__, "", text(row, "billId", call)), event
+                        key = (type(event).__name__, "", text(row, "billId", call))
+                        yield key, rows.number(row), event
                 except Malformed as error:
                     yield error
 

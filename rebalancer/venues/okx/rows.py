@@ -9,6 +9,7 @@ negative where it is paid.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from rebalancer.core.events import AccountEvent, CashMoved, Ending, Fill, Forced, FundingPaid
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
@@ -22,6 +23,7 @@ ENDS = ("112", "113", "170", "171", "172")  # subtypes of a delivery that end a 
 SETTLED = "355"
 MARGINED = ("SWAP", "FUTURES")
 MOST_QUEUED = 5  # lights of `adl`
+Booked = TypeVar("Booked", bound=AccountEvent)
 _SIGNS = {"buy": 1, "sell": -1}
 _OPEN, _OVER = ("live", "partially_filled"), ("filled", "canceled", "mmp_canceled")
 _HASTY = ("ioc", "fok", "optimal_limit_ioc", "market")  # whose rest expires by itself
@@ -264,9 +266,21 @@ def leg(row: Row, *, alone: bool) -> LegFigures:
 # --- fields -------------------------------------------------------------------
 
 
-def in_order(events: Iterable[AccountEvent]) -> list[AccountEvent]:
-    """Return bookings by venue time; of one instant fills come before what settles them."""
-    return sorted(events, key=lambda each: (each.ts_venue or 0, not isinstance(each, Fill)))
+def in_order(numbered: Iterable[tuple[int, Booked]]) -> list[Booked]:
+    """Return bookings by venue time, and of one millisecond by the numbers of their bills.
+
+    What a trade realises depends on those before it, and many share a millisecond.
+    """
+    told = sorted(numbered, key=lambda each: (each[1].ts_venue or 0, each[0]))
+    return [event for _, event in told]
+
+
+def number(row: Row) -> int:
+    """Return the number of a row's bill, which grows with time; raises Malformed."""
+    told = text(row, "billId", "okx bill")
+    if not (told.isascii() and told.isdigit()):
+        raise missing(row, "billId", "okx bill", "a number")
+    return int(told)
 
 
 def instrument(row: Row, where: str) -> str:
