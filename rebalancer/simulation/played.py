@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from rebalancer.simulation.bybit import build as bybit
 from rebalancer.simulation.deribit import build as deribit
+from rebalancer.simulation.okx import build as okx
 from rebalancer.simulation.spoken import Played
 
 PLAYED: Mapping[str, Played] = {
     "deribit": deribit.PLAYED,
     "bybit": bybit.PLAYED,
+    "okx": okx.PLAYED,
 }

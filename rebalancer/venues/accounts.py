@@ -87,7 +87,7 @@ class Account(Protocol):
     async def placed(self, label: str, instrument: str) -> Sequence[Placed]:
         """Return the orders that bear a label: recent ones first, then open ones."""
 
-    async def by_id(self, order_id: str) -> Placed | None:
+    async def by_id(self, order_id: str, instrument: str, /) -> Placed | None:
         """Return an order by the venue's own id, None when the venue denies it."""
 
     async def fills_of(self, order: Placed) -> Sequence[Fill]:

@@ -14,10 +14,11 @@ import ipaddress
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,7 @@ Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
 
 _sends: ContextVar[list[str] | None] = ContextVar("sends", default=None)
+_beside: ContextVar[Mapping[str, str]] = ContextVar("beside", default=MappingProxyType({}))
 _quiet = logging.getLogger("rebalancer.venues.ccxt")  # ccxt logs headers with signatures
 _quiet.propagate = False
 _quiet.setLevel(logging.CRITICAL + 1)
@@ -62,16 +64,20 @@ class Strayed(aiohttp.ClientError):
 
 
 @contextmanager
-def sending() -> Iterator[list[str]]:
+def sending(beside: Mapping[str, str] = MappingProxyType({})) -> Iterator[list[str]]:
     """Let what is sent in this block leave once; the list names each attempt.
 
     An empty list afterwards proves that nothing left.
+
+    Args:
+        beside: Headers that it must carry, which ccxt does not know.
     """
     sends: list[str] = []
-    token = _sends.set(sends)
+    token, added = _sends.set(sends), _beside.set(beside)
     try:
         yield sends
     finally:
+        _beside.reset(added)
         _sends.reset(token)
 
 
@@ -231,6 +237,7 @@ def _once(limited: Limited | None, *, stays: bool) -> Middleware:
             raise SentTwice("an order was about to be sent again")
         if sends is not None:
             sends.append(request.method)
+            request.headers.update(_beside.get())
         try:
             response = await handler(request)
         except aiohttp.ClientConnectorError:

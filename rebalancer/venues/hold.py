@@ -147,7 +147,7 @@ class VenueHold:
             answer = await getattr(self._connection.exchange, call)({})
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
             raise explain(self._connection.venue, call, error) from None
-        told = table(table(answer, call).get("result"), call)
+        told = table(opening.read(table(answer, call)), call)
         word = str(told.get(opening.locked)).lower()
         names = [str(each) for name in opening.named for each in told.get(name) or ()]
         partly = word in opening.partly

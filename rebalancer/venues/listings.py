@@ -193,8 +193,9 @@ class ListingWatch:
     async def _ask(self, name: str, native: str) -> _Found:
         seat, listing = self._seat, self._listing
         await seat.budget.wait(OTHER, Lane.POLL)
+        params = {listing.name: native} if listing.asks is None else dict(listing.asks(native))
         try:
-            answer = await getattr(seat.connection.exchange, listing.call)({listing.name: native})
+            answer = await getattr(seat.connection.exchange, listing.call)(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
             told = explain(seat.connection.venue, listing.call, error)
             code = told.code if isinstance(told, Refused) else None
@@ -202,7 +203,7 @@ class ListingWatch:
             if code in listing.unknown:
                 return _Found(Unfit.GONE, f"{seat.connection.venue} knows none of this name")
             raise told from None
-        row = table(table(answer, listing.call).get("result"), listing.call)
+        row = table(listing.read(table(answer, listing.call)), listing.call)
         if row.get(listing.name) != native:
             raise Malformed(f"{listing.call}: must be about {native}")
         return self._read(row, self._first.setdefault(name, row))
@@ -226,7 +227,8 @@ class ListingWatch:
         where = self._markets.get(native)
         tick, least = (optional(row, steps.get(each, "")) for each in ("tick", "minimum"))
         if where is not None and tick and least:
-            told = replace(where, step=least, minimum=least, tick=tick, coarser=coarser(row))
+            step = optional(row, steps.get("lot", "")) or least
+            told = replace(where, step=step, minimum=least, tick=tick, coarser=coarser(row))
             self._markets[native] = told
 
 

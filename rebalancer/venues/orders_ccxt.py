@@ -183,7 +183,7 @@ class CcxtVenue:
             return self._rejected(name, reason, sent=False)
         hasty = order.time_in_force is TimeInForce.IOC
         line.sent.note(name, line.clock.now(), hasty=hasty)
-        with sending() as sends:
+        with sending(requests.headers(line.profile, line.clock.now())) as sends:
             try:
                 answer = await self._send(order, where, sends)
                 placed, fills = self._books.answered(answer)
@@ -275,7 +275,7 @@ class CcxtVenue:
         found = list(await self._books.placed(name, order.instrument))
         known = sent.order_ids.get(name)
         if not found and known is not None:
-            by_id = await self._books.by_id(known)
+            by_id = await self._books.by_id(known, order.instrument)
             found = [] if by_id is None else [by_id]
         if found:
             return [event for placed in found for event in await self._told(placed)]

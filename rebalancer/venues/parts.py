@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from rebalancer.venues.bybit import build as bybit
 from rebalancer.venues.deribit import build as deribit
+from rebalancer.venues.okx import build as okx
 from rebalancer.venues.seats import VenueParts
 
 PARTS: Mapping[str, VenueParts] = {
     "deribit": deribit.PARTS,
     "bybit": bybit.PARTS,
+    "okx": okx.PARTS,
 }

@@ -7,9 +7,10 @@ when we fall silent. A venue that is not finished has its row, read off ccxt and
 its documentation, but no live order passes through it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
@@ -65,6 +66,11 @@ class Figures:
     ratio: str = ""  # the venue's own, where there is one
 
 
+def result(answer: Mapping[str, Any]) -> Any:
+    """Return what an answer holds where Deribit puts it."""
+    return answer.get("result")
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """How a venue says whether it takes orders at all."""
@@ -75,6 +81,7 @@ class Opening:
     partly: frozenset[str] = frozenset()  # its words for "some are", named by …
     named: tuple[str, ...] = ()  # … these fields: lists of coins, or of names that begin with one
     codes: frozenset[str] = frozenset()  # of any answer that says: not now
+    read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ class Listing:
     steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
     unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
+    asks: Callable[[str], Mapping[str, object]] | None = None  # name → parameters; None: it alone
+    read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,7 @@ class Profile:
     rates: Mapping[str, Rate]
     modes: tuple[Mode, ...] = (Mode.PAPER, Mode.TESTNET, Mode.LIVE)
     deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
+    deadline_in_header: bool = False  # whether it is one of HTTP, and none of the order
     fill_or_kill: bool = True
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False

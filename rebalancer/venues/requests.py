@@ -135,7 +135,7 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
     }
     if order.reduce_only:
         params["reduceOnly"] = True
-    if profile.deadline:
+    if profile.deadline and not profile.deadline_in_header:
         params[profile.deadline] = (now + VALIDITY) // MILLISECOND
     return Request(
         symbol=where.symbol,
@@ -144,6 +144,13 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
         price=plain(rounded(order.price, order.quantity, where)),
         params=params,
     )
+
+
+def headers(profile: Profile, now: int) -> dict[str, str]:
+    """Return what of an order travels beside its body."""
+    if not profile.deadline_in_header:
+        return {}
+    return {profile.deadline: str((now + VALIDITY) // MILLISECOND)}
 
 
 def plain(number: Decimal) -> str:

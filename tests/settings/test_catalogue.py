@@ -68,7 +68,11 @@ def test_option_names(name, strike, sign, expiry):
         "binance:BTCEUR",
         "binanceusdm:PEPEUSDT",
         "binancecoinm:BTCUSD",
-        "okx:BTC-USDT-SWAP",
+        "okx:BTC-USDT-261225",  # linear: its lot was never recorded
+        "okx:ETH-USD-261225-10000-C",
+        "okx:BTC-USD-260230-100000-C",
+        "okx:BTC-USD-SWAP-100000-C",
+        "kraken:BTC-USDT-SWAP",
     ],
 )
 def test_unknown(instrument_id):
@@ -79,3 +83,32 @@ def test_unknown(instrument_id):
 def test_listed():
     """Every listed id is known by itself."""
     assert [] == [name for name in LISTED if known(name) is None]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "lot", "settle", "kind"),
+    [
+        ("BTC-USDT", "1", "0.00000001", "USDT", "spot"),
+        ("BTC-USDT-SWAP", "0.01", "0.01", "USDT", "perpetual"),
+        ("ETH-USDT-SWAP", "0.1", "0.01", "USDT", "perpetual"),
+        ("BTC-USD-SWAP", "100", "1", "BTC", "perpetual"),
+        ("ETH-USD-SWAP", "10", "1", "ETH", "perpetual"),
+        ("BTC-USD-261225", "100", "1", "BTC", "future"),
+        ("BTC-USD-261225-100000-P", "0.01", "1", "BTC", "option"),  # ctVal 1 x ctMult 0.01
+    ],
+)
+def test_okx_contracts(name, size, lot, settle, kind):
+    """OKX counts contracts; one is so many coins, or USD where it is inverse."""
+    found = known(f"okx:{name}")
+
+    assert (Decimal(size), Decimal(lot)) == (found.size, found.lot)
+    assert (settle, kind) == (found.settle, found.kind)
+    assert (kind not in ("future", "option")) is (found.expiry is None)
+
+
+def test_okx_expires_at_eight():
+    """A dated contract of OKX ends at 08:00 UTC of the day in its name."""
+    option = known("okx:BTC-USD-260227-98000-C")
+
+    assert 1_772_179_200 * 10**9 == option.expiry
+    assert (Decimal(98_000), +1) == (option.strike, option.sign)

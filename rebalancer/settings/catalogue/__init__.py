@@ -9,7 +9,7 @@ without an entry is unknown, never guessed: a wrong size is a wrong hedge.
 from collections.abc import Callable, Mapping
 
 from rebalancer.core.instruments import STABLE, Instrument, cash_instrument
-from rebalancer.settings.catalogue import binance, bybit, deribit
+from rebalancer.settings.catalogue import binance, bybit, deribit, okx
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE")
 VENUES: Mapping[str, Callable[[str], Instrument | None]] = {
@@ -18,8 +18,9 @@ VENUES: Mapping[str, Callable[[str], Instrument | None]] = {
     "binanceusdm": binance.linear,
     "binancecoinm": binance.inverse,
     "bybit": bybit.known,
+    "okx": okx.known,
 }
-LISTED = (*deribit.LISTED, *binance.LISTED, *bybit.LISTED)
+LISTED = (*deribit.LISTED, *binance.LISTED, *bybit.LISTED, *okx.LISTED)
 
 
 def known(instrument_id: str) -> Instrument | None:

@@ -83,7 +83,7 @@ class BybitAccount:
         category = _category(instrument)
         return await self._found(category, {"orderLinkId": label}, "orderLinkId", label)
 
-    async def by_id(self, order_id: str) -> Placed | None:
+    async def by_id(self, order_id: str, _instrument: str, /) -> Placed | None:
         """Return an order by the venue's own id, None when no category has it."""
         for category in CATEGORIES:
             found = await self._found(category, {"orderId": order_id}, "orderId", order_id)

@@ -81,7 +81,7 @@ class DeribitAccount:
                 return found
         return ()
 
-    async def by_id(self, order_id: str) -> Placed | None:
+    async def by_id(self, order_id: str, _instrument: str, /) -> Placed | None:
         """Return an order by the venue's own id, None when the venue denies it."""
         call = "private_get_get_order_state"
         try:

@@ -1,23 +1,86 @@
 """OKX: what differs there."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
 from rebalancer.venues.budget import Rate
 from rebalancer.venues.profile import (
+    LOG,
     MATCHING,
     OTHER,
     UNIFIED,
     DeadMan,
     DeadManKind,
     Figures,
+    Listing,
+    Opening,
     Profile,
     Unit,
 )
 
+# Services whose maintenance takes orders away: swaps, and trading as a whole. What is done in
+# batches of accounts or products, other services and planned events are left to the answers.
+_TRADING = frozenset({"3", "5"})
+_UNDER_WAY = frozenset({"ongoing", "pre_open"})  # pre_open: post-only orders and cancels again
+
+
+def kind_of(name: str) -> str:
+    """Return OKX's type of an instrument, which many calls ask for.
+
+    >>> [kind_of(each) for each in ("BTC-USDT", "BTC-USD-SWAP", "BTC-USD-261225")]
+    ['SPOT', 'SWAP', 'FUTURES']
+    >>> kind_of("BTC-USD-261225-100000-C")
+    'OPTION'
+    """
+    parts = name.split("-")
+    if name.endswith("-SWAP"):
+        return "SWAP"
+    return {2: "SPOT", 3: "FUTURES"}.get(len(parts), "OPTION")
+
+
+def family_of(name: str) -> str:
+    """Return the family of an instrument.
+
+    >>> family_of("BTC-USD-261225-100000-C")
+    'BTC-USD'
+    """
+    return "-".join(name.split("-")[:2])
+
+
+def _maintained(answer: Mapping[str, Any]) -> Any:
+    """Return whether trading is under maintenance, from the list of events."""
+    events = answer.get("data")
+    if not isinstance(events, list) or not all(isinstance(each, Mapping) for each in events):
+        return None
+    locked = any(
+        each.get("state") in _UNDER_WAY and str(each.get("serviceType")) in _TRADING
+        for each in events
+    )
+    return {"locked": str(locked).lower()}
+
+
+def _named(name: str) -> Mapping[str, object]:
+    """Return what the terms of an instrument are asked for with."""
+    kind = kind_of(name)
+    more = {"instFamily": family_of(name)} if kind == "OPTION" else {}
+    return {"instType": kind, "instId": name, **more}
+
+
+def _terms(answer: Mapping[str, Any]) -> Any:
+    """Return the terms of the one instrument in an answer, and whether it is traded."""
+    data = answer.get("data")
+    if not isinstance(data, list) or not data or not isinstance(data[0], Mapping):
+        return None
+    return {**data[0], "traded": data[0].get("state") != "test"}
+
+
 OKX = Profile(
     venue="okx",
-    finished=False,
+    finished=True,
     amounts={
+        Kind.SPOT: Unit.COIN,
         Kind.PERPETUAL: Unit.CONTRACT,
         Kind.FUTURE: Unit.CONTRACT,
         Kind.OPTION: Unit.CONTRACT,  # of ctVal x ctMult; ccxt's contractSize leaves ctMult out
@@ -31,18 +94,21 @@ OKX = Profile(
         TimeInForce.POST_ONLY: {"ordType": "post_only"},
     },
     reduce_only=("reduceOnly", True),
-    lookups=("fetch_order_with_client_order_id",),
+    lookups=("privateGetTradeOrder", "privateGetTradeOrdersPending", "privateGetTradeFills"),
     figures=Figures(
         call="privateGetAccountBalance",
         equity="eq",
-        balance="adjEq",
+        balance="mgnRatio",  # x mmr: the ratio is the other way round, 41 is safe
         maintenance="mmr",
         cash=("cashBal",),
-        ratio="mgnRatio",  # the other way round: 41 is safe
+        ratio="mgnRatio",
     ),
-    currencies=("USDT", "USDC", "BTC", "ETH"),
+    currencies=(),  # one call tells them all
     currencies_in="details",
-    ledger=("privateGetTradeFills", "privateGetAccountBills"),
+    ledger=(
+        *("privateGetTradeFills", "privateGetAccountBills"),  # of three days, of a week
+        *("privateGetTradeFillsHistory", "privateGetAccountBillsArchive"),  # of three months
+    ),
     dead_man=DeadMan(
         DeadManKind.COUNTDOWN,
         arm="privatePostTradeCancelAllAfter",
@@ -51,7 +117,41 @@ OKX = Profile(
         within=("data", 0),
         timer="timeOut",
     ),
-    rates={MATCHING: Rate(20, 40), OTHER: Rate(5, 10)},
+    rates={MATCHING: Rate(20, 40), LOG: Rate(2, 5), OTHER: Rate(5, 10)},
+    deadline="expTime",
+    deadline_in_header=True,
+    multiplier="ctMult",
     streams_positions=True,
     refuses_duplicates=True,
+    opening=Opening(
+        call="publicGetSystemStatus",
+        open=frozenset({"false"}),
+        codes=frozenset({"50001", "51028", "51029", "51030"}),
+        read=_maintained,
+    ),
+    listing=Listing(
+        call="publicGetPublicInstruments",
+        name="instId",
+        active="traded",
+        state="state",
+        open=frozenset({"live"}),
+        passing=frozenset({"suspend", "rebase", "preopen"}),
+        grave={
+            "contract value": "ctVal",
+            "multiplier": "ctMult",
+            "settle currency": "settleCcy",
+            "underlying": "uly",
+            "base currency": "baseCcy",
+            "quote currency": "quoteCcy",
+            "type": "ctType",
+            "expiry": "expTime",
+            "strike": "stk",
+            "option type": "optType",
+        },
+        steps={"tick": "tickSz", "lot": "lotSz", "minimum": "minSz"},
+        unknown=frozenset({"51001"}),
+        denied=frozenset({"51001", "51021", "51022", "51027", "51087"}),
+        asks=_named,
+        read=_terms,
+    ),
 )
