@@ -338,10 +338,10 @@ async def test_found_by_its_number():
     async with desk() as opened:
         await opened.venue.submit(order())
         (made,) = opened.orders(NAME)
-        found = await opened.books.by_id(made.order_id)
+        found = await opened.books.by_id(made.order_id, made.instrument.id)
 
         assert (NAME, Ending.FILLED, D("0.1")) == (found.label, found.ending, found.filled)
-        assert await opened.books.by_id("none-of-this-number") is None
+        assert await opened.books.by_id("none-of-this-number", made.instrument.id) is None
 
 
 async def test_a_row_without_its_id_is_no_proof():
