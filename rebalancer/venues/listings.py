@@ -24,7 +24,7 @@ from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
-from rebalancer.venues.payloads import Row, optional, table
+from rebalancer.venues.payloads import Row, optional, rows, table
 from rebalancer.venues.profile import OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
 
@@ -192,9 +192,10 @@ class ListingWatch:
 
     async def _ask(self, name: str, native: str) -> _Found:
         seat, listing = self._seat, self._listing
+        params = {listing.name: native} if listing.asked is None else dict(listing.asked(native))
         await seat.budget.wait(OTHER, Lane.POLL)
         try:
-            answer = await getattr(seat.connection.exchange, listing.call)({listing.name: native})
+            answer = await getattr(seat.connection.exchange, listing.call)(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
             told = explain(seat.connection.venue, listing.call, error)
             code = told.code if isinstance(told, Refused) else None
@@ -203,7 +204,12 @@ class ListingWatch:
                 return _Found(Unfit.GONE, f"{seat.connection.venue} knows none of this name")
             raise told from None
         row = table(table(answer, listing.call).get("result"), listing.call)
-        if row.get(listing.name) != native:
+        if listing.rows:
+            listed = rows(row.get(listing.rows), listing.call)
+            if not listed:
+                return _Found(Unfit.GONE, f"{seat.connection.venue} lists none of this name")
+            row = _flat(listed[0])
+        if row.get(listing.name) != params[listing.name]:
             raise Malformed(f"{listing.call}: must be about {native}")
         return self._read(row, self._first.setdefault(name, row))
 
@@ -213,7 +219,8 @@ class ListingWatch:
         state = str(row.get(listing.state) or "")
         if state in listing.passing:
             return _Found(what=f"its book is {state}", passing=True, row=row)
-        if row.get(listing.active) is not True or (state and state not in listing.open):
+        active = row.get(listing.active) is True if listing.active else bool(state)
+        if not active or (state and state not in listing.open):
             return _Found(Unfit.CLOSED, f"not traded ({state or 'inactive'})", row=row)
         changed = _changes(first, row, {**listing.grave, **listing.steps})
         if changed:
@@ -226,8 +233,15 @@ class ListingWatch:
         where = self._markets.get(native)
         tick, least = (optional(row, steps.get(each, "")) for each in ("tick", "minimum"))
         if where is not None and tick and least:
-            told = replace(where, step=least, minimum=least, tick=tick, coarser=coarser(row))
+            step = (optional(row, steps["step"]) or where.step) if "step" in steps else least
+            told = replace(where, step=step, minimum=least, tick=tick, coarser=coarser(row))
             self._markets[native] = told
+
+
+def _flat(row: Row) -> Row:
+    """Return a row with what stands in the tables inside it beside its own fields."""
+    inside = (each for each in row.values() if isinstance(each, Mapping))
+    return {**{name: value for each in inside for name, value in each.items()}, **row}
 
 
 def _changes(first: Row, row: Row, fields: Mapping[str, str]) -> list[str]:

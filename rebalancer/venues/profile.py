@@ -7,7 +7,7 @@ when we fall silent. A venue that is not finished has its row, read off ccxt and
 its documentation, but no live order passes through it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -80,7 +80,7 @@ class Listing:
 
     call: str = ""  # tells them; empty: nobody looks
     name: str = ""  # its parameter
-    active: str = ""  # field: whether it is traded
+    active: str = ""  # field: whether it is traded; empty: its state alone says so
     state: str = ""  # field: the state of its book, where it is told
     open: frozenset[str] = frozenset()  # states in which it takes orders
     passing: frozenset[str] = frozenset()  # states that end by themselves, without a delisting
@@ -88,6 +88,8 @@ class Listing:
     steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
     unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
+    asked: Callable[[str], Mapping[str, str]] | None = None  # native name → parameters; None: it
+    rows: str = ""  # field of the answer that lists rows; empty: the answer is the row
 
 
 @dataclass(frozen=True, slots=True)
