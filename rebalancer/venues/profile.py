@@ -113,6 +113,7 @@ class Profile:
     rates: Mapping[str, Rate]
     modes: tuple[Mode, ...] = (Mode.PAPER, Mode.TESTNET, Mode.LIVE)
     deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
+    window: int = 0  # ms after which the venue refuses what was signed; 0: it does not
     fill_or_kill: bool = True
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False
