@@ -35,8 +35,12 @@ def open_orders(asking: Asking) -> Any:
 
 def ended_orders(asking: Asking) -> Any:
     """Return orders of a category that are not open any more."""
-    wanted = category(asking.params)
-    found = _orders(asking, wanted, lambda each: each.state is not OrderState.OPEN)
+    wanted, since = category(asking.params), asking.desk.now - asking.desk.remembers
+
+    def shown(each: PlacedOrder) -> bool:
+        return each.state is not OrderState.OPEN and each.updated >= since
+
+    found = _orders(asking, wanted, shown)
     return {**page(asking.params, found, (20, 50)), "category": wanted}
 
 
