@@ -376,6 +376,11 @@ async def test_found_by_its_number():
         found = await opened.books.by_id(made.order_id)
 
         assert (NAME, Ending.FILLED, D("0.1")) == (found.label, found.ending, found.filled)
+        await opened.venue.submit(
+            order("rb02", instrument=USDC, quantity=D("-0.1"), price=D(99_000))
+        )
+        (_, made) = opened.orders()
+        assert "rb02" == (await opened.books.by_id(made.order_id)).label
         assert await opened.books.by_id("none-of-this-number") is None
 
 
