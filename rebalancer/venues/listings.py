@@ -25,7 +25,7 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import Row, optional, table
-from rebalancer.venues.profile import OTHER, Profile
+from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
 
 EVERY = 3_600 * SECOND  # ns between two looks
@@ -203,8 +203,11 @@ class ListingWatch:
             if code in listing.unknown:
                 return _Found(Unfit.GONE, f"{seat.connection.venue} knows none of this name")
             raise told from None
-        row = table(listing.read(table(answer, listing.call)), listing.call)
-        if row.get(listing.name) != native:
+        told = listing.read(table(answer, listing.call))
+        if told is NOT_LISTED:
+            return _Found(Unfit.GONE, f"{seat.connection.venue} lists none of this name")
+        row = table(told, listing.call)
+        if row.get(listing.name) != params[listing.name]:
             raise Malformed(f"{listing.call}: must be about {native}")
         return self._read(row, self._first.setdefault(name, row))
 
@@ -214,7 +217,8 @@ class ListingWatch:
         state = str(row.get(listing.state) or "")
         if state in listing.passing:
             return _Found(what=f"its book is {state}", passing=True, row=row)
-        if row.get(listing.active) is not True or (state and state not in listing.open):
+        active = row.get(listing.active) is True if listing.active else bool(state)
+        if not active or (state and state not in listing.open):
             return _Found(Unfit.CLOSED, f"not traded ({state or 'inactive'})", row=row)
         changed = _changes(first, row, {**listing.grave, **listing.steps})
         if changed:

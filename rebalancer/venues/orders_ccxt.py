@@ -281,7 +281,8 @@ class CcxtVenue:
             return [event for placed in found for event in await self._told(placed)]
         since = sent.since(name, now)
         fills = await self._books.fills_labelled(name, order.instrument, since)
-        if (fills or known is not None) and line.profile.deadline and sent.ended(name, now):
+        timely = bool(line.profile.deadline or line.profile.window)
+        if (fills or known is not None) and timely and sent.ended(name, now):
             return (*fills, _forgotten(name, fills, now))
         if fills:
             return fills

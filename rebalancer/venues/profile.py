@@ -66,6 +66,9 @@ class Figures:
     ratio: str = ""  # the venue's own, where there is one
 
 
+NOT_LISTED = object()  # what is read of an answer that lists no instrument of the name
+
+
 def result(answer: Mapping[str, Any]) -> Any:
     """Return what an answer holds where Deribit puts it."""
     return answer.get("result")
@@ -90,7 +93,7 @@ class Listing:
 
     call: str = ""  # tells them; empty: nobody looks
     name: str = ""  # its parameter
-    active: str = ""  # field: whether it is traded
+    active: str = ""  # field: whether it is traded; empty: its state alone says so
     state: str = ""  # field: the state of its book, where it is told
     open: frozenset[str] = frozenset()  # states in which it takes orders
     passing: frozenset[str] = frozenset()  # states that end by themselves, without a delisting
@@ -99,7 +102,8 @@ class Listing:
     unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
     asks: Callable[[str], Mapping[str, object]] | None = None  # name → parameters; None: it alone
-    read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
+    read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the
+    #   fields, or NOT_LISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class Profile:
     modes: tuple[Mode, ...] = (Mode.PAPER, Mode.TESTNET, Mode.LIVE)
     deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
     deadline_in_header: bool = False  # whether it is one of HTTP, and none of the order
+    window: int = 0  # ms after which the venue refuses what was signed; 0: it does not
     fill_or_kill: bool = True
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False

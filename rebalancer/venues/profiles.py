@@ -46,7 +46,7 @@ def matrix() -> dict[str, dict[str, str]]:
             "reduce_only": _word(bool(each.reduce_only)),
             "client_id": f"{each.client_id} ({each.client_id_length})",
             "duplicate_ids": "refused while open" if each.refuses_duplicates else "accepted",
-            "deadline": each.deadline or "no",
+            "deadline": each.deadline or (f"signature, {each.window} ms" if each.window else "no"),
             "positions_stream": _word(each.streams_positions),
             "dead_man": each.dead_man.kind.value,
             "units": ", ".join(f"{kind} {unit}" for kind, unit in each.amounts.items()),

@@ -223,6 +223,7 @@ async def test_orders_that_are_refused(changes, code):
         ("position/list", "category=linear", 10001),  # of which currency?
         ("position/list", "category=inverse", 0),
         ("order/realtime", "category=linear", 10001),
+        ("order/realtime", "category=linear&orderLinkId=a", 10001),
         ("order/realtime", "category=linear&settleCoin=USDT", 0),
         ("account/wallet-balance", "accountType=CONTRACT", 10001),
         ("execution/list", "category=linear&startTime=1&endTime=700000000", 10001),

@@ -23,7 +23,7 @@ from rebalancer.core.figures import TOGETHER, MarginTold, fault
 from rebalancer.core.ledger import Ledger
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
-from rebalancer.market.records import DeliveryDue, FundingDue
+from rebalancer.market.records import Book, DeliveryDue, FundingDue
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
@@ -33,7 +33,6 @@ from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.dress import apart
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues.bybit import calls as bybit_calls
-from rebalancer.venues.bybit import history as bybit_history
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.rows import Reader
 from rebalancer.venues.outcomes import KeyRefused, Malformed
@@ -295,18 +294,19 @@ async def test_positions_of_every_settlement():
             assert D(size) == await opened.books.position(name)
 
 
-async def test_a_list_of_positions_ends_with_its_last_page():
-    """Positions come two hundred a page; here one: every page is asked for, of every coin."""
+async def test_a_list_of_positions_ends_with_its_last_page(monkeypatch):
+    """Positions come two hundred a page; here one: every page of every coin is asked for."""
+    monkeypatch.setattr("rebalancer.venues.bybit.account.POSITIONS_PAGE", 1)
     async with desk() as opened:
         opened.loopback.host.desk.limit = 1
-        for number, name in enumerate((PERP, ETH, USDC)):
+        held = (PERP, ETH, USDC, CALL, PUT)
+        for number, name in enumerate(held):
             _trade(opened.place, name, D("0.5"), f"hand-{number}")
-        bybit_account = opened.books
-        pages = [each async for each in bybit_account._calls.pages(
-            "privateGetV5PositionList", {"category": "linear", "settleCoin": "USDT", "limit": 1},
-            bybit_history.Lane.POLL)]  # fmt: skip
+        told = {each.instrument for each in await opened.venue.positions()}
+        _, legs = await opened.books.figures()
 
-        assert {"BTCUSDT", "ETHUSDT"} == {each["symbol"] for each in pages}
+        assert set(held) <= told
+        assert set(held) == {each.instrument for each in legs}
 
 
 async def test_ccxt_sees_one_settlement_currency():
@@ -527,6 +527,34 @@ async def _look(opened, ledger, since):
             ledgers.book_cash(ledger, event)
         elif not isinstance(event, PositionReport):
             bookings.book(ledger, event, known(event.instrument), {}, ours=False)
+
+
+async def test_a_liquidation():
+    """What the venue takes down is told as forced, with its fee, and the ledger is its books."""
+    poor = {"USDT": D(30_000), "USDC": D(0), "BTC": D(0)}
+    async with desk(cash=poor) as opened:
+        place, ledger = opened.place, Ledger()
+        for report in await opened.venue.positions():
+            ledgers.adopt(ledger, report, known(report.instrument), D(1))
+        _trade(place, PERP, D(2), "hand-1")
+        now = opened.clock.now()
+        fallen = Book(PERP, ((D("85200"), D(9)),), ((D("85200.1"), D(9)),))
+        market = step(now)
+        marks = tuple(
+            replace(each, price=D(85_200)) if each.instrument == PERP else each
+            for each in market.marks
+        )
+        books = tuple(fallen if each.instrument == PERP else each for each in market.books)
+        for _ in range(12):
+            place.tell(replace(market, marks=marks, books=books))
+        await _look(opened, ledger, place.opened)
+        told = (await opened.venue.history(place.opened)).events
+
+        assert {None, Forced.LIQUIDATION} == {
+            each.forced for each in told if isinstance(each, Fill)
+        }
+        assert not [each for each in told if isinstance(each, CashMoved)]
+        assert {} == apart(ledger, place, ACCOUNT)
 
 
 async def test_pairs_at_random():

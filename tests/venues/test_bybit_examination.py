@@ -12,7 +12,6 @@ from rebalancer.settings.models import Fees, Venue
 from rebalancer.simulation.faults import Kind as Fault
 from rebalancer.simulation.faults import Plan
 from rebalancer.venues.bybit.identity import mark
-from rebalancer.venues.bybit.manners import WINDOW
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.examination import examine, identify
 from rebalancer.venues.findings import Grade, Subject
@@ -219,8 +218,8 @@ async def test_manners():
         exchange = opened.line.connection.exchange
         opened.line.connection.check()
 
-        assert WINDOW <= 2_000
-        assert (WINDOW, True) == (
+        assert 0 < BYBIT.window <= 2_000
+        assert (BYBIT.window, True) == (
             exchange.options["recvWindow"],
             exchange.options["fetchMarkets"]["loadAllOptions"],
         )

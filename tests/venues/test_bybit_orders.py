@@ -19,9 +19,11 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.ledger import Ledger
 from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
 from rebalancer.runtime.reconcile import differences
 from rebalancer.settings.catalogue import known
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.orders_ccxt import LONG_OVER
 from tests.venues import contract
 from tests.venues.bybit_loopback import (
     ACCOUNT,
@@ -333,6 +335,45 @@ async def test_found(sent, lost, without, told):
             assert D("0.1") == found[0].position  # which speaks against it: it is not believed
 
 
+IOC = order(quantity=D(5))  # the book has 2
+LATER = LONG_OVER + SECOND
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_what_the_venue_forgot(accepted, forgotten):
+    """An order in part filled that is shown no more has ended with what its trades tell.
+
+    Only long after its time, when what was signed cannot be taken any more.
+    """
+    async with desk() as opened:
+        if not accepted:
+            opened.loopback.script.add(Plan(Kind.ERROR_AFTER, CREATE))
+        await opened.venue.submit(IOC)
+        if forgotten:
+            opened.loopback.host.desk.remembers = -1
+        early = await opened.venue.query(QUERY)
+        opened.line.sent._at[NAME] -= LATER
+        late = await opened.venue.query(QUERY)
+
+        assert ([Fill] if forgotten else STORY) == [type(each) for each in early]
+        assert ([Fill, OrderEnded] if forgotten else STORY) == [type(each) for each in late]
+        assert (Ending.EXPIRED, SIZE) == (late[-1].how, late[-1].filled)
+
+
+async def test_what_the_venue_forgot_and_nothing_was_filled():
+    """An order that was accepted, filled nothing and is shown no more has ended with nothing."""
+    async with desk() as opened:
+        await opened.venue.submit(order(price=BID))
+        opened.loopback.host.desk.remembers = -1
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(QUERY)
+        opened.line.sent._at[NAME] -= LATER
+        (end,) = await opened.venue.query(QUERY)
+
+        assert (Ending.EXPIRED, D(0)) == (end.how, end.filled)
+
+
 async def test_found_by_its_number():
     """An order that was accepted is asked for by the venue's number, in every category."""
     async with desk() as opened:
@@ -341,7 +382,12 @@ async def test_found_by_its_number():
         found = await opened.books.by_id(made.order_id, made.instrument.id)
 
         assert (NAME, Ending.FILLED, D("0.1")) == (found.label, found.ending, found.filled)
-        assert await opened.books.by_id("none-of-this-number", made.instrument.id) is None
+        await opened.venue.submit(
+            order("rb02", instrument=USDC, quantity=D("-0.1"), price=D(99_000))
+        )
+        (_, made) = opened.orders()
+        assert "rb02" == (await opened.books.by_id(made.order_id, USDC)).label
+        assert await opened.books.by_id("none-of-this-number", USDC) is None
 
 
 async def test_a_row_without_its_id_is_no_proof():

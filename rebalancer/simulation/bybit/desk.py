@@ -40,6 +40,8 @@ class Desk:
     unified: int = 5  # status of the account: 5 and 6 are unified, version 2
     delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     limit: int = 200  # most positions of a page
+    remembers: int = 86_400 * 10**9  # ns that an order is shown after its end
+    retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
 
     @property
     def now(self) -> int:

@@ -24,9 +24,9 @@ LAST = 2**62
 
 
 def open_orders(asking: Asking) -> Any:
-    """Return open orders of a category; of a linear one by some name only."""
+    """Return open orders of a category; of a linear one by symbol or coin only."""
     params, wanted = asking.params, category(asking.params)
-    names = ("symbol", "baseCoin", "settleCoin", "orderId", "orderLinkId")
+    names = ("symbol", "baseCoin", "settleCoin")
     if wanted == "linear" and not any(params.get(name) for name in names):
         raise invalid("symbol", "baseCoin or settleCoin is required")
     found = _orders(asking, wanted, lambda each: each.state is OrderState.OPEN)
@@ -35,8 +35,12 @@ def open_orders(asking: Asking) -> Any:
 
 def ended_orders(asking: Asking) -> Any:
     """Return orders of a category that are not open any more."""
-    wanted = category(asking.params)
-    found = _orders(asking, wanted, lambda each: each.state is not OrderState.OPEN)
+    wanted, since = category(asking.params), asking.desk.now - asking.desk.remembers
+
+    def shown(each: PlacedOrder) -> bool:
+        return each.state is not OrderState.OPEN and each.updated >= since
+
+    found = _orders(asking, wanted, shown)
     return {**page(asking.params, found, (20, 50)), "category": wanted}
 
 

@@ -17,7 +17,10 @@ def _time(desk: Desk, _: Params) -> Any:
 def _instruments(desk: Desk, params: Params) -> Any:
     wanted, symbol = category(params), text(params, "symbol", "")
     status, coin = text(params, "status", ""), text(params, "baseCoin", "")
-    rows = [market.instrument(desk, each.instrument) for each in desk.listed(wanted)]
+    rows = [
+        {**market.instrument(desk, each.instrument), **desk.retold.get(each.instrument.id, {})}
+        for each in desk.listed(wanted)
+    ]
     found = [
         each
         for each in rows

@@ -80,22 +80,24 @@ class BybitAccount:
 
     async def placed(self, label: str, instrument: str) -> Sequence[Placed]:
         """Return the orders that bear a label: open ones, else ended ones."""
-        category = _category(instrument)
-        return await self._found(category, {"orderLinkId": label}, "orderLinkId", label)
+        scope = {"symbol": symbol_of(instrument.partition(":")[2])}
+        return await self._found(_category(instrument), scope, ("orderLinkId", label))
 
     async def by_id(self, order_id: str, _instrument: str, /) -> Placed | None:
         """Return an order by the venue's own id, None when no category has it."""
-        for category in CATEGORIES:
-            found = await self._found(category, {"orderId": order_id}, "orderId", order_id)
+        for category, scope in _scopes(CATEGORIES):
+            found = await self._found(category, scope, ("orderId", order_id))
             if found:
                 return found[0]
         return None
 
     async def _found(
-        self, category: Category, params: Mapping[str, str], field: str, wanted: str
+        self, category: Category, scope: Mapping[str, str], one: tuple[str, str]
     ) -> Sequence[Placed]:
+        """Return the orders whose field is so; a list of linear ones needs a scope beside it."""
+        field, wanted = one
         for call in BYBIT.lookups[:2]:
-            asked = {"category": category, **params}
+            asked = {"category": category, **scope, field: wanted}
             listed = [each async for each in self._calls.pages(call, asked, Lane.HEDGE)]
             for each in listed:
                 if not isinstance(each.get(field), str):  # it may be anybody's, ours too
@@ -141,7 +143,7 @@ class BybitAccount:
         call = BYBIT.lookups[0]
         found: list[Resting] = []
         unread: list[str] = []
-        for category, scope in _scopes((*CATEGORIES,)):
+        for category, scope in _scopes(CATEGORIES):
             asked = {"category": category, **scope, "limit": ORDERS_PAGE}
             async for row in self._calls.pages(call, asked, Lane.POLL):
                 try:

@@ -5,9 +5,8 @@ an order is three requests; it lets a request be taken up to five seconds late;
 and it reads one page of options where the venue lists several.
 """
 
+from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.connection import Connection
-
-WINDOW = 2_000  # ms after which the venue refuses what was signed
 
 
 def mannered(connection: Connection) -> None:
@@ -19,5 +18,5 @@ def mannered(connection: Connection) -> None:
     options = connection.exchange.options
     options["enableUnifiedMargin"], options["enableUnifiedAccount"] = False, True
     options["unifiedMarginStatus"] = 6
-    options["recvWindow"] = WINDOW
+    options["recvWindow"] = BYBIT.window
     options["fetchMarkets"] = {**options["fetchMarkets"], "loadAllOptions": True}

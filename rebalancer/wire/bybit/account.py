@@ -46,6 +46,7 @@ AT_ONCE = ("IOC", "FOK")  # whose rest expires by itself
 BY_PERSON = "CancelByUser"
 OPEN = frozenset({"New", "PartiallyFilled", "Untriggered", "Triggered", "Active", "Created"})
 CANCELED = frozenset({"Cancelled", "PartiallyFilledCanceled", "Deactivated"})
+KNOWN = OPEN | CANCELED | {"Filled", "Rejected"}
 
 
 class Execution(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -143,8 +144,9 @@ def fault(record: Record) -> str | None:
             reason = amount_fault(record.cum_exec_qty, zero=True)
             if reason is None and ZERO < record.qty < record.cum_exec_qty:
                 reason = f"cumExecQty must be at most {record.qty}, was {record.cum_exec_qty}"
-            known = record.order_status in (*OPEN, *CANCELED, "Filled", "Rejected")
-            return reason if known else f"orderStatus must be known, was {record.order_status}"
+            if record.order_status not in KNOWN:
+                return f"orderStatus must be known, was {record.order_status}"
+            return reason
         case Position():
             return _position_fault(record)
         case Wallet():
