@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.exchange.orders import TimeInForce
+from rebalancer.settings.catalogue import known
 from rebalancer.simulation.accounts import Asked
 from tests.simulation.okx_fair import ACCOUNT, CALL, KEY, LINEAR, fair, get, step_of, wire
 from tests.simulation.shapes.test_shapes import differences
@@ -138,3 +139,25 @@ def test_numbers_are_texts(ours):
     for name in ("mark", "balance", "order", "fill", "positions", "funding"):
         for row in ours[name]["data"]:
             assert [] == [key for key, value in row.items() if isinstance(value, float)]
+
+
+@pytest.mark.parametrize("kind", ["swap", "option", "futures", "spot", "margin"])
+def test_the_catalogue_is_as_recorded(recordings, kind):
+    """Sizes, lots and ticks of the catalogue are those that somebody recorded."""
+    file, known_ones = f"http_get_instruments_{kind}.json", 0
+    with gzip.open(recordings / PAYLOADS) as lines:
+        told = next(each["msg"] for each in map(json.loads, lines) if each["file"] == file)
+    for row in told["data"]:
+        ours = known(f"okx:{row['instId']}")
+        if ours is None:
+            continue
+        known_ones += 1
+        size = D(row["ctVal"]) * D(row["ctMult"]) if row["ctVal"] else D(1)
+        assert (size, D(row["lotSz"]), D(row["minSz"]), D(row["tickSz"])) == (
+            *(ours.size, ours.lot, ours.minimum, ours.tick),
+        )
+        assert row["settleCcy"] in ("", ours.settle)
+        assert row["expTime"] in ("", str((ours.expiry or 0) // 1_000_000))
+        assert row["stk"] in ("", str(ours.strike))
+
+    assert known_ones or kind == "spot"  # that of the capture are against the dollar

@@ -10,6 +10,7 @@ from rebalancer.venues.okx.account import POSITIONS
 from rebalancer.venues.okx.profile import kind_of
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
+from rebalancer.venues.requests import plain
 
 CONFIG, LEVERAGE = "privateGetAccountConfig", "privateGetAccountLeverageInfo"
 MARK = "publicGetPublicMarkPrice"
@@ -99,8 +100,10 @@ async def _leverage(subject: Subject, name: str, must: Decimal) -> Finding:
     """Hold the leverage that is set for a contract against the settings'."""
     told = await _rows(subject, LEVERAGE, {"instId": name, "mgnMode": "cross"})
     levels = list(dict.fromkeys(decimal(each, "lever", LEVERAGE) for each in told))
-    said = ", ".join(f"{each:g}" for each in levels) or "none"
-    return finding(f"leverage.{name}", levels == [must], said, f"{must:g}, as the settings say")
+    said = ", ".join(plain(each) for each in levels) or "none"
+    return finding(
+        f"leverage.{name}", levels == [must], said, f"{plain(must)}, as the settings say"
+    )
 
 
 async def mark(subject: Subject, instrument: Instrument) -> float:
