@@ -17,6 +17,7 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     credentials     keys that no text shows
     profiles        what differs between venues, as data
     requests        one of our orders as ccxt is asked for it
+    wording         what must stand in its request before it may leave
     orders_ccxt     the `Venue`: submit once, prove what became of it
     outcomes        what an answer, or none, proves of an order
     budget          how fast a venue may be asked, and who comes first

@@ -4,9 +4,9 @@ aiohttp silently repeats a GET whose connection dropped before an answer, and
 Deribit's orders are GETs: one drop bought twice. Nothing here is ever sent
 again: a dropped connection is a missing answer, a redirect is refused, and
 whoever sends an order under `sending()` may do so once, whatever library in
-between thinks otherwise. Numbers stay the text that the venue wrote. ccxt's own
-limiter (see `budget`), its retries, its verbose mode and its log of signed
-requests are off.
+between thinks otherwise, and only in the words that were meant (`wording`).
+Numbers stay the text that the venue wrote. ccxt's own limiter (see `budget`), its
+retries, its verbose mode and its log of signed requests are off.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.wording import NOTHING, Banned, Misspelt, Wording, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
@@ -39,7 +40,6 @@ Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; w
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
 
-_sends: ContextVar[list[str] | None] = ContextVar("sends", default=None)
 _quiet = logging.getLogger("rebalancer.venues.ccxt")  # ccxt logs headers with signatures
 _quiet.propagate = False
 _quiet.setLevel(logging.CRITICAL + 1)
@@ -61,18 +61,33 @@ class Strayed(aiohttp.ClientError):
     """A request of a loopback venue was about to leave this machine; it did not."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An order that is being sent."""
+
+    sends: list[str]  # the attempts that left
+    wording: Wording | None  # what its request must say; None: nobody knows
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+
+
 @contextmanager
-def sending() -> Iterator[list[str]]:
+def sending(wording: Wording | None = None) -> Iterator[list[str]]:
     """Let what is sent in this block leave once; the list names each attempt.
 
     An empty list afterwards proves that nothing left.
+
+    Args:
+        wording: What the request must say. One that says something else does not
+            leave: neither the order, nor what a library asks before it.
     """
-    sends: list[str] = []
-    token = _sends.set(sends)
+    turn = _Turn([], wording)
+    token = _turn.set(turn)
     try:
-        yield sends
+        yield turn.sends
     finally:
-        _sends.reset(token)
+        _turn.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,17 +235,30 @@ def _here(host: str) -> bool:
         return False
 
 
-def _once(limited: Limited | None, *, stays: bool) -> Middleware:
+def _checked(request: aiohttp.ClientRequest, banned: Banned) -> None:
+    """Raise unless a request says what was meant, and nothing that it must not."""
+    turn = _turn.get()
+    if turn is None and banned is NOTHING:
+        return
+    told = fields(request)
+    fault = banned.fault(told)
+    if fault is None and turn is not None:
+        if turn.sends:
+            raise SentTwice("an order was about to be sent again")
+        fault = None if turn.wording is None else turn.wording.fault(told)
+    if fault is not None:
+        raise Misspelt(fault)
+    if turn is not None:
+        turn.sends.append(request.method)
+
+
+def _once(limited: Limited | None, *, stays: bool, banned: Banned = NOTHING) -> Middleware:
     """Return what stands between ccxt and the wire; `stays`: nothing leaves this machine."""
 
     async def once(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if stays and not _here(request.url.host or ""):
             raise Strayed(f"{request.url.host} is not on this machine")
-        sends = _sends.get()
-        if sends:
-            raise SentTwice("an order was about to be sent again")
-        if sends is not None:
-            sends.append(request.method)
+        _checked(request, banned)
         try:
             response = await handler(request)
         except aiohttp.ClientConnectorError:

@@ -183,9 +183,10 @@ class CcxtVenue:
             return self._rejected(name, reason, sent=False)
         hasty = order.time_in_force is TimeInForce.IOC
         line.sent.note(name, line.clock.now(), hasty=hasty)
-        with sending() as sends:
+        sent = requests.request(order, where, line.profile, line.clock.now())
+        with sending(requests.wording(order, sent, line.profile)) as sends:
             try:
-                answer = await self._send(order, where, sends)
+                answer = await self._send(order, where, sent, sends)
                 placed, fills = self._books.answered(answer)
                 if placed.label != name:
                     raise Malformed(f"label must be {name}, was {placed.label!r}")
@@ -197,18 +198,18 @@ class CcxtVenue:
         self._hint(placed, fills)
         return OrderAccepted(line.clock.now(), placed.ts, name, placed.order_id)
 
-    async def _send(self, order: Submit, where: Market, sends: list[str]) -> Any:
+    async def _send(
+        self, order: Submit, where: Market, sent: requests.Request, sends: list[str]
+    ) -> Any:
         """Send an order: what may rest goes where the dead-man switch holds."""
         line, socket = self._line, self._line.dead_man.socket
-        now = line.clock.now()
         if order.time_in_force is TimeInForce.IOC or socket is None:
-            sent = requests.request(order, where, line.profile, now)
             with localcontext():  # ccxt rounds its own way, for whoever comes after it too
                 return await line.connection.exchange.create_order(
                     sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
                 )
         sends.append("websocket")
-        return await socket.order(order, where, line.profile, now)
+        return await socket.order(order, where, line.profile, line.clock.now())
 
     def _failed(self, order: Submit, error: Exception, sends: Sequence[str]) -> OrderEvent:
         line, name = self._line, order.client_order_id

@@ -101,7 +101,7 @@ class Profile:
     client_id_length: int  # most characters
     order_flags: Mapping[TimeInForce, Mapping[str, object]]  # given to create_order
     wire_flags: Mapping[TimeInForce, Mapping[str, object]]  # that must then be in the request
-    reduce_only: tuple[str, object]  # in the request
+    reduce_only: tuple[str, object]  # in the request, where it was asked for and only there
     lookups: tuple[str, ...]  # calls that find an order by our id, in this order
     figures: Figures
     currencies: tuple[str, ...]  # that orders, trades and positions are asked for one by one
@@ -117,6 +117,9 @@ class Profile:
     refuses_duplicates: bool = False  # of a client id among open orders
     opening: Opening = Opening()
     listing: Listing = Listing()
+    wire_id: str = ""  # name of our id in the request; empty: that of `client_id`
+    wire_amount: str = ""  # name of the quantity in the request; empty: nobody looks
+    wire_price: str = ""  # name of the price in the request; empty: nobody looks
 
 
 UNIFIED: Mapping[TimeInForce, Mapping[str, object]] = {

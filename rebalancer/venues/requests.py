@@ -14,6 +14,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.ports import SECOND
 from rebalancer.venues.payloads import MILLISECOND, Row, optional
 from rebalancer.venues.profile import Profile, Unit
+from rebalancer.venues.wording import Wording
 
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
 
@@ -138,6 +139,24 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
         price=plain(rounded(order.price, order.quantity, where)),
         params=params,
     )
+
+
+def wording(order: Submit, sent: Request, profile: Profile) -> Wording:
+    """Return what must stand on the wire before an order may leave.
+
+    Our id, the flags of its time in force, whether it only reduces, and where
+    the profile names them its quantity and its price.
+    """
+    name, value = profile.reduce_only
+    flags = {
+        profile.wire_id or profile.client_id: sent.params[profile.client_id],
+        **profile.wire_flags[order.time_in_force],
+    }
+    told = {profile.wire_amount: sent.amount, profile.wire_price: sent.price}
+    numbers = {name: number for name, number in told.items() if name}
+    if order.reduce_only:
+        return Wording({**flags, name: value}, numbers)
+    return Wording(flags, numbers, (name,))
 
 
 def plain(number: Decimal) -> str:
