@@ -28,6 +28,8 @@ from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.profile import Profile
+from rebalancer.venues.profiles import row_of
 from rebalancer.venues.wording import NOTHING, Banned, Misspelt, Wording, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
@@ -97,6 +99,7 @@ class Connection:
     venue: str  # ccxt id
     exchange: Any  # an instance of the ccxt.pro class, nothing overridden but what a feed hears
     session: aiohttp.ClientSession
+    profile: Profile | None = None  # None: nobody knows what differs there
 
     def check(self) -> None:
         """Raise unless everything that makes it send once is still in place.
@@ -142,7 +145,8 @@ def connect(
     """
     if name not in ccxt.pro.exchanges:
         raise _fault(name, "must be a venue that ccxt.pro knows", repr(name))
-    exchange = kind(getattr(ccxt.pro, name))(_config(credentials))
+    profile = row_of(name, settings.profile)
+    exchange = kind(getattr(ccxt.pro, name))(_config(credentials, profile))
     if mode is Mode.TESTNET:
         if not exchange.urls.get("test"):
             raise _fault(name, "must have a testnet", "none")
@@ -154,7 +158,8 @@ def connect(
     exchange.logger = _quiet
     exchange.on_json_response = _exact_json
     exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
-    guard = _once(limited, stays=settings.loopback is not None)
+    banned = NOTHING if profile is None else profile.banned
+    guard = _once(limited, stays=settings.loopback is not None, banned=banned)
     tls = ssl.create_default_context(cafile=exchange.cafile)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
@@ -164,24 +169,24 @@ def connect(
         trust_env=False,
     )
     exchange.session, exchange.own_session = session, False
-    connection = Connection(name, exchange, session)
+    connection = Connection(name, exchange, session, profile)
     connection.check()
     return connection
 
 
-def _config(credentials: Credentials | None) -> dict[str, Any]:
+def _config(credentials: Credentials | None, profile: Profile | None) -> dict[str, Any]:
+    options = {} if profile is None else dict(profile.options)
     config: dict[str, Any] = {
         "enableRateLimit": False,
         "timeout": TIMEOUT,
         "number": str,
         "verbose": False,
-        "options": {"maxRetriesOnFailure": 0},
+        "options": {**options, "maxRetriesOnFailure": 0},
     }
+    names = ("apiKey", "secret", "password") if profile is None else profile.credentials
     if credentials is not None:
-        config["apiKey"] = credentials.key.reveal()
-        config["secret"] = credentials.secret.reveal()
-        if credentials.password is not None:
-            config["password"] = credentials.password.reveal()
+        for name, secret in zip(names, credentials, strict=False):
+            config[name] = secret.reveal()
     return config
 
 

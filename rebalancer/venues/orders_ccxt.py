@@ -32,7 +32,15 @@ from rebalancer.core.orders import Order
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import requests
-from rebalancer.venues.accounts import BEFORE_INTENT, Account, History, Placed, Shelf, ended
+from rebalancer.venues.accounts import (
+    BEFORE_INTENT,
+    SENT,
+    Account,
+    History,
+    Placed,
+    Shelf,
+    ended,
+)
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
@@ -131,7 +139,7 @@ async def load(connection: Connection) -> dict[str, Market]:
             raw = await connection.exchange.load_markets()
     except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
         raise explain(connection.venue, "load_markets", error) from None
-    found = (requests.market(each) for each in raw.values())
+    found = (requests.market(each, connection.profile) for each in raw.values())
     markets = {each.name: each for each in found if each is not None}
     if not markets:  # ccxt takes a page for people with status 200 for "there are none"
         raise Malformed(f"{connection.venue} load_markets: must name markets, was none")
@@ -205,15 +213,17 @@ class CcxtVenue:
         line, socket = self._line, self._line.dead_man.socket
         if order.time_in_force is TimeInForce.IOC or socket is None:
             with localcontext():  # ccxt rounds its own way, for whoever comes after it too
-                return await line.connection.exchange.create_order(
+                told = await line.connection.exchange.create_order(
                     sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
                 )
+            # Some answers repeat nothing of what was sent.
+            return {**told, SENT: order} if isinstance(told, Mapping) else told
         sends.append("websocket")
         return await socket.order(order, where, line.profile, line.clock.now())
 
     def _failed(self, order: Submit, error: Exception, sends: Sequence[str]) -> OrderEvent:
         line, name = self._line, order.client_order_id
-        judged = judge(line.profile.venue, error, sends)
+        judged = judge(line.profile.venue, error, sends, line.profile.codes)
         line.heard(order.instrument, error, judged.code)
         match judged.outcome:
             case Outcome.REJECTED:

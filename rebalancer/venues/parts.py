@@ -7,8 +7,14 @@ asks here by the venue's name and knows nothing of what is spoken there.
 from collections.abc import Mapping
 
 from rebalancer.venues.deribit import build as deribit
+from rebalancer.venues.generic import build as generic
 from rebalancer.venues.seats import VenueParts
 
 PARTS: Mapping[str, VenueParts] = {
     "deribit": deribit.PARTS,
 }
+
+
+def parts_of(venue: str) -> VenueParts:
+    """Return what a venue is made of: its own package, or what any venue is by its profile."""
+    return PARTS.get(venue, generic.PARTS)

@@ -14,7 +14,11 @@ from enum import StrEnum
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
 from rebalancer.settings.models import Mode
+from rebalancer.settings.profiling import ProfileTable
 from rebalancer.venues.budget import Rate
+from rebalancer.venues.labels import AS_IT_IS, Spelling
+from rebalancer.venues.outcome import Codes
+from rebalancer.venues.wording import NOTHING, Banned
 
 # Classes of endpoints: orders and cancels, a log of bookings with a limit of its own, all else.
 MATCHING, LOG, OTHER = "matching", "log", "other"
@@ -120,6 +124,17 @@ class Profile:
     wire_id: str = ""  # name of our id in the request; empty: that of `client_id`
     wire_amount: str = ""  # name of the quantity in the request; empty: nobody looks
     wire_price: str = ""  # name of the price in the request; empty: nobody looks
+    deadline_form: str = "ms"  # or iso
+    spelling: Spelling = AS_IT_IS  # of our ids
+    banned: Banned = NOTHING  # what no request may say
+    options: Mapping[str, object] = field(default_factory=dict)  # of ccxt's class
+    credentials: tuple[str, ...] = ("apiKey", "secret", "password")  # as ccxt names them
+    name: str = "{id}"  # of an instrument, of the fields of ccxt's market
+    types: tuple[str, ...] = ()  # ccxt's types of markets that its account trades; empty: all
+    significant_digits: int = 0  # of a price; 0: as its tick says
+    price_decimals: int = 0  # of a price together with those of a quantity
+    codes: Codes | None = None  # None: those of the venue's package
+    table: ProfileTable | None = None  # what the generic account is read by
 
 
 UNIFIED: Mapping[TimeInForce, Mapping[str, object]] = {
