@@ -48,7 +48,8 @@ async def skew(connection: Connection, clock: Clock) -> tuple[int, int]:
 
 async def _told(connection: Connection) -> int:
     """Return the venue's clock, ns: as its profile reads it, where ccxt has no call for it."""
-    table = None if connection.profile is None else connection.profile.table
+    profile = getattr(connection, "profile", None)  # what stands in for a connection has none
+    table = None if profile is None else profile.table
     reading = None if table is None else table.readings.get("clock")
     call = "fetch_time" if reading is None else reading.call
     try:

@@ -21,7 +21,7 @@ START = 1_769_757_300 * SECOND
 class Told:
     """A venue whose clock is as far from ours as it is told; an error: it does not answer."""
 
-    venue, profile = "deribit", None
+    venue = "deribit"
 
     def __init__(self, clock):
         self.clock, self.ahead, self.trip, self.asked = clock, 0, 20 * MS, []
@@ -173,7 +173,7 @@ async def look_at(machine, clock, log, trip=0):
         machine.true += trip
         return (machine.true - trip // 2) // MS
 
-    venue = SimpleNamespace(profile=None, venue="deribit", exchange=SimpleNamespace(fetch_time=tell))
+    venue = SimpleNamespace(venue="deribit", exchange=SimpleNamespace(fetch_time=tell))
     watch = SkewWatch(venue, clock, log)
     await watch.look()
     return watch
