@@ -224,6 +224,7 @@ class ProfileTable(Table):
     alias: Word = ""  # a field of ccxt's market by which its rows name an instrument too
     upper: bool = False  # whether rows may spell names in lower case that are in capitals
     types: Names = ()  # ccxt's types of markets that this wallet holds; empty: all
+    settles: Names = ()  # currencies in which what it holds settles; empty: any
     significant_digits: Whole = 0  # of a price; 0: as ccxt's tick says
     price_decimals: Whole = 0  # of a price together with those of a quantity
     margin_modes: Names = ()  # the venue's words for the mode that `margin` of the settings names

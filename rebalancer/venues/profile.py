@@ -131,6 +131,7 @@ class Profile:
     credentials: tuple[str, ...] = ("apiKey", "secret", "password")  # as ccxt names them
     name: str = "{id}"  # of an instrument, of the fields of ccxt's market
     types: tuple[str, ...] = ()  # ccxt's types of markets that its account trades; empty: all
+    settles: tuple[str, ...] = ()  # currencies in which that settles; empty: any
     significant_digits: int = 0  # of a price; 0: as its tick says
     price_decimals: int = 0  # of a price together with those of a quantity
     codes: Codes | None = None  # None: those of the venue's package

@@ -54,8 +54,11 @@ def named(raw: Row, profile: Profile | None = None) -> str:
 
 
 def traded(raw: Row, profile: Profile | None) -> bool:
-    """Whether an instrument is of a type that the account of a profile trades."""
-    return profile is None or not profile.types or raw.get("type") in profile.types
+    """Whether an instrument is one that the account of a profile trades, and settles in."""
+    if profile is None:
+        return True
+    own = not profile.types or raw.get("type") in profile.types
+    return own and (not profile.settles or raw.get("settle") in profile.settles)
 
 
 def market(raw: Row, profile: Profile | None = None) -> Market | None:

@@ -52,6 +52,7 @@ TABLE: Mapping[str, Any] = {
     "name": "{baseName}-PERP",  # ccxt's id is a number in a list
     "alias": "baseName",
     "types": ["swap"],
+    "settles": ["USDC"],
     "significant_digits": 5,
     "price_decimals": 6,
     "margin_modes": ["cross"],
@@ -215,7 +216,7 @@ TABLE: Mapping[str, Any] = {
             "name": "permission.trade",
             "call": "publicPostInfo",
             "params": {"type": "userRole", "user": "{signer}"},
-            "value": "data.user?",
+            "value": "data?.user",
             "one_of": ["{account}"],
             "must": "an agent of this account",
         },

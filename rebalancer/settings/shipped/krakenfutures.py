@@ -10,7 +10,7 @@ from typing import Any
 _LOG = {
     "call": "historyGetAccountLog",
     "params": {"since": "{since}", "sort": "asc", "count": 500},
-    "rows": "logs",
+    "rows": "logs.*",
     "page": 500,
     "bucket": "log",
 }
@@ -35,6 +35,7 @@ TABLE: Mapping[str, Any] = {
     "name": "{id}",
     "upper": True,  # the log spells contracts in lower case
     "types": ["swap"],
+    "settles": ["USD"],  # the inverse ones settle in their coin
     "margin_modes": ["none"],  # of what tells a fixed leverage; with one it is isolated
     "refuses_duplicates": True,
     "statuses": {
@@ -185,8 +186,17 @@ TABLE: Mapping[str, Any] = {
         {"kind": "futures *", "amount": ""},
         {"kind": "covered liquidation", "amount": ""},
         {"kind": "funding rate change", "amount": ""},
-        {"kind": "*transfer*", "amount": "new_balance - old_balance", "flow": True},
-        {"kind": "*", "amount": "new_balance - old_balance"},
+        {
+            "kind": "*transfer*",
+            "when": {"margin_account": "flex"},  # the other wallets have rows of their own
+            "amount": "new_balance - old_balance",
+            "flow": True,
+        },
+        {
+            "kind": "*",
+            "when": {"margin_account": "flex"},
+            "amount": "new_balance - old_balance",
+        },
     ],
     "facts": [
         {

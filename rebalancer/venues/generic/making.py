@@ -62,6 +62,7 @@ def made(venue: str, table: ProfileTable) -> Profile:
         credentials=table.credentials or ("apiKey", "secret", "password"),
         name=table.name,
         types=table.types,
+        settles=table.settles,
         significant_digits=table.significant_digits,
         price_decimals=table.price_decimals,
         codes=codes_of(table.codes),

@@ -191,11 +191,14 @@ class Reader:
         currency = paths.word(row, at["currency"], where)
         if not amount or self.names.market(currency) is not None:
             return None
+        name = paths.word(row, at["name"].removesuffix("?"), where)
+        if self.names.elsewhere(name):
+            return None
         return FundingPaid(
             ts_local=ts,
             ts_venue=paths.moment(row, at["ts"], where),
             account=self.account,
-            instrument=self.names.instrument(paths.word(row, at["name"].removesuffix("?"), where)),
+            instrument=self.names.instrument(name),
             payment_id=paths.word(row, at["id"], where),
             amount=amount,
             currency=self.code(currency),

@@ -8,6 +8,7 @@ a venue is lost and once that it is back.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +120,8 @@ class CcxtFeed:
         exchange = life.connection.exchange
         now = self._ports.clock.monotonic()
         if self._source is not None and now - self._read < _MARKETS:
-            exchange.set_markets_from_exchange(self._source)
+            with suppress(KeyError):  # of what was never asked for there; else they are read anew
+                exchange.set_markets_from_exchange(self._source)
         else:
             self._read = now
         self._life = life
