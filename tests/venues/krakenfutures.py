@@ -19,6 +19,20 @@ KEY, SECRET = "key-of-desk", base64.b64encode(b"secret of desk").decode()
 UID = "f92fc7de-0000-4265-b806-4f3c1efb37ee"
 PERP = perpetual("krakenfutures:PF_XBTUSD", "USD", "0.5", "0.0001")
 
+TICKER = {
+    "feed": "ticker",
+    "product_id": "PF_XBTUSD",
+    "bid": 64999.5,
+    "ask": 65000.5,
+    "bid_size": 1.5,
+    "ask_size": 2,
+    "markPrice": 65000,
+    "index": 64990,
+    "relative_funding_rate": 0.000012,
+    "next_funding_rate_time": 1_800_000_000_000,
+    "last": 65000,
+}
+
 
 def iso(ms):
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -4,6 +4,7 @@ They are written by the venues' documentation and share nothing with what reads 
 `desk` puts the real parts together at one, as wiring does, around unmodified ccxt.
 """
 
+import asyncio
 import contextlib
 import itertools
 import random
@@ -30,6 +31,7 @@ from rebalancer.venues.parts import parts_of
 from rebalancer.venues.seats import AccountSeat
 
 D = Decimal
+NONE, MARK, OFFERED, FEE, CASH = D(0), D(65_000), D(10), D("0.0005"), D(10_000)
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Order:
     quantity: Decimal  # signed
     price: Decimal
     kind: str
-    filled: Decimal = D(0)
+    filled: Decimal = NONE
     status: str = "open"
     ts: int = 0
 
@@ -60,11 +62,11 @@ class Linear:
     """One linear contract of one account, netted; profit and funding go to cash at once."""
 
     cash: Decimal
-    quantity: Decimal = D(0)
-    basis: Decimal = D(0)  # what the position cost
-    mark: Decimal = D(65_000)
-    offered: Decimal = D(10)  # on each side, at `mark` ± 1
-    fee: Decimal = D("0.0005")
+    quantity: Decimal = NONE
+    basis: Decimal = NONE  # what the position cost
+    mark: Decimal = MARK
+    offered: Decimal = OFFERED  # on each side, at `mark` ± 1
+    fee: Decimal = FEE
     orders: dict = field(default_factory=dict)
     executions: list = field(default_factory=list)
     payments: list = field(default_factory=list)  # (ms, amount, position)
@@ -244,7 +246,7 @@ def books_of(desk, told, cash):
     return book
 
 
-async def gaps_of(desk, cash=D(10_000)):
+async def gaps_of(desk, cash=CASH):
     """Return what the venue holds less what the bookings make of it, and all that was told."""
     told = await desk.venue.history(0)
     again = await desk.venue.history(0)  # looks overlap: nothing is booked twice
@@ -266,4 +268,4 @@ async def trade(desk, seed, rounds=12):
         assert isinstance(await desk.venue.submit(order), OrderAccepted)
         if chance.random() < 0.4:
             desk.linear.fund(D(chance.randrange(-5_000, 5_000)) / 10_000)
-        time.sleep(0.002)  # the venue's clock has milliseconds
+        await asyncio.sleep(0.002)  # the venue's clock has milliseconds

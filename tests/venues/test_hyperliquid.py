@@ -350,12 +350,8 @@ async def test_foreign_and_forced_fills():
 async def test_spot_fills_are_of_another_wallet():
     """A trade of a spot pair moves nothing here."""
     async with desk() as opened:
-        opened.stand.foreign = [
-            {
-                **{"coin": "@1", "px": "65000", "sz": "1", "side": "B", "time": now(), "oid": 5},
-                **{"dir": "Buy", "tid": 9, "fee": "1", "feeToken": "BTC", "crossed": True},
-            }  # fmt: skip
-        ]
+        bought = FILL_TOLD | {"coin": "@1", "time": now(), "feeToken": "BTC"}
+        opened.stand.foreign = [bought]
         assert [] == list((await opened.venue.history(0)).events)
 
 
@@ -527,13 +523,30 @@ async def test_stream():
 
 
 CONTEXT_TOLD = {
-    **{"dayNtlVlm": "1.0", "prevDayPx": "1.0", "markPx": "65000.0", "midPx": "65000.0"},
-    **{"oraclePx": "64990.0", "funding": "0.0000125", "openInterest": "1.0", "premium": "0"},
-    "impactPxs": ["60000.0", "70000.0"],
+    "dayNtlVlm": "1.0",
+    "prevDayPx": "1.0",
+    "markPx": "65000.0",
+    "midPx": "65000.0",
+    "oraclePx": "64990.0",
+    "funding": "0.0000125",
+    "openInterest": "1.0",
+    "premium": "0",
+    "impactPxs": ["60000.0", "70000.0"],  # of a large order: no touch
 }
 FILL_TOLD = {
-    **{"coin": "BTC", "px": "65000", "sz": "1", "side": "B", "time": 1, "oid": 5, "tid": 9},
-    **{"startPosition": "0", "dir": "Open Long", "closedPnl": "0", "hash": "0x", "fee": "1"},
+    "coin": "BTC",
+    "px": "65000",
+    "sz": "1",
+    "side": "B",
+    "time": 1,
+    "oid": 5,
+    "tid": 9,
+    "startPosition": "0",
+    "dir": "Open Long",
+    "closedPnl": "0",
+    "hash": "0x",
+    "fee": "1",
+    "crossed": True,
 }
 
 

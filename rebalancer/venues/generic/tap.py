@@ -164,7 +164,8 @@ def _guard(exchange: Any, client: Any, tap: Tap) -> None:
             handle(message)
         # Whatever a handler raises, ccxt would stop receiving and tell nobody for minutes.
         except Exception as error:  # noqa: BLE001
-            logins = [name for name in client.futures if str(name).startswith(LOGIN)]
+            awaited = (name for name, own in client.futures.items() if not own.done())
+            logins = [name for name in awaited if str(name).startswith(LOGIN)]
             if logins and _refuses_key(exchange, error):
                 client.reject(AuthenticationError("the login was refused"), logins[0])
                 return
