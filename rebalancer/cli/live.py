@@ -56,7 +56,8 @@ async def _examined(settings: Settings) -> list[dict[str, Any]]:
     for name in settings.venues:
         keys = keys_of(settings, name)
         mode = settings.book.mode
-        profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode)
+        own = settings.venues[name].profile
+        profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode, own)
         connection = connect(name, settings.venues[name], mode, keys)
         switch = dead_man(connection, profile, keys, (clock, tasks))
         try:

@@ -3,6 +3,8 @@
     reading    file → table: size, depth, UTF-8, TOML
     values     one value: a number, a duration, a time, a choice; what it must be, in words
     guarding   the tables of the guards and their keys
+    shipped    profiles of venues that come with the program
+    profiling  the table of what differs at a venue without a package of its own
     models     all other tables and keys, unknown keys forbidden
     faults     pydantic's errors → our faults: where, what must hold, what was found
     catalogue  instruments that everybody knows, by their id

@@ -16,6 +16,7 @@ from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
+from rebalancer.settings.profiling import ProfileTable
 from rebalancer.settings.values import (
     AbsoluteFile,
     AtLeastOneWhole,
@@ -123,6 +124,7 @@ class Venue(Table):
     funding: Annotated[Literal["continuous", "stamps"], choice(("continuous", "stamps"))] | None = (
         None  # None: as the venue does it
     )
+    profile: ProfileTable | None = None  # None: as it comes with the program, if it does
 
 
 class MoveFilter(Table):

@@ -7,6 +7,7 @@ from rebalancer.core.instruments import Kind
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.models import Mode, Role, Venue
+from rebalancer.settings.profiling import ORDERS, lacking, merged
 from rebalancer.settings.values import shown
 
 _VENUE = re.compile(r"[a-z][a-z0-9]{0,31}")
@@ -33,6 +34,7 @@ def venues(context: Context) -> Iterator[Finding]:
             yield Finding((*place, "fees"), must, MISSING, "", (book,))
         yield from _leverage(place, venue)
         yield from _collateral(context, place, name, venue)
+        yield from _profile(place, name, venue)
 
 
 CONTINUOUS = frozenset({"deribit"})  # venues whose funding flows at every moment
@@ -52,6 +54,23 @@ def _leverage(place: Place, venue: Venue) -> Iterator[Finding]:
         must = f"must be below 1 ÷ the first maintenance rate ({shown(1 / rate)})"
         needs = ((*place, "tiers"),)
         yield Finding((*place, "leverage"), must, shown(venue.leverage), "", needs)
+
+
+def _profile(place: Place, name: str, venue: Venue) -> Iterator[Finding]:
+    """Yield what a profile lacks that is said to be finished, and what of it means nothing."""
+    table = None if venue.profile is None else merged(name, venue.profile)
+    if table is None:
+        return
+    own: Place = (*place, "profile")
+    for missing in lacking(table) if table.finished else ():
+        yield Finding((*own, *missing), "must be there in a finished profile", MISSING)
+    for lookup in table.lookups:
+        if lookup not in ORDERS:
+            must = f"must be of {', '.join(ORDERS)}"
+            yield Finding((*own, "lookups"), must, shown(lookup))
+    if table.stream.funding and table.stream.funding_interval is None:
+        must = "must be there beside funding: a rate without its time means nothing"
+        yield Finding((*own, "stream", "funding_interval"), must, MISSING)
 
 
 def _collateral(context: Context, place: Place, name: str, venue: Venue) -> Iterator[Finding]:

@@ -17,12 +17,14 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     credentials     keys that no text shows
     profiles        what differs between venues, as data
     requests        one of our orders as ccxt is asked for it
+    wording         what must stand in its request before it may leave
     orders_ccxt     the `Venue`: submit once, prove what became of it
     outcomes        what an answer, or none, proves of an order
     budget          how fast a venue may be asked, and who comes first
     accounts        what is asked of an account, whatever its protocol; payloads
+    labels          our order ids as a venue takes them
     seats, parts    what a venue's own package builds, and which packages there are:
-                    deribit; generic for any other venue's stream, through ccxt.pro
+                    deribit; generic for any other venue, by a profile that is data
     polling         an account read again and again: streams are hints
     dead_man        what takes resting orders away when we fall silent, and its keeper
     examination     is this account fit to be traded; findings

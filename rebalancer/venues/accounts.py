@@ -16,6 +16,7 @@ from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.errors import Unavailable
 
 OVERLAP = 10_000_000_000  # ns by which a look at the past goes behind the last one
+SENT = "sent"  # key under which an answer to an order has the order itself
 BEFORE_INTENT = 5_000_000_000  # ns before an order left, from where its fills are looked for
 
 
@@ -82,7 +83,10 @@ class Account(Protocol):
     """A venue account, read and asked through raw calls; raises `Unavailable` when it fails."""
 
     def answered(self, order: Any) -> tuple[Placed, Sequence[Fill]]:
-        """Read what `create_order` returned: the order and the fills that came with it."""
+        """Read what `create_order` returned: the order and the fills that came with it.
+
+        The order that was sent is in it as `SENT`.
+        """
 
     async def placed(self, label: str, instrument: str) -> Sequence[Placed]:
         """Return the orders that bear a label: recent ones first, then open ones."""

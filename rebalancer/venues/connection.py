@@ -4,9 +4,9 @@ aiohttp silently repeats a GET whose connection dropped before an answer, and
 Deribit's orders are GETs: one drop bought twice. Nothing here is ever sent
 again: a dropped connection is a missing answer, a redirect is refused, and
 whoever sends an order under `sending()` may do so once, whatever library in
-between thinks otherwise. Numbers stay the text that the venue wrote. ccxt's own
-limiter (see `budget`), its retries, its verbose mode and its log of signed
-requests are off.
+between thinks otherwise, and only in the words that were meant (`wording`).
+Numbers stay the text that the venue wrote. ccxt's own limiter (see `budget`), its
+retries, its verbose mode and its log of signed requests are off.
 """
 
 import asyncio
@@ -29,6 +29,9 @@ from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.profile import Profile
+from rebalancer.venues.profiles import row_of
+from rebalancer.venues.wording import NOTHING, Banned, Misspelt, Wording, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
@@ -40,8 +43,6 @@ Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; w
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.ClientResponse]]
 
-_sends: ContextVar[list[str] | None] = ContextVar("sends", default=None)
-_beside: ContextVar[Mapping[str, str]] = ContextVar("beside", default=MappingProxyType({}))
 _quiet = logging.getLogger("rebalancer.venues.ccxt")  # ccxt logs headers with signatures
 _quiet.propagate = False
 _quiet.setLevel(logging.CRITICAL + 1)
@@ -63,22 +64,37 @@ class Strayed(aiohttp.ClientError):
     """A request of a loopback venue was about to leave this machine; it did not."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An order that is being sent."""
+
+    sends: list[str]  # the attempts that left
+    wording: Wording | None  # what its request must say; None: nobody knows
+    beside: Mapping[str, str]  # headers that it must carry
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+
+
 @contextmanager
-def sending(beside: Mapping[str, str] = MappingProxyType({})) -> Iterator[list[str]]:
+def sending(
+    wording: Wording | None = None, beside: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[list[str]]:
     """Let what is sent in this block leave once; the list names each attempt.
 
     An empty list afterwards proves that nothing left.
 
     Args:
+        wording: What the request must say. One that says something else does not
+            leave: neither the order, nor what a library asks before it.
         beside: Headers that it must carry, which ccxt does not know.
     """
-    sends: list[str] = []
-    token, added = _sends.set(sends), _beside.set(beside)
+    turn = _Turn([], wording, beside)
+    token = _turn.set(turn)
     try:
-        yield sends
+        yield turn.sends
     finally:
-        _beside.reset(added)
-        _sends.reset(token)
+        _turn.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,7 @@ class Connection:
     venue: str  # ccxt id
     exchange: Any  # an instance of the ccxt.pro class, nothing overridden but what a feed hears
     session: aiohttp.ClientSession
+    profile: Profile | None = None  # None: nobody knows what differs there
 
     def check(self) -> None:
         """Raise unless everything that makes it send once is still in place.
@@ -133,7 +150,8 @@ def connect(
     """
     if name not in ccxt.pro.exchanges:
         raise _fault(name, "must be a venue that ccxt.pro knows", repr(name))
-    exchange = kind(getattr(ccxt.pro, name))(_config(credentials))
+    profile = row_of(name, settings.profile)
+    exchange = kind(getattr(ccxt.pro, name))(_config(credentials, profile))
     if mode is Mode.TESTNET:
         if not exchange.urls.get("test"):
             raise _fault(name, "must have a testnet", "none")
@@ -145,7 +163,8 @@ def connect(
     exchange.logger = _quiet
     exchange.on_json_response = _exact_json
     exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
-    guard = _once(limited, stays=settings.loopback is not None)
+    banned = NOTHING if profile is None else profile.banned
+    guard = _once(limited, stays=settings.loopback is not None, banned=banned)
     tls = ssl.create_default_context(cafile=exchange.cafile)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
@@ -155,24 +174,24 @@ def connect(
         trust_env=False,
     )
     exchange.session, exchange.own_session = session, False
-    connection = Connection(name, exchange, session)
+    connection = Connection(name, exchange, session, profile)
     connection.check()
     return connection
 
 
-def _config(credentials: Credentials | None) -> dict[str, Any]:
+def _config(credentials: Credentials | None, profile: Profile | None) -> dict[str, Any]:
+    options = {} if profile is None else dict(profile.options)
     config: dict[str, Any] = {
         "enableRateLimit": False,
         "timeout": TIMEOUT,
         "number": str,
         "verbose": False,
-        "options": {"maxRetriesOnFailure": 0},
+        "options": {**options, "maxRetriesOnFailure": 0},
     }
+    names = ("apiKey", "secret", "password") if profile is None else profile.credentials
     if credentials is not None:
-        config["apiKey"] = credentials.key.reveal()
-        config["secret"] = credentials.secret.reveal()
-        if credentials.password is not None:
-            config["password"] = credentials.password.reveal()
+        for name, secret in zip(names, credentials, strict=False):
+            config[name] = secret.reveal()
     return config
 
 
@@ -226,18 +245,31 @@ def _here(host: str) -> bool:
         return False
 
 
-def _once(limited: Limited | None, *, stays: bool) -> Middleware:
+def _checked(request: aiohttp.ClientRequest, banned: Banned) -> None:
+    """Raise unless a request says what was meant, and nothing that it must not."""
+    turn = _turn.get()
+    if turn is None and banned is NOTHING:
+        return
+    told = fields(request)
+    fault = banned.fault(told)
+    if fault is None and turn is not None:
+        if turn.sends:
+            raise SentTwice("an order was about to be sent again")
+        fault = None if turn.wording is None else turn.wording.fault(told)
+    if fault is not None:
+        raise Misspelt(fault)
+    if turn is not None:
+        turn.sends.append(request.method)
+        request.headers.update(turn.beside)
+
+
+def _once(limited: Limited | None, *, stays: bool, banned: Banned = NOTHING) -> Middleware:
     """Return what stands between ccxt and the wire; `stays`: nothing leaves this machine."""
 
     async def once(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         if stays and not _here(request.url.host or ""):
             raise Strayed(f"{request.url.host} is not on this machine")
-        sends = _sends.get()
-        if sends:
-            raise SentTwice("an order was about to be sent again")
-        if sends is not None:
-            sends.append(request.method)
-            request.headers.update(_beside.get())
+        _checked(request, banned)
         try:
             response = await handler(request)
         except aiohttp.ClientConnectorError:

@@ -12,10 +12,10 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
 from rebalancer.settings.cross import lot_in_coins
 from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding
-from rebalancer.venues.parts import PARTS
+from rebalancer.venues.parts import parts_of
 from rebalancer.venues.payloads import MILLISECOND, Row, optional
 from rebalancer.venues.profile import DeadManKind, Profile, Unit
-from rebalancer.venues.requests import native
+from rebalancer.venues.requests import market, named, traded
 from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
 
 
@@ -67,7 +67,9 @@ async def _reach(subject: Subject) -> Sequence[Finding]:
 
 async def _instruments(subject: Subject) -> Sequence[Finding]:
     markets = await ask(subject.connection, "load_markets")
-    by_name = {native(each, subject.profile): each for each in markets.values()}
+    profile = subject.profile
+    own = (each for each in markets.values() if traded(each, profile))
+    by_name = {named(each, profile): each for each in own}
     found: list[Finding] = []
     for instrument in subject.instruments:
         if instrument.kind is Kind.CASH:
@@ -86,6 +88,11 @@ async def _instruments(subject: Subject) -> Sequence[Finding]:
 def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
     """Hold size, lot, tick, settle currency, strike and expiry against the venue's."""
     precision, info = raw.get("precision") or {}, raw.get("info") or {}
+    lot, where = optional(precision, "amount"), market(raw, profile)
+    least = optional((raw.get("limits") or {}).get("amount") or {}, "min")
+    tick = _finest(optional(precision, "price"), info)
+    if profile.significant_digits:
+        tick = None if where is None else where.tick
     ours: dict[str, object] = {
         "lot": instrument.lot,
         "minimum": instrument.minimum,
@@ -94,9 +101,9 @@ def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
         "size": instrument.size,
     }
     theirs: dict[str, object] = {
-        "lot": optional(precision, "amount"),
-        "minimum": optional((raw.get("limits") or {}).get("amount") or {}, "min"),
-        "tick": _finest(optional(precision, "price"), info),
+        "lot": lot,
+        "minimum": lot if least is None else least,
+        "tick": tick,
         "settle": raw.get("quote" if instrument.kind is Kind.SPOT else "settle"),
         "size": _size(instrument, raw, profile),
     }
@@ -165,7 +172,7 @@ async def _lots(subject: Subject) -> Sequence[Finding]:
 
 
 async def _mark(subject: Subject, instrument: Instrument) -> float:
-    return await PARTS[subject.profile.venue].mark(subject, instrument)
+    return await parts_of(subject.profile.venue).mark(subject, instrument)
 
 
 async def _dead_man(subject: Subject) -> Sequence[Finding]:
@@ -181,7 +188,7 @@ async def _dead_man(subject: Subject) -> Sequence[Finding]:
 
 def questions(subject: Subject) -> Questions:
     """Return what is asked of an account: common questions around those of its venue."""
-    own = PARTS[subject.profile.venue].questions
+    own = parts_of(subject.profile.venue).questions
     return (("reach", _reach), *own, ("instrument", _instruments), ("lot", _lots),
             ("dead_man", _dead_man))  # fmt: skip
 

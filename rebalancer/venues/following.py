@@ -5,12 +5,30 @@ known; one that was delivered has none any more.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from rebalancer.core.instruments import Instrument
-from rebalancer.ports import Clock
+from rebalancer.ports import Clock, Feed
 from rebalancer.settings.models import Settings
-from rebalancer.venues.native import NativeFeed, Speaker
 from rebalancer.venues.wanted import Wanted, followed
+
+
+class Told(Protocol):
+    """What can be told to follow something else."""
+
+    def want(self, wanted: Wanted, now: int) -> None:
+        """Follow something else from now on."""
+
+
+class Flushed(Protocol):
+    """What sends what a stream has to send."""
+
+    def flush(self) -> None:
+        """Send it; harmless while nothing is open."""
+
+
+class Follower(Told, Flushed, Feed, Protocol):
+    """A feed that follows what it is told to by itself."""
 
 
 class Following:
@@ -27,7 +45,7 @@ class Following:
         self,
         venue: str,
         settings: Settings,
-        spoken: Iterable[tuple[Speaker, NativeFeed]],
+        spoken: Iterable[tuple[Told, Flushed]],
         clock: Clock,
     ) -> None:
         self._venue, self._settings = venue, settings

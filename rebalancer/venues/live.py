@@ -29,13 +29,13 @@ from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
-from rebalancer.venues.parts import PARTS
+from rebalancer.venues.parts import parts_of
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.profiles import profile_of
 from rebalancer.venues.requests import Market
 from rebalancer.venues.resting import RestingWatch
-from rebalancer.venues.seats import AccountSeat, SocketSeat, StreamSeat
+from rebalancer.venues.seats import AccountSeat, FeedSeat, SocketSeat, StreamSeat
 from rebalancer.venues.skew import SkewWatch
 from rebalancer.venues.wanted import followed
 
@@ -118,7 +118,7 @@ async def open_venue(
         Unavailable: It did not answer.
     """
     mode = settings.book.mode
-    profile = profile_of(name, mode)
+    profile = profile_of(name, mode, settings.venues[name].profile)
     budget = Budget(profile.rates, around.clock)
 
     def limited(pause: int | None, banned: bool) -> None:
@@ -130,10 +130,10 @@ async def open_venue(
     connection = connect(name, settings.venues[name], mode, keys, limited)
     try:
         sent = Sent()
-        account = PARTS[name].account(
+        account = parts_of(name).account(
             AccountSeat(name, connection, budget, around.clock, instruments, sent.ours)
         )
-        markets = await load(connection, profile)
+        markets = await load(connection)
         own = [each for each in instruments.values() if each.venue == name]
         subject = Subject(
             connection, profile, settings.venues[name], around.clock, own, settings.underlyings
@@ -200,12 +200,18 @@ def feeds(
     )
     own = (list(settings.venues).index(opened.name), epoch)
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
-    spoken = [
-        (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.route))
-        for each in PARTS[opened.name].streams(seat)
-    ]
-    market = together(opened.name, [feed for _, feed in spoken], around.tasks)
-    following = Following(opened.name, settings, spoken, around.clock)
+    parts = parts_of(opened.name)
+    if parts.feed is not None:
+        own_feed = parts.feed(FeedSeat(seat, settings.venues[opened.name], ports, poll.now))
+        market: Feed = own_feed
+        following = Following(opened.name, settings, [(own_feed, own_feed)], around.clock)
+    else:
+        spoken = [
+            (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.route))
+            for each in parts.streams(seat)
+        ]
+        market = together(opened.name, [feed for _, feed in spoken], around.tasks)
+        following = Following(opened.name, settings, spoken, around.clock)
     skew, hold, listings = opened.line.skew, opened.line.hold, opened.line.listings
     if skew is None or hold is None or listings is None:
         raise Defect(f"{opened.name}: a live venue must be watched, was not")
@@ -234,7 +240,7 @@ def dead_man(
         names = (each.name for each in hedges)
         countdown = Countdown(connection, profile.dead_man, names)
     switch = DeadManSwitch(profile, None, clock, countdown)
-    build = PARTS[profile.venue].socket
+    build = parts_of(profile.venue).socket
     if build is not None:
         switch.socket = build(SocketSeat(connection, keys, clock, tasks, switch.lost))
     return switch

@@ -32,7 +32,15 @@ from rebalancer.core.orders import Order
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues import requests
-from rebalancer.venues.accounts import BEFORE_INTENT, Account, History, Placed, Shelf, ended
+from rebalancer.venues.accounts import (
+    BEFORE_INTENT,
+    SENT,
+    Account,
+    History,
+    Placed,
+    Shelf,
+    ended,
+)
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection, sending
 from rebalancer.venues.dead_man import DeadManSwitch
@@ -117,7 +125,7 @@ class Line:
             self.listings.heard(instrument, error, code)
 
 
-async def load(connection: Connection, profile: Profile | None = None) -> dict[str, Market]:
+async def load(connection: Connection) -> dict[str, Market]:
     """Load the venue's markets once and return those that an order can be made of, by name.
 
     It parses for half a second on the event loop: before a book is active, and
@@ -131,7 +139,7 @@ async def load(connection: Connection, profile: Profile | None = None) -> dict[s
             raw = await connection.exchange.load_markets()
     except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
         raise explain(connection.venue, "load_markets", error) from None
-    found = (requests.market(each, profile) for each in raw.values())
+    found = (requests.market(each, connection.profile) for each in raw.values())
     markets = {each.name: each for each in found if each is not None}
     if not markets:  # ccxt takes a page for people with status 200 for "there are none"
         raise Malformed(f"{connection.venue} load_markets: must name markets, was none")
@@ -183,9 +191,11 @@ class CcxtVenue:
             return self._rejected(name, reason, sent=False)
         hasty = order.time_in_force is TimeInForce.IOC
         line.sent.note(name, line.clock.now(), hasty=hasty)
-        with sending(requests.headers(line.profile, line.clock.now())) as sends:
+        sent = requests.request(order, where, line.profile, line.clock.now())
+        beside = requests.headers(line.profile, line.clock.now())
+        with sending(requests.wording(order, sent, line.profile), beside) as sends:
             try:
-                answer = await self._send(order, where, sends)
+                answer = await self._send(order, where, sent, sends)
                 placed, fills = self._books.answered(answer)
                 if placed.label != name:
                     raise Malformed(f"label must be {name}, was {placed.label!r}")
@@ -197,22 +207,24 @@ class CcxtVenue:
         self._hint(placed, fills)
         return OrderAccepted(line.clock.now(), placed.ts, name, placed.order_id)
 
-    async def _send(self, order: Submit, where: Market, sends: list[str]) -> Any:
+    async def _send(
+        self, order: Submit, where: Market, sent: requests.Request, sends: list[str]
+    ) -> Any:
         """Send an order: what may rest goes where the dead-man switch holds."""
         line, socket = self._line, self._line.dead_man.socket
-        now = line.clock.now()
         if order.time_in_force is TimeInForce.IOC or socket is None:
-            sent = requests.request(order, where, line.profile, now)
             with localcontext():  # ccxt rounds its own way, for whoever comes after it too
-                return await line.connection.exchange.create_order(
+                told = await line.connection.exchange.create_order(
                     sent.symbol, "limit", sent.side, sent.amount, sent.price, dict(sent.params)
                 )
+            # Some answers repeat nothing of what was sent.
+            return {**told, SENT: order} if isinstance(told, Mapping) else told
         sends.append("websocket")
-        return await socket.order(order, where, line.profile, now)
+        return await socket.order(order, where, line.profile, line.clock.now())
 
     def _failed(self, order: Submit, error: Exception, sends: Sequence[str]) -> OrderEvent:
         line, name = self._line, order.client_order_id
-        judged = judge(line.profile.venue, error, sends)
+        judged = judge(line.profile.venue, error, sends, line.profile.codes)
         line.heard(order.instrument, error, judged.code)
         match judged.outcome:
             case Outcome.REJECTED:

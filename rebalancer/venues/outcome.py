@@ -1,5 +1,6 @@
 """Outcome: what can become of an order, and the codes by which a venue proves it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ class Codes:
     proofs: Mapping[str, Outcome]  # code → outcome; what is not listed proves nothing
     key: frozenset[str]  # codes that speak of the key and not of the request
     said: Callable[[Mapping[str, Any]], tuple[Any, Any]]  # code and short word of an answer
+    worded: re.Pattern[str] | None = None  # finds the code where ccxt tells it in its own words
 
 
 def each(outcome: Outcome, codes: str) -> dict[str, Outcome]:

@@ -25,6 +25,7 @@ from rebalancer.venues.bybit import codes as bybit
 from rebalancer.venues.deribit import codes as deribit
 from rebalancer.venues.okx import codes as okx
 from rebalancer.venues.outcome import Codes, Outcome
+from rebalancer.venues.wording import Misspelt
 
 _WORD = re.compile(r"[^A-Za-z0-9_ .,:;()<>=-]+")  # what may not stand in a reason
 _LONGEST = 120  # characters of a venue's own word
@@ -72,65 +73,73 @@ CODES: Mapping[str, Codes] = {
 NONE = Codes({}, frozenset(), lambda _: (None, ""))
 
 
-def judge(venue: str, error: BaseException, sends: Sequence[str]) -> Judgement:
+def judge(
+    venue: str, error: BaseException, sends: Sequence[str], codes: Codes | None = None
+) -> Judgement:
     """Return what an error proves about the order that was to be sent.
 
     Args:
         venue: ccxt id.
         error: What ccxt raised.
         sends: The attempts that reached the wire, as `connection.sending` counted.
+        codes: What the venue's codes prove; None: as its package has them.
     """
     reason, cause = _name(error), error.__cause__
     if cause is not None:
         reason = f"{reason} ({_name(cause)})"
+    if not sends and isinstance(cause, Misspelt):
+        return Judgement(Outcome.NOT_SENT, f"its request is misspelt: {cause}")
     if not sends or isinstance(
         cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | socket.gaierror
     ):
         return Judgement(Outcome.NOT_SENT, reason)
     if cause is not None or not isinstance(error, ccxt.BaseError):
         return Judgement(Outcome.UNKNOWN, reason)
-    code, word = said(venue, error)
+    codes = CODES.get(venue, NONE) if codes is None else codes
+    code, word = said(venue, error, codes)
     if code is None:
         return Judgement(Outcome.UNKNOWN, reason)
-    outcome = CODES.get(venue, NONE).proofs.get(code, Outcome.UNKNOWN)
+    outcome = codes.proofs.get(code, Outcome.UNKNOWN)
     return Judgement(outcome, f"{code} {word}".strip(), code)
 
 
-def explain(venue: str, what: str, error: BaseException) -> Unavailable:
+def explain(venue: str, what: str, error: BaseException, codes: Codes | None = None) -> Unavailable:
     """Return the error to raise when something other than an order failed.
 
     Args:
         venue: ccxt id.
         what: What was asked for.
         error: What ccxt raised; its text stays here.
+        codes: What the venue's codes prove; None: as its package has them.
     """
     if isinstance(error, Unavailable):
         return error
-    code, word = said(venue, error)
+    codes = CODES.get(venue, NONE) if codes is None else codes
+    code, word = said(venue, error, codes)
     cause = error.__cause__
     detail = f"{code} {word}".strip() if code else _name(error)
     if cause is not None:
         detail = f"{detail} ({_name(cause)})"
     text = f"{venue} did not answer {what}: {detail}"
-    if code in CODES.get(venue, NONE).key or (
-        code is None and isinstance(error, ccxt.AuthenticationError)
-    ):
+    if code in codes.key or (code is None and isinstance(error, ccxt.AuthenticationError)):
         return KeyRefused(f"{venue} refused our key for {what}: {detail}")
     if code is not None:
         return Refused(f"{venue} refused {what}: {detail}", code)
     return Unavailable(text)
 
 
-def said(venue: str, error: BaseException) -> tuple[str | None, str]:
+def said(venue: str, error: BaseException, codes: Codes | None = None) -> tuple[str | None, str]:
     """Return the code and the short word of a venue's answer; (None, "") where there is none."""
     if not isinstance(error, ccxt.BaseError) or error.__cause__ is not None:
         return None, ""
+    codes = CODES.get(venue, NONE) if codes is None else codes
     body = str(error).removeprefix(f"{venue} ")
     try:
         answer = json.loads(body)
     except ValueError:
-        return None, ""
-    code, word = CODES.get(venue, NONE).said(answer) if isinstance(answer, dict) else (None, "")
+        worded = None if codes.worded is None else codes.worded.search(body)
+        return (None, "") if worded is None else (worded[1], "")
+    code, word = codes.said(answer) if isinstance(answer, dict) else (None, "")
     if code is None or isinstance(code, bool) or not isinstance(code, int | str):
         return None, ""
     return str(code), _WORD.sub(" ", str(word))[:_LONGEST].strip()

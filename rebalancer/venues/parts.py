@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rebalancer.venues.bybit import build as bybit
 from rebalancer.venues.deribit import build as deribit
+from rebalancer.venues.generic import build as generic
 from rebalancer.venues.okx import build as okx
 from rebalancer.venues.seats import VenueParts
 
@@ -16,3 +17,8 @@ PARTS: Mapping[str, VenueParts] = {
     "bybit": bybit.PARTS,
     "okx": okx.PARTS,
 }
+
+
+def parts_of(venue: str) -> VenueParts:
+    """Return what a venue is made of: its own package, or what any venue is by its profile."""
+    return PARTS.get(venue, generic.PARTS)

@@ -5,6 +5,7 @@ size is not flat. Whoever reads one here is told which field of which answer it 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,6 +13,7 @@ from rebalancer.venues.outcomes import Malformed
 
 MILLISECOND = 1_000_000  # ns
 Row = Mapping[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def decimal(row: Row, name: str, where: str) -> Decimal:
@@ -57,6 +59,31 @@ def moment(row: Row, name: str, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise missing(row, name, where, "a time in ms")
     return value * MILLISECOND
+
+
+def iso(text: str) -> int | None:
+    """Return a time in ns from ISO 8601 with its zone; None where it is none.
+
+    >>> iso("1970-01-01T00:00:01.5Z"), iso("noon")
+    (1500000000, None)
+    """
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if told.tzinfo is None:
+        return None
+    return (told - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def as_iso(ts: int) -> str:
+    """Return a time in ns as ISO 8601 with milliseconds, UTC.
+
+    >>> as_iso(1_500_000_000)
+    '1970-01-01T00:00:01.500Z'
+    """
+    told = _EPOCH + timedelta(milliseconds=ts // MILLISECOND)
+    return told.strftime("%Y-%m-%dT%H:%M:%S.") + f"{told.microsecond // 1_000:03d}Z"
 
 
 def table(value: Any, where: str) -> Row:

@@ -15,7 +15,11 @@ from typing import Any
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
 from rebalancer.settings.models import Mode
+from rebalancer.settings.profiling import ProfileTable
 from rebalancer.venues.budget import Rate
+from rebalancer.venues.labels import AS_IT_IS, Spelling
+from rebalancer.venues.outcome import Codes
+from rebalancer.venues.wording import NOTHING, Banned
 
 # Classes of endpoints: orders and cancels, a log of bookings with a limit of its own, all else.
 MATCHING, LOG, OTHER = "matching", "log", "other"
@@ -117,7 +121,7 @@ class Profile:
     client_id_length: int  # most characters
     order_flags: Mapping[TimeInForce, Mapping[str, object]]  # given to create_order
     wire_flags: Mapping[TimeInForce, Mapping[str, object]]  # that must then be in the request
-    reduce_only: tuple[str, object]  # in the request
+    reduce_only: tuple[str, object]  # in the request, where it was asked for and only there
     lookups: tuple[str, ...]  # calls that find an order by our id, in this order
     figures: Figures
     currencies: tuple[str, ...]  # that orders, trades and positions are asked for one by one
@@ -136,6 +140,21 @@ class Profile:
     spot_by_symbol: bool = False  # whether a pair has a perpetual's name, and is known by ccxt's
     opening: Opening = Opening()
     listing: Listing = Listing()
+    wire_id: str = ""  # name of our id in the request; empty: that of `client_id`
+    wire_amount: str = ""  # name of the quantity in the request; empty: nobody looks
+    wire_price: str = ""  # name of the price in the request; empty: nobody looks
+    deadline_form: str = "ms"  # or iso
+    spelling: Spelling = AS_IT_IS  # of our ids
+    banned: Banned = NOTHING  # what no request may say
+    options: Mapping[str, object] = field(default_factory=dict)  # of ccxt's class
+    credentials: tuple[str, ...] = ("apiKey", "secret", "password")  # as ccxt names them
+    name: str = "{id}"  # of an instrument, of the fields of ccxt's market
+    types: tuple[str, ...] = ()  # ccxt's types of markets that its account trades; empty: all
+    settles: tuple[str, ...] = ()  # currencies in which that settles; empty: any
+    significant_digits: int = 0  # of a price; 0: as its tick says
+    price_decimals: int = 0  # of a price together with those of a quantity
+    codes: Codes | None = None  # None: those of the venue's package
+    table: ProfileTable | None = None  # what the generic account is read by
 
 
 UNIFIED: Mapping[TimeInForce, Mapping[str, object]] = {

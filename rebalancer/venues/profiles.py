@@ -1,7 +1,8 @@
 """Profiles: the venues that are known, and which of them are finished.
 
 A venue that is not finished has its row, read off ccxt and its documentation, but
-no live order passes through it.
+no live order passes through it. A venue without a package has a table, shipped
+or in the configuration, that a row is made of.
 """
 
 from collections.abc import Mapping
@@ -9,22 +10,37 @@ from collections.abc import Mapping
 from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.settings.models import Mode
+from rebalancer.settings.profiling import ProfileTable, merged
 from rebalancer.venues.binance.profile import BINANCE_USDM
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.deribit.profile import DERIBIT
+from rebalancer.venues.generic.making import made
 from rebalancer.venues.okx.profile import OKX
 from rebalancer.venues.profile import Profile
 
 PROFILES: Mapping[str, Profile] = {each.venue: each for each in (DERIBIT, BINANCE_USDM, BYBIT, OKX)}
 
 
-def profile_of(venue: str, mode: Mode) -> Profile:
+def row_of(venue: str, own: ProfileTable | None = None) -> Profile | None:
+    """Return what is known of a venue, finished or not; None where that is nothing.
+
+    Args:
+        venue: ccxt id.
+        own: What the configuration says of it; a venue with a package needs none.
+    """
+    if venue in PROFILES:
+        return PROFILES[venue]
+    table = merged(venue, own)
+    return None if table is None else made(venue, table)
+
+
+def profile_of(venue: str, mode: Mode, own: ProfileTable | None = None) -> Profile:
     """Return the profile that orders of a mode may go through.
 
     Raises:
         ConfigError: There is none, it is not finished, or it lacks the mode.
     """
-    profile = PROFILES.get(venue)
+    profile = row_of(venue, own)
     ready = " or ".join(name for name, each in PROFILES.items() if each.finished)
     if profile is None or not profile.finished:
         was = "unknown" if profile is None else "not finished"

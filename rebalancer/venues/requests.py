@@ -12,8 +12,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from rebalancer.core.commands import Submit
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import SECOND
-from rebalancer.venues.payloads import MILLISECOND, Row, optional
+from rebalancer.venues.payloads import MILLISECOND, Row, as_iso, optional
 from rebalancer.venues.profile import Profile, Unit
+from rebalancer.venues.wording import Wording
 
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
 
@@ -46,31 +47,62 @@ class Market:
         return max([self.tick, *(tick for above, tick in self.coarser if price > above)])
 
 
-def native(raw: Row, profile: Profile | None) -> str:
-    """Return the native name of a market of ccxt's; of a pair its symbol where names collide."""
-    by_symbol = profile is not None and profile.spot_by_symbol and raw.get("spot") is True
-    return str(raw["symbol" if by_symbol else "id"])
+def named(raw: Row, profile: Profile | None = None) -> str:
+    """Return the name of an instrument, of the fields of ccxt's market structure.
+
+    Of a pair it is ccxt's symbol, where a contract has the same name.
+    """
+    if profile is not None and profile.spot_by_symbol and raw.get("spot") is True:
+        return str(raw["symbol"])
+    template = "{id}" if profile is None else profile.name
+    return template.format(**{str(field): each for field, each in raw.items()})
+
+
+def traded(raw: Row, profile: Profile | None) -> bool:
+    """Whether an instrument is one that the account of a profile trades, and settles in."""
+    if profile is None:
+        return True
+    own = not profile.types or raw.get("type") in profile.types
+    return own and (not profile.settles or raw.get("settle") in profile.settles)
 
 
 def market(raw: Row, profile: Profile | None = None) -> Market | None:
-    """Return what ccxt's market structure says; None where it lacks a step.
+    """Return what ccxt's market structure says; None where it lacks a step, or is traded elsewhere.
 
-    ccxt leaves `tick_size_steps` out of its structure; they stand in `info`.
+    ccxt leaves `tick_size_steps` out of its structure; they stand in `info`. And
+    where a price has so many significant digits, its tick is that of one price.
     """
     precision, limits = raw.get("precision") or {}, (raw.get("limits") or {}).get("amount") or {}
     step, tick = optional(precision, "amount"), optional(precision, "price")
-    if step is None or tick is None or step <= 0 or tick <= 0:
+    if step is None or tick is None or step <= 0 or tick <= 0 or not traded(raw, profile):
         return None
     minimum = optional(limits, "min")
+    steps = coarser(raw.get("info") or {})
+    if profile is not None and profile.significant_digits:
+        tick, steps = digits(step, profile)
     return Market(
         symbol=str(raw["symbol"]),
-        name=native(raw, profile),
+        name=named(raw, profile),
         active=raw.get("active") is not False,
         step=step,
         minimum=step if minimum is None else minimum,
         tick=tick,
-        coarser=coarser(raw.get("info") or {}),
+        coarser=steps,
     )
+
+
+def digits(step: Decimal, profile: Profile) -> tuple[Decimal, list[tuple[Decimal, Decimal]]]:
+    """Return the finest tick of a price with so many significant digits, and the coarser ones.
+
+    A quantity and a price share a number of decimals; whole prices may have any
+    number of digits.
+    """
+    places = -int(step.normalize().as_tuple().exponent)
+    finest = Decimal(1).scaleb(-max(profile.price_decimals - max(places, 0), 0))
+    steps: list[tuple[Decimal, Decimal]] = []
+    while (tick := finest * 10 ** (len(steps) + 1)) <= 1:
+        steps.append((tick * 10 ** (profile.significant_digits - 1), tick))
+    return finest, steps
 
 
 def coarser(info: Row) -> list[tuple[Decimal, Decimal]]:
@@ -108,6 +140,14 @@ def refusal(
         return f"{order.instrument}: {profile.venue} takes no order in a {instrument.kind}"
     if unit is not Unit.CONTRACT and instrument.size != 1:
         return f"{order.instrument}: size must be 1, as {unit} is counted, was {instrument.size}"
+    if order.time_in_force not in profile.wire_flags:
+        return f"{profile.venue} takes no order that is {order.time_in_force}"
+    try:
+        label = profile.spelling.spelled(order.client_order_id)
+    except ValueError as error:
+        return f"its id {error}"
+    if len(label) > profile.client_id_length:
+        return f"its id must have at most {profile.client_id_length} characters, was {label}"
     return _badly_cut(order, instrument, where)
 
 
@@ -130,13 +170,15 @@ def _badly_cut(order: Submit, instrument: Instrument, where: Market) -> str | No
 def request(order: Submit, where: Market, profile: Profile, now: int) -> Request:
     """Return what an order that is not refused is sent as."""
     params: dict[str, object] = {
-        profile.client_id: order.client_order_id,
+        profile.client_id: profile.spelling.spelled(order.client_order_id),
         **profile.order_flags[order.time_in_force],
     }
     if order.reduce_only:
         params["reduceOnly"] = True
     if profile.deadline and not profile.deadline_in_header:
-        params[profile.deadline] = (now + VALIDITY) // MILLISECOND
+        until = now + VALIDITY
+        iso = profile.deadline_form == "iso"
+        params[profile.deadline] = as_iso(until) if iso else until // MILLISECOND
     return Request(
         symbol=where.symbol,
         side="buy" if order.quantity > 0 else "sell",
@@ -151,6 +193,24 @@ def headers(profile: Profile, now: int) -> dict[str, str]:
     if not profile.deadline_in_header:
         return {}
     return {profile.deadline: str((now + VALIDITY) // MILLISECOND)}
+
+
+def wording(order: Submit, sent: Request, profile: Profile) -> Wording:
+    """Return what must stand on the wire before an order may leave.
+
+    Our id, the flags of its time in force, whether it only reduces, and where
+    the profile names them its quantity and its price.
+    """
+    name, value = profile.reduce_only
+    flags = {
+        profile.wire_id or profile.client_id: sent.params[profile.client_id],
+        **profile.wire_flags[order.time_in_force],
+    }
+    told = {profile.wire_amount: sent.amount, profile.wire_price: sent.price}
+    numbers = {name: number for name, number in told.items() if name}
+    if order.reduce_only:
+        return Wording({**flags, name: value}, numbers)
+    return Wording(flags, numbers, (name,))
 
 
 def plain(number: Decimal) -> str:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from rebalancer.core.instruments import Instrument
 from rebalancer.ports import Clock, Log, Tasks
-from rebalancer.settings.models import Mode
+from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.accounts import Account
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import Socket
 from rebalancer.venues.findings import Questions, Subject
-from rebalancer.venues.native import PACE, Pace, Route, Speaker
+from rebalancer.venues.following import Follower
+from rebalancer.venues.native import PACE, Pace, Ports, Route, Speaker
 from rebalancer.venues.paper import Depth
 from rebalancer.venues.wanted import Wanted
 
@@ -43,6 +44,16 @@ class StreamSeat:
     keys: Credentials | None = None  # None: the market only
     connection: Connection | None = None  # for what a stream must ask by REST
     depth: Callable[[int, Depth], None] | None = None  # hears the best levels, ns local
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSeat:
+    """Where a feed sits that opens its own way to the market."""
+
+    seat: StreamSeat
+    venue: Venue  # its table of the settings
+    ports: Ports
+    reconcile: Callable[[str], None]  # why the account is to be read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +85,4 @@ class VenueParts:
     questions: Questions  # about key, account and positions
     mark: Callable[[Subject, Instrument], Awaitable[float]]  # USD per coin
     socket: Callable[[SocketSeat], Socket] | None = None  # None: what rests goes by REST too
+    feed: Callable[[FeedSeat], Follower] | None = None  # instead of streams over our own sockets

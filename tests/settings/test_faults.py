@@ -78,7 +78,7 @@ def test_good(report):
 
 KNOWN_VENUE_KEYS = (
     "account, credentials, loopback, margin, collateral, insurance, leverage, fees, tiers, latency_ms, "
-    "match_ms, report_ms, faults, funding"
+    "match_ms, report_ms, faults, funding, profile"
 )
 DURATION = 'must be a duration such as "30s" (ns, us, ms, s, m, h, d)'
 TIME = "must be a time with its zone, such as 2026-01-30T07:15:00Z"

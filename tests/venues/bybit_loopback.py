@@ -187,7 +187,7 @@ async def at(loopback, key=KEY, instruments=INSTRUMENTS, stream=False, address=N
         seat = AccountSeat(ACCOUNT, connection, budget, clock, instruments, sent.ours)
         reader = build.account(seat)
         line = Line(connection, BYBIT, budget, clock, Armed(BYBIT, None, clock), sent)
-        markets = await load(connection, BYBIT) if address is None else {}
+        markets = await load(connection) if address is None else {}
         venue = CcxtVenue(ACCOUNT, reader, line, markets, instruments, heard)
         if stream:
             access = Access(ACCOUNT, lambda: (key.client_id, key.secret))

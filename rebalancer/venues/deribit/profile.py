@@ -59,6 +59,8 @@ DERIBIT = Profile(
     ),
     rates={MATCHING: Rate(5, 20), LOG: Rate(1, 8), OTHER: Rate(20, 100)},  # the lowest tier
     deadline="valid_until",
+    wire_amount="amount",
+    wire_price="price",
     opening=Opening(
         call="public_get_status",
         open=frozenset({"false"}),

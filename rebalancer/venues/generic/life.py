@@ -210,7 +210,7 @@ class Life:
         clients = tuple((self.connection.exchange.clients or {}).values())
         if not clients or not all(each.isConnected for each in clients):
             return False
-        awaited = (name for each in clients for name in each.futures)
+        awaited = (name for each in clients for name, own in each.futures.items() if not own.done())
         return not (stream.private and any(str(name).startswith(LOGIN) for name in awaited))
 
     def _up(self, stream: Watch) -> None:

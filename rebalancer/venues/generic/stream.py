@@ -8,6 +8,7 @@ a venue is lost and once that it is back.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,11 +21,13 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic import words as ccxt_words
 from rebalancer.venues.generic.life import ENDURANCE, Ears, Endurance, Life, Tapping, Watch
 from rebalancer.venues.generic.tap import Kind, Word
+from rebalancer.venues.generic.words import BOOK, PLAIN, Dialect
 from rebalancer.venues.native import Ports
 from rebalancer.venues.paper import Depth
 
 _MARKETS = 3600 * SECOND  # ns until they are read again
 _QUOTES = "watch_bids_asks"
+_PRIVATE = (Kind.FILL, Kind.ORDER)
 
 
 def watches(symbols: tuple[str, ...], *, private: bool) -> tuple[Watch, ...]:
@@ -45,6 +48,9 @@ class CcxtTaps:
     depth: Callable[[int, Depth], None] | None = None  # ns local, the best levels
     reconcile: Callable[[str], None] | None = None  # why the account may have moved unheard
     word: Callable[[Word], None] | None = None  # each record, as it came
+    hint: Callable[[str], None] | None = None  # that something happened at the account, instead of
+    #   what: ccxt's private records lack fees, labels and ids here and there
+    dialect: Dialect = PLAIN
 
 
 class CcxtFeed:
@@ -88,6 +94,14 @@ class CcxtFeed:
         """The object of ccxt that is at work just now; None between two of them."""
         return None if self._life is None else self._life.connection.exchange
 
+    def watch(self, streams: tuple[Watch, ...]) -> None:
+        """Watch something else from now on; the object that does not is left."""
+        if streams == self._streams:
+            return
+        self._streams = streams
+        if self._life is not None:
+            self._life.fell("something else is followed")
+
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver events until canceled."""
         self._deliver = deliver
@@ -106,7 +120,8 @@ class CcxtFeed:
         exchange = life.connection.exchange
         now = self._ports.clock.monotonic()
         if self._source is not None and now - self._read < _MARKETS:
-            exchange.set_markets_from_exchange(self._source)
+            with suppress(KeyError):  # of what was never asked for there; else they are read anew
+                exchange.set_markets_from_exchange(self._source)
         else:
             self._read = now
         self._life = life
@@ -167,21 +182,26 @@ class CcxtFeed:
             return
         if self._taps.word is not None:
             self._taps.word(word)
+        if self._taps.hint is not None and word.kind in _PRIVATE:
+            self._taps.hint(f"{self._account} told of a {word.kind}")
+            return
         market = life.connection.exchange.markets.get(word.told.get("symbol"))
         if market is None or not life.witness(word):
             return
         now = self._ports.clock.now()
         if word.kind is Kind.BOOK:
-            self._hear_book(ccxt_words.depth(word, market, self._account), word, now)
+            depth = ccxt_words.depth(word, market, self._account, self._taps.dialect)
+            self._hear_book(depth, word, now)
             return
-        for event in ccxt_words.events(word, market, self._account, now):
+        for event in ccxt_words.events(word, market, self._account, now, self._taps.dialect):
             self._deliver(event)
 
     def _hear_book(self, depth: Depth, word: Word, now: int) -> None:
         """Tell levels; and the best of them as a quote, where the venue tells no other."""
         if self._taps.depth is not None:
             self._taps.depth(now, depth)
-        if not any(each.method == _QUOTES for each in self.dropped):
+        dropped = any(each.method == _QUOTES for each in self.dropped)
+        if not dropped and self._taps.dialect.quotes != BOOK:
             return
         bid, bid_size = depth.bids[0] if depth.bids else (None, None)
         ask, ask_size = depth.asks[0] if depth.asks else (None, None)

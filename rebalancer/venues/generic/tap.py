@@ -24,7 +24,7 @@ from ccxt.base.errors import (
 )
 
 KEEP_ALIVE = 5_000  # ms between pings; ccxt's 30 s notice a dead peer after 60 to 90
-LOGIN = "auth"  # how ccxt's names of what awaits a login begin, at every venue
+LOGIN = ("auth", "challenge")  # how ccxt's names of what awaits a login begin
 HOPELESS = (ArgumentsRequired, BadSymbol, NotSupported)  # what asking again does not mend
 REFUSED = (*HOPELESS, AuthenticationError)  # of one stream, while the others live
 
@@ -44,7 +44,7 @@ _CODE = re.compile(r'"code": ?"?(-?\d+)')
 _NAMES: Mapping[Kind, str] = {
     Kind.TICKER: """
         ticker tickers ticker_ws ws_tickers bid_ask bid_asks bids_asks bidask ticker_and_bid_ask
-        mark_price mark_prices contract_ticker uta_ticker""",
+        mark_price mark_prices contract_ticker uta_ticker active_asset_ctx""",
     Kind.BOOK: """
         order_book order_book_snapshot order_book_message new_spot_order_book uta_order_book""",
     Kind.TRADE: "trade trades uta_trade",
@@ -164,7 +164,8 @@ def _guard(exchange: Any, client: Any, tap: Tap) -> None:
             handle(message)
         # Whatever a handler raises, ccxt would stop receiving and tell nobody for minutes.
         except Exception as error:  # noqa: BLE001
-            logins = [name for name in client.futures if str(name).startswith(LOGIN)]
+            awaited = (name for name, own in client.futures.items() if not own.done())
+            logins = [name for name in awaited if str(name).startswith(LOGIN)]
             if logins and _refuses_key(exchange, error):
                 client.reject(AuthenticationError("the login was refused"), logins[0])
                 return

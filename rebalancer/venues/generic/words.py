@@ -6,7 +6,8 @@ venues, see `profiles` for the others. Options are not translated: no unified
 record holds a forward.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from rebalancer.core.events import (
     Ending,
     Event,
     Fill,
+    FundingRate,
     Index,
     Mark,
     OrderAccepted,
@@ -30,8 +32,30 @@ DEPTH = 20  # levels a side
 # Where venues repeat the client order id in a raw fill or order.
 _LABELS = (
     *("label", "c", "orderLinkId", "clOrdId", "clientOrderId", "clientOid", "text"),
-    *("cloid", "cliOrdId"),
+    *("cloid", "cliOrdId", "cli_ord_id"),
 )
+BOOK, TICKER = "book", "ticker"
+
+
+def _id(market: Mapping[str, Any]) -> str:
+    return str(market["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs in a venue's words; paths go through a ticker by dots."""
+
+    name: Callable[[Mapping[str, Any]], str] = _id  # of a market, as our ids have it
+    quotes: str = TICKER  # what tells best bid and ask; a ticker's may be none that anybody offers
+    mark: str = "markPrice"
+    index: str = "indexPrice"
+    funding: str = ""  # fraction of notional per interval; empty: not told
+    interval: int = 0  # ns
+    next: str = ""  # ms; empty: at whole intervals
+    time: str = ""  # ms; empty: as ccxt tells it
+
+
+PLAIN = Dialect()
 _ENDINGS = {"closed": Ending.FILLED, "canceled": Ending.CANCELED, "expired": Ending.EXPIRED}
 
 
@@ -43,7 +67,13 @@ def number(value: Any) -> Decimal | None:
     return found if found.is_finite() else None
 
 
-def events(word: Word, market: Mapping[str, Any], account: str, ts_local: int) -> Iterator[Event]:
+def events(
+    word: Word,
+    market: Mapping[str, Any],
+    account: str,
+    ts_local: int,
+    dialect: Dialect = PLAIN,
+) -> Iterator[Event]:
     """Yield what a word tells; nothing where it lacks what an event needs.
 
     Args:
@@ -51,12 +81,15 @@ def events(word: Word, market: Mapping[str, Any], account: str, ts_local: int) -
         market: ccxt's market of its symbol.
         account: Venue account, which names the venue of the instrument too.
         ts_local: ns.
+        dialect: What differs in the venue's words.
     """
-    instrument = f"{account}:{market['id']}"
+    instrument = f"{account}:{dialect.name(market)}"
     ts = stamp(word)
     match word.kind:
         case Kind.TICKER:
-            yield from _prices(word.told, market, (ts_local, ts), instrument)
+            told = number(_at(word.told, dialect.time)) if dialect.time else None
+            ts = ts if told is None else int(told) * MILLISECOND
+            yield from _prices(word.told, market, (ts_local, ts), instrument, dialect)
         case Kind.TRADE:
             price, quantity = number(word.told.get("price")), _quantity(word.told, "amount")
             if price is not None and quantity:
@@ -75,10 +108,17 @@ def stamp(word: Word) -> int | None:
     return None if told is None else int(told) * MILLISECOND
 
 
-def depth(word: Word, market: Mapping[str, Any], account: str) -> Depth:
+def depth(word: Word, market: Mapping[str, Any], account: str, dialect: Dialect = PLAIN) -> Depth:
     """Return the best levels of a book."""
     bids, asks = (_levels(word.told[side]) for side in ("bids", "asks"))
-    return Depth(f"{account}:{market['id']}", bids, asks)
+    return Depth(f"{account}:{dialect.name(market)}", bids, asks)
+
+
+def _at(told: Any, path: str) -> Any:
+    """Return what stands at a path; None where it does not."""
+    for part in path.split("."):
+        told = told.get(part) if isinstance(told, Mapping) else None
+    return told
 
 
 def _levels(side: Any) -> tuple[tuple[Decimal, Decimal], ...]:
@@ -86,19 +126,29 @@ def _levels(side: Any) -> tuple[tuple[Decimal, Decimal], ...]:
 
 
 def _prices(
-    told: Mapping[str, Any], market: Mapping[str, Any], when: tuple[int, int | None], name: str
+    told: Mapping[str, Any],
+    market: Mapping[str, Any],
+    when: tuple[int, int | None],
+    name: str,
+    dialect: Dialect,
 ) -> Iterator[Event]:
     if market.get("option"):
         return
     bid, ask = number(told.get("bid")), number(told.get("ask"))
-    if bid is not None or ask is not None:
+    if dialect.quotes == TICKER and (bid is not None or ask is not None):
         sizes = number(told.get("bidVolume")), number(told.get("askVolume"))
         yield Quote(*when, name, bid, sizes[0], ask, sizes[1])
-    mark, index = number(told.get("markPrice")), number(told.get("indexPrice"))
+    mark, index = number(_at(told, dialect.mark)), number(_at(told, dialect.index))
     if mark is not None:
         yield Mark(*when, name, mark)
     if index is not None:
         yield Index(*when, name.partition(":")[0], market["base"], index)
+    rate = number(_at(told, dialect.funding)) if dialect.funding else None
+    if rate is not None:
+        due = number(_at(told, dialect.next)) if dialect.next else None
+        whole = (when[0] // dialect.interval + 1) * dialect.interval
+        next_ts = whole if due is None else int(due) * MILLISECOND
+        yield FundingRate(*when, name, float(rate), dialect.interval, next_ts)
 
 
 def _quantity(told: Mapping[str, Any], field: str) -> Decimal | None:
