@@ -23,6 +23,7 @@ TRIALS = trials_of(SCENE)
         ("maintenance for 8 s", "absent", 1),  # the one that ran into it is in no book
     ],
 )
+@pytest.mark.proves("okx", "faults", "loopback")
 async def test_trial(name, resolved, orders):
     """The books agree, no label stands twice, nothing leaves while an outcome is unknown."""
     found = await trials.trial(name, TRIALS[name], SCENE, length=trials.Length(least=8))

@@ -67,6 +67,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", [PERP, CALL, PAIR])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.proves("bybit", "listing", "loopback")
 async def test_unfit(case, name):
     """It is told, and no order leaves for it; the venue never hears of one."""
     change, how, what = CASES[case]

@@ -54,6 +54,8 @@ def switch_of(profile, told, names=("BTCUSDT", "ETHUSDT")):
         (OKX, OKX_SAYS, [{"timeOut": "60"}]),
     ],
 )
+@pytest.mark.proves("okx", "dead_man", "documented")
+@pytest.mark.proves("binanceusdm", "dead_man", "documented")
 def test_wound_up(profile, told, asked):
     """One venue counts each instrument down, the other the account; both say so."""
     switch, exchange, clock = switch_of(profile, told)

@@ -351,6 +351,7 @@ def submit(place, name, quantity, price, label=""):
     return place.submit(Asked(ACCOUNT, name, quantity, price, TimeInForce.IOC, label=label))
 
 
+@pytest.mark.proves("okx", "positions", "loopback")
 async def test_a_pair_is_a_position():
     """A coin that the book trades as a pair is that pair's position, and else cash."""
     spot = {PAIR: INSTRUMENTS[PAIR], LINEAR: INSTRUMENTS[LINEAR]}
@@ -382,6 +383,7 @@ async def test_what_is_empty_is_told_by_name():
         assert await opened.books.position("okx:DOGE-USDT-SWAP") is None
 
 
+@pytest.mark.proves("okx", "margin", "loopback")
 async def test_figures():
     """Margin and liquidation prices are the venue's own, by currency and by position."""
     async with desk() as opened:
@@ -512,6 +514,8 @@ def hour(place, draw, ts):
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.proves("okx", "fills", "loopback")
+@pytest.mark.proves("okx", "ledger", "loopback")
 async def test_a_random_hour(seed):
     """Fills, fees, premiums, funding, cash and deliveries: the ledger is the venue's, exactly.
 
@@ -560,6 +564,7 @@ async def test_a_liquidation_is_told_as_one():
     assert {} == apart(ledger, place, ACCOUNT)
 
 
+@pytest.mark.proves("okx", "history", "loopback")
 async def test_pages_to_the_end():
     """A list of more rows than a page has is read to its end, and each row once."""
     async with desk() as opened:

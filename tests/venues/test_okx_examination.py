@@ -69,6 +69,7 @@ def failed(found):
     return [name for name, each in found.items() if not each.ok]
 
 
+@pytest.mark.proves("okx", "identity", "loopback")
 async def test_a_fit_account():
     """Everything that is asked of an account that is as the settings say passes."""
     async with desk() as opened:
@@ -218,6 +219,7 @@ def held(opened, events):
     )
 
 
+@pytest.mark.proves("okx", "hold", "loopback")
 async def test_a_maintenance_is_told():
     """While a maintenance of trading is under way no order leaves; afterwards they do again."""
     events = []
@@ -297,6 +299,7 @@ async def listed(opened, events, names):
         (lambda desk: desk.retold.update({CALL: {"state": "test"}}), Unfit.CLOSED, "test"),
     ],
 )
+@pytest.mark.proves("okx", "listing", "loopback")
 async def test_listings(change, how, word):
     """An instrument that is gone, closed, or of other terms is told to the book."""
     events = []

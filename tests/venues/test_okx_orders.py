@@ -87,6 +87,7 @@ async def test_contract(story):
 @pytest.mark.parametrize(
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
+@pytest.mark.proves("okx", "once", "loopback")
 async def test_one_drop_is_one_order(kind):
     """Whatever becomes of the answer: one order, unknown, then a query proves it."""
     async with desk() as opened:
@@ -143,6 +144,7 @@ async def test_lost_before_acceptance(kind):
         (51016, OrderUnknown),  # one with this id is there: it is looked up
     ],
 )
+@pytest.mark.proves("okx", "codes", "loopback")
 async def test_x01_codes_and_not_classes(code, kind):
     """X01: a code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -214,6 +216,7 @@ def bodies(monkeypatch):
     ("lifetime", "price"),
     [(TimeInForce.IOC, ASK), (TimeInForce.GTC, BID), (TimeInForce.POST_ONLY, BID)],
 )
+@pytest.mark.proves("okx", "flags", "loopback")
 async def test_flags_on_the_wire(bodies, lifetime, price):
     """A time in force goes out as OKX's own order type, whatever ccxt calls it."""
     async with desk(resting=True) as opened:
@@ -282,6 +285,7 @@ async def test_reduce_only(bodies):
         (CALL, D("0.3501"), "10"),
     ],
 )
+@pytest.mark.proves("okx", "amounts", "loopback")
 async def test_amounts_are_contracts(bodies, name, price, told):
     """Every quantity of ours is contracts, and goes out as such; a coin is a multiple of it."""
     async with desk() as opened:
@@ -328,6 +332,7 @@ def blind(*calls):
         (False, True, (ORDER, PENDING, FILLS), [OrderNotFound]),  # nowhere
     ],
 )
+@pytest.mark.proves("okx", "lookup", "loopback")
 async def test_each_question_finds_it(rests, lost, without, told):
     """After a lost answer one question that sees is enough, whichever it is."""
     changes = {"price": BID, "time_in_force": TimeInForce.GTC} if rests else {}

@@ -588,6 +588,8 @@ def submit(desk, quantity, price, **changes):
     return desk.loopback.place.submit(Asked(ACCOUNT, LINEAR, quantity, price, **told))
 
 
+@pytest.mark.proves("okx", "market", "loopback")
+@pytest.mark.proves("okx", "options", "loopback")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     needed = {Quote, Mark, Index, FundingRate, Trade, OptionMark, OpenInterest}
@@ -603,6 +605,7 @@ async def test_all_that_a_book_needs():
         assert "BTC" == index
 
 
+@pytest.mark.proves("okx", "account", "loopback")
 async def test_an_order_and_its_fills():
     """Fills come before the end of their order, each once, with what they cost."""
     async with at_work() as desk:
@@ -647,6 +650,7 @@ async def test_a_lost_socket(channel):
         assert "okx stream is back" in desk.reasons[0]
 
 
+@pytest.mark.proves("okx", "standstill", "loopback")
 async def test_a_frozen_channel_is_rebuilt():
     """Best prices that freeze while the rest moves are found; the socket is built anew."""
     async with at_work() as desk:
@@ -665,6 +669,7 @@ async def test_a_silent_market_is_rebuilt():
         assert "the market is silent" in desk.reasons[0]
 
 
+@pytest.mark.proves("okx", "books", "loopback")
 async def test_a_lost_change_is_mended():
     """A book whose change was lost on the way is whole again, on the same socket."""
     async with at_work() as desk:

@@ -493,6 +493,7 @@ def lines(recordings, name):
         yield from map(msgspec.json.Decoder(Line).decode, file)
 
 
+@pytest.mark.proves("okx", "market", "recorded")
 def test_the_capture(recordings):
     """Every frame of the capture of 2022 is known and believed."""
     found = Counter()
@@ -522,6 +523,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.proves("okx", "account", "recorded")
 def test_the_payloads(recordings):
     """Every payload of a websocket is read, or is of a channel that nobody follows."""
     seen = {}
@@ -539,6 +541,7 @@ def test_the_payloads(recordings):
     assert 21 == len(seen)
 
 
+@pytest.mark.proves("okx", "options", "recorded")
 def test_the_option_payload(recordings):
     """The rows of a summary are read, whose frame the capture left out."""
     (line,) = (

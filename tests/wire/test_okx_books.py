@@ -155,6 +155,7 @@ class Line(msgspec.Struct):
 
 
 @pytest.mark.parametrize("lost", [None, 20])
+@pytest.mark.proves("okx", "books", "recorded")
 def test_the_recorded_books(recordings, lost):
     """Three recorded books agree with every checksum; without one change it is found at once."""
     books, took, seen = {}, {}, 0
