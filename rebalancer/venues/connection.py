@@ -14,7 +14,7 @@ import ipaddress
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,6 +33,15 @@ TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
 CONNECTIONS = 16  # at most, to one venue
 _TOO_MANY, _BANNED = 429, 418
+# Binance's spot class loads its futures too, which bear the names of the pairs; and what it
+# asks of coins and of lending, nobody needs who trades.
+_BINANCE = {"fetchMargins": False, "fetchCurrencies": False}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "binance": {**_BINANCE, "fetchMarkets": {"types": ["spot"]}},
+    "binanceusdm": _BINANCE,
+    "binancecoinm": _BINANCE,
+}
+"""Venue → options of ccxt's class."""
 _REDIRECTS = range(300, 400)
 
 Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
@@ -127,7 +136,7 @@ def connect(
     """
     if name not in ccxt.pro.exchanges:
         raise _fault(name, "must be a venue that ccxt.pro knows", repr(name))
-    exchange = kind(getattr(ccxt.pro, name))(_config(credentials))
+    exchange = kind(getattr(ccxt.pro, name))(_config(name, credentials))
     if mode is Mode.TESTNET:
         if not exchange.urls.get("test"):
             raise _fault(name, "must have a testnet", "none")
@@ -154,13 +163,13 @@ def connect(
     return connection
 
 
-def _config(credentials: Credentials | None) -> dict[str, Any]:
+def _config(name: str, credentials: Credentials | None) -> dict[str, Any]:
     config: dict[str, Any] = {
         "enableRateLimit": False,
         "timeout": TIMEOUT,
         "number": str,
         "verbose": False,
-        "options": {"maxRetriesOnFailure": 0},
+        "options": {**OPTIONS.get(name, {}), "maxRetriesOnFailure": 0},
     }
     if credentials is not None:
         config["apiKey"] = credentials.key.reveal()

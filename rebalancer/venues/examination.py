@@ -96,7 +96,7 @@ def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
         "lot": optional(precision, "amount"),
         "minimum": optional((raw.get("limits") or {}).get("amount") or {}, "min"),
         "tick": _finest(optional(precision, "price"), info),
-        "settle": raw.get("settle"),
+        "settle": raw.get("quote" if instrument.kind is Kind.SPOT else "settle"),
         "size": _size(instrument, raw, profile),
     }
     if instrument.expiry is not None:

@@ -200,7 +200,7 @@ def feeds(
     own = (list(settings.venues).index(opened.name), epoch)
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
     spoken = [
-        (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.route))
+        (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.way))
         for each in PARTS[opened.name].streams(seat)
     ]
     market = together(opened.name, [feed for _, feed in spoken], around.tasks)

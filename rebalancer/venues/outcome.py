@@ -1,7 +1,7 @@
 """Outcome: what can become of an order, and the codes by which a venue proves it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ class Codes:
     proofs: Mapping[str, Outcome]  # code → outcome; what is not listed proves nothing
     key: frozenset[str]  # codes that speak of the key and not of the request
     said: Callable[[Mapping[str, Any]], tuple[Any, Any]]  # code and short word of an answer
+    words: Mapping[str, str] = field(default_factory=dict)  # text, where ccxt keeps no code → code
 
 
 def each(outcome: Outcome, codes: str) -> dict[str, Outcome]:

@@ -125,12 +125,14 @@ def said(venue: str, error: BaseException) -> tuple[str | None, str]:
     """Return the code and the short word of a venue's answer; (None, "") where there is none."""
     if not isinstance(error, ccxt.BaseError) or error.__cause__ is not None:
         return None, ""
-    body = str(error).removeprefix(f"{venue} ")
+    body, codes = str(error).removeprefix(f"{venue} "), CODES.get(venue, NONE)
+    if body in codes.words:
+        return codes.words[body], body
     try:
-        answer = json.loads(body)
+        answer = json.loads(body[max(body.find("{"), 0) :])  # ccxt may put words of its own before
     except ValueError:
         return None, ""
-    code, word = CODES.get(venue, NONE).said(answer) if isinstance(answer, dict) else (None, "")
+    code, word = codes.said(answer) if isinstance(answer, dict) else (None, "")
     if code is None or isinstance(code, bool) or not isinstance(code, int | str):
         return None, ""
     return str(code), _WORD.sub(" ", str(word))[:_LONGEST].strip()

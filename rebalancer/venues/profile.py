@@ -111,6 +111,7 @@ class Profile:
     rates: Mapping[str, Rate]
     modes: tuple[Mode, ...] = (Mode.PAPER, Mode.TESTNET, Mode.LIVE)
     deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
+    deadline_is_span: bool = False  # whether it counts from when the request was signed
     fill_or_kill: bool = True
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False

@@ -130,7 +130,8 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
     if order.reduce_only:
         params["reduceOnly"] = True
     if profile.deadline:
-        params[profile.deadline] = (now + VALIDITY) // MILLISECOND
+        span = VALIDITY if profile.deadline_is_span else now + VALIDITY
+        params[profile.deadline] = span // MILLISECOND
     return Request(
         symbol=where.symbol,
         side="buy" if order.quantity > 0 else "sell",
