@@ -203,7 +203,7 @@ class NativeFeed:
         self._ports.tasks.spawn(f"send/{stream.venue}", self._send(socket, self._wake))
         if self._way.beside is not None:
             self._ports.tasks.spawn(f"beside/{stream.venue}", self._accompany(socket, self._wake))
-        self._watch(socket)
+        self._watch(socket, deliver)
         try:
             while True:
                 payload = await socket.recv(decode=False)
@@ -231,8 +231,11 @@ class NativeFeed:
         if self._reconcile is not None:
             self._reconcile(f"{self._stream.venue} stream is back after {why}")
 
-    def _watch(self, socket: ClientConnection) -> None:
-        """Look at the stream now and every so often; break the socket off when it must be."""
+    def _watch(self, socket: ClientConnection, deliver: Callable[[Event], None]) -> None:
+        """Look at the stream now and every so often; break the socket off when it must be.
+
+        A stream of an account may have nothing to say for hours, and is back all the same.
+        """
         clock = self._ports.clock
         if clock.monotonic() - self._heard >= self._pace.silent:
             self._doomed = "silence"
@@ -243,8 +246,11 @@ class NativeFeed:
         if self._doomed is not None:
             socket.transport.abort()
             return
+        if not self._live and self._stream.live:
+            self._revived(deliver)
         self._wake.set()
-        self._timer = clock.call_at(clock.now() + self._pace.judge, lambda: self._watch(socket))
+        at = clock.now() + self._pace.judge
+        self._timer = clock.call_at(at, lambda: self._watch(socket, deliver))
 
     async def _send(self, socket: ClientConnection, wake: asyncio.Event) -> None:
         """Send what the stream has to send, until the socket ends."""

@@ -64,7 +64,9 @@ class KeyRefused(Unavailable):
 
 CODES: Mapping[str, Codes] = {
     "deribit": deribit.CODES,
+    "binance": binance.CODES,
     "binanceusdm": binance.CODES,
+    "binancecoinm": binance.CODES,
     "bybit": bybit.CODES,
     "okx": okx.CODES,
 }

@@ -102,6 +102,8 @@ def refusal(
         return f"{order.instrument}: {profile.venue} takes no order in a {instrument.kind}"
     if unit is not Unit.CONTRACT and instrument.size != 1:
         return f"{order.instrument}: size must be 1, as {unit} is counted, was {instrument.size}"
+    if order.reduce_only and not profile.reduce_only[0]:
+        return f"{order.instrument}: {profile.venue} takes no order that only reduces"
     return _badly_cut(order, instrument, where)
 
 

@@ -145,7 +145,7 @@ def _decode(payload: bytes | msgspec.Raw, market: Market) -> Message:
     if body is _ABSENT:
         return Refused("Object missing required field `data`")
     message: Known = decoder.decode(body)
-    reason = _fault(message, market)
+    reason = fault(message, market)
     return message if reason is None else Refused(reason)
 
 
@@ -168,7 +168,8 @@ def _name(head: _Head) -> str | None:
 # --- belief -----------------------------------------------------------------
 
 
-def _fault(message: Known, market: Market) -> str | None:
+def fault(message: Known, market: Market = Market.SPOT) -> str | None:
+    """Return why a message cannot be believed, or None; spot's dialect demands less."""
     match message:
         case TradePrint():
             return price_fault(message.price) or size_fault(message.size, zero=False)
