@@ -9,7 +9,7 @@ knows no more ends the socket, for a new one brings a new key.
 from collections.abc import Mapping
 from typing import Any
 
-from rebalancer.core.events import OpenInterest
+from rebalancer.core.figures import OpenInterest
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Log
 from rebalancer.venues.binance.family import Venue

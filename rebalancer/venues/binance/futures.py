@@ -49,9 +49,8 @@ class Futures:
         """Return the raw positions with entry, margin and liquidation price."""
         call = self._calls.venue.call("Get" if self._coins else "V3Get", "PositionRisk")
         params = {"symbol": symbol} if symbol and not self._coins else {}
-        told = [
-            _netted(each, call) for each in rows_of(await self._calls.ask(call, params, lane), call)
-        ]
+        answer = rows_of(await self._calls.ask(call, params, lane), call)
+        told = [_netted(each, call) for each in answer]
         return [each for each in told if symbol in ("", each["symbol"])]
 
     async def position(self, instrument: str) -> Decimal | None:
@@ -69,11 +68,13 @@ class Futures:
     async def positions(self) -> Sequence[PositionReport]:
         """Return every position that is held, and the cash of every asset, as of one moment."""
         asked, account = self._calls.clock.now(), self._calls.venue.name
-        for _ in range(_READINGS):
-            told = await self.account()
+        left = _READINGS
+        while True:
+            told, left = await self.account(), left - 1
             held = _held(told, account)
             entries = {str(each["symbol"]): each for each in await self.risks()}
-            if all(_amount(entries.get(name, {}), name) == size for name, size in held.items()):
+            same = (_amount(entries.get(name, {}), name) == size for name, size in held.items())
+            if all(same) or not left:
                 break
         ts, found = self._calls.clock.now(), list[PositionReport]()
         self.symbols |= dict.fromkeys(held)

@@ -93,9 +93,7 @@ BINANCE_SPOT = replace(
     },
     reduce_only=("", False),  # nothing is margined
     lookups=("privateGetOrder", "privateGetMyTrades"),
-    figures=Figures(
-        call="privateGetAccount", equity="", balance="", maintenance="", cash=("free",)
-    ),
+    figures=Figures("privateGetAccount", "", "", "", cash=("free", "locked")),
     currencies=("BTC", "ETH", "USDT", "USDC"),
     currencies_in="balances",
     ledger=("privateGetMyTrades", "sapiGetCapitalDepositHisrec"),

@@ -208,10 +208,18 @@ def _withdrawal(row: Row, where: str) -> _Moved | None:
     if row.get("status") not in DONE_OUT:
         return None
     fee = optional(row, "transactionFee") or ZERO
-    at = datetime.strptime(text(row, "applyTime", where), "%Y-%m-%d %H:%M:%S")
-    ts = int(at.replace(tzinfo=UTC).timestamp()) * SECOND
     amount = -decimal(row, "amount", where) - fee
-    return text(row, "id", where), ts, amount, text(row, "coin", where)
+    return text(row, "id", where), _applied(row, where), amount, text(row, "coin", where)
+
+
+def _applied(row: Row, where: str) -> int:
+    """Return when a withdrawal was asked for, ns; the venue tells it in words, UTC."""
+    told = text(row, "applyTime", where)
+    try:
+        at = datetime.fromisoformat(told).replace(tzinfo=UTC)
+    except ValueError:
+        raise Malformed(f"{where}: applyTime must be a time, was {told!r:.40}") from None
+    return int(at.timestamp()) * SECOND
 
 
 def _transfer(row: Row, where: str) -> _Moved | None:

@@ -8,7 +8,8 @@ for by REST, and the changes since; a book that lost one wants another snapshot.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rebalancer.core.events import Event, OpenInterest
+from rebalancer.core.events import Event
+from rebalancer.core.figures import OpenInterest
 from rebalancer.ports import SECOND
 from rebalancer.venues.binance import channels
 from rebalancer.venues.binance.channels import Socket

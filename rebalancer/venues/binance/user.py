@@ -89,9 +89,8 @@ class UserStream:
         for event in wire.events(body, self._access.account, settle, now):
             # A fee in the coin that was bought is no cash where the book holds the coin by its
             # pair: who reads the account knows, and tells the fill.
-            by_account = (
-                self._venue is SPOT and isinstance(event, Fill) and event.fee_currency == coin
-            )
+            taken = isinstance(event, Fill) and event.fee_currency == coin
+            by_account = taken and self._venue is SPOT
             if not by_account and not isinstance(event, PositionReport):
                 self._deliver(event)
 
@@ -118,7 +117,7 @@ class UserStream:
         return not self._requests.waits and self._broken is None
 
     def want(self, wanted: Wanted, now: int) -> None:
-        """An account is followed whole, whatever a book follows of the market."""
+        """Go on: an account is followed whole, whatever a book follows of the market."""
         del wanted, now
 
 
