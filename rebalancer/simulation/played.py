@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
+from rebalancer.simulation.binance import build as binance
 from rebalancer.simulation.deribit import build as deribit
 from rebalancer.simulation.spoken import Played
 
 PLAYED: Mapping[str, Played] = {
     "deribit": deribit.PLAYED,
+    "binanceusdm": binance.PLAYED,
+    "binancecoinm": binance.COINM_PLAYED,
+    "binance": binance.SPOT_PLAYED,
 }
