@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.exchange.book import Level
+from rebalancer.settings.catalogue import LISTED, known
 from rebalancer.simulation.binance import shapes
 from rebalancer.simulation.binance.desk import ZERO, Desk, next_stamp, pair, perpetual
 from rebalancer.simulation.binance.text import milliseconds, number, whole, word
@@ -26,8 +27,10 @@ def _exchange(desk: Desk, params: Params) -> Any:
     wanted = params.get("symbol")
     if wanted is not None:
         desk.seen(params)
-    listed = [each.instrument for each in desk.listed()]
-    chosen = [each for each in listed if wanted in (None, each.name)]
+    others = (known(name) for name in LISTED if name.startswith(f"{desk.house.venue}:"))
+    listed = {each.id: each for each in others if each is not None and each.id not in desk.delisted}
+    listed |= {each.instrument.id: each.instrument for each in desk.listed()}
+    chosen = [each for each in listed.values() if wanted in (None, each.name)]
     return {
         "timezone": "UTC",
         "serverTime": milliseconds(desk.now),
