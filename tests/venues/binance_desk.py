@@ -17,6 +17,7 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode, Venue
+from rebalancer.simulation.faults import Deed
 from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import Loopback, open_setup
 from rebalancer.venues.binance.account import BinanceAccount
@@ -55,10 +56,15 @@ SIZES = {USDM: D(20), COINM: D(20_000), SPOT: D(20)}
 LOTS = {USDM: D("0.01"), COINM: D(10), SPOT: D("0.01")}  # of the test's orders
 
 
+def price_of(coin, move=0):
+    """Return the price of a coin when that of a bitcoin has moved by some USD."""
+    return (PRICES[coin] * (1 + D(move) / PRICES["BTC"])).quantize(D("0.01"))
+
+
 def book_of(name, move=0):
     """Return a book of one level around a coin's price."""
     instrument = known(name)
-    price, half = PRICES[instrument.underlying] + move, HALVES[instrument.underlying]
+    price, half = price_of(instrument.underlying, move), HALVES[instrument.underlying]
     size = SIZES[instrument.venue]
     return Book(name, ((price - half, size),), ((price + half, size),))
 
@@ -67,13 +73,13 @@ def step(venue, ts, move=0, **changes):
     """Return a still market, its prices moved by some USD."""
     names = [each for each in LISTED[venue] if known(each)]
     books = tuple(book_of(name, move) for name in names)
-    marks = ((name, PRICES[known(name).underlying] + move) for name in names)
+    marks = ((name, price_of(known(name).underlying, move)) for name in names)
     told = replace(
         WorldStep(ts, *((),) * 11),
         books=books,
         quotes=tuple(quote_of(each, ts) for each in books),
         marks=tuple(Mark(ts, ts, *each) for each in marks),
-        indexes=tuple(Index(ts, ts, venue, coin, price + move) for coin, price in PRICES.items()),
+        indexes=tuple(Index(ts, ts, venue, coin, price_of(coin, move)) for coin in PRICES),
         funding_rates=tuple(
             FundingRate(ts, ts, name, 0.0001, 8 * 3600 * SECOND, None)
             for name in names
@@ -129,10 +135,10 @@ class Desk:
 
     def trades(self, quantity, name=None, label=""):
         """Trade at the exchange without us."""
-        from rebalancer.simulation.faults import Deed  # noqa: PLC0415 - one use
-
         instrument = FIRST[self.name] if name is None else name
-        self.loopback.host.interfere(Deed("desk", instrument, D(quantity), None, label), by_hand=True)
+        self.loopback.host.interfere(
+            Deed("desk", instrument, D(quantity), None, label), by_hand=True
+        )
 
 
 @asynccontextmanager

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rebalancer.core.events import Fill
+from rebalancer.errors import Unavailable
+from rebalancer.ports import SECOND
 from rebalancer.venues.accounts import Placed, Resting, Shelf
 from rebalancer.venues.binance import rows
 from rebalancer.venues.binance.booked import Split, whole
@@ -15,12 +17,13 @@ from rebalancer.venues.binance.calls import PAGE, BinanceCalls
 from rebalancer.venues.binance.rows import Owner
 from rebalancer.venues.budget import Lane
 from rebalancer.venues.outcomes import Malformed, Refused
-from rebalancer.venues.payloads import Row, decimal, table
+from rebalancer.venues.payloads import Row, decimal, moment, table
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING
 from rebalancer.wire.binance.values import order_id
 
 NO_SUCH_ORDER = ("-2013", "-2011")  # to a question, and to a cancel
+REMEMBERED = 86_400 * SECOND  # ns for which an order that traded is surely shown: else it will be
 KEPT = 20_000  # numbers of orders whose labels are remembered
 
 
@@ -136,7 +139,11 @@ class Orders:
         return found
 
     async def _label(self, row: Row, symbol: str, lane: Lane) -> str:
-        """Return the label of a trade's order; empty where the venue knows the order no more."""
+        """Return the label of a trade's order; empty where the venue knows the order no more.
+
+        Raises:
+            Unavailable: The trade is young: its order will be shown, and may be ours.
+        """
         number = int(decimal(row, "orderId", f"{self._account} trade"))
         known = self._labels.get(order_id(symbol, number))
         if known is not None:
@@ -147,6 +154,11 @@ class Orders:
         except Refused as error:
             if error.code not in NO_SUCH_ORDER:
                 raise
+            at = moment(row, "time", f"{self._account} trade")
+            if self._calls.clock.now() - at < REMEMBERED:
+                raise Unavailable(
+                    f"{self._account} shows a trade of order {number} and not the order yet"
+                ) from None
             return self._keep(order_id(symbol, number), "")
         return self._note(table(told, call)).label
 
