@@ -8,7 +8,9 @@ from rebalancer.core.ids import LENGTH
 from rebalancer.core.instruments import Kind
 from rebalancer.errors import ConfigError
 from rebalancer.settings.models import Mode
+from rebalancer.simulation.played import PLAYED
 from rebalancer.venues.outcomes import CODES
+from rebalancer.venues.parts import PARTS
 from rebalancer.venues.profile import LOG, MATCHING, OTHER, DeadManKind, Unit
 from rebalancer.venues.profiles import DERIBIT, PROFILES, matrix, profile_of
 
@@ -24,7 +26,7 @@ def test_complete(name):
     assert name == profile.venue
     assert set(TimeInForce) == set(profile.order_flags) == set(profile.wire_flags)
     assert {MATCHING, OTHER} <= set(profile.rates) <= {MATCHING, LOG, OTHER}
-    assert Kind.PERPETUAL in profile.amounts
+    assert {Kind.PERPETUAL, Kind.SPOT} & set(profile.amounts)
     assert LENGTH <= profile.client_id_length
     assert CODES[name].proofs
     assert CODES[name].key <= set(CODES[name].proofs)
@@ -37,7 +39,7 @@ def test_calls_exist(name):
     calls = (*profile.lookups, profile.figures.call, *profile.ledger)
 
     assert [] == [call for call in calls if not hasattr(exchange, call)]
-    if profile.dead_man.kind is not DeadManKind.CONNECTION:
+    if profile.dead_man.kind not in (DeadManKind.CONNECTION, DeadManKind.NONE):
         assert hasattr(exchange, profile.dead_man.arm)
 
 
@@ -61,13 +63,25 @@ def test_fill_or_kill(name):
     assert PROFILES[name].fill_or_kill is bool(flags["FOK"])
 
 
-def test_only_deribit_is_finished():
+def test_finished_is_what_has_parts():
     """No order of a live book passes through a row that was not proved at the wire."""
     assert DERIBIT is profile_of("deribit", Mode.LIVE)
-    assert ["deribit"] == [name for name, each in PROFILES.items() if each.finished]
+    assert set(PARTS) == {name for name, each in PROFILES.items() if each.finished}
+    assert set(PARTS) <= set(PLAYED)
 
 
-@pytest.mark.parametrize("name", ["binanceusdm", "bybit", "okx", "kraken", "nowhere"])
+def test_testnets():
+    """A mode that a venue lacks is refused: ccxt dropped the testnet of Binance's futures."""
+    for name in ("binanceusdm", "binancecoinm"):
+        with pytest.raises(ConfigError, match="must know the mode"):
+            profile_of(name, Mode.TESTNET)
+    assert "binance" == profile_of("binance", Mode.TESTNET).venue
+
+
+UNFINISHED = [name for name, each in PROFILES.items() if not each.finished]
+
+
+@pytest.mark.parametrize("name", [*UNFINISHED, "kraken", "nowhere"])
 @pytest.mark.parametrize("mode", [Mode.LIVE, Mode.TESTNET])
 def test_others_are_refused_by_name(name, mode):
     """A venue that is not finished is refused, named, with what would do."""

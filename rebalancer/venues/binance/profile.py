@@ -99,5 +99,4 @@ BINANCE_SPOT = replace(
     ledger=("privateGetMyTrades", "sapiGetCapitalDepositHisrec"),
     dead_man=DeadMan(DeadManKind.NONE),
     modes=(Mode.PAPER, Mode.TESTNET, Mode.LIVE),
-    streams_positions=False,
 )
