@@ -42,7 +42,10 @@ COINM = House(
 SPOT = House(
     "binance",
     "/api",
-    ("api.binance.com", "stream.binance.com:9443", "ws-api.binance.com:443"),
+    (
+        *("api.binance.com", "stream.binance.com:9443", "ws-api.binance.com:443"),
+        "fstream.binance.com",  # where spot's index is heard
+    ),
     spot=True,
 )
 

@@ -41,8 +41,9 @@ def streams(venue: Venue, seat: StreamSeat) -> Sequence[Spoken]:
     """Return the sockets: one a path of the market, and one of the account."""
     found: list[Spoken] = []
     for socket in channels.sockets(venue):
-        if not channels.public(venue, socket, seat.wanted):
-            continue  # nothing of this venue's market matters to the book
+        nothing = not channels.public(venue, socket, seat.wanted)
+        if nothing or (socket.borrowed and seat.mode is Mode.TESTNET):
+            continue  # nothing of this market matters to the book, or it is the real one's
         stream = MarketStream(venue, socket, seat.wanted, seat.log, seat.depth)
         stream.path = _path(seat, stream.path)
         beside = None

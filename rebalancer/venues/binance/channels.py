@@ -1,13 +1,15 @@
 """Which of Binance's channels a book needs, on which socket, and which speak against which.
 
 Of a hedge instrument: best prices, depth and trades; of a contract its mark, with index
-and funding, and on COIN-M the index of its pair. Nothing else is asked for.
+and funding, and on COIN-M the index of its pair. Spot has no index of its own; that of the
+perpetual of the same name is made of spot prices, and is heard where USD-M tells it.
+Nothing else is asked for.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rebalancer.venues.binance.family import COINM, Venue
+from rebalancer.venues.binance.family import COINM, SPOT, USDM, Venue
 from rebalancer.venues.freezing import Fact
 from rebalancer.venues.wanted import Wanted
 
@@ -19,12 +21,15 @@ class Socket:
     path: str
     prices: bool  # best prices and depth
     marks: bool  # mark, index, trades
+    borrowed: bool = False  # whether it is another venue's, heard for its index alone
 
 
 def sockets(venue: Venue) -> tuple[Socket, ...]:
     """Return the sockets that a venue's market needs: one, or one a path."""
     if venue.prices == venue.marks:
-        return (Socket(venue.prices, prices=True, marks=True),)
+        own = Socket(venue.prices, prices=True, marks=True)
+        borrowed = Socket(USDM.marks, prices=False, marks=False, borrowed=True)
+        return (own, borrowed) if venue is SPOT else (own,)
     prices = Socket(venue.prices, prices=True, marks=False)
     return prices, Socket(venue.marks, prices=False, marks=True)
 
@@ -83,7 +88,7 @@ def public(venue: Venue, socket: Socket, wanted: Wanted) -> tuple[str, ...]:
     """Return the channels of a socket, those that all else hangs on first."""
     names = (*dict.fromkeys((*wanted.hedge, *wanted.options)),)
     found: list[str] = []
-    if socket.marks and venue.margined:
+    if socket.borrowed or (socket.marks and venue.margined):
         found += [mark(name) for name in names]
     if socket.marks and venue is COINM:
         found += [index(pair_of(name)) for name in names]

@@ -161,7 +161,10 @@ class MarketStream:
         if len(request.channels) > 1:
             self._requests.halve(request, now)
             return
-        name, why = request.channels[0], f"{failure.code} {failure.message}"
+        self._drop(request.channels[0], f"{failure.code} {failure.message}")
+
+    def _drop(self, name: str, why: str) -> None:
+        """Go on without a channel."""
         self.words.drop(name)
         self._stale.pop(name, None)
         self.counts.dropped.append(name)
@@ -181,6 +184,8 @@ class MarketStream:
                 self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
                 self._requests.channels(UNSUBSCRIBE, (name,), now)
                 self._requests.channels(SUBSCRIBE, (name,), now)
+            elif now - before[1] >= patience and self._socket.borrowed and not ts:
+                self._drop(name, "nobody tells an index by this name")
             elif now - before[1] >= patience:
                 self._stale[name] = ts
                 return f"{name} is frozen"

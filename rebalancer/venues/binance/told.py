@@ -197,10 +197,12 @@ class Words:
         if self._beat(channel, ns(told.event_ms), now) is None:
             return True
         name, coin = self._id(told.symbol), channels.coin(told.symbol)
-        self._deliver(marks.mark(told, name, now))
         index = marks.index(told, self._venue.name, coin, now)
         if index is not None:
             self._deliver(index)
+        if self._socket.borrowed:  # its mark and its funding are another contract's
+            return True
+        self._deliver(marks.mark(told, name, now))
         known = self.intervals
         interval = None if known is None else known.get(told.symbol, EIGHT_HOURS)
         rate = marks.funding(told, name, interval, now)
