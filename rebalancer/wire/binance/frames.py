@@ -60,6 +60,7 @@ class _Head(msgspec.Struct, gc=False):
     error: _Error | None = None
     status: int | None = None
     event: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = _ABSENT  # of a combined stream
     code: int | None = None
     msg: str = ""
 
@@ -95,6 +96,9 @@ def _decode(payload: bytes | msgspec.Raw, dialect: Market) -> Frame:
     head = _HEAD.decode(payload)
     if head.event is not _ABSENT:
         return _decode(head.event, dialect)
+    if head.data is not _ABSENT:
+        inside = _decode(head.data, dialect)
+        return market.decode(payload, dialect) if isinstance(inside, Unknown) else inside
     decoder = None if head.e is None else _DECODERS.get(head.e)
     if decoder is not None:
         return _believed(decoder.decode(payload))
