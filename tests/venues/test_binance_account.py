@@ -1,7 +1,6 @@
 """Binance accounts against the loopback: the wire, looking up, pages, and a ledger to the digit."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -25,7 +24,10 @@ from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import FundingDue
 from rebalancer.settings.catalogue import known
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
+from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.requests import request
 from tests.venues.binance_desk import (
     COINM,
     FIRST,
@@ -131,8 +133,6 @@ async def test_lifetimes_on_the_wire(venue, lifetime, flags):
     async with desk(venue) as found:
         kept, told = sent(found, "/order"), order(venue, time_in_force=lifetime)
         where = found.venue._markets[known(told.instrument).name]
-        from rebalancer.venues.requests import request  # noqa: PLC0415
-
         asked = request(told, where, found.line.profile, found.clock.now())
         price = str(D(asked.price) - 1000)
         await found.exchange.create_order(
@@ -281,9 +281,6 @@ async def test_late_request_is_refused():
 
 async def test_signature_of_another():
     """A wrong secret is a refused key, and no secret is told."""
-    from rebalancer.simulation.key import Key  # noqa: PLC0415
-    from rebalancer.venues.outcomes import KeyRefused  # noqa: PLC0415
-
     async with desk(USDM, Key("key-of-desk", "wrong", "desk")) as found:
         with pytest.raises(KeyRefused) as caught:
             await found.books.positions()
@@ -378,8 +375,6 @@ async def test_spot_coin_is_its_pair():
 
 async def test_hedge_mode_is_no_position():
     """Long and short side by side are refused, not summed."""
-    from rebalancer.venues.outcomes import Malformed  # noqa: PLC0415
-
     async with desk(USDM) as found:
         found.trades(1)
         answer = await found.exchange.fapiPrivateV3GetPositionRisk({})
@@ -460,7 +455,7 @@ async def test_looks_that_overlap(venue):
 
 
 async def test_pages_to_the_end(monkeypatch):
-    """Trades and income are asked for page by page, also where a page ends within a moment (X06)."""
+    """Trades and income are asked for page by page, also within a moment (X06)."""
     monkeypatch.setattr(calls, "PAGE", 3)
     async with desk(USDM) as found:
         ledger, since = await opened(found), found.clock.now()

@@ -110,6 +110,20 @@ async def test_margin(venue, settings):
     assert [f"margin.{name}" for name in LISTED[venue]] == names
 
 
+@pytest.mark.parametrize("venue", [USDM, COINM])
+async def test_tiers(venue):
+    """Maintenance below the venue's brackets is a warning: our sums would be too kind."""
+    kind, strict = [[0, 0.001]], [[0, 0.005], [1000, 0.2]]
+    async with desk(venue) as found:
+        graded = [
+            [each.grade for each in await examine(subject(found, tiers=own))
+             if each.name.startswith("tiers")]
+            for own in (kind, strict)
+        ]  # fmt: skip
+
+    assert [["warned"] * 2, ["passed"] * 2] == graded
+
+
 async def test_assets_that_count_together():
     """Multi-assets mode must be what the settings say of collateral."""
     async with desk(USDM) as found:

@@ -1,4 +1,4 @@
-"""Binance's feeds over real sockets, against the loopback whose protocol was spelt independently."""
+"""Binance's feeds over real sockets, against the loopback, spelt independently."""
 
 import asyncio
 import contextlib
@@ -26,8 +26,10 @@ from rebalancer.settings.models import Mode
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues.binance import beside
 from rebalancer.venues.binance.beside import ListenKey
+from rebalancer.venues.binance.family import FAMILY
 from rebalancer.venues.chorus import together
 from rebalancer.venues.native import NativeFeed, Ports
+from rebalancer.venues.outcomes import Refused
 from rebalancer.venues.parts import PARTS
 from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.wanted import Wanted
@@ -181,7 +183,7 @@ async def test_listen_key_runs_out(venue):
     assert before == len(heard.found.loopback.server.lines) or before > 0
 
 
-async def test_listen_key_is_renewed(monkeypatch):
+async def test_listen_key_is_renewed():
     """The key is renewed while it lasts; one that the venue knows no more ends the socket."""
     async with desk(USDM) as found:
         seat_stream = (
@@ -194,7 +196,7 @@ async def test_listen_key_is_renewed(monkeypatch):
             )[-1]
             .stream
         )
-        key = ListenKey(beside_venue(), found.line.connection, seat_stream)
+        key = ListenKey(FAMILY[USDM], found.line.connection, seat_stream)
         path = await key.route()
         seat_stream.now = seat_stream.since = 1
         calls = found.loopback.server.calls
@@ -204,18 +206,11 @@ async def test_listen_key_is_renewed(monkeypatch):
         renewed = [each for each, _ in calls if each == "PUT /fapi/v1/listenKey"]
         found.host.keyring.forget("desk")
         seat_stream.now += beside.RENEWAL
-        with pytest.raises(Exception, match="-1125"):
+        with pytest.raises(Refused, match="-1125"):
             await key.look()
 
     assert path.startswith("fstream.binance.com/private/ws?listenKey=")
     assert 1 == len(renewed)
-
-
-def beside_venue():
-    """Return the family's USD-M."""
-    from rebalancer.venues.binance.family import USDM as family  # noqa: PLC0415
-
-    return family
 
 
 @pytest.mark.parametrize("venue", ALL)

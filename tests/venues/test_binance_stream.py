@@ -5,8 +5,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from rebalancer.core import ledger as books
 from rebalancer.core.events import Fill, FundingRate, Index, Mark, OrderEnded, Quote, Trade
+from rebalancer.core.ledger import Ledger
 from rebalancer.ports import SECOND
+from rebalancer.settings.catalogue import known
 from rebalancer.venues.binance import booked, channels
 from rebalancer.venues.binance.family import COINM, SPOT, USDM
 from rebalancer.venues.binance.stream import MarketStream
@@ -454,10 +457,6 @@ def test_fee_in_the_coin_that_was_bought():
 
 def test_split_fee():
     """A fee in the coin books the coins that are missing, and moves no cash beyond the trade's."""
-    from rebalancer.core import ledger as books  # noqa: PLC0415
-    from rebalancer.core.ledger import Ledger  # noqa: PLC0415
-    from rebalancer.settings.catalogue import known  # noqa: PLC0415
-
     pair, ledger = known("binance:BTCUSDT"), Ledger()
     split = booked.split_of([pair])
     told = Fill(5, 5, "binance", pair.id, "9", "rb01", D("0.5"), D("61000.07"), D("0.0005"), "BTC")

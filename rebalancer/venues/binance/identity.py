@@ -12,6 +12,7 @@ from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, 
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 
+_FLOORS = ("notionalFloor", "qtyFloor", "qtylFloor")  # its spelling varies
 RESTRICTIONS = "sapiGetAccountApiRestrictions"
 
 
@@ -129,6 +130,54 @@ def _margin(subject: Subject, instrument: Instrument, isolated: bool, leverage: 
     return finding(f"margin.{instrument.id}", agrees, measured, must)
 
 
+async def tiers(subject: Subject) -> Sequence[Finding]:
+    """Hold the maintenance that the settings reckon with against the venue's own brackets."""
+    venue, told = _venue(subject), subject.settings.tiers
+    if venue is SPOT or told is None:
+        return ()
+    found: list[Finding] = []
+    call = venue.call("Get" if venue is USDM else "V2Get", "LeverageBracket")
+    for instrument in (each for each in subject.instruments if each.margined):
+        listed = rows(await ask(subject.connection, call, {"symbol": instrument.name}), call)
+        row = next((each for each in listed if each.get("symbol") == instrument.name), None)
+        if row is None:
+            raise Malformed(f"{call}: must be about {instrument.name}")
+        price = 1.0 if venue is USDM else await mark(subject, instrument)
+        found.append(_tiers(instrument, told, _brackets(row, call, price)))
+    return found
+
+
+def _brackets(row: Row, call: str, price: float) -> list[tuple[float, float]]:
+    """Return floors, USD, and rates; COIN-M counts its floors in coins."""
+    told = []
+    for each in rows(row.get("brackets"), call):
+        floor = next((name for name in _FLOORS if each.get(name) is not None), _FLOORS[0])
+        rate = float(decimal(each, "maintMarginRatio", call))
+        told.append((float(decimal(each, floor, call)) * price, rate))
+    return sorted(told)
+
+
+def _tiers(
+    instrument: Instrument, ours: Sequence[Sequence[float]], theirs: Sequence[tuple[float, float]]
+) -> Finding:
+    """Warn where the venue asks for more at a floor than the settings reckon with."""
+    floors = sorted({0.0, *(each[0] for each in ours), *(each[0] for each in theirs)})
+    apart = [
+        (floor, _rate(ours, floor), _rate(theirs, floor))
+        for floor in floors
+        if _rate(theirs, floor) > _rate(ours, floor)
+    ]
+    measured = ", ".join(f"{rate:g} from {floor:g} USD" for floor, _, rate in apart[:3])
+    must = ", ".join(f"at most {rate:g}" for _, rate, _ in apart[:3]) or "at most the settings'"
+    grade = Grade.WARNED if apart else Grade.PASSED
+    return Finding(f"tiers.{instrument.id}", grade, measured or "as the settings have it", must)
+
+
+def _rate(tiers_of: Sequence[Sequence[float]], notional: float) -> float:
+    """Return the rate of the slice that a notional is in."""
+    return max((each[1] for each in tiers_of if each[0] <= notional), default=0.0)
+
+
 async def mark(subject: Subject, instrument: Instrument) -> float:
     """Return the mark of a contract, or the middle of a pair, USD per coin."""
     venue, params = _venue(subject), {"symbol": instrument.name}
@@ -149,4 +198,5 @@ QUESTIONS: Questions = (
     ("permission", permissions),
     ("account", account),
     ("positions", positions),
+    ("tiers", tiers),
 )
