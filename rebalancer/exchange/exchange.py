@@ -30,7 +30,7 @@ from rebalancer.exchange.records import CashKind, Filled, OrderRecord, Record
 from rebalancer.exchange.requirements import maintenance
 from rebalancer.exchange.state import FundingTerms, State, Working
 from rebalancer.exchange.statements import Position
-from rebalancer.exchange.terms import VenueTerms
+from rebalancer.exchange.terms import AccountTerms, VenueTerms
 
 __all__ = ["Exchange", "OpeningAccount", "OpeningPosition"]
 
@@ -329,6 +329,10 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         terms, contract = self._state.venue, self._state.instrument(instrument)
         return maintenance(terms, contract, quantity, prices_of(self._state))
 
+    def terms(self, account: str) -> tuple[VenueTerms, AccountTerms | None]:
+        """Return what the venue demands, and how an account is margined; None: not at all."""
+        return self._state.venue, self._state.account(account).terms
+
     @exactly
     def delivery_price(self, instrument: str) -> Decimal | None:
         """Return what a dated contract would be delivered at as far as it is known, USD per coin.
@@ -337,16 +341,12 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         """
         contract = self._state.instrument(instrument)
         trail, expiry = self._state.trails.get(contract.underlying), contract.expiry
-        known = (
-            None
-            if trail is None or expiry is None
-            else fixing.average(trail, expiry, self._state.now)
-        )
-        return (
-            self._state.indexes.get(contract.underlying)
-            if known is None and not self._state.ended(contract)
-            else known
-        )
+        known = None
+        if trail is not None and expiry is not None:
+            known = fixing.average(trail, expiry, self._state.now)
+        if known is None and not self._state.ended(contract):
+            return self._state.indexes.get(contract.underlying)
+        return known
 
     def fills(self, account: str) -> tuple[Filled, ...]:
         """Return every execution of an account's orders, oldest first."""

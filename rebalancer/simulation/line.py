@@ -36,7 +36,7 @@ class Line:
         self.deaf = False  # takes everything, never answers
         self.left = False  # its client said goodbye
         self.heard = 0  # ns, when its client last said anything
-        self.path = ""  # that it was opened at, without the host
+        self.target = ""  # path and query of its address, without the host
         self.cut = cut
         self._socket, self._script, self._memory = socket, script, memory
         self._queue: asyncio.Queue[bytes | int | None] = asyncio.Queue()

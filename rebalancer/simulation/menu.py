@@ -84,7 +84,7 @@ def trials_of(scene: Scene) -> Mapping[str, Sequence[Plan]]:
         "socket cut": (Plan(Kind.CUT, names.touch, first=20),),
         "a frame that is no JSON": (Plan(Kind.GARBAGE, names.touch, first=20),),
         "old events replayed on reconnect": (
-            Plan(Kind.CUT, names.trades),
+            Plan(Kind.CUT, names.trades),  # the account's own socket, where it has one
             Plan(Kind.REPLAY, "*", times=None),
         ),
         "half-open socket": (

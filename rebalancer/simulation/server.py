@@ -113,7 +113,8 @@ class Server:
         self._numbers += 1
         line = Line(self._numbers, socket, _cutter(request), self._script, self._memory)
         line.deaf = self._script.strike((Kind.HALF_OPEN,), "connect") is not None
-        line.heard, line.path = self._clock.now(), request.match_info["path"]
+        line.heard = self._clock.now()
+        line.target = request.raw_path.removeprefix(f"/{request.match_info['host']}")
         self.lines.append(line)
         host.opened(line)
         self._tasks.spawn(f"line-{line.number}", line.write())

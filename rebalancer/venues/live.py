@@ -207,7 +207,7 @@ def feeds(
         following = Following(opened.name, settings, [(own_feed, own_feed)], around.clock)
     else:
         spoken = [
-            (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.route))
+            (each.stream, NativeFeed(each.stream, ports, loopback, poll.now, each.pace, each.way))
             for each in parts.streams(seat)
         ]
         market = together(opened.name, [feed for _, feed in spoken], around.tasks)

@@ -28,6 +28,7 @@ _LARGEST = 16 * 2**20  # bytes of one frame
 
 
 Route = Callable[[], Awaitable[str]]  # tells host and path, anew before each socket
+Beside = Callable[[], Awaitable[int]]  # asks for what a stream needs; returns ns until the next
 
 
 class Stream(Protocol):
@@ -88,6 +89,17 @@ class Pace:
 PACE = Pace()
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a socket is got, and what is asked by REST for as long as it is open."""
+
+    route: Route | None = None  # tells its path; None: the stream's own
+    beside: Beside | None = None  # where this fails, the socket is given up
+
+
+WAY = Way()
+
+
 def address(path: str, loopback: str | None = None) -> str:
     """Return the websocket address of a venue, or of its stand-in on this machine.
 
@@ -112,7 +124,7 @@ class NativeFeed:
         reconcile: Is told why, each time that the stream is back after a loss:
             what happened meanwhile at the account, nobody heard.
         pace: How long the socket may take.
-        route: Tells the path of each socket, where it is not the stream's own.
+        way: How a socket is got, and what is asked beside it.
     """
 
     def __init__(
@@ -122,12 +134,12 @@ class NativeFeed:
         loopback: str | None = None,
         reconcile: Callable[[str], None] | None = None,
         pace: Pace = PACE,
-        route: Route | None = None,
+        way: Way = WAY,
     ) -> None:
         self.rebuilt = 0  # sockets given up so far
         self.connected = False
         self._stream, self._ports, self._pace = stream, ports, pace
-        self._loopback, self._route = loopback, route
+        self._loopback, self._way = loopback, way
         self._reconcile = reconcile
         self._backoff = Backoff(ports.randomness.generator(f"backoff/{stream.venue}"))
         self._lost: str | None = None  # why the daemon was told that the venue is lost
@@ -158,7 +170,7 @@ class NativeFeed:
         self._live, self._doomed = False, None
         self._wake = asyncio.Event()
         try:
-            path = self._stream.path if self._route is None else await self._route()
+            path = self._stream.path if self._way.route is None else await self._way.route()
             async with connect(
                 address(path, self._loopback),
                 compression=None,
@@ -189,7 +201,9 @@ class NativeFeed:
         self.connected = True
         self._ports.log.info("feed.connected", venue=stream.venue)
         self._ports.tasks.spawn(f"send/{stream.venue}", self._send(socket, self._wake))
-        self._watch(socket)
+        if self._way.beside is not None:
+            self._ports.tasks.spawn(f"beside/{stream.venue}", self._accompany(socket, self._wake))
+        self._watch(socket, deliver)
         try:
             while True:
                 payload = await socket.recv(decode=False)
@@ -217,8 +231,11 @@ class NativeFeed:
         if self._reconcile is not None:
             self._reconcile(f"{self._stream.venue} stream is back after {why}")
 
-    def _watch(self, socket: ClientConnection) -> None:
-        """Look at the stream now and every so often; break the socket off when it must be."""
+    def _watch(self, socket: ClientConnection, deliver: Callable[[Event], None]) -> None:
+        """Look at the stream now and every so often; break the socket off when it must be.
+
+        A stream of an account may have nothing to say for hours, and is back all the same.
+        """
         clock = self._ports.clock
         if clock.monotonic() - self._heard >= self._pace.silent:
             self._doomed = "silence"
@@ -229,8 +246,11 @@ class NativeFeed:
         if self._doomed is not None:
             socket.transport.abort()
             return
+        if not self._live and self._stream.live:
+            self._revived(deliver)
         self._wake.set()
-        self._timer = clock.call_at(clock.now() + self._pace.judge, lambda: self._watch(socket))
+        at = clock.now() + self._pace.judge
+        self._timer = clock.call_at(at, lambda: self._watch(socket, deliver))
 
     async def _send(self, socket: ClientConnection, wake: asyncio.Event) -> None:
         """Send what the stream has to send, until the socket ends."""
@@ -242,3 +262,14 @@ class NativeFeed:
                 await wake.wait()
         except (OSError, WebSocketException):
             return  # the listener hears of it, and says why
+
+    async def _accompany(self, socket: ClientConnection, wake: asyncio.Event) -> None:
+        """Ask beside the socket, until it ends; break it off where an answer is missing."""
+        try:
+            ask = self._way.beside
+            while ask is not None and self._wake is wake and socket.close_code is None:
+                await self._ports.clock.sleep(await ask())
+        except Unavailable as error:
+            if self._wake is wake:
+                self._doomed = str(error)
+                socket.transport.abort()

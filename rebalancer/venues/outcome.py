@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ class Codes:
     key: frozenset[str]  # codes that speak of the key and not of the request
     said: Callable[[Mapping[str, Any]], tuple[Any, Any]]  # code and short word of an answer
     worded: re.Pattern[str] | None = None  # finds the code where ccxt tells it in its own words
+    words: Mapping[str, str] = field(default_factory=dict)  # text, where ccxt keeps no code → code
 
 
 def each(outcome: Outcome, codes: str) -> dict[str, Outcome]:

@@ -65,7 +65,9 @@ class KeyRefused(Unavailable):
 
 CODES: Mapping[str, Codes] = {
     "deribit": deribit.CODES,
+    "binance": binance.CODES,
     "binanceusdm": binance.CODES,
+    "binancecoinm": binance.CODES,
     "bybit": bybit.CODES,
     "okx": okx.CODES,
 }
@@ -134,8 +136,10 @@ def said(venue: str, error: BaseException, codes: Codes | None = None) -> tuple[
         return None, ""
     codes = CODES.get(venue, NONE) if codes is None else codes
     body = str(error).removeprefix(f"{venue} ")
+    if body in codes.words:
+        return codes.words[body], body
     try:
-        answer = json.loads(body)
+        answer = json.loads(body[max(body.find("{"), 0) :])  # ccxt may put words of its own before
     except ValueError:
         worded = None if codes.worded is None else codes.worded.search(body)
         return (None, "") if worded is None else (worded[1], "")

@@ -6,6 +6,7 @@ asks here by the venue's name and knows nothing of what is spoken there.
 
 from collections.abc import Mapping
 
+from rebalancer.venues.binance import build as binance
 from rebalancer.venues.bybit import build as bybit
 from rebalancer.venues.deribit import build as deribit
 from rebalancer.venues.generic import build as generic
@@ -14,6 +15,9 @@ from rebalancer.venues.seats import VenueParts
 
 PARTS: Mapping[str, VenueParts] = {
     "deribit": deribit.PARTS,
+    "binanceusdm": binance.PARTS,
+    "binancecoinm": binance.COINM_PARTS,
+    "binance": binance.SPOT_PARTS,
     "bybit": bybit.PARTS,
     "okx": okx.PARTS,
 }

@@ -133,6 +133,7 @@ class Profile:
     deadline: str = ""  # parameter (ms since 1970) after which the venue must not accept
     deadline_in_header: bool = False  # whether it is one of HTTP, and none of the order
     window: int = 0  # ms after which the venue refuses what was signed; 0: it does not
+    deadline_is_span: bool = False  # whether it counts from when the request was signed
     fill_or_kill: bool = True
     multiplier: str = ""  # field by which ccxt's contract size is still to be multiplied
     streams_positions: bool = False

@@ -11,14 +11,16 @@ from rebalancer.core.commands import TimeInForce
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.settings.models import Mode
 from rebalancer.settings.profiling import ProfileTable, merged
-from rebalancer.venues.binance.profile import BINANCE_USDM
+from rebalancer.venues.binance.profile import BINANCE_COINM, BINANCE_SPOT, BINANCE_USDM
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.deribit.profile import DERIBIT
 from rebalancer.venues.generic.making import made
 from rebalancer.venues.okx.profile import OKX
 from rebalancer.venues.profile import Profile
 
-PROFILES: Mapping[str, Profile] = {each.venue: each for each in (DERIBIT, BINANCE_USDM, BYBIT, OKX)}
+PROFILES: Mapping[str, Profile] = {
+    each.venue: each for each in (DERIBIT, BINANCE_USDM, BINANCE_COINM, BINANCE_SPOT, BYBIT, OKX)
+}
 
 
 def row_of(venue: str, own: ProfileTable | None = None) -> Profile | None:
@@ -59,7 +61,7 @@ def matrix() -> dict[str, dict[str, str]]:
             "immediate_or_cancel": _word(TimeInForce.IOC in each.wire_flags),
             "post_only": _word(TimeInForce.POST_ONLY in each.wire_flags),
             "fill_or_kill": _word(each.fill_or_kill),
-            "reduce_only": _word(bool(each.reduce_only)),
+            "reduce_only": _word(bool(each.reduce_only[0])),
             "client_id": f"{each.client_id} ({each.client_id_length})",
             "duplicate_ids": "refused while open" if each.refuses_duplicates else "accepted",
             "deadline": each.deadline or (f"signature, {each.window} ms" if each.window else "no"),

@@ -140,6 +140,8 @@ def refusal(
         return f"{order.instrument}: {profile.venue} takes no order in a {instrument.kind}"
     if unit is not Unit.CONTRACT and instrument.size != 1:
         return f"{order.instrument}: size must be 1, as {unit} is counted, was {instrument.size}"
+    if order.reduce_only and not profile.reduce_only[0]:
+        return f"{order.instrument}: {profile.venue} takes no order that only reduces"
     if order.time_in_force not in profile.wire_flags:
         return f"{profile.venue} takes no order that is {order.time_in_force}"
     try:
@@ -178,6 +180,7 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
     if profile.deadline and not profile.deadline_in_header:
         until = now + VALIDITY
         iso = profile.deadline_form == "iso"
+        until = VALIDITY if profile.deadline_is_span else until
         params[profile.deadline] = as_iso(until) if iso else until // MILLISECOND
     return Request(
         symbol=where.symbol,

@@ -16,7 +16,7 @@ from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import Socket
 from rebalancer.venues.findings import Questions, Subject
 from rebalancer.venues.following import Follower
-from rebalancer.venues.native import PACE, Pace, Ports, Route, Speaker
+from rebalancer.venues.native import PACE, Beside, Pace, Ports, Route, Speaker, Way
 from rebalancer.venues.paper import Depth
 from rebalancer.venues.wanted import Wanted
 
@@ -74,6 +74,12 @@ class Spoken:
     stream: Speaker
     route: Route | None = None  # None: at the stream's own path
     pace: Pace = PACE
+    beside: Beside | None = None  # asks by REST what the stream needs, while a socket is open
+
+    @property
+    def way(self) -> Way:
+        """How a socket is got, and what is asked beside it."""
+        return Way(self.route, self.beside)
 
 
 @dataclass(frozen=True, slots=True)

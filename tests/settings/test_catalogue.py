@@ -1,5 +1,7 @@
 """The catalogue: published contract constants, and nothing guessed."""
 
+import gzip
+import json
 from decimal import Decimal
 
 import pytest
@@ -21,6 +23,8 @@ from rebalancer.settings.catalogue import LISTED
         ("binanceusdm:ETHUSDT", Kind.PERPETUAL, ("ETH", "USDT"), ("1", "0.001", "0.01")),
         ("binanceusdm:BTCUSDC", Kind.PERPETUAL, ("BTC", "USDC"), ("1", "0.001", "0.1")),
         ("binancecoinm:BTCUSD_PERP", Kind.PERPETUAL, ("BTC", "BTC"), ("100", "1", "0.1")),
+        ("binanceusdm:BTCUSDT_260925", Kind.FUTURE, ("BTC", "USDT"), ("1", "0.001", "0.1")),
+        ("binancecoinm:ETHUSD_261225", Kind.FUTURE, ("ETH", "ETH"), ("10", "1", "0.01")),
         ("okx:ETH", Kind.CASH, ("ETH", "ETH"), ("1", "0.00000001", "0.01")),
         ("binanceusdm:USDT", Kind.CASH, ("", "USDT"), ("1", "0.00000001", "0.01")),
     ],
@@ -73,11 +77,44 @@ def test_option_names(name, strike, sign, expiry):
         "okx:BTC-USD-260230-100000-C",
         "okx:BTC-USD-SWAP-100000-C",
         "kraken:BTC-USDT-SWAP",
+        "binanceusdm:BTCUSD_260925",
+        "binanceusdm:BTCUSDT_260926",  # a Saturday
+        "binanceusdm:BTCUSDT_260931",
+        "binanceusdm:SOLUSDT_260925",
+        "binancecoinm:BTCUSDT_260925",
+        "binancecoinm:BTCUSD_",
     ],
 )
 def test_unknown(instrument_id):
     """A name without an entry is unknown, however plausible."""
     assert known(instrument_id) is None
+
+
+@pytest.mark.parametrize("venue", ["binanceusdm", "binance"])
+def test_recorded_contracts(recordings, venue):
+    """What is known of Binance's contracts is what `exchangeInfo` said of them."""
+    path = recordings / "raw" / "binance_rest_2026-07-04.jsonl.gz"
+    if not path.is_file():
+        pytest.skip("recordings absent")
+    start, count = "/fapi/v1/exch" if venue == "binanceusdm" else "/api/v3/exch", 0
+    with gzip.open(path, "rt") as lines:
+        told = [json.loads(line) for line in lines]
+    for row in (each["msg"] for each in told if each["endpoint"].startswith(start)):
+        for symbol in row["symbols"]:
+            ours = known(f"{venue}:{symbol['symbol']}")
+            if ours is None:
+                continue
+            filters = {each["filterType"]: each for each in symbol["filters"]}
+            lot, price = filters["LOT_SIZE"], filters["PRICE_FILTER"]
+            assert (ours.lot, ours.minimum, ours.tick) == tuple(
+                Decimal(each) for each in (lot["stepSize"], lot["minQty"], price["tickSize"])
+            )
+            assert ours.settle == symbol.get("marginAsset", symbol["quoteAsset"])
+            if ours.expiry is not None:
+                assert symbol["deliveryDate"] * 1_000_000 == ours.expiry
+            count += 1
+
+    assert count >= (12 if venue == "binanceusdm" else 2)
 
 
 def test_listed():

@@ -1,4 +1,12 @@
-"""Binance's contracts: July 2026, recorded answers of `exchangeInfo`."""
+"""Binance's contracts: July 2026, recorded answers of `exchangeInfo`.
+
+A dated contract bears its day, a Friday, and is delivered at 08:00 UTC: BTCUSDT_260925
+of USD-M, BTCUSD_260925 of COIN-M. Its granularity is that of the perpetual of its pair.
+"""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings.catalogue.steps import Steps, make
@@ -18,6 +26,8 @@ INVERSE = {
     "BTCUSD_PERP": Steps("1", "0.1", "100"),
     "ETHUSD_PERP": Steps("1", "0.01", "10"),
 }
+DELIVERY_HOUR, FRIDAY = 8, 4  # UTC; day of the week
+_DATED = re.compile(r"(?:BTC|ETH)(USDT|USD)_([0-9]{2})([0-9]{2})([0-9]{2})", re.ASCII)
 LISTED = (
     *(f"binance:{name}" for name in SPOT),
     *(f"binanceusdm:{name}" for name in LINEAR),
@@ -32,13 +42,34 @@ def spot(name: str) -> Instrument | None:
 
 def linear(name: str) -> Instrument | None:
     """Return a USD-M contract, None where it is not known."""
-    return _pair("binanceusdm", name, Kind.PERPETUAL, LINEAR.get(name))
+    family, _, day = name.partition("_")
+    found = _pair("binanceusdm", family, Kind.PERPETUAL, LINEAR.get(family))
+    return _of_day(found, name) if day else found
 
 
 def inverse(name: str) -> Instrument | None:
     """Return a COIN-M contract, None where it is not known."""
-    coin = name.removesuffix("USD_PERP")
-    return make(name, Kind.PERPETUAL, ("binancecoinm", coin, coin), INVERSE.get(name))
+    coin, _, rest = name.partition("USD_")
+    family = f"{coin}USD_PERP"
+    found = make(family, Kind.PERPETUAL, ("binancecoinm", coin, coin), INVERSE.get(family))
+    return found if rest == "PERP" else _of_day(found, name)
+
+
+def _of_day(perpetual: Instrument | None, name: str) -> Instrument | None:
+    """Return the contract of a pair that ends on the day in its name; None: there is none."""
+    found, venue = _DATED.fullmatch(name), "" if perpetual is None else perpetual.venue
+    quote = "USDT" if venue == "binanceusdm" else "USD"
+    if perpetual is None or found is None or found[1] != quote:
+        return None
+    try:
+        year, month, day = (int(each) for each in found.groups()[1:])
+        end = datetime(2000 + year, month, day, DELIVERY_HOUR, tzinfo=UTC)
+    except ValueError:
+        return None
+    if end.weekday() != FRIDAY:
+        return None
+    expiry = int(end.timestamp()) * 1_000_000_000
+    return replace(perpetual, id=f"{venue}:{name}", kind=Kind.FUTURE, expiry=expiry)
 
 
 def _pair(venue: str, name: str, kind: Kind, steps: Steps | None) -> Instrument | None:

@@ -50,7 +50,7 @@ class Session:
         self.account: dict[str, None] = {}  # private topics
         self._desk = desk
         self._messages = 0
-        where = line.path.strip("/").removeprefix("v5/")
+        where = line.target.partition("?")[0].strip("/").removeprefix("v5/")
         family, _, self.category = where.partition("/")
         self.private = family == "private"
         self.known = self.private or self.category in CATEGORIES

@@ -11,25 +11,26 @@ https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from rebalancer.core.events import Quote, Trade
-
-MILLISECOND = 1_000_000  # ns
-
-_ZERO = Decimal(0)
-_TOO_LARGE = Decimal("1e15")  # no price or size comes near; keeps 1e999999999 out of arithmetic
-_LAST_MS = 253_402_300_799_999  # the year 9999
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Millis = Annotated[int, msgspec.Meta(ge=1, le=_LAST_MS)]  # ms since 1970 UTC
-Symbol = Annotated[str, msgspec.Meta(min_length=1)]
-Level: TypeAlias = tuple[Decimal, Decimal]  # price in quote currency, size in contracts
+from rebalancer.wire.binance.values import (
+    MILLISECOND,
+    TOO_LARGE,
+    ZERO,
+    Count,
+    Level,
+    Millis,
+    Refused,
+    Symbol,
+    Unknown,
+    price_fault,
+    size_fault,
+)
 
 
 class Market(StrEnum):
@@ -85,20 +86,6 @@ class DepthSnapshot(msgspec.Struct, frozen=True, gc=False):
     asks: tuple[Level, ...]
     event_ms: Millis | None = msgspec.field(name="E", default=None)  # None on spot
     matched_ms: Millis | None = msgspec.field(name="T", default=None)  # None on spot
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A message of a type that this module does not read."""
-
-    name: str | None  # what it calls itself; None: it does not say
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A message of a known type, or no message at all, whose content cannot be trusted."""
-
-    reason: str
 
 
 Known: TypeAlias = BookTicker | TradePrint | DepthUpdate | DepthSnapshot
@@ -158,7 +145,7 @@ def _decode(payload: bytes | msgspec.Raw, market: Market) -> Message:
     if body is _ABSENT:
         return Refused("Object missing required field `data`")
     message: Known = decoder.decode(body)
-    reason = _fault(message, market)
+    reason = fault(message, market)
     return message if reason is None else Refused(reason)
 
 
@@ -181,10 +168,11 @@ def _name(head: _Head) -> str | None:
 # --- belief -----------------------------------------------------------------
 
 
-def _fault(message: Known, market: Market) -> str | None:
+def fault(message: Known, market: Market = Market.SPOT) -> str | None:
+    """Return why a message cannot be believed, or None; spot's dialect demands less."""
     match message:
         case TradePrint():
-            return _price_fault(message.price) or _size_fault(message.size, zero=False)
+            return price_fault(message.price) or size_fault(message.size, zero=False)
         case BookTicker():
             levels = ((message.bid, message.bid_size),), ((message.ask, message.ask_size),)
             return _time_fault(message, market) or _book_fault(*levels, zero=False)
@@ -212,27 +200,17 @@ def _chain_fault(update: DepthUpdate, market: Market) -> str | None:
     return None
 
 
-def _price_fault(price: Decimal) -> str | None:
-    return None if _ZERO < price < _TOO_LARGE else f"price must be positive, was {price}"
-
-
-def _size_fault(size: Decimal, *, zero: bool) -> str | None:
-    if _ZERO < size < _TOO_LARGE or (zero and size == _ZERO):
-        return None
-    return f"size must be {'at least zero' if zero else 'positive'}, was {size}"
-
-
 def _book_fault(bids: Iterable[Level], asks: Iterable[Level], *, zero: bool) -> str | None:
-    best_bid, best_ask = _ZERO, _TOO_LARGE
+    best_bid, best_ask = ZERO, TOO_LARGE
     for price, size in bids:
-        if not (_ZERO < price < _TOO_LARGE and _ZERO < size < _TOO_LARGE):
-            if reason := _price_fault(price) or _size_fault(size, zero=zero):
+        if not (ZERO < price < TOO_LARGE and ZERO < size < TOO_LARGE):
+            if reason := price_fault(price) or size_fault(size, zero=zero):
                 return reason
         elif price > best_bid:
             best_bid = price
     for price, size in asks:
-        if not (_ZERO < price < _TOO_LARGE and _ZERO < size < _TOO_LARGE):
-            if reason := _price_fault(price) or _size_fault(size, zero=zero):
+        if not (ZERO < price < TOO_LARGE and ZERO < size < TOO_LARGE):
+            if reason := price_fault(price) or size_fault(size, zero=zero):
                 return reason
         elif price < best_ask:
             best_ask = price

@@ -1,0 +1,173 @@
+"""The desk: what every question works with, and how it finds its way.
+
+The three venues differ in the path of their questions, in what a contract is, and in
+what an account has; each is a `House`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder
+from rebalancer.simulation.binance.errors import Refusal
+from rebalancer.simulation.binance.keys import Keyring
+from rebalancer.simulation.binance.text import word
+from rebalancer.simulation.host import Call
+from rebalancer.simulation.key import Key
+from rebalancer.simulation.place import Place
+from rebalancer.simulation.statement import Statement
+from rebalancer.simulation.tape import Seen
+
+FORCED = 900_000_000  # numbers of orders that the venue itself made begin here
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One venue of the family."""
+
+    venue: str  # what stands before the colon of its instruments
+    base: str  # of the paths of its questions
+    hosts: tuple[str, ...]
+    spot: bool = False
+    coins: bool = False  # whether contracts pay in their coin
+
+
+USDM = House("binanceusdm", "/fapi", ("fapi.binance.com", "fstream.binance.com", "api.binance.com"))
+COINM = House(
+    "binancecoinm", "/dapi", ("dapi.binance.com", "dstream.binance.com", "api.binance.com"),
+    coins=True,
+)  # fmt: skip
+SPOT = House(
+    "binance",
+    "/api",
+    (
+        *("api.binance.com", "stream.binance.com:9443", "ws-api.binance.com:443"),
+        "fstream.binance.com",  # where spot's index is heard
+    ),
+    spot=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A span in which the venue takes no orders."""
+
+    code: int
+    until: int  # ns
+    reads: bool  # whether private questions are answered
+
+
+@dataclass(slots=True)
+class Desk:
+    """One venue's protocol and all that it stands on."""
+
+    house: House
+    place: Place
+    keyring: Keyring
+    shut: Shut | None = None  # it may be over
+    hedged: bool = False  # whether long and short stand side by side
+    together: bool = False  # whether all assets count as one
+    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
+    hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
+
+    @property
+    def now(self) -> int:
+        """Time of the venue, ns."""
+        return self.place.now()
+
+    @property
+    def closed(self) -> Shut | None:
+        """The span without orders that it is in now."""
+        return self.shut if self.shut is not None and self.now < self.shut.until else None
+
+    def listed(self) -> list[Seen]:
+        """Return every instrument that it knows."""
+        seen = self.place.tape.seen
+        return [each for name, each in seen.items() if name not in self.delisted]
+
+    def seen(self, params: Mapping[str, Any]) -> Seen:
+        """Return the instrument that is asked for; raises `Refusal` where there is none."""
+        name = f"{self.house.venue}:{word(params, 'symbol')}"
+        if name not in self.place.tape.seen or name in self.delisted:
+            raise Refusal(-1121)
+        return self.place.tape.seen[name]
+
+    def close(self, instrument: str, *, delist: bool) -> None:
+        """Close a book for good; what is held of it stays."""
+        self.place.active.pop(instrument, None)
+        if delist:
+            self.delisted[instrument] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One private request: who asks, and how late the answer may be."""
+
+    desk: Desk
+    call: Call
+    key: Key
+    at: int | None = None  # ns; None: the present
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What is asked."""
+        return self.call.params
+
+    @property
+    def statement(self) -> Statement:
+        """The account of who asks."""
+        return self.desk.place.statements[self.key.account]
+
+    def executions(self) -> list[Execution]:
+        """Return the fills of the account as it stood."""
+        at = self.at
+        return [each for each in self.statement.executions if at is None or each.ts <= at]
+
+    def orders(self) -> Iterator[PlacedOrder]:
+        """Yield the orders of the account as they stood, with those that the venue made."""
+        yield from self.statement.listed(self.at)
+        yield from (each.order for each in self.executions() if each.forced)
+
+    def open(self) -> list[PlacedOrder]:
+        """Return the open orders."""
+        return [each for each in self.orders() if each.state is OrderState.OPEN]
+
+
+def number_of(order: PlacedOrder) -> int:
+    """Return Binance's number of an order."""
+    digits = int("".join(filter(str.isdigit, order.order_id.rpartition("-")[2])) or 0)
+    return digits + (FORCED if "-L" in order.order_id else 0)
+
+
+def label_of(order: PlacedOrder) -> str:
+    """Return the client order id of an order; one that bore none is given one."""
+    if order.asked.label:
+        return order.asked.label
+    if order.reason == "autoliquidation":
+        return f"autoclose-{number_of(order)}"
+    return f"{'web' if order.asked.by_hand else 'api'}_{number_of(order)}"
+
+
+def pair(contract: Instrument) -> str:
+    """Return the pair that a contract is of, e.g. BTCUSD."""
+    return contract.name.partition("_")[0]
+
+
+def quote(contract: Instrument) -> str:
+    """Return the currency of a contract's price."""
+    return "USD" if contract.inverse else contract.settle
+
+
+def perpetual(contract: Instrument) -> bool:
+    """Whether a contract has no end."""
+    return contract.kind is Kind.PERPETUAL
+
+
+def next_stamp(seen: Seen, now: int) -> int:
+    """Return when funding is due next, ns."""
+    return (now // seen.interval + 1) * seen.interval
+
+
+ZERO = Decimal(0)

@@ -1,0 +1,148 @@
+"""Is a Binance account fit: every question, against the loopback, and what fails it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from rebalancer.core.params import BandKind
+from rebalancer.settings.catalogue import known
+from rebalancer.settings.models import Fees, Venue
+from rebalancer.venues.examination import examine
+from rebalancer.venues.findings import Subject
+from rebalancer.venues.profiles import PROFILES
+from tests.venues.binance_desk import (
+    COINM,
+    FIRST,
+    LISTED,
+    READER,
+    SPOT,
+    USDM,
+    WITHDRAWER,
+    D,
+    desk,
+)
+
+ALL = (USDM, COINM, SPOT)
+
+
+def band(venue):
+    """Return the settings of BTC with a fixed band."""
+    names = (FIRST[venue],)
+    return SimpleNamespace(
+        hedge=SimpleNamespace(buy=names, sell=names),
+        band=SimpleNamespace(kind=BandKind.FIXED, lower=-0.05, upper=0.05),
+    )
+
+
+def subject(found, **settings):
+    """Return what is examined at an open desk."""
+    told = {"account": "12345", "fees": Fees(maker=0.001, taker=0.001), **settings}
+    if found.name != SPOT:
+        told.setdefault("leverage", 10.0)
+    return Subject(
+        connection=found.line.connection,
+        profile=PROFILES[found.name],
+        settings=Venue(**told),
+        clock=found.clock,
+        instruments=tuple(known(each) for each in LISTED[found.name]),
+        underlyings={"BTC": band(found.name)},
+    )
+
+
+async def failed(examined):
+    """Return the names of what stands in the way."""
+    return [each.name for each in await examine(examined) if not each.ok]
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_fit(venue):
+    """An account as the settings have it passes every question, and all are answered."""
+    async with desk(venue) as found:
+        told = await examine(subject(found))
+    names = {each.name for each in told}
+
+    assert [] == [(each.name, each.measured) for each in told if not each.ok]
+    assert {"clock", "permission.trade", "permission.withdraw", "account"} <= names
+    assert {f"instrument.{name}" for name in LISTED[venue]} <= names
+    assert f"lot.{FIRST[venue]}" in names
+    assert venue == SPOT or "positions" in names
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.parametrize(
+    ("key", "wrong"), [(READER, "permission.trade"), (WITHDRAWER, "permission.withdraw")]
+)
+async def test_keys(venue, key, wrong):
+    """A key that may not trade is refused, and so is one that can withdraw."""
+    async with desk(venue, key) as found:
+        names = await failed(subject(found))
+
+    assert wrong in names
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_another_account(venue):
+    """An account of another uid is refused."""
+    async with desk(venue) as found:
+        names = await failed(subject(found, account="777"))
+
+    assert ["account"] == names
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM])
+async def test_hedge_mode(venue):
+    """Long and short side by side are refused: the ledger nets, and reduce-only is one-way's."""
+    async with desk(venue) as found:
+        found.host.hedged = True
+        names = await failed(subject(found))
+
+    assert ["positions"] == names
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.parametrize("settings", [{"leverage": 3.0}, {"margin": "isolated"}])
+async def test_margin(venue, settings):
+    """Margin type and leverage of each contract must be those of the settings."""
+    async with desk(venue) as found:
+        names = await failed(subject(found, **settings))
+
+    assert [f"margin.{name}" for name in LISTED[venue]] == names
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM])
+async def test_tiers(venue):
+    """Maintenance below the venue's brackets is a warning: our sums would be too kind."""
+    kind, strict = [[0, 0.001]], [[0, 0.005], [1000, 0.2]]
+    async with desk(venue) as found:
+        graded = [
+            [each.grade for each in await examine(subject(found, tiers=own))
+             if each.name.startswith("tiers")]
+            for own in (kind, strict)
+        ]  # fmt: skip
+
+    assert [["warned"] * 2, ["passed"] * 2] == graded
+
+
+async def test_assets_that_count_together():
+    """Multi-assets mode must be what the settings say of collateral."""
+    async with desk(USDM) as found:
+        found.host.together = True
+        names = await failed(subject(found))
+        agreed = await failed(subject(found, collateral={"USDT": 1.0}))
+        pools, _ = await found.books.figures()
+
+    assert ["collateral"] == names
+    assert [] == agreed
+    assert [("USD", True)] == [(each.currency, each.together) for each in pools]
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_terms_that_differ(venue):
+    """An instrument whose terms are not the venue's is found, with what differs."""
+    async with desk(venue) as found:
+        told = subject(found)
+        wrong = replace(known(FIRST[venue]), lot=D("0.5"), size=D(7))
+        names = await failed(replace(told, instruments=(wrong,)))
+
+    assert f"instrument.{FIRST[venue]}" in names
