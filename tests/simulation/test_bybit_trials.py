@@ -31,3 +31,36 @@ async def test_trial(name, resolved, orders):
     assert found.struck >= 1
     assert found.orders >= orders
     assert resolved in found.resolved
+
+
+# The wire demo's desk, hedged with another kind of contract.
+DESKS = {
+    "inverse": {
+        '["bybit:BTCUSDT"]': '["bybit:BTCUSD"]',
+        'instrument = "bybit:BTCUSDT"': 'instrument = "bybit:BTCUSD"',
+        "quantity = -5.2": "quantity = -520_000",
+    },
+    "pair": {
+        '["bybit:BTCUSDT"]': '["bybit:BTC/USDT"]',
+        'instrument = "bybit:BTC"': 'instrument = "bybit:BTC/USDT"',
+        "quantity = -5.2": "quantity = -1.0",
+        "collateral = { BTC = 0.95, ": "collateral = { ",
+    },
+}
+
+
+@pytest.mark.parametrize("desk", DESKS)
+async def test_other_hedges(tmp_path, desk):
+    """A desk that hedges with coins, or with a contract in dollars, loses and doubles nothing."""
+    text = SCENE.config.read_text()
+    for old, new in DESKS[desk].items():
+        assert old in text
+        text = text.replace(old, new)
+    config = tmp_path / f"{desk}.toml"
+    config.write_text(text)
+    scene = Scene(config, "bybit")
+    plans = trials_of(scene)["drop after acceptance"]
+    found = await trials.trial("drop", plans, scene, length=trials.Length(least=8))
+
+    assert () == found.faults
+    assert "filled" in found.resolved

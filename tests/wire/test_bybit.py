@@ -473,9 +473,25 @@ def test_no_trades(kind):
     assert [] == events("execution", EXECUTION | {"execType": kind, "execFee": ""})
 
 
-def test_pairs_are_told_by_their_list():
-    """A pair's execution on the stream may not name the currency of its fee."""
-    assert [] == events("execution", EXECUTION | {"category": "spot"})
+PAIR = "bybit:BTC/USDT"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pairs", "quantities"),
+    [
+        ({}, {PAIR}, []),  # no currency of the fee: left to the list
+        ({"feeCurrency": "USDT"}, {PAIR}, ["-0.1"]),
+        ({"feeCurrency": "USDT"}, set(), []),  # the coin is cash, which the log tells
+        ({"feeCurrency": "BTC", "side": "Buy", "execFee": "0.0001"}, {PAIR}, ["0.1", "-0.0001"]),
+    ],
+)
+def test_pairs(changes, pairs, quantities):
+    """A pair whose coin is a position is told by its fill; a fee in coins leaves the position."""
+    message = frames.decode(booked("execution", EXECUTION | {"category": "spot"} | changes))
+    found = list(account.events(message.records[0], "bybit", 5, pairs))
+
+    assert [D(each) for each in quantities] == [each.quantity for each in found]
+    assert all(each.fee_currency == "USDT" for each in found)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rebalancer.venues.bybit.manners import mannered
 from rebalancer.venues.bybit.private import Access, BybitPrivate
 from rebalancer.venues.bybit.stream import HOST, TESTNET, BybitMarket
 from rebalancer.venues.seats import AccountSeat, Spoken, StreamSeat, VenueParts
-from rebalancer.wire.bybit.values import Category, category_of
+from rebalancer.wire.bybit.values import Category, category_of, instrument_id, symbol_of
 
 
 def account(seat: AccountSeat) -> BybitAccount:
@@ -27,18 +27,21 @@ def streams(seat: StreamSeat) -> Sequence[Spoken]:
     """
     host = TESTNET if seat.mode is Mode.TESTNET else HOST
     wanted, log = seat.wanted, seat.log
-    pairs: tuple[Category, ...] = ("spot",) if _pairs(wanted.hedge) else ()
-    categories: tuple[Category, ...] = ("linear", "option", "inverse", *pairs)
+    pairs = frozenset(instrument_id("spot", each) for each in _pairs(wanted.hedge))
+    categories: tuple[Category, ...] = ("linear", "option", "inverse")
+    if pairs:
+        categories = (*categories, "spot")
     market = [Spoken(BybitMarket(each, wanted, log, seat.depth, host)) for each in categories]
     keys = seat.keys
     if keys is None:
         return market
-    access = Access(seat.account, lambda: (keys.key.reveal(), keys.secret.reveal()))
+    access = Access(seat.account, lambda: (keys.key.reveal(), keys.secret.reveal()), pairs)
     return (*market, Spoken(BybitPrivate(access, log, host)))
 
 
-def _pairs(names: Sequence[str]) -> bool:
-    return any(category_of(each) == "spot" for each in names)
+def _pairs(names: Sequence[str]) -> Sequence[str]:
+    """Return the symbols of pairs among native names."""
+    return [symbol_of(each) for each in names if category_of(each) == "spot"]
 
 
 PARTS = VenueParts(account, streams, identity.QUESTIONS, identity.mark)

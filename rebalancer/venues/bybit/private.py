@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rebalancer.core.events import Event
 from rebalancer.ports import SECOND, Log
 from rebalancer.venues.bybit.asks import AUTH, SUBSCRIBE, Asks
 from rebalancer.venues.bybit.stream import HOST, PATIENCE, Patience
@@ -19,6 +20,7 @@ from rebalancer.venues.payloads import MILLISECOND
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.bybit import account as told
 from rebalancer.wire.bybit import frames as bybit
+from rebalancer.wire.bybit.account import AccountBody
 from rebalancer.wire.bybit.frames import Answer, Booked
 from rebalancer.wire.bybit.values import Refused
 
@@ -31,6 +33,7 @@ class Access:
 
     account: str  # as the configuration names it
     credentials: Callable[[], tuple[str, str]]  # key and secret, read anew at each login
+    pairs: frozenset[str] = frozenset()  # ids of pairs whose coin is a position
 
 
 class BybitPrivate:
@@ -52,7 +55,7 @@ class BybitPrivate:
         self.counts = Counts()
         self._access, self._log, self._patience = access, log, patience
         self._asks = Asks()
-        self._deliver: Deliver | None = None
+        self._deliver: Deliver = _nowhere
 
     def opened(self, deliver: Deliver, now: int) -> None:
         """Begin on a new socket: log in."""
@@ -68,10 +71,7 @@ class BybitPrivate:
         match bybit.decode(payload):
             case Booked(records=records):
                 self.counts.decoded += 1
-                for record in records:
-                    for event in told.events(record, self._access.account, now):
-                        if self._deliver is not None:
-                            self._deliver(event)
+                self._booked(records, now)
             case Answer() as answer:
                 self.counts.decoded += 1
                 self._answered(answer, now)
@@ -80,6 +80,12 @@ class BybitPrivate:
                 self._log.warning("feed.malformed", venue=self.venue, why=reason)
             case _:
                 self.counts.unknown += 1
+
+    def _booked(self, records: AccountBody, now: int) -> None:
+        access = self._access
+        for record in records:
+            for event in told.events(record, access.account, now, access.pairs):
+                self._deliver(event)
 
     def _answered(self, answer: Answer, now: int) -> None:
         asked = None if answer.op == "ping" else self._asks.answered(answer)
@@ -117,3 +123,7 @@ class BybitPrivate:
 
     def want(self, _wanted: Wanted, _now: int) -> None:
         """Follow something else: an account is followed whole."""
+
+
+def _nowhere(event: Event) -> None:
+    """Hear an event while no socket is open."""

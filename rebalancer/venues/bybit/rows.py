@@ -45,8 +45,7 @@ class Reader:
         """Return the fill that an execution is, as it is learnt at `ts`; raises Malformed.
 
         Nothing for what is no trade, and for a pair that the book does not name:
-        the log tells how its coins moved. A pair's fee that is paid in coins takes
-        them out of the position: they are told as sold for what pays the fee.
+        the log tells how its coins moved.
         """
         found = told.fill(record(row, Execution), category, self.account, ts)
         kind = row.get("execType")
@@ -63,22 +62,7 @@ class Reader:
             return (found,)
         if found.instrument not in self.pairs.values():
             return ()
-        return self._of_pair(found)
-
-    def _of_pair(self, fill: Fill) -> Sequence[Fill]:
-        coin, _, quote = fill.instrument.partition(":")[2].partition("/")
-        if fill.fee_currency != coin or not fill.fee:
-            return (fill,)
-        worth = fill.fee * fill.price
-        whole = replace(fill, fee=Decimal(0), fee_currency=quote)
-        taken = replace(
-            whole,
-            trade_id=f"{fill.trade_id}:fee",
-            client_order_id=None,
-            quantity=-fill.fee,
-            fee=worth,
-        )
-        return whole, taken
+        return told.of_pair(found)
 
     def booked(self, row: Row, ts: int) -> Sequence[AccountEvent]:
         """Return what a line of the transaction log moved, as it is learnt at `ts`.

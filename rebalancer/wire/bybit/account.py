@@ -7,7 +7,8 @@ trades: the transaction log tells what they moved.
 https://bybit-exchange.github.io/docs/v5/websocket/private/execution
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -193,6 +194,26 @@ def fill(told: Execution, category: Category, account: str, ts_local: int) -> Fi
     )
 
 
+def of_pair(fill: Fill) -> tuple[Fill, ...]:
+    """Return the fill of a pair so that its coins are a position, and nothing of them cash.
+
+    A fee that is paid in coins takes them out of the position: they are told as
+    sold for what pays the fee, by nobody's order.
+    """
+    coin, _, quote = fill.instrument.partition(":")[2].partition("/")
+    if fill.fee_currency != coin or not fill.fee:
+        return (fill,)
+    whole = replace(fill, fee=ZERO, fee_currency=quote)
+    taken = replace(
+        whole,
+        trade_id=f"{fill.trade_id}:fee",
+        client_order_id=None,
+        quantity=-fill.fee,
+        fee=fill.fee * fill.price,
+    )
+    return whole, taken
+
+
 def ending(told: Order) -> Ending | None:
     """Return how an order left the book; None while it is in it, or was never."""
     if told.order_status == "Filled":
@@ -230,17 +251,28 @@ def entry(told: Position) -> Decimal | None:
     return session or number(told.avg_price) or number(told.entry_price) or None
 
 
-def events(record: Record, account: str, ts_local: int) -> Iterator[AccountEvent]:
+def events(
+    record: Record, account: str, ts_local: int, pairs: Container[str] = ()
+) -> Iterator[AccountEvent]:
     """Yield the core events in a record of the private stream.
 
     Positions and balances are told by REST, asked and answered at a known time.
-    Executions of pairs are, too: there the fee's currency is told for sure.
+    So are executions of pairs whose coin is cash, and those whose fee tells no
+    currency.
+
+    Args:
+        record: Of the stream.
+        account: Whose.
+        ts_local: ns.
+        pairs: Ids of pairs whose coin is a position.
     """
     match record:
-        case Execution(category=category) if category is not None and category != "spot":
+        case Execution(category=category) if category is not None:
             told = fill(record, category, account, ts_local)
-            if told is not None:
+            if told is not None and category != "spot":
                 yield told
+            elif told is not None and told.instrument in pairs:
+                yield from of_pair(told)
         case Order():
             yield order_event(record, ts_local)
 
