@@ -61,7 +61,8 @@ class VenueHold:
         """Ask until canceled."""
         while True:
             self._wake.clear()
-            timer = self._clock.call_at(self._clock.now() + await self.look(), self._wake.set)
+            pause = max(await self.look(), self._opening.least)
+            timer = self._clock.call_at(self._clock.now() + pause, self._wake.set)
             try:
                 await self._wake.wait()
             finally:

@@ -89,6 +89,7 @@ class Opening:
     named: tuple[str, ...] = ()  # … these fields: lists of coins, or of names that begin with one
     codes: frozenset[str] = frozenset()  # of any answer that says: not now
     read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
+    least: int = 0  # ns between two questions, where the venue lets nobody ask faster
 
 
 @dataclass(frozen=True, slots=True)

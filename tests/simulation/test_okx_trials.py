@@ -16,9 +16,7 @@ TRIALS = trials_of(SCENE)
     ("name", "resolved", "orders"),
     [
         ("drop after acceptance", "filled", 2),  # it had been bought: found, and not bought again
-        ("taken after 7 s", "filled", 2),
         ("fills lost on the stream", "-", 2),
-        ("somebody trades by hand", "-", 2),
         ("old events replayed on reconnect", "-", 2),
         ("maintenance for 8 s", "absent", 1),  # the one that ran into it is in no book
     ],

@@ -12,6 +12,7 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.simulation.deribit.desk import Shut
 from rebalancer.venues.hold import EVERY, FIRST, LONGEST, VenueHold
+from rebalancer.venues.profile import Opening
 from rebalancer.venues.profiles import DERIBIT, OKX
 from tests.venues.loopback import ACCOUNT, INSTRUMENTS, PERP, desk, order
 
@@ -248,7 +249,7 @@ def test_maintenance_in_answer_to_the_question():
 
 def test_a_venue_that_does_not_tell():
     """Without a question to ask only its answers shut it, and a span without one opens it."""
-    profile = replace(OKX, opening=replace(OKX.opening, codes=frozenset({"50001"})))
+    profile = replace(OKX, opening=Opening(codes=frozenset({"50001"})))
 
     async def story(venue, hold, clock):
         await clock.sleep(SECOND)

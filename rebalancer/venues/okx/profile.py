@@ -5,6 +5,7 @@ from typing import Any
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
+from rebalancer.ports import SECOND
 from rebalancer.venues.budget import Rate
 from rebalancer.venues.profile import (
     LOG,
@@ -117,7 +118,7 @@ OKX = Profile(
         within=("data", 0),
         timer="timeOut",
     ),
-    rates={MATCHING: Rate(20, 40), LOG: Rate(2, 5), OTHER: Rate(5, 10)},
+    rates={MATCHING: Rate(20, 40), LOG: Rate(2, 5), OTHER: Rate(10, 20)},
     deadline="expTime",
     deadline_in_header=True,
     multiplier="ctMult",
@@ -128,6 +129,7 @@ OKX = Profile(
         open=frozenset({"false"}),
         codes=frozenset({"50001", "51028", "51029", "51030"}),
         read=_maintained,
+        least=6 * SECOND,  # documented: one question in five seconds
     ),
     listing=Listing(
         call="publicGetPublicInstruments",
