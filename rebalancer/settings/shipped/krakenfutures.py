@@ -39,6 +39,7 @@ TABLE: Mapping[str, Any] = {
     "margin_modes": ["none"],  # of what tells a fixed leverage; with one it is isolated
     "refuses_duplicates": True,
     "statuses": {
+        "placed": "open",
         "ENTERED_BOOK": "open",
         "TRIGGER_PLACED": "open",
         "PARTIALLY_FILLED": "open",
@@ -107,6 +108,7 @@ TABLE: Mapping[str, Any] = {
         "answer": {
             "fields": {
                 "id": "info.order_id",
+                "status": "info.status",
                 "filled": "info.orderEvents.*?.amount",  # of those that are executions
                 "ts": "info.receivedTime",
             }
