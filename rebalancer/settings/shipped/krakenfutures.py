@@ -18,7 +18,7 @@ _LOG = {
 TABLE: Mapping[str, Any] = {
     "finished": False,
     "client_id": "cliOrdId",
-    "client_id_length": 100,
+    "client_id_length": 18,  # documented are 100; some of its answers are said to cut at 18
     "wire_id": "cliOrdId",
     "wire_amount": "size",
     "wire_price": "limitPrice",
