@@ -260,15 +260,47 @@ def lacking(table: ProfileTable) -> Iterator[tuple[str, ...]]:
         yield ("units",)
     if not table.reduce_only.name:
         yield ("reduce_only", "name")
-    for lifetime in LIFETIMES[:1]:
-        if lifetime not in table.flags or not table.flags[lifetime].wire:
-            yield ("flags", lifetime, "wire")
-    for reading in NEEDED:
-        if reading not in table.readings or not table.readings[reading].call:
-            yield ("readings", reading, "call")
-    for bucket in ("matching", "other"):
-        if bucket not in table.rates:
-            yield ("rates", bucket)
+    if "ioc" not in table.flags or not table.flags["ioc"].wire:
+        yield ("flags", "ioc", "wire")
+    buckets = ["matching", "other"]
+    for name in READINGS:
+        reading = table.readings.get(name)
+        if name in NEEDED and (reading is None or not reading.call):
+            yield ("readings", name, "call")
+        elif reading is not None:
+            yield from (("readings", name, "fields", each) for each in _unread(table, name))
+            buckets += ["log"] if reading.bucket == "log" and "log" not in buckets else []
+    yield from (("rates", bucket) for bucket in buckets if bucket not in table.rates)
+
+
+_ORDER = ("id", "label", "name", "side", "amount", "filled", "status", "ts")
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "by_label": _ORDER,
+    "by_id": _ORDER,
+    "open": _ORDER,
+    "answer": ("id",),
+    "fills": ("id", "order", "name", "side", "amount", "price", "ts"),
+    "fees": ("id", "ts", "fee", "currency"),
+    "positions": ("name",),
+    "cash": ("currency", "amount"),
+    "figures": ("currency", "equity", "balance", "maintenance", "initial"),
+    "funding": ("id", "name", "ts", "amount", "currency"),
+    "ledger": ("id", "ts", "currency", "kind"),
+    "clock": ("time",),
+    "mark": ("price",),
+}
+"""What must be told of each row."""
+
+
+def _unread(table: ProfileTable, name: str) -> Iterator[str]:
+    """Yield the fields of a question that nobody can do without."""
+    fields = table.readings[name].fields
+    wanted = _FIELDS.get(name, ())
+    if name == "positions" and "quantity" not in fields:
+        wanted = (*wanted, "side", "amount")
+    if name == "fills" and "fees" not in table.readings:
+        wanted = (*wanted, "fee", "fee_currency")
+    return (each for each in wanted if not fields.get(each))
 
 
 def _over(own: Any, below: Any) -> Any:

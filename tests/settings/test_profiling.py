@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- a table of a configuration on one line
 """Profiles in the configuration: laid over what is shipped, and every fault of them named."""
 
 import pytest
@@ -31,6 +32,17 @@ underlying = "BTC"
 settle = "USDT"
 lot = "0.001"
 tick = "0.1"
+"""
+
+HALF = """
+[venues.gate.profile]
+finished = true
+[venues.gate.profile.readings.fills]
+call = "fetch_my_trades"
+bucket = "log"
+fields = { id = "id", name = "symbol", ts = "timestamp" }
+[venues.gate.profile.readings.cash]
+call = "fetch_balance"
 """
 
 
@@ -106,7 +118,7 @@ def test_good_profile(report):
         fields = { currency = "=USDT", amount = "info.total - info.unrealised_pnl" }
         [venues.gate.profile.readings.figures]
         call = "fetch_balance"
-        fields = { currency = "=USDT", equity = "info.total" }
+        fields = { currency = "=USDT", equity = "info.total", balance = "info.total", maintenance = "info.mm", initial = "info.im" }
         [venues.gate.profile.readings.ledger]
         call = "fetch_ledger"
         fields = { id = "id", ts = "timestamp", currency = "currency", kind = "type" }
@@ -122,6 +134,10 @@ def test_good_profile(report):
     [
         ("profile = { finished = true }", "venues.gate.profile.readings.cash.call: must be there"),
         ("profile = { finished = true }", "venues.gate.profile.flags.ioc.wire: must be there"),
+        (HALF, "profile.readings.fills.fields.order: must be there in a finished profile"),
+        (HALF, "profile.readings.fills.fields.fee: must be there in a finished profile"),
+        (HALF, "profile.readings.cash.fields.amount: must be there in a finished profile"),
+        (HALF, "profile.rates.log: must be there in a finished profile"),
         ("profile = { finish = true }", "venues.gate.profile.finish: unknown key; did you mean"),
         ('profile = { units = { swap = "coin" } }', "profile.units.swap: must be spot, perpetual"),
         ('profile = { units = { spot = "kg" } }', "profile.units.spot: must be coin, USD or contr"),

@@ -57,6 +57,7 @@ class Kraken:
         self.refuse = None  # a status of the next order
         self.lost = False  # whether answers to orders are
         self.labels = {}  # number → client id
+        self.realised = {}  # number of an execution → funding that came with it
         self.late = 0  # newest rows of the log that are not written down yet
         self.forgets = False  # whether what ended is shown no more
         self.page = 100
@@ -253,7 +254,9 @@ class Kraken:
                 leg |= {"old_balance": str(size), "new_balance": str(size + each.quantity)}
                 size += each.quantity
                 rows.append(leg | {"id": len(rows)})
-                balance += each.profit - each.fee
+                more = self.realised.get(each.number)
+                balance += each.profit - each.fee + (more or 0)
+                row |= {"realized_funding": None if more is None else str(more)}
                 row |= {"info": "futures trade", "contract": "pf_xbtusd", "fee": str(each.fee)}
                 row |= {"execution": f"fill-{each.number}", "realized_pnl": str(each.profit)}
             rows.append(row | {"id": len(rows), "new_balance": str(balance)})

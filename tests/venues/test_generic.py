@@ -389,6 +389,17 @@ def test_answers(filled_there):
     assert (Ending.FILLED if filled_there == "5" else None) is told.ending
 
 
+async def test_answer_that_rejects():
+    """A status that says no makes it one; a status that nobody knows means nothing."""
+    account, _ = account_of()
+    sent = order(name_of(1), account="gate", instrument=PERP.id, quantity=D(-5))
+    told, _ = account.answered({"id": "7", "status": "rejected", SENT: sent})
+
+    assert ("rejected", D(0)) == (told.rejected, told.filled)
+    with pytest.raises(Malformed, match="status must be a word"):
+        account.answered({"id": "7", "status": "perhaps", SENT: sent})
+
+
 @pytest.mark.parametrize("answer", [None, {}, {"id": None}, {"id": "7", "filled": "6"}])
 def test_answers_that_mean_nothing(answer):
     """No number, or more than was asked for: nobody knows what became of it."""

@@ -265,13 +265,31 @@ async def test_fill_whose_fee_is_not_told_yet():
         assert ({}, None) == (gaps, told.fault)
 
 
-async def test_funding_that_a_trade_realises():
-    """A row of a trade may hold funding too; a row of funding holds it once."""
+async def test_fill_that_lost_its_label():
+    """A row of a fill may lack our id: whose order it was is known from the answer."""
     async with desk() as opened:
-        opened.linear.fund(D("-0.0002"))
+        await opened.venue.submit(opened.order(1))
+        opened.stand.labels.clear()
         (told,) = (await opened.venue.history(0)).events
 
-        assert (D("-0.0002"), "USD") == (told.amount, told.currency)
+        assert name_of(1) == told.client_order_id
+
+
+async def test_funding_that_a_trade_realises():
+    """A row of a trade may hold funding too, and is booked as both; a row of funding once."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order())
+        (made,) = opened.linear.executions
+        opened.stand.realised[made.number] = D("-0.05")
+        opened.linear.cash -= D("0.05")
+        await asyncio.sleep(0.002)
+        opened.linear.fund(D("-0.0002"))
+        gaps, told = await gaps_of(opened)
+
+        assert {} == gaps
+        assert [D("-0.05"), D("-0.0002")] == [
+            each.amount for each in told.events if isinstance(each, FundingPaid)
+        ]
 
 
 @pytest.mark.parametrize("short", [False, True])

@@ -18,7 +18,7 @@ _LOG = {
 TABLE: Mapping[str, Any] = {
     "finished": False,
     "client_id": "cliOrdId",
-    "client_id_length": 100,
+    "client_id_length": 18,  # documented are 100; some of its answers are said to cut at 18
     "wire_id": "cliOrdId",
     "wire_amount": "size",
     "wire_price": "limitPrice",
@@ -39,6 +39,7 @@ TABLE: Mapping[str, Any] = {
     "margin_modes": ["none"],  # of what tells a fixed leverage; with one it is isolated
     "refuses_duplicates": True,
     "statuses": {
+        "placed": "open",
         "ENTERED_BOOK": "open",
         "TRIGGER_PLACED": "open",
         "PARTIALLY_FILLED": "open",
@@ -107,6 +108,7 @@ TABLE: Mapping[str, Any] = {
         "answer": {
             "fields": {
                 "id": "info.order_id",
+                "status": "info.status",
                 "filled": "info.orderEvents.*?.amount",  # of those that are executions
                 "ts": "info.receivedTime",
             }

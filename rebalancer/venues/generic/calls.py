@@ -8,6 +8,7 @@ short word; ccxt's own texts carry signed addresses and stay here.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import localcontext
 from typing import Any
 
 import ccxt
@@ -101,9 +102,10 @@ class GenericCalls:
         params = filled(plain(reading.params), known)
         try:
             call = getattr(exchange, reading.call)
-            if reading.call.startswith(_UNIFIED):
-                return await call(**filled(plain(reading.given), known), params=params)
-            return await call(params)
+            with localcontext():  # ccxt rounds its own way, for whoever comes after it too
+                if reading.call.startswith(_UNIFIED):
+                    return await call(**filled(plain(reading.given), known), params=params)
+                return await call(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
             profile = self.connection.profile
             codes = None if profile is None else profile.codes

@@ -144,9 +144,13 @@ class GenericHistory:
         return found, fault
 
     async def _label(self, row: Row, reading: ReadingTable, order: str) -> str:
-        """Return the label of a fill's order; asked for once where fills bear none."""
+        """Return the label of a fill's order; asked for once where fills bear none.
+
+        A venue may leave it out of a single row: what is known of the order counts.
+        """
         if "label" in reading.fields:
-            return self._reader.label(row, reading.fields, f"{self._reader.account} fill")
+            told = self._reader.label(row, reading.fields, f"{self._reader.account} fill")
+            return told or self.labels.get(order, "")
         if order not in self.labels:
             name = paths.word(row, reading.fields["name"], f"{self._reader.account} fill")
             placed = await self._by_id(order, self._reader.names.instrument(name))

@@ -100,6 +100,8 @@ class Reader:
         if abs(done) > abs(sent.quantity):
             raise Malformed(f"{where}: filled must be at most {sent.quantity}, was {done}")
         whole = done == sent.quantity
+        told_status = paths.word(answer, at["status"], where) if "status" in at else ""
+        meant = told_status and _meant(told_status, self.table.statuses, where, "status")
         return Placed(
             order_id=paths.word(answer, at["id"], where),
             label=sent.client_order_id,
@@ -108,6 +110,7 @@ class Reader:
             filled=done,
             ts=paths.moment(answer, at["ts"], where) if "ts" in at else ts,
             ending=Ending.FILLED if whole else None,
+            rejected=told_status if meant == "rejected" else "",
         )
 
     def label(self, row: Row, at: Mapping[str, str], where: str) -> str:

@@ -186,7 +186,9 @@ class CcxtFeed:
             self._taps.hint(f"{self._account} told of a {word.kind}")
             return
         market = life.connection.exchange.markets.get(word.told.get("symbol"))
-        if market is None or not life.witness(word):
+        booked = self._taps.dialect.quotes == BOOK  # a ticker's prices are then nobody's offers
+        told = word.kind is not Kind.TICKER or not booked
+        if market is None or (told and not life.witness(word)):
             return
         now = self._ports.clock.now()
         if word.kind is Kind.BOOK:
