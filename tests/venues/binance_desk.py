@@ -164,7 +164,7 @@ async def at(venue, loopback, key=KEY):
     try:
         seat = AccountSeat(venue, connection, budget, clock, instruments, sent.ours)
         books = PARTS[venue].account(seat)
-        switch = dead_man(connection, profile, keys, clock, tasks)
+        switch = dead_man(connection, profile, keys, (clock, tasks))
         line = Line(connection, profile, budget, clock, switch, sent)
         markets = await load(connection)
         live = CcxtVenue(venue, books, line, markets, instruments, delivered.append)
