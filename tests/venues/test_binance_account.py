@@ -1,5 +1,6 @@
 """Binance accounts against the loopback: the wire, looking up, pages, and a ledger to the digit."""
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -21,13 +22,14 @@ from rebalancer.core.events import (
 from rebalancer.core.ledger import Ledger
 from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
-from rebalancer.market.records import FundingDue
+from rebalancer.market.records import DeliveryDue, FundingDue
 from rebalancer.settings.catalogue import known
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
 from rebalancer.venues.outcomes import KeyRefused, Malformed
 from rebalancer.venues.requests import request
+from tests.venues import binance_desk
 from tests.venues.binance_desk import (
     COINM,
     FIRST,
@@ -548,6 +550,85 @@ async def test_withdrawn_order_of_a_label_is_remembered_once():
 
     assert 1 == len(kept)
     assert [None] == [each.client_order_id for each in told.events]
+
+
+async def test_what_came_in_and_went_out_of_spot():
+    """Deposits, withdrawals and transfers are told once each, with their signs, as flows."""
+    async with desk(SPOT) as found:
+        ledger, since = await opened(found), found.clock.now()
+        place = found.loopback.place
+        for kind, amount in (
+            (CashKind.DEPOSIT, D("100.5")),
+            (CashKind.WITHDRAWAL, D("-40")),
+        ):
+            place.move_cash(CashRequest("desk", kind, "USDT", amount))
+        told = await found.books.history(since)
+        book(ledger, told.events)
+        again = await found.books.history(since)
+        gaps = apart(found, ledger)
+
+    assert {} == gaps
+    assert [D("100.5"), D("-40")] == sorted((each.amount for each in told.events), reverse=True)
+    assert all(each.flow for each in told.events)
+    assert 0 == book(ledger, again.events)
+
+
+async def test_a_dated_contract_ends():
+    """A contract that is delivered is told with the price it ended at, and leaves the ledger."""
+    async with dated() as found:
+        ledger, since = await opened(found), found.clock.now()
+        found.trades(2, DATED)
+        deliver(found)
+        told = await found.books.history(since)
+        book(ledger, told.events)
+        gaps = apart(found, ledger)
+        held = await found.books.positions()
+    (ended,) = [each for each in told.events if isinstance(each, Delivered)]
+
+    assert {} == gaps
+    assert (DATED, D(101_000)) == (ended.instrument, ended.price)
+    assert DATED not in {each.instrument for each in held}
+
+
+async def test_a_delivery_without_a_price():
+    """A delivery whose price nobody tells is no delivery at 0: something is missing."""
+    async with dated() as found:
+        since = found.clock.now()
+        found.trades(2, DATED)
+        deliver(found)
+
+        async def none(_params):
+            return []
+
+        found.exchange.fapiDataGetDeliveryPrice = none
+        told = await found.books.history(since)
+
+    assert "no price is told" in str(told.fault)
+    assert [] == [each for each in told.events if isinstance(each, Delivered)]
+
+
+DATED = "binanceusdm:BTCUSDT_261225"
+
+
+def deliver(found):
+    """Let the venue's time reach the end of the dated contract; we sign by its time."""
+    place, ahead = found.loopback.place, known(DATED).expiry - found.clock.now()
+    place._ts = known(DATED).expiry
+    found.exchange.options["timeDifference"] = -ahead // 10**6
+    ends = DeliveryDue(DATED, D(101_000))
+    place.tell(replace(step(USDM, place.now()), deliveries=(ends,)))
+
+
+@asynccontextmanager
+async def dated():
+    """Yield a desk at a venue that lists a dated contract too."""
+    listed = binance_desk.LISTED
+    binance_desk.LISTED = {**listed, USDM: (*listed[USDM], DATED)}
+    try:
+        async with desk(USDM) as found:
+            yield found
+    finally:
+        binance_desk.LISTED = listed
 
 
 async def test_a_trade_before_its_order():
