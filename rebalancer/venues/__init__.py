@@ -22,7 +22,7 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     budget          how fast a venue may be asked, and who comes first
     accounts        what is asked of an account, whatever its protocol; payloads
     seats, parts    what a venue's own package builds, and which packages there are:
-                    deribit; generic for any other venue's stream, through ccxt.pro
+                    deribit, binance; generic for any other venue's stream, through ccxt.pro
     polling         an account read again and again: streams are hints
     dead_man        what takes resting orders away when we fall silent, and its keeper
     examination     is this account fit to be traded; findings

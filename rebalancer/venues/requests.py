@@ -16,6 +16,7 @@ from rebalancer.venues.payloads import MILLISECOND, Row, optional
 from rebalancer.venues.profile import Profile, Unit
 
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
+TRAVEL = 2 * SECOND  # ns that a signed order may travel, where the venue counts from its signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
     if order.reduce_only:
         params["reduceOnly"] = True
     if profile.deadline:
-        span = VALIDITY if profile.deadline_is_span else now + VALIDITY
+        span = TRAVEL if profile.deadline_is_span else now + VALIDITY
         params[profile.deadline] = span // MILLISECOND
     return Request(
         symbol=where.symbol,

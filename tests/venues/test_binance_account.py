@@ -103,7 +103,10 @@ def sent(found, path):
 
 @pytest.mark.parametrize("venue", ALL)
 async def test_immediate_order(venue):
-    """An order is accepted, filled and ended; lifetime, window, amount and id are on the wire."""
+    """An order is accepted, filled and ended; what it must say is on the wire, once.
+
+    X02: one request. X05: it may travel for two seconds. X06: our id, not a broker's.
+    """
     async with desk(venue) as found:
         kept = sent(found, "/order")
         answer = await found.venue.submit(order(venue))
@@ -111,7 +114,7 @@ async def test_immediate_order(venue):
 
     assert isinstance(answer, OrderAccepted)
     (told,) = kept
-    assert ("IOC", "LIMIT", "rb01", "5000") == (
+    assert ("IOC", "LIMIT", "rb01", "2000") == (
         told["timeInForce"], told["type"], told["newClientOrderId"], told["recvWindow"]
     )  # fmt: skip
     assert LOTS[venue] == D(told["quantity"])  # contracts of COIN-M, coins elsewhere
@@ -131,7 +134,7 @@ async def test_immediate_order(venue):
     ],
 )
 async def test_lifetimes_on_the_wire(venue, lifetime, flags):
-    """What rests is sent as what it is, by the flags that the profile names (X05)."""
+    """What rests is sent as what it is, by the flags that the profile names."""
     async with desk(venue) as found:
         kept, told = sent(found, "/order"), order(venue, time_in_force=lifetime)
         where = found.venue._markets[known(told.instrument).name]
@@ -184,6 +187,25 @@ async def test_one_drop_is_one_order(venue):
     assert "rb01" == told[1].client_order_id
 
 
+async def test_x04_dead_man():
+    """X04: ccxt's unified call knows no countdown here; what may rest does not leave unarmed."""
+    async with desk(USDM) as found:
+        answer = await found.venue.submit(order(USDM, time_in_force=TimeInForce.GTC))
+
+    assert not found.exchange.has.get("cancelAllOrdersAfter")
+    assert isinstance(answer, OrderRejected)
+    assert (False, []) == (answer.sent, found.held())
+
+
+async def test_x07_place_in_the_queue():
+    """X07: how near a position is to being cut for others' losses comes with its figures."""
+    async with desk(USDM) as found:
+        found.trades(-1)
+        _, (leg,) = await found.books.figures()
+
+    assert 0.5 == leg.queue
+
+
 @pytest.mark.parametrize("venue", ALL)
 async def test_nothing_arrived(venue):
     """An order that never arrived is not found, and the position is told with it."""
@@ -199,7 +221,7 @@ async def test_nothing_arrived(venue):
 
 @pytest.mark.parametrize("venue", ALL)
 async def test_an_id_twice_while_open(venue):
-    """An id that an open order bears is a duplicate, not a refusal: it is looked up (X04)."""
+    """An id that an open order bears is a duplicate, not a refusal: it is looked up (X01)."""
     async with desk(venue) as found:
         found.trades(LOTS[venue])  # somebody's; then one that rests far away under our id
         resting = order(venue, price=D(50_000), time_in_force=TimeInForce.GTC)
@@ -240,7 +262,7 @@ async def test_an_id_twice_after_the_end():
     ],
 )
 async def test_codes(code, answer):
-    """A code proves a refusal only where the venue's own table says so (X03)."""
+    """A code proves a refusal only where the venue's own table says so (X01)."""
     async with desk(USDM) as found:
         found.loopback.script.add(Plan(Kind.CODE, "signed/POST */order", code=code))
         told = await found.venue.submit(order(USDM))
@@ -251,7 +273,7 @@ async def test_codes(code, answer):
 
 @pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER])
 async def test_answers_that_prove_nothing(kind):
-    """Half an answer, a page for people or a 5xx are unknown, and found by asking (X02, X03)."""
+    """Half an answer, a page for people or a 5xx are unknown, and found by asking."""
     async with desk(USDM) as found:
         found.loopback.script.add(Plan(kind, "signed/POST */order", code=502))
         answer = await found.venue.submit(order(USDM))
@@ -282,12 +304,14 @@ async def test_late_request_is_refused():
 
 
 async def test_signature_of_another():
-    """A wrong secret is a refused key, and no secret is told."""
+    """A wrong secret is a refused key; no secret and no signed address is told (X08)."""
     async with desk(USDM, Key("key-of-desk", "wrong", "desk")) as found:
         with pytest.raises(KeyRefused) as caught:
             await found.books.positions()
 
     assert "wrong" not in str(caught.value)
+    assert "signature" not in str(caught.value).lower().replace("signature for this", "")
+    assert "timestamp=" not in str(caught.value)
 
 
 @pytest.mark.parametrize("venue", ALL)
@@ -457,7 +481,7 @@ async def test_looks_that_overlap(venue):
 
 
 async def test_pages_to_the_end(monkeypatch):
-    """Trades and income are asked for page by page, also within a moment (X06)."""
+    """Trades and income are asked for page by page, also within a moment."""
     monkeypatch.setattr(calls, "PAGE", 3)
     async with desk(USDM) as found:
         ledger, since = await opened(found), found.clock.now()
