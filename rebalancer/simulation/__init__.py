@@ -16,6 +16,7 @@ the protocol is spelt out anew, so that two readings of it meet.
     loopback    all of it put together: the one thing to construct
     played      the venues that can be played; what each must give is a `spoken.Played`
     deribit     Deribit's protocol
+    binance     Binance's three
     server      the chassis: HTTP and websockets
     host        what a protocol must know and do
     line        one websocket, and what goes wrong on it

@@ -24,7 +24,8 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     accounts        what is asked of an account, whatever its protocol; payloads
     labels          our order ids as a venue takes them
     seats, parts    what a venue's own package builds, and which packages there are:
-                    deribit; generic for any other venue, by a profile that is data
+                    deribit, binance, bybit, okx; generic for any other venue, by a profile
+                    that is data
     polling         an account read again and again: streams are hints
     dead_man        what takes resting orders away when we fall silent, and its keeper
     examination     is this account fit to be traded; findings

@@ -17,6 +17,7 @@ from rebalancer.venues.profile import Profile, Unit
 from rebalancer.venues.wording import Wording
 
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
+TRAVEL = 2 * SECOND  # ns that a signed order may travel, where the venue counts from its signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def request(order: Submit, where: Market, profile: Profile, now: int) -> Request
     if profile.deadline and not profile.deadline_in_header:
         until = now + VALIDITY
         iso = profile.deadline_form == "iso"
-        until = VALIDITY if profile.deadline_is_span else until
+        until = TRAVEL if profile.deadline_is_span else until
         params[profile.deadline] = as_iso(until) if iso else until // MILLISECOND
     return Request(
         symbol=where.symbol,

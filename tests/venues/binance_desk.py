@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import FundingRate, Index, Mark
+from rebalancer.core.instruments import Kind
 from rebalancer.exchange.exchange import OpeningAccount
 from rebalancer.exchange.terms import AccountTerms
 from rebalancer.market.records import Book, WorldStep, quote_of
@@ -83,7 +84,7 @@ def step(venue, ts, move=0, **changes):
         funding_rates=tuple(
             FundingRate(ts, ts, name, 0.0001, 8 * 3600 * SECOND, None)
             for name in names
-            if venue != SPOT
+            if known(name).kind is Kind.PERPETUAL
         ),
     )
     return replace(told, **changes)

@@ -1,5 +1,6 @@
 """Binance accounts against the loopback: the wire, looking up, pages, and a ledger to the digit."""
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -21,13 +22,14 @@ from rebalancer.core.events import (
 from rebalancer.core.ledger import Ledger
 from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
-from rebalancer.market.records import FundingDue
+from rebalancer.market.records import DeliveryDue, FundingDue
 from rebalancer.settings.catalogue import known
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
 from rebalancer.venues.outcomes import KeyRefused, Malformed
 from rebalancer.venues.requests import request
+from tests.venues import binance_desk
 from tests.venues.binance_desk import (
     COINM,
     FIRST,
@@ -101,7 +103,10 @@ def sent(found, path):
 
 @pytest.mark.parametrize("venue", ALL)
 async def test_immediate_order(venue):
-    """An order is accepted, filled and ended; lifetime, window, amount and id are on the wire."""
+    """An order is accepted, filled and ended; what it must say is on the wire, once.
+
+    X02: one request. X05: it may travel for two seconds. X06: our id, not a broker's.
+    """
     async with desk(venue) as found:
         kept = sent(found, "/order")
         answer = await found.venue.submit(order(venue))
@@ -109,7 +114,7 @@ async def test_immediate_order(venue):
 
     assert isinstance(answer, OrderAccepted)
     (told,) = kept
-    assert ("IOC", "LIMIT", "rb01", "5000") == (
+    assert ("IOC", "LIMIT", "rb01", "2000") == (
         told["timeInForce"], told["type"], told["newClientOrderId"], told["recvWindow"]
     )  # fmt: skip
     assert LOTS[venue] == D(told["quantity"])  # contracts of COIN-M, coins elsewhere
@@ -129,7 +134,7 @@ async def test_immediate_order(venue):
     ],
 )
 async def test_lifetimes_on_the_wire(venue, lifetime, flags):
-    """What rests is sent as what it is, by the flags that the profile names (X05)."""
+    """What rests is sent as what it is, by the flags that the profile names."""
     async with desk(venue) as found:
         kept, told = sent(found, "/order"), order(venue, time_in_force=lifetime)
         where = found.venue._markets[known(told.instrument).name]
@@ -182,6 +187,25 @@ async def test_one_drop_is_one_order(venue):
     assert "rb01" == told[1].client_order_id
 
 
+async def test_x04_dead_man():
+    """X04: ccxt's unified call knows no countdown here; what may rest does not leave unarmed."""
+    async with desk(USDM) as found:
+        answer = await found.venue.submit(order(USDM, time_in_force=TimeInForce.GTC))
+
+    assert not found.exchange.has.get("cancelAllOrdersAfter")
+    assert isinstance(answer, OrderRejected)
+    assert (False, []) == (answer.sent, found.held())
+
+
+async def test_x07_place_in_the_queue():
+    """X07: how near a position is to being cut for others' losses comes with its figures."""
+    async with desk(USDM) as found:
+        found.trades(-1)
+        _, (leg,) = await found.books.figures()
+
+    assert 0.5 == leg.queue
+
+
 @pytest.mark.parametrize("venue", ALL)
 async def test_nothing_arrived(venue):
     """An order that never arrived is not found, and the position is told with it."""
@@ -197,7 +221,7 @@ async def test_nothing_arrived(venue):
 
 @pytest.mark.parametrize("venue", ALL)
 async def test_an_id_twice_while_open(venue):
-    """An id that an open order bears is a duplicate, not a refusal: it is looked up (X04)."""
+    """An id that an open order bears is a duplicate, not a refusal: it is looked up (X01)."""
     async with desk(venue) as found:
         found.trades(LOTS[venue])  # somebody's; then one that rests far away under our id
         resting = order(venue, price=D(50_000), time_in_force=TimeInForce.GTC)
@@ -238,7 +262,7 @@ async def test_an_id_twice_after_the_end():
     ],
 )
 async def test_codes(code, answer):
-    """A code proves a refusal only where the venue's own table says so (X03)."""
+    """A code proves a refusal only where the venue's own table says so (X01)."""
     async with desk(USDM) as found:
         found.loopback.script.add(Plan(Kind.CODE, "signed/POST */order", code=code))
         told = await found.venue.submit(order(USDM))
@@ -249,7 +273,7 @@ async def test_codes(code, answer):
 
 @pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER])
 async def test_answers_that_prove_nothing(kind):
-    """Half an answer, a page for people or a 5xx are unknown, and found by asking (X02, X03)."""
+    """Half an answer, a page for people or a 5xx are unknown, and found by asking."""
     async with desk(USDM) as found:
         found.loopback.script.add(Plan(kind, "signed/POST */order", code=502))
         answer = await found.venue.submit(order(USDM))
@@ -280,12 +304,14 @@ async def test_late_request_is_refused():
 
 
 async def test_signature_of_another():
-    """A wrong secret is a refused key, and no secret is told."""
+    """A wrong secret is a refused key; no secret and no signed address is told (X08)."""
     async with desk(USDM, Key("key-of-desk", "wrong", "desk")) as found:
         with pytest.raises(KeyRefused) as caught:
             await found.books.positions()
 
     assert "wrong" not in str(caught.value)
+    assert "signature" not in str(caught.value).lower().replace("signature for this", "")
+    assert "timestamp=" not in str(caught.value)
 
 
 @pytest.mark.parametrize("venue", ALL)
@@ -455,7 +481,7 @@ async def test_looks_that_overlap(venue):
 
 
 async def test_pages_to_the_end(monkeypatch):
-    """Trades and income are asked for page by page, also within a moment (X06)."""
+    """Trades and income are asked for page by page, also within a moment."""
     monkeypatch.setattr(calls, "PAGE", 3)
     async with desk(USDM) as found:
         ledger, since = await opened(found), found.clock.now()
@@ -548,6 +574,85 @@ async def test_withdrawn_order_of_a_label_is_remembered_once():
 
     assert 1 == len(kept)
     assert [None] == [each.client_order_id for each in told.events]
+
+
+async def test_what_came_in_and_went_out_of_spot():
+    """Deposits, withdrawals and transfers are told once each, with their signs, as flows."""
+    async with desk(SPOT) as found:
+        ledger, since = await opened(found), found.clock.now()
+        place = found.loopback.place
+        for kind, amount in (
+            (CashKind.DEPOSIT, D("100.5")),
+            (CashKind.WITHDRAWAL, D("-40")),
+        ):
+            place.move_cash(CashRequest("desk", kind, "USDT", amount))
+        told = await found.books.history(since)
+        book(ledger, told.events)
+        again = await found.books.history(since)
+        gaps = apart(found, ledger)
+
+    assert {} == gaps
+    assert [D("100.5"), D("-40")] == sorted((each.amount for each in told.events), reverse=True)
+    assert all(each.flow for each in told.events)
+    assert 0 == book(ledger, again.events)
+
+
+async def test_a_dated_contract_ends():
+    """A contract that is delivered is told with the price it ended at, and leaves the ledger."""
+    async with dated() as found:
+        ledger, since = await opened(found), found.clock.now()
+        found.trades(2, DATED)
+        deliver(found)
+        told = await found.books.history(since)
+        book(ledger, told.events)
+        gaps = apart(found, ledger)
+        held = await found.books.positions()
+    (ended,) = [each for each in told.events if isinstance(each, Delivered)]
+
+    assert {} == gaps
+    assert (DATED, D(101_000)) == (ended.instrument, ended.price)
+    assert DATED not in {each.instrument for each in held}
+
+
+async def test_a_delivery_without_a_price():
+    """A delivery whose price nobody tells is no delivery at 0: something is missing."""
+    async with dated() as found:
+        since = found.clock.now()
+        found.trades(2, DATED)
+        deliver(found)
+
+        async def none(_params):
+            return []
+
+        found.exchange.fapiDataGetDeliveryPrice = none
+        told = await found.books.history(since)
+
+    assert "no price is told" in str(told.fault)
+    assert [] == [each for each in told.events if isinstance(each, Delivered)]
+
+
+DATED = "binanceusdm:BTCUSDT_261225"
+
+
+def deliver(found):
+    """Let the venue's time reach the end of the dated contract; we sign by its time."""
+    place, ahead = found.loopback.place, known(DATED).expiry - found.clock.now()
+    place._ts = known(DATED).expiry
+    found.exchange.options["timeDifference"] = -ahead // 10**6
+    ends = DeliveryDue(DATED, D(101_000))
+    place.tell(replace(step(USDM, place.now()), deliveries=(ends,)))
+
+
+@asynccontextmanager
+async def dated():
+    """Yield a desk at a venue that lists a dated contract too."""
+    listed = binance_desk.LISTED
+    binance_desk.LISTED = {**listed, USDM: (*listed[USDM], DATED)}
+    try:
+        async with desk(USDM) as found:
+            yield found
+    finally:
+        binance_desk.LISTED = listed
 
 
 async def test_a_trade_before_its_order():

@@ -6,6 +6,7 @@ from typing import Any
 
 from rebalancer.exchange.book import Level
 from rebalancer.settings.catalogue import LISTED, known
+from rebalancer.simulation.accounts import PostingKind
 from rebalancer.simulation.binance import shapes
 from rebalancer.simulation.binance.desk import ZERO, Desk, next_stamp, pair, perpetual
 from rebalancer.simulation.binance.text import milliseconds, number, whole, word
@@ -140,19 +141,16 @@ def _interest(desk: Desk, params: Params) -> Any:
 def _deliveries(desk: Desk, params: Params) -> Any:
     """Return what the dated contracts of a pair ended at."""
     wanted = word(params, "pair")
-    ended = [
-        each.instrument
-        for name, each in desk.place.tape.seen.items()
-        if name not in desk.place.active and pair(each.instrument) == wanted
-    ]
+    booked = [line for each in desk.place.statements.values() for line in each.postings]
+    ended = {
+        line.instrument.id: (line.instrument.expiry or line.ts, line.price)
+        for line in booked
+        if line.kind is PostingKind.DELIVERY and line.instrument is not None
+    }
     return [
-        {
-            "deliveryTime": milliseconds(each.expiry),
-            "deliveryPrice": number(price),
-        }
-        for each in ended
-        if each.expiry is not None
-        and (price := desk.place.exchange.delivery_price(each.id)) is not None
+        {"deliveryTime": milliseconds(at), "deliveryPrice": number(price)}
+        for name, (at, price) in ended.items()
+        if price is not None and pair(desk.place.tape.instruments[name]) == wanted
     ]
 
 
