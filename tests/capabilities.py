@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rebalancer.core.instruments import Kind
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.profiles import PROFILES
 
@@ -83,6 +84,8 @@ def absent(profile: Profile, capability: str) -> bool:
             return not (profile.opening.call or profile.opening.codes)
         case "listing":
             return not profile.listing.call
+        case "margin":
+            return not any(kind in (Kind.PERPETUAL, Kind.FUTURE) for kind in profile.amounts)
         case "options":
             return not any(kind == "option" for kind in profile.amounts)
         case _:

@@ -142,10 +142,12 @@ class _Run:
         await self._until(lambda: self._active() and inside(self._running), FALLS)
 
     async def ask_and_die(self) -> None:
-        """Let the venue take an order, and never answer it."""
-        plan = Plan(Kind.DROP_AFTER, self._scene.names.order)
-        self._script.add(plan)
-        await self._until(lambda: not self._script.missed(), FALLS)
+        """Let the venue take an order, and never answer it, nor tell of it on its stream."""
+        names = self._scene.names
+        self._script.add(Plan(Kind.LOSE, names.trades, times=None))
+        self._script.add(Plan(Kind.DROP_AFTER, names.order))
+        struck = Kind.DROP_AFTER
+        await self._until(lambda: bool(self._script.struck(struck)), FALLS)
 
     def die(self, seconds: float) -> None:
         """Let nothing of the venue answer from now on, for so long."""

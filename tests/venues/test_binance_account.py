@@ -102,6 +102,9 @@ def sent(found, path):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "amounts", "loopback")
+@pytest.mark.proves("binancecoinm", "amounts", "loopback")
+@pytest.mark.proves("binance", "amounts", "loopback")
 async def test_immediate_order(venue):
     """An order is accepted, filled and ended; what it must say is on the wire, once.
 
@@ -133,6 +136,9 @@ async def test_immediate_order(venue):
         (SPOT, TimeInForce.POST_ONLY, {"type": "LIMIT_MAKER"}),
     ],
 )
+@pytest.mark.proves("binanceusdm", "flags", "loopback")
+@pytest.mark.proves("binancecoinm", "flags", "loopback")
+@pytest.mark.proves("binance", "flags", "loopback")
 async def test_lifetimes_on_the_wire(venue, lifetime, flags):
     """What rests is sent as what it is, by the flags that the profile names."""
     async with desk(venue) as found:
@@ -174,6 +180,9 @@ async def test_spot_takes_nothing_that_only_reduces():
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "once", "loopback")
+@pytest.mark.proves("binancecoinm", "once", "loopback")
+@pytest.mark.proves("binance", "once", "loopback")
 async def test_one_drop_is_one_order(venue):
     """A connection that drops after the order was taken leaves one order, found by our id."""
     async with desk(venue) as found:
@@ -207,6 +216,9 @@ async def test_x07_place_in_the_queue():
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "lookup", "loopback")
+@pytest.mark.proves("binancecoinm", "lookup", "loopback")
+@pytest.mark.proves("binance", "lookup", "loopback")
 async def test_nothing_arrived(venue):
     """An order that never arrived is not found, and the position is told with it."""
     async with desk(venue) as found:
@@ -261,6 +273,9 @@ async def test_an_id_twice_after_the_end():
         (-9999, OrderUnknown),
     ],
 )
+@pytest.mark.proves("binanceusdm", "codes", "loopback")
+@pytest.mark.proves("binancecoinm", "codes", "loopback")
+@pytest.mark.proves("binance", "codes", "loopback")
 async def test_codes(code, answer):
     """A code proves a refusal only where the venue's own table says so (X01)."""
     async with desk(USDM) as found:
@@ -337,8 +352,8 @@ async def test_lookup_by_number():
     """An order is found by symbol and number too: numbers count within a symbol."""
     async with desk(USDM) as found:
         answer = await found.venue.submit(order(USDM))
-        told = await found.books.by_id(answer.venue_order_id)
-        nobody = await found.books.by_id("ETHUSDT-1")
+        told = await found.books.by_id(answer.venue_order_id, USDM)
+        nobody = await found.books.by_id("ETHUSDT-1", USDM)
 
     assert "BTCUSDT-" == answer.venue_order_id[:8]
     assert ("rb01", LOTS[USDM]) == (told.label, told.filled)
@@ -358,6 +373,11 @@ async def test_spot_markets_are_spot():
 
 
 @pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.proves("binanceusdm", "positions", "loopback")
+@pytest.mark.proves("binancecoinm", "positions", "loopback")
+@pytest.mark.proves("binance", "positions", "loopback")
+@pytest.mark.proves("binanceusdm", "margin", "loopback")
+@pytest.mark.proves("binancecoinm", "margin", "loopback")
 async def test_positions_and_figures(venue):
     """Positions are contracts with their entry, cash is the wallet, pools are assets."""
     async with desk(venue) as found:
@@ -447,6 +467,15 @@ async def _an_hour(found, seed, looks=24):
 
 @pytest.mark.parametrize("venue", ALL)
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.proves("binanceusdm", "fills", "loopback")
+@pytest.mark.proves("binanceusdm", "ledger", "loopback")
+@pytest.mark.proves("binanceusdm", "history", "loopback")
+@pytest.mark.proves("binancecoinm", "fills", "loopback")
+@pytest.mark.proves("binancecoinm", "ledger", "loopback")
+@pytest.mark.proves("binancecoinm", "history", "loopback")
+@pytest.mark.proves("binance", "fills", "loopback")
+@pytest.mark.proves("binance", "ledger", "loopback")
+@pytest.mark.proves("binance", "history", "loopback")
 async def test_ledger_equals_the_books(venue, seed):
     """After an hour of trading by hand the bookings alone bring the ledger to the venue's books."""
     async with desk(venue) as found:

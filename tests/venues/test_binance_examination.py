@@ -56,6 +56,9 @@ async def failed(examined):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "identity", "loopback")
+@pytest.mark.proves("binancecoinm", "identity", "loopback")
+@pytest.mark.proves("binance", "identity", "loopback")
 async def test_fit(venue):
     """An account as the settings have it passes every question, and all are answered."""
     async with desk(venue) as found:

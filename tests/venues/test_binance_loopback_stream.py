@@ -119,6 +119,9 @@ async def hearing(venue, quick=True):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "market", "loopback")
+@pytest.mark.proves("binancecoinm", "market", "loopback")
+@pytest.mark.proves("binance", "market", "loopback")
 async def test_market(venue):
     """Quotes, trades, index, and of a contract mark, funding and interest; depth by a snapshot."""
     async with hearing(venue) as heard:
@@ -141,6 +144,9 @@ async def test_market(venue):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "account", "loopback")
+@pytest.mark.proves("binancecoinm", "account", "loopback")
+@pytest.mark.proves("binance", "account", "loopback")
 async def test_fills_and_ends_of_the_account(venue):
     """What an order of ours does is heard on the account's own socket."""
     async with hearing(venue) as heard:
@@ -215,6 +221,9 @@ async def test_listen_key_is_renewed():
 
 @pytest.mark.parametrize("venue", ALL)
 @pytest.mark.parametrize("kind", [Kind.CUT, Kind.CLOSE])
+@pytest.mark.proves("binanceusdm", "standstill", "loopback")
+@pytest.mark.proves("binancecoinm", "standstill", "loopback")
+@pytest.mark.proves("binance", "standstill", "loopback")
 async def test_lost_socket(venue, kind):
     """A lost socket is one loss of the venue, and when it is back the account is read."""
     async with hearing(venue) as heard:
@@ -238,9 +247,13 @@ async def test_garbage():
     assert [] == heard.of(FeedStatus)
 
 
-async def test_lost_change_is_mended():
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.proves("binanceusdm", "books", "loopback")
+@pytest.mark.proves("binancecoinm", "books", "loopback")
+@pytest.mark.proves("binance", "books", "loopback")
+async def test_lost_change_is_mended(venue):
     """A change of depth that was lost leaves a gap, and the book begins with another snapshot."""
-    async with hearing(USDM) as heard:
+    async with hearing(venue) as heard:
         market = heard.spoken[0].stream
         await heard.until(lambda: len(heard.depths) > 3)
         heard.found.loopback.script.add(Plan(Kind.LOSE, "*@depth*"))

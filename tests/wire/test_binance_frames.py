@@ -182,6 +182,9 @@ def test_payloads_of_orders(recordings):
 
 
 @pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.proves("binanceusdm", "market", "recorded")
+@pytest.mark.proves("binancecoinm", "market", "recorded")
+@pytest.mark.proves("binance", "market", "recorded")
 def test_recordings(recordings, name):
     """Of a recorded stream every frame is decoded, or of a kind that is known to be unknown."""
     path = recordings / "raw" / f"{name}.jsonl.gz"
