@@ -193,7 +193,7 @@ class ListingWatch:
     async def _ask(self, name: str, native: str) -> _Found:
         seat, listing = self._seat, self._listing
         await seat.budget.wait(OTHER, Lane.POLL)
-        params = {listing.name: native} if listing.asks is None else dict(listing.asks(native))
+        params = {listing.name: native} if listing.asked is None else dict(listing.asked(native))
         try:
             answer = await getattr(seat.connection.exchange, listing.call)(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
@@ -227,7 +227,7 @@ class ListingWatch:
         where = self._markets.get(native)
         tick, least = (optional(row, steps.get(each, "")) for each in ("tick", "minimum"))
         if where is not None and tick and least:
-            step = optional(row, steps.get("lot", "")) or least
+            step = (optional(row, steps["step"]) or where.step) if "step" in steps else least
             told = replace(where, step=step, minimum=least, tick=tick, coarser=coarser(row))
             self._markets[native] = told
 

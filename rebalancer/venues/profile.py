@@ -96,7 +96,7 @@ class Listing:
     steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
     unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
-    asks: Callable[[str], Mapping[str, object]] | None = None  # name → parameters; None: it alone
+    asked: Callable[[str], Mapping[str, str]] | None = None  # native name → parameters; None: it
     read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
 
 
