@@ -46,7 +46,7 @@ TOGETHER = 4  # trials at once
 class Watch:
     """What was seen of a run."""
 
-    early: list[str] = field(default_factory=list)  # orders decided while one was unknown
+    early: list[str] = field(default_factory=list)  # decided while one of their coin was unknown
     unknown: dict[str, int] = field(default_factory=dict)  # order → since, ns
     seconds: float = 0.0  # the longest that an outcome was unknown
 
@@ -56,8 +56,8 @@ class Watch:
         open_ = {each.submit.client_order_id: each for each in state.open_orders()}
         unknown = [n for n, each in open_.items() if each.state is OrderState.UNKNOWN]
         ordered = [each for each in decisions if each.action is Action.ORDER]
-        if unknown and ordered:
-            self.early += [each.client_order_id or "" for each in ordered]
+        coins = [open_[name].submit.underlying for name in unknown]
+        self.early += [each.client_order_id or "" for each in ordered if each.underlying in coins]
         if isinstance(event, OrderUnknown):
             self.unknown.setdefault(event.client_order_id, state.now)
         for name, since in self.unknown.items():

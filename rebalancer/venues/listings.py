@@ -231,7 +231,7 @@ class ListingWatch:
         where = self._markets.get(native)
         tick, least = (optional(row, steps.get(each, "")) for each in ("tick", "minimum"))
         if where is not None and tick and least:
-            step = optional(row, steps.get("lot", "")) or least
+            step = (optional(row, steps["step"]) or where.step) if "step" in steps else least
             told = replace(where, step=step, minimum=least, tick=tick, coarser=coarser(row))
             self._markets[native] = told
 

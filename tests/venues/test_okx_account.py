@@ -593,7 +593,7 @@ async def test_old_lists_by_type():
         calls = [method for method, _ in opened.loopback.server.calls]
 
     assert 1 == len(told)
-    assert (8, 2) == tuple(calls.count(f"GET trade/{each}") for each in ("fills-history", "fills"))
+    assert (10, 2) == tuple(calls.count(f"GET trade/{each}") for each in ("fills-history", "fills"))
     assert (0, 1) == (week, calls.count("GET account/bills-archive"))
 
 

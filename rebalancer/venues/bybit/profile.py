@@ -99,7 +99,7 @@ BYBIT = Profile(
             "expiry": "deliveryTime",  # of a perpetual: when it will be delisted
             "option type": "optionsType",
         },
-        steps={"tick": "tickSize", "lot": "qtyStep", "minimum": "minOrderQty"},
+        steps={"tick": "tickSize", "step": "qtyStep", "minimum": "minOrderQty"},
         unknown=frozenset({"10001", "10029", "170121"}),
         denied=frozenset({"10029", "110074", "170121"}),
         asks=_asked,

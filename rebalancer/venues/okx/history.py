@@ -25,7 +25,7 @@ from rebalancer.venues.profile import LOG
 
 HOUR = 3_600 * SECOND  # ns
 RECENT_FILLS, RECENT_BILLS = 71 * HOUR, 167 * HOUR  # ns; documented 3 days, and 7
-KINDS = ("SPOT", "SWAP", "FUTURES", "OPTION")
+KINDS = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 FILLS, BILLS, OLD_FILLS, OLD_BILLS = OKX.ledger
 _DELIVERIES, _SETTLEMENTS = (
     "publicGetPublicDeliveryExerciseHistory",

@@ -62,7 +62,7 @@ def _maintained(answer: Mapping[str, Any]) -> Any:
     return {"locked": str(locked).lower()}
 
 
-def _named(name: str) -> Mapping[str, object]:
+def _named(name: str) -> Mapping[str, str]:
     """Return what the terms of an instrument are asked for with."""
     kind = kind_of(name)
     more = {"instFamily": family_of(name)} if kind == "OPTION" else {}
@@ -150,7 +150,7 @@ OKX = Profile(
             "strike": "stk",
             "option type": "optType",
         },
-        steps={"tick": "tickSz", "lot": "lotSz", "minimum": "minSz"},
+        steps={"tick": "tickSz", "step": "lotSz", "minimum": "minSz"},
         unknown=frozenset({"51001"}),
         denied=frozenset({"51001", "51021", "51022", "51027", "51087"}),
         asks=_named,
