@@ -2,7 +2,9 @@
 # make demo      the daemon in the seeded world; ARGS="--for 10m --speed 0" are passed on
 # make test      lint, then every test, then the coverage floors; .venv/bin/pytest -k NAME for one
 # make lint      ruff, mypy --strict, the import contracts
-# make faults    a daemon in live dress, one fault at a time, in a table; ARGS="--mix 600" all at once
+# make faults    a daemon in live dress, one fault at a time, venue by venue, in tables;
+#                ARGS="--venue bybit" one venue, ARGS="--mix 600" all faults at once
+# make deaths    one venue of three is dead for five minutes, with an order unknown there and without
 # make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
@@ -14,14 +16,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint faults mutants campaign studies bench lock clean
+.PHONY: install demo test lint faults deaths mutants campaign studies bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REPORTS := .reports
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
-WAITING := $(BIN)/pytest -n $(shell expr $$(nproc) + 1) --dist worksteal # most of these wait
+WAITING := $(BIN)/pytest -n $(shell expr $$(nproc) + 2) --dist worksteal # most of these wait
 MEASURED := $(addprefix tests/,core exchange golden properties scenarios)
 FLOOR := 95
 ARGS ?=
@@ -64,6 +66,10 @@ test: lint
 
 faults: install
 	@$(BIN)/python -m rebalancer.simulation.trials $(ARGS)
+
+deaths: install
+	@$(BIN)/python -m rebalancer.simulation.death --venue bybit $(ARGS)
+	@$(BIN)/python -m rebalancer.simulation.death --venue bybit --unknown $(ARGS)
 
 mutants: install
 	@$(BIN)/python -m tests.simulation.mutants $(ARGS)

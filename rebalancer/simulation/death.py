@@ -27,7 +27,7 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.simulation.dress import apart_of_all
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.loopback import Loopbacks
-from rebalancer.simulation.menu import Scene, settings_of
+from rebalancer.simulation.menu import Scene
 from rebalancer.simulation.played import PLAYED
 from rebalancer.simulation.trials import dressed, inside, opened
 from rebalancer.wiring import Running
@@ -86,16 +86,20 @@ def plans_of(seconds: float) -> Sequence[Plan]:
     )
 
 
-async def death(scene: Scene, seconds: float, *, unknown: bool, seed: int = 7) -> Result:
+async def death(
+    scene: Scene, seconds: float, *, unknown: bool, nudged: str = "", seed: int = 7
+) -> Result:
     """Let a venue of a book die, and judge what the book does.
 
     Args:
         scene: The book, and which of its venues.
         seconds: How long.
         unknown: Whether it takes an order first, and dies before it answers.
+        nudged: Another venue, at which somebody trades by hand as it dies, so that
+            there is something to hedge; empty: the market alone gives it.
         seed: Of the market.
     """
-    clock, settings = WallClock(), settings_of(scene.config)
+    clock, settings = WallClock(), scene.settings()
     played, failures = opened(settings, clock, seed), list[BaseException]()
     await played.start()
     tasks, ears, ended = TaskRegistry(failures.append), Ears(clock), asyncio.Event()
@@ -114,6 +118,8 @@ async def death(scene: Scene, seconds: float, *, unknown: bool, seed: int = 7) -
         if unknown:
             await run.ask_and_die()
         run.die(seconds)
+        if nudged:
+            run.nudge(Scene(scene.config, nudged))
         seen = await run.watch(seconds)
         paged = run.paged()
         faults = [*run.judged(seen, paged, unknown=unknown), *await run.risen()]
@@ -153,6 +159,11 @@ class _Run:
         """Let nothing of the venue answer from now on, for so long."""
         self._died = self._clock.now()
         self._script.add(*plans_of(seconds))
+
+    def nudge(self, elsewhere: Scene) -> None:
+        """Let somebody buy half a coin by hand at another venue."""
+        host = self._played.venues[elsewhere.venue].host
+        host.interfere(elsewhere.deed(0.5), by_hand=True)
 
     async def watch(self, seconds: float) -> Seen:
         """Return what was seen until it comes back."""

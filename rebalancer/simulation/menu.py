@@ -9,6 +9,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.core.sizing import lots
 from rebalancer.ports import SECOND
 from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings.models import Underlying
 from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.simulation.played import PLAYED
 from rebalancer.simulation.spoken import Names
@@ -31,6 +32,20 @@ class Scene:
         """By which the venue's calls and channels are known."""
         return PLAYED[self.venue].names
 
+    def settings(self) -> Settings:
+        """Return a book that hedges all the time, and at the venue wherever it can."""
+        told = settings_of(self.config)
+        coins = {coin: self._there(own) for coin, own in told.underlyings.items()}
+        return told.model_copy(update={"underlyings": coins})
+
+    def _there(self, own: Underlying) -> Underlying:
+        def away(name: str) -> bool:
+            return name.partition(":")[0] != self.venue
+
+        sides = {"buy": sorted(own.hedge.buy, key=away), "sell": sorted(own.hedge.sell, key=away)}
+        hedge = own.hedge.model_copy(update={side: tuple(own) for side, own in sides.items()})
+        return own.model_copy(update={"hedge": hedge})
+
     def leg(self) -> tuple[Instrument, float]:
         """Return the first hedge instrument there, and the price that its coin begins at, USD."""
         settings = load(self.config)
@@ -49,6 +64,11 @@ class Scene:
         tick = leg.tick
         rests = Decimal(repr(price)) * FAR // tick * tick
         return Deed(self.venue, leg.id, quantity, rests if label else None, label)
+
+
+def desk_of(venue: str) -> str:
+    """Return the name of the configuration of a venue's own desk."""
+    return PLAYED[venue].desk or f"demo-{venue}.toml"
 
 
 def trials_of(scene: Scene) -> Mapping[str, Sequence[Plan]]:

@@ -35,4 +35,5 @@ class Played:
     rules: Callable[[Iterable[Instrument]], Mapping[str, TradingRules]] = field(
         default=lambda _listed: {}
     )
+    desk: str = ""  # configuration that trades there; empty: demo-VENUE.toml
     sessions: bool = False  # whether profit and funding wait for the end of a session

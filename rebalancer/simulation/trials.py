@@ -31,7 +31,7 @@ from rebalancer.simulation.dress import UID, apart_of_all, in_live_dress
 from rebalancer.simulation.faults import Plan, Script
 from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import Loopbacks, seeded_loopbacks
-from rebalancer.simulation.menu import VENUE, Scene, mix_of, settings_of, trials_of
+from rebalancer.simulation.menu import Scene, desk_of, mix_of, trials_of
 from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
@@ -115,7 +115,7 @@ async def trial(
         seed: Of market and faults.
         length: How long.
     """
-    clock, settings = WallClock(), settings_of(scene.config)
+    clock, settings = WallClock(), scene.settings()
     played = opened(settings, clock, seed)
     script = played.venues[scene.venue].script
     await played.start()
@@ -293,22 +293,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="of the trials; all when none is given")
     parser.add_argument("--mix", type=int, metavar="SECONDS", help="all faults at random instead")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--venue", choices=tuple(PLAYED), default=VENUE)
-    parser.add_argument("--config", type=Path, help="of the book; config/demo-VENUE.toml")
+    parser.add_argument("--venue", choices=tuple(PLAYED), help="every venue when none is given")
+    parser.add_argument("--config", type=Path, help="of the book; the venue's own desk")
     told = parser.parse_args(arguments)
-    scene = Scene(told.config or Path(f"config/demo-{told.venue}.toml"), told.venue)
-    trials = trials_of(scene)
+    scenes = [
+        Scene(told.config or Path("config") / desk_of(venue), venue)
+        for venue in ([told.venue] if told.venue else PLAYED)
+    ]
+    trials = trials_of(scenes[0])
     unknown = [name for name in told.names if name not in trials]
     if unknown:
         parser.error(f"no trial is named {unknown[0]!r}; known are {', '.join(trials)}")
-    print(HEAD)  # noqa: T201
-    if told.mix is not None:
-        found = [run_wall(trial("mix", mix_of(scene), scene, told.seed, Length(told.mix, 5)))]
-        print(row(found[0]))  # noqa: T201
-    else:
-        chosen = {name: trials[name] for name in told.names or trials}
-        found = run_wall(campaign(chosen, scene, told.seed))
+    found: list[Result] = []
+    for scene in scenes:
+        print(f"{scene.venue}\n{HEAD}", flush=True)  # noqa: T201
+        found += _played(scene, told.names, told.mix, told.seed)
     return 0 if all(each.passed for each in found) else 1
+
+
+def _played(scene: Scene, names: Sequence[str], mix: int | None, seed: int) -> Sequence[Result]:
+    """Return what came of the trials of one venue, each printed as it ends."""
+    if mix is not None:
+        found = run_wall(trial("mix", mix_of(scene), scene, seed, Length(mix, 5)))
+        print(row(found))  # noqa: T201
+        return (found,)
+    trials = trials_of(scene)
+    chosen = {name: trials[name] for name in names or trials}
+    return run_wall(campaign(chosen, scene, seed))
 
 
 if __name__ == "__main__":

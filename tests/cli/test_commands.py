@@ -149,10 +149,10 @@ def test_live_is_refused(tmp_path):
     assert "book.mode" in ask("run", str(path), "--state", str(tmp_path / "s"), code=78).stderr
 
 
-def test_live_market_of_another_venue(tmp_path):
-    """A book without a seeded world follows its venues live, where their streams are here."""
+def test_live_market_has_no_price_yet(tmp_path):
+    """A book without a seeded world follows its venues live; what it holds needs an entry."""
     told = ask("run", "config/replay-spot.toml", "--state", str(tmp_path / "s"), code=78).stderr
-    assert "must be one of deribit to follow live" in told
+    assert "holdings.0.entry: must have an entry" in told
 
 
 def test_live_market_that_nobody_answers(tmp_path):

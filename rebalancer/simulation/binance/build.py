@@ -48,6 +48,7 @@ def _played(house: House) -> Played:
             market="*@*",
         ),
         rules=rules,
+        desk="demo-binance.toml",  # one book over the three accounts
     )
 
 
