@@ -21,7 +21,7 @@ SHORT = trials.Length(least=8)
     [
         ("drop after acceptance", "filled", 2),
         ("fills lost on the stream", "-", 2),
-        ("old events replayed on reconnect", "-", 2),
+        ("old events replayed on reconnect", "-", 1),
         ("maintenance for 8 s", "absent", 1),  # the one that ran into it is in no book
     ],
 )

@@ -17,7 +17,7 @@ TRIALS = trials_of(SCENE)
     [
         ("drop after acceptance", "filled", 2),  # it had been bought: found, and not bought again
         ("fills lost on the stream", "-", 2),
-        ("old events replayed on reconnect", "-", 2),
+        ("old events replayed on reconnect", "-", 1),
         ("maintenance for 8 s", "absent", 1),  # the one that ran into it is in no book
     ],
 )
