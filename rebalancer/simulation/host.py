@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rebalancer.exchange.orders import TimeInForce
+from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.faults import Deed, Plan
 from rebalancer.simulation.line import Line
 
@@ -68,3 +70,16 @@ class Host(Protocol):
 
     def happen(self, plan: Plan) -> None:
         """Let the venue itself shut, or close an instrument."""
+
+
+def order_of(deed: Deed, *, by_hand: bool) -> Asked:
+    """Return the order by which somebody else trades; by hand: typed into the venue's pages."""
+    return Asked(
+        account=deed.account,
+        instrument=deed.instrument,
+        quantity=deed.quantity,
+        price=deed.price,
+        time_in_force=TimeInForce.GTC,
+        label=deed.label,
+        by_hand=by_hand,
+    )

@@ -92,3 +92,8 @@ class FreezeWatch:
             if told is not None and told != own:
                 newest = witness.ts if newest is None else max(newest, witness.ts)
         return newest
+
+
+def past(pulse: Pulse | None, ts: int) -> bool:
+    """Tell whether a channel has moved beyond a time, ns of the venue."""
+    return pulse is not None and pulse.ts > ts

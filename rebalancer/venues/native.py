@@ -100,6 +100,11 @@ class Way:
 WAY = Way()
 
 
+def worth_a_line(count: int) -> bool:
+    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
+    return str(count).strip("0") == "1"
+
+
 def address(path: str, loopback: str | None = None) -> str:
     """Return the websocket address of a venue, or of its stand-in on this machine.
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import msgspec
 
-from rebalancer.exchange.orders import TimeInForce
 from rebalancer.ports import SECOND
-from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.binance import routes
 from rebalancer.simulation.binance.desk import Asking, Desk, Shut
 from rebalancer.simulation.binance.errors import BUSY, GONE, TOO_MANY, Refusal
@@ -16,7 +14,7 @@ from rebalancer.simulation.binance.session import Session
 from rebalancer.simulation.binance.streams import Streams
 from rebalancer.simulation.binance.text import answer, parameters
 from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.host import Answer, Call, Request, order_of
 from rebalancer.simulation.line import Line
 
 LOGIN = "userDataStream.subscribe.signature"
@@ -172,16 +170,7 @@ class Binance:
 
     def interfere(self, deed: Deed, *, by_hand: bool) -> None:
         """Let somebody else trade for an account."""
-        asked = Asked(
-            account=deed.account,
-            instrument=deed.instrument,
-            quantity=deed.quantity,
-            price=deed.price,
-            time_in_force=TimeInForce.GTC,
-            label=deed.label,
-            by_hand=by_hand,
-        )
-        self.desk.place.submit(asked)
+        self.desk.place.submit(order_of(deed, by_hand=by_hand))
 
     def happen(self, plan: Plan) -> None:
         """Let the venue itself shut, or close an instrument."""

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rebalancer.exchange.orders import TimeInForce
 from rebalancer.ports import SECOND
-from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.bybit import envelope, history, public, trading, wallet
 from rebalancer.simulation.bybit.desk import Asking, Desk, Shut, milliseconds
 from rebalancer.simulation.bybit.envelope import READS, WRITES
@@ -13,7 +11,7 @@ from rebalancer.simulation.bybit.errors import Refusal
 from rebalancer.simulation.bybit.session import Session
 from rebalancer.simulation.bybit.streams import Streams
 from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.host import Answer, Call, Request, order_of
 from rebalancer.simulation.line import Line
 
 READING: Mapping[str, Callable[[Asking], Any]] = {
@@ -144,16 +142,7 @@ class Bybit:
 
     def interfere(self, deed: Deed, *, by_hand: bool) -> None:
         """Let somebody else trade for an account."""
-        asked = Asked(
-            account=deed.account,
-            instrument=deed.instrument,
-            quantity=deed.quantity,
-            price=deed.price,
-            time_in_force=TimeInForce.GTC,
-            label=deed.label,
-            by_hand=by_hand,
-        )
-        self.desk.place.submit(asked)
+        self.desk.place.submit(order_of(deed, by_hand=by_hand))
 
     def happen(self, plan: Plan) -> None:
         """Let the venue itself shut, or close an instrument."""

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rebalancer.exchange.orders import TimeInForce
 from rebalancer.ports import SECOND
-from rebalancer.simulation.accounts import Asked, OrderState
+from rebalancer.simulation.accounts import OrderState
 from rebalancer.simulation.deribit import history, jsonrpc, public, trading, wallet
 from rebalancer.simulation.deribit.desk import Asking, Desk, Shut
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.session import Session
 from rebalancer.simulation.deribit.streams import Streams
 from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.host import Answer, Call, Request, order_of
 from rebalancer.simulation.key import Key
 from rebalancer.simulation.line import Line
 
@@ -243,16 +242,7 @@ class Deribit:  # long: one door to every method
 
     def interfere(self, deed: Deed, *, by_hand: bool) -> None:
         """Let somebody else trade for an account."""
-        asked = Asked(
-            account=deed.account,
-            instrument=deed.instrument,
-            quantity=deed.quantity,
-            price=deed.price,
-            time_in_force=TimeInForce.GTC,
-            label=deed.label,
-            by_hand=by_hand,
-        )
-        self.desk.place.submit(asked)
+        self.desk.place.submit(order_of(deed, by_hand=by_hand))
 
     def happen(self, plan: Plan) -> None:
         """Let the venue itself shut, or close an instrument."""

@@ -5,11 +5,9 @@ from typing import Any
 
 import msgspec
 
-from rebalancer.exchange.orders import TimeInForce
 from rebalancer.ports import SECOND
-from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request
+from rebalancer.simulation.host import Answer, Call, Request, order_of
 from rebalancer.simulation.line import Line
 from rebalancer.simulation.okx import history, public, rest, trading, wallet
 from rebalancer.simulation.okx.channels import parse
@@ -174,16 +172,7 @@ class Okx:
 
     def interfere(self, deed: Deed, *, by_hand: bool) -> None:
         """Let somebody else trade for an account."""
-        asked = Asked(
-            account=deed.account,
-            instrument=deed.instrument,
-            quantity=deed.quantity,
-            price=deed.price,
-            time_in_force=TimeInForce.GTC,
-            label=deed.label,
-            by_hand=by_hand,
-        )
-        self.desk.place.submit(asked)
+        self.desk.place.submit(order_of(deed, by_hand=by_hand))
 
     def happen(self, plan: Plan) -> None:
         """Let the venue itself shut, or close an instrument."""

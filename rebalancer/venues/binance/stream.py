@@ -16,6 +16,7 @@ from rebalancer.venues.binance.family import Venue
 from rebalancer.venues.binance.requests import Request, Requests
 from rebalancer.venues.binance.told import Body, Counts, Deliver, Words
 from rebalancer.venues.freezing import FreezeWatch
+from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.paper import Depth
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.binance import frames
@@ -99,7 +100,7 @@ class MarketStream:
         match frame:
             case Refused(reason=reason):
                 self.counts.refused += 1
-                if _worth_a_line(self.counts.refused):
+                if worth_a_line(self.counts.refused):
                     count = self.counts.refused
                     self._log.warning("feed.malformed", venue=self.venue, why=reason, count=count)
             case Unknown():
@@ -190,8 +191,3 @@ class MarketStream:
                 self._stale[name] = ts
                 return f"{name} is frozen"
         return None
-
-
-def _worth_a_line(count: int) -> bool:
-    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
-    return str(count).strip("0") == "1"

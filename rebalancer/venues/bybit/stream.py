@@ -14,7 +14,8 @@ from rebalancer.ports import SECOND, Log
 from rebalancer.venues.bybit import topics
 from rebalancer.venues.bybit.asks import SUBSCRIBE, UNSUBSCRIBE, Asked, Asks
 from rebalancer.venues.bybit.told import Counts, Deliver, Tap, Topics
-from rebalancer.venues.freezing import FreezeWatch, Pulse
+from rebalancer.venues.freezing import FreezeWatch, past
+from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.bybit import frames as bybit
 from rebalancer.wire.bybit.frames import Answer, Told
@@ -102,7 +103,7 @@ class BybitMarket:
                     self._answered(asked, answer, now)
             case Refused(reason=reason):
                 self.counts.refused += 1
-                if _worth_a_line(self.counts.refused):
+                if worth_a_line(self.counts.refused):
                     count = self.counts.refused
                     self._log.warning("feed.malformed", venue=self.venue, why=reason, count=count)
             case _:
@@ -136,7 +137,7 @@ class BybitMarket:
     def live(self) -> bool:
         """Whether all topics are subscribed, and those that stood still moved again."""
         pulses = self._watch.pulses
-        moved = [name for name, ts in self._stale.items() if _past(pulses.get(name), ts)]
+        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
         for name in moved:
             del self._stale[name]
         return not self._stale and not self._asks.waits(SUBSCRIBE)
@@ -196,12 +197,3 @@ class BybitMarket:
             self._topics.forget(name)
         self._asks.topics(UNSUBSCRIBE, names, now)
         self._asks.topics(SUBSCRIBE, names, now)
-
-
-def _past(pulse: Pulse | None, ts: int) -> bool:
-    return pulse is not None and pulse.ts > ts
-
-
-def _worth_a_line(count: int) -> bool:
-    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
-    return str(count).strip("0") == "1"

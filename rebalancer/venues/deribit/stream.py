@@ -18,7 +18,8 @@ from rebalancer.venues.deribit import channels
 from rebalancer.venues.deribit.channels import PRIVATE, PROBE, Wanted
 from rebalancer.venues.deribit.requests import Request, Requests
 from rebalancer.venues.deribit.told import Channels, Counts, Deliver, Taps
-from rebalancer.venues.freezing import FreezeWatch, Pulse
+from rebalancer.venues.freezing import FreezeWatch, past
+from rebalancer.venues.native import worth_a_line
 from rebalancer.wire.deribit import frames as deribit
 from rebalancer.wire.deribit.frames import Answer, Failure, Heartbeat, Told
 from rebalancer.wire.deribit.market import Ticker
@@ -141,7 +142,7 @@ class DeribitStream:
     def live(self) -> bool:
         """Whether all channels are subscribed, and those that stood still moved again."""
         pulses = self._watch.pulses
-        moved = [name for name, ts in self._stale.items() if _past(pulses.get(name), ts)]
+        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
         for name in moved:
             del self._stale[name]
         return not self._stale and not self._requests.waits(SUBSCRIBE, SUBSCRIBE_PRIVATE, AUTH)
@@ -166,7 +167,7 @@ class DeribitStream:
         match message:
             case Refused(reason=reason):
                 self.counts.refused += 1
-                if _worth_a_line(self.counts.refused):
+                if worth_a_line(self.counts.refused):
                     count = self.counts.refused
                     self._log.warning("feed.malformed", venue=self.venue, why=reason, count=count)
             case Unknown():
@@ -245,12 +246,3 @@ class DeribitStream:
         """Subscribe a channel anew, which brings its state whole."""
         self._requests.channels(UNSUBSCRIBE, (name,), now)
         self._requests.channels(SUBSCRIBE, (name,), now)
-
-
-def _past(pulse: Pulse | None, ts: int) -> bool:
-    return pulse is not None and pulse.ts > ts
-
-
-def _worth_a_line(count: int) -> bool:
-    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
-    return str(count).strip("0") == "1"

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rebalancer.ports import SECOND, Log
-from rebalancer.venues.freezing import Pulse
+from rebalancer.venues.freezing import past
+from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.okx.requests import LOGIN, SUBSCRIBE, UNSUBSCRIBE, Request, Requests
 from rebalancer.venues.okx.told import Account, Counts, Deliver, Market, Sayings
 from rebalancer.venues.wanted import Wanted
@@ -143,7 +144,7 @@ class OkxStream:
     def live(self) -> bool:
         """Whether all channels are subscribed, and those that stood still moved again."""
         pulses = self._sayings.watch.pulses
-        moved = [name for name, ts in self._stale.items() if _past(pulses.get(name), ts)]
+        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
         for name in moved:
             del self._stale[name]
         return not self._stale and not self._requests.waits(SUBSCRIBE, LOGIN)
@@ -168,7 +169,7 @@ class OkxStream:
         match message:
             case Refused(reason=reason):
                 self.counts.refused += 1
-                if _worth_a_line(self.counts.refused):
+                if worth_a_line(self.counts.refused):
                     count = self.counts.refused
                     self._log.warning("feed.malformed", venue=self.venue, why=reason, count=count)
                 return
@@ -263,12 +264,3 @@ def _login(access: Access, now: int) -> dict[str, str]:
     signed = hmac.new(secret.encode(), f"{stamp}{_VERIFIED}".encode(), hashlib.sha256).digest()
     sign = base64.b64encode(signed).decode()
     return {"apiKey": key, "passphrase": passphrase, "timestamp": stamp, "sign": sign}
-
-
-def _past(pulse: Pulse | None, ts: int) -> bool:
-    return pulse is not None and pulse.ts > ts
-
-
-def _worth_a_line(count: int) -> bool:
-    """Tell whether the count is a power of ten: a flood of bad frames is no flood of lines."""
-    return str(count).strip("0") == "1"
