@@ -18,6 +18,7 @@ the protocol is spelt out anew, so that two readings of it meet.
     deribit     Deribit's protocol
     binance     Binance's three
     server      the chassis: HTTP and websockets
+    asking      one private request
     host        what a protocol must know and do
     line        one websocket, and what goes wrong on it
     faults      what goes wrong, where, when

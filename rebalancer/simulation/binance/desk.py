@@ -10,14 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation import asking
 from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder
 from rebalancer.simulation.binance.errors import Refusal
 from rebalancer.simulation.binance.keys import Keyring
 from rebalancer.simulation.binance.text import word
-from rebalancer.simulation.host import Call
-from rebalancer.simulation.key import Key
 from rebalancer.simulation.place import Place
-from rebalancer.simulation.statement import Statement
 from rebalancer.simulation.tape import Seen
 
 FORCED = 900_000_000  # numbers of orders that the venue itself made begin here
@@ -102,23 +100,8 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(asking.Asking[Desk]):
     """One private request: who asks, and how late the answer may be."""
-
-    desk: Desk
-    call: Call
-    key: Key
-    at: int | None = None  # ns; None: the present
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """What is asked."""
-        return self.call.params
-
-    @property
-    def statement(self) -> Statement:
-        """The account of who asks."""
-        return self.desk.place.statements[self.key.account]
 
     def executions(self) -> list[Execution]:
         """Return the fills of the account as it stood."""

@@ -6,13 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation import asking
 from rebalancer.simulation.bybit.envelope import MILLISECOND, text
 from rebalancer.simulation.bybit.errors import Refusal, invalid
 from rebalancer.simulation.bybit.keys import Keyring
-from rebalancer.simulation.host import Call
-from rebalancer.simulation.key import Key
 from rebalancer.simulation.place import Place
-from rebalancer.simulation.statement import Statement
 from rebalancer.simulation.tape import Seen
 
 CATEGORIES = ("linear", "inverse", "option", "spot")
@@ -83,23 +81,8 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(asking.Asking[Desk]):
     """One private request: who asks, and how late the answer may be."""
-
-    desk: Desk
-    call: Call
-    key: Key
-    at: int | None = None  # ns; None: the present
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """What is asked."""
-        return self.call.params
-
-    @property
-    def statement(self) -> Statement:
-        """The account of who asks."""
-        return self.desk.place.statements[self.key.account]
 
 
 def category_of(contract: Instrument) -> str:

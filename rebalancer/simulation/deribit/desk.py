@@ -6,15 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.simulation import asking
 from rebalancer.simulation.accounts import OrderState, PlacedOrder
 from rebalancer.simulation.deribit.budgets import Budgets
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.jsonrpc import text
 from rebalancer.simulation.deribit.keys import Keyring
-from rebalancer.simulation.host import Call
-from rebalancer.simulation.key import Key
 from rebalancer.simulation.place import Place
-from rebalancer.simulation.statement import Statement
 from rebalancer.simulation.tape import Seen
 
 MILLISECOND = 1_000_000  # ns
@@ -91,23 +89,8 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(asking.Asking[Desk]):
     """One private request: who asks, and how late the answer may be."""
-
-    desk: Desk
-    call: Call
-    key: Key
-    at: int | None = None  # ns; None: the present
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """What is asked."""
-        return self.call.params
-
-    @property
-    def statement(self) -> Statement:
-        """The account of who asks."""
-        return self.desk.place.statements[self.key.account]
 
 
 def milliseconds(ts: int) -> int:

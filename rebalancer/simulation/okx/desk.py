@@ -7,14 +7,12 @@ from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import SECOND
+from rebalancer.simulation import asking
 from rebalancer.simulation.accounts import OrderState, PlacedOrder
-from rebalancer.simulation.host import Call
-from rebalancer.simulation.key import Key
 from rebalancer.simulation.okx.codes import Refusal, parameter
 from rebalancer.simulation.okx.keys import Keyring
 from rebalancer.simulation.okx.rest import text
 from rebalancer.simulation.place import Place
-from rebalancer.simulation.statement import Statement
 from rebalancer.simulation.tape import Seen
 
 MILLISECOND = 1_000_000  # ns
@@ -114,23 +112,8 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(asking.Asking[Desk]):
     """One private request: who asks, and how late the answer may be."""
-
-    desk: Desk
-    call: Call
-    key: Key
-    at: int | None = None  # ns; None: the present
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """What is asked."""
-        return self.call.params
-
-    @property
-    def statement(self) -> Statement:
-        """The account of who asks."""
-        return self.desk.place.statements[self.key.account]
 
 
 def ms(ts: int) -> str:
