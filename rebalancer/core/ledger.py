@@ -9,7 +9,8 @@ profit up to that settlement's price in cash there, and so it has here; one
 that is told after its contract ended is cash altogether. A settlement that is
 told after fills which came after it is booked as if it had been told before
 them, and so is a fill: what a trade realises depends on those before it, and a
-venue books them in the order in which they came to it. An account is adopted as
+venue books them in the order in which they came to it. A pair whose fee is taken
+in its own coin puts fewer coins there than were bought. An account is adopted as
 it stood at one moment: what is from before that is in what was adopted, be it of
 a holding that was adopted or of one that agreed and was left as it was.
 """
@@ -127,6 +128,9 @@ def book_fill(
 ) -> bool:
     """Book one execution: position, premium or realised profit, and fee.
 
+    A fee in the coin of a pair leaves the position, not the cash: a venue has one
+    balance of a coin, and a pair's position is that balance.
+
     Args:
         ledger: Is written.
         fill: The execution; keyed by account, instrument and trade id.
@@ -154,8 +158,10 @@ def book_fill(
         profit = _book_in_order(ledger, fill, instrument, hedge)
         credit(ledger, fill.account, instrument.settle, profit)
     else:
-        before = ledger.position(fill.account, fill.instrument)
-        after, profit = traded(before, instrument, fill.quantity, fill.price, hedge)
+        before, kept = ledger.position(fill.account, fill.instrument), _withheld(fill, instrument)
+        with localcontext(EXACT):
+            arrived, hedge = fill.quantity - kept, hedge - kept if ours else hedge
+        after, profit = traded(before, instrument, arrived, fill.price, hedge)
         _keep(ledger, fill.account, fill.instrument, after)
         credit(
             ledger, fill.account, instrument.settle, -worth(instrument, fill.quantity, fill.price)
@@ -186,9 +192,16 @@ def _book_in_order(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: De
     return gained
 
 
+def _withheld(fill: Fill, instrument: Instrument) -> Decimal:
+    """Return the coins that a fee takes out of a pair's position; 0 where the fee is cash."""
+    coins = instrument.kind is Kind.SPOT and fill.fee_currency == instrument.underlying
+    return fill.fee if coins else _ZERO
+
+
 def _earn(ledger: Ledger, fill: Fill, instrument: Instrument, profit: Decimal) -> None:
     """Book the fee of a fill, and add up what it realised."""
-    credit(ledger, fill.account, fill.fee_currency, -fill.fee)
+    if not _withheld(fill, instrument):
+        credit(ledger, fill.account, fill.fee_currency, -fill.fee)
     _add(ledger.realised, instrument.settle, profit)
     _add(ledger.fees, fill.fee_currency, fill.fee)
 

@@ -33,8 +33,13 @@ def book_fill(
     index = state.indexes.get(instrument.underlying)
     schedule = fees.at_volume(state.fees[instrument.id], account.volumes, state.now)
     fee = fees.charge(schedule, instrument, quantity, price, index, maker)
-    add(account.cash, instrument.settle, -fee)
-    add(state.house.fees, instrument.settle, fee)
+    coins = fees.in_coins(schedule, instrument, quantity)
+    if coins:
+        _book_side(state, account, instrument, (-fee, price))
+        _book_side(state, state.house.account, instrument, (fee, price))
+    else:
+        add(account.cash, instrument.settle, -fee)
+        add(state.house.fees, instrument.settle, fee)
     fees.count(account.volumes, state.now, fees.usd_traded(instrument, quantity, price, index))
     filled = Filled(
         ts=state.now,
@@ -46,7 +51,7 @@ def book_fill(
         quantity=quantity,
         price=price,
         fee=fee,
-        fee_currency=instrument.settle,
+        fee_currency=instrument.underlying if coins else instrument.settle,
         maker=maker,
     )
     account.fills.append(filled)

@@ -36,6 +36,7 @@ class FeeSchedule:
     premium_cap: Decimal | None = None  # most of an option's premium, or payoff, fraction
     delivery: Decimal = Decimal(0)  # rate when a dated contract ends
     tiers: tuple[FeeTier, ...] = ()  # better rates by volume, rising
+    received: bool = False  # whether a pair's fee is taken from what the trade brings
 
     def __post_init__(self) -> None:
         """Refuse tiers that do not rise."""
@@ -68,6 +69,11 @@ def count(volumes: dict[int, Decimal], now: int, usd: Decimal) -> None:
     volumes[today] = volumes.get(today, Decimal(0)) + usd
     for day in [day for day in volumes if day < today - MONTH]:
         del volumes[day]
+
+
+def in_coins(schedule: FeeSchedule, instrument: Instrument, quantity: Decimal) -> bool:
+    """Whether the fee of a fill is taken from the coins that it brings."""
+    return schedule.received and instrument.kind is Kind.SPOT and quantity > 0
 
 
 def usd_traded(
@@ -105,7 +111,9 @@ def charge(
     index: Decimal | None,
     maker: bool,
 ) -> Decimal:
-    """Return the fee of one fill in settle currency, to 1e-12; below zero a rebate.
+    """Return the fee of one fill, to 1e-12; below zero a rebate.
+
+    In settle currency, but in coins where `in_coins` says so.
 
     Args:
         schedule: Rates of the instrument.
@@ -119,6 +127,8 @@ def charge(
         DataError: The index is needed and not known.
     """
     rate = schedule.maker if maker else schedule.taker
+    if in_coins(schedule, instrument, quantity):
+        return quotient(quantity * instrument.size * rate, Decimal(1), QUANTUM)
     numerator, denominator = exposure(instrument, abs(quantity), price)
     if instrument.kind is not Kind.OPTION:
         return quotient(numerator * rate, denominator)

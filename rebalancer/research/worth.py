@@ -139,7 +139,7 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
 
 def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     line = worth.lines.setdefault(instrument.id, Line(instrument, 0.0, 0.0, 0.0, 0.0))
-    quantity, price, fee = float(fill.quantity), float(fill.price), fee_of(fill)
+    (quantity, fee), price = _cost(fill, instrument), float(fill.price)
     spent = turned_over(instrument, quantity, price)
     line.quantity += quantity
     line.spent += spent
@@ -148,9 +148,18 @@ def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     worth.sums.turnover += abs(_dollars(worth, instrument.settle, spent))
 
 
-def fee_of(fill: Traded) -> float:
-    """Return what an execution cost, settle currency; who is deleveraged pays nothing."""
-    return 0.0 if isinstance(fill, AutoDeleveraged) else float(fill.fee)
+def _cost(fill: Traded, instrument: Instrument) -> tuple[float, float]:
+    """Return the contracts that an execution moved, and its fee in settle currency.
+
+    Who is deleveraged pays nothing. Coins that a pair's fee takes are sold at the
+    price of the fill, and pay it.
+    """
+    quantity = float(fill.quantity)
+    if isinstance(fill, AutoDeleveraged):
+        return quantity, 0.0
+    if fill.fee_currency == instrument.settle:
+        return quantity, float(fill.fee)
+    return quantity - float(fill.fee), float(fill.fee) * float(fill.price)
 
 
 def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:

@@ -53,6 +53,7 @@ class PlacedOrder:
     filled: Decimal = ZERO
     worth: Decimal = ZERO  # Σ quantity x price, or of a reciprocal contract ÷ price; > 0
     fee: Decimal = ZERO
+    fee_currency: str = ""  # of what is filled; empty before
     state: OrderState = OrderState.OPEN
     replaced: bool = False
     reason: str = ""  # why it was cancelled, in the venue's words
@@ -79,6 +80,7 @@ class Execution:
     quantity: Decimal
     price: Decimal
     fee: Decimal  # > 0 paid
+    fee_currency: str  # settle currency, or the coin that a pair's purchase brings
     gain: Decimal  # profit realised, settle currency
     maker: bool
     mark: Decimal | None

@@ -236,6 +236,7 @@ class Statement:  # long: every record that an account can meet, in one place
             filled=before.filled + record.quantity,
             worth=before.worth + worth,
             fee=before.fee + record.fee,
+            fee_currency=record.fee_currency,
             updated=record.ts,
         )
         self.orders[order.order_id].put(record.ts, order)
@@ -265,9 +266,12 @@ class Statement:  # long: every record that an account can meet, in one place
         """Move contracts and money, and write down the execution."""
         contract, held = order.instrument, self.position(record.instrument)
         fee = ZERO if isinstance(record, AutoDeleveraged) else record.fee
+        currency = record.fee_currency if isinstance(record, Filled) else contract.settle
         deal = record.quantity, record.price
         after, gain, worth = trade(contract, Holding(held.quantity, held.basis), *deal)
         origin, _, _ = trade(contract, Holding(held.quantity, held.origin), *deal)
+        if currency != contract.settle:  # coins that the venue keeps of those it brought
+            after, _, _ = trade(contract, after, -fee, record.price)
         kept = replace(held, quantity=after.quantity, basis=after.basis, origin=origin.basis)
         realised = gain if held.margined else ZERO
         waits = realised if self._sessions else ZERO
@@ -283,6 +287,7 @@ class Statement:  # long: every record that an account can meet, in one place
             quantity=record.quantity,
             price=record.price,
             fee=fee,
+            fee_currency=currency,
             gain=gain,
             maker=maker,
             mark=seen.mark,
@@ -292,9 +297,10 @@ class Statement:  # long: every record that an account can meet, in one place
             forced=not isinstance(record, Filled),
         )
         self.executions.append(execution)
-        change = realised - waits - fee if held.margined else -fee - worth
+        paid = fee if currency == contract.settle else ZERO
+        change = realised - waits - paid if held.margined else -paid - worth
         line = Posting(0, record.ts, PostingKind.TRADE, contract.settle, change, ZERO, contract)
-        line = replace(line, price=record.price, profit=realised - waits, fee=fee)
+        line = replace(line, price=record.price, profit=realised - waits, fee=paid)
         line = replace(line, execution=execution)
         self._post(replace(line, stretch=held.funding - held.earlier, funding=held.funding))
 

@@ -6,13 +6,14 @@ these and into events; ccxt's unified structures differ too much between venues
 to be trusted with a sign or a unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 from rebalancer.core.events import AccountEvent, Ending, Fill, OrderEnded, PositionReport
 from rebalancer.core.figures import LegFigures, PoolFigures
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import Unavailable
 
 OVERLAP = 10_000_000_000  # ns by which a look at the past goes behind the last one
@@ -133,3 +134,12 @@ def ended(order: Placed, ts: int) -> OrderEnded | None:
     if order.ending is None:
         return None
     return OrderEnded(ts, order.ts, order.label, order.ending, order.filled)
+
+
+def pairs_of(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
+    """Return coin → the one pair by which a book holds it; a coin with two or none is cash."""
+    found: dict[str, list[Instrument]] = {}
+    for each in instruments:
+        if each.kind is Kind.SPOT:
+            found.setdefault(each.underlying, []).append(each)
+    return {coin: pairs[0] for coin, pairs in found.items() if len(pairs) == 1}

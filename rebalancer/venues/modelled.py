@@ -6,7 +6,7 @@ harder than live.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rebalancer.core.instruments import STABLE, Instrument, Kind
@@ -73,6 +73,7 @@ class Model:
     rules: Callable[[Instrument], TradingRules | None] = lambda _: None
     delivery: Decimal | None = None  # fee of a future's; None: as for taking
     options: FeeSchedule | None = None  # None: rates of the settings, and a cap of the premium
+    received: bool = False  # whether a pair's fee is taken from what the trade brings
     slopes: Mapping[str, Decimal] = field(default_factory=dict)  # coin → rise of margin a coin
     liquidation: Liquidation = PLAIN
 
@@ -85,6 +86,9 @@ MODELS: Mapping[str, Model] = {
         slopes=DERIBIT_SLOPES,
     ),
     "binanceusdm": Model(rules=_binance_rules, liquidation=BINANCE_LIQUIDATION),
+    "binance": Model(received=True),
+    "bybit": Model(received=True),
+    "okx": Model(received=True),
 }
 ANY = Model()
 INITIAL_FACTOR = Decimal(2)  # the tables of Binance and Deribit ask twice as much at opening
@@ -160,7 +164,7 @@ def _fees(told: Fees, venue: str) -> dict[str, FeeSchedule]:
     model = MODELS.get(venue, ANY)
     delivery = rates[1] if model.delivery is None else model.delivery
     return {
-        Kind.SPOT: plain,
+        Kind.SPOT: replace(plain, received=model.received),
         Kind.PERPETUAL: plain,
         Kind.FUTURE: FeeSchedule(*rates, delivery=delivery, tiers=tiers),
         Kind.OPTION: model.options or FeeSchedule(*rates, PREMIUM_CAP, delivery=rates[1]),

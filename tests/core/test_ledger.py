@@ -111,14 +111,48 @@ def test_doubled_fill():
     assert D(5) == ledger.fees["USDT"]
 
 
-def test_fee_in_another_currency():
-    """A fee that is taken in coins leaves the coins and not the dollars."""
+@pytest.mark.parametrize(
+    ("quantity", "fee", "ours", "left"),
+    [
+        ("1", "0.001", True, "0.999"),
+        ("1", "0.001", False, "0.999"),
+        ("1", "-0.0001", True, "1.0001"),  # a rebate in coins
+        ("-1", "0.001", True, "-1.001"),
+    ],
+)
+def test_fee_in_coins_of_the_pair(quantity, fee, ours, left):
+    """It leaves the position and no cash: a venue has one balance of a coin."""
     ledger = Ledger()
-    fill = Fill(1, 1, "v", "v:SPOT", "t1", None, D(1), D(100_000), D("0.001"), "BTC")
+    fill = Fill(1, 1, "v", "v:SPOT", "t1", None, D(quantity), D(100_000), D(fee), "BTC")
+    books.book_fill(ledger, fill, SPOT, ours=ours)
+    held = ledger.position("v", "v:SPOT")
+
+    assert D(left) == held.quantity
+    assert D(left if ours else 0) == held.hedge
+    assert ("v", "BTC") not in ledger.cash
+    assert -D(quantity) * 100_000 == ledger.balance("v", "USDT")
+    assert {"BTC": D(fee)} == ledger.fees
+
+
+def test_fee_in_another_currency():
+    """A fee in a currency that is neither coin nor quote leaves the cash of that currency."""
+    ledger = Ledger()
+    fill = Fill(1, 1, "v", "v:SPOT", "t1", None, D(1), D(100_000), D("0.2"), "BNB")
     books.book_fill(ledger, fill, SPOT, ours=False)
 
-    assert D("-0.001") == ledger.balance("v", "BTC")
+    assert D(1) == ledger.position("v", "v:SPOT").quantity
+    assert D("-0.2") == ledger.balance("v", "BNB")
     assert D(-100_000) == ledger.balance("v", "USDT")
+
+
+def test_fee_of_a_contract_in_coins():
+    """A coin is cash where a contract settles in it: nothing leaves the contract."""
+    ledger = Ledger()
+    fill = Fill(1, 1, "v", "v:LINEAR", "t1", None, D(1), D(100_000), D("0.001"), "BTC")
+    books.book_fill(ledger, fill, LINEAR, ours=True)
+
+    assert D(1) == ledger.position("v", "v:LINEAR").quantity
+    assert D("-0.001") == ledger.balance("v", "BTC")
 
 
 @pytest.mark.parametrize(

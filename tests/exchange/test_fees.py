@@ -93,3 +93,29 @@ def test_fee_without_its_index():
     """A linear option's fee cannot be told without the index."""
     with pytest.raises(DataError, match="index"):
         charge(OPTION, LINEAR_CALL, D(1), D(500), None, maker=False)
+
+
+RECEIVED = FeeSchedule(D(0), D("0.001"), received=True)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "fee", "currency", "left", "dollars"),
+    [
+        ("2", "0.002", "BTC", "1.998", "900000"),  # coins come: less the fee in coins
+        ("-2", "100", "USDT", "-2", "1099900"),  # dollars come: less the fee in dollars
+    ],
+)
+def test_fee_of_what_is_received(quantity, fee, currency, left, dollars):
+    """A pair's fee is taken from what the trade brings; what one side loses the house gains.
+
+    https://www.binance.com/en/support/faq/e85d6e703b874674840122196b89780a
+    """
+    exchange = open_exchange({SPOT.id: RECEIVED})
+    deal(exchange, SPOT, quantity, "50000")
+    (filled,) = exchange.fills("a")
+
+    assert (D(fee), currency) == (filled.fee, filled.fee_currency)
+    assert {SPOT.id: D(left)} == exchange.quantities("a")
+    assert D(dollars) == exchange.balance("a", "USDT")
+    assert -D(left) == exchange.house.account.holding(SPOT.id).quantity
+    assert 0 == exchange.imbalance("USDT") == exchange.imbalance("BTC")

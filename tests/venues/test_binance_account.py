@@ -400,7 +400,10 @@ async def test_positions_and_figures(venue):
 
 
 async def test_spot_coin_is_its_pair():
-    """A coin that the book holds by a pair is that pair's position; locked coins are held too."""
+    """A coin that the book holds by a pair is that pair's position; locked coins are held too.
+
+    A thousandth of what was bought is the fee.
+    """
     async with desk(SPOT) as found:
         await found.venue.submit(order(SPOT, quantity=D(1)))
         await found.exchange.create_order(
@@ -409,10 +412,10 @@ async def test_spot_coin_is_its_pair():
         told = {each.instrument: each.quantity for each in await found.books.positions()}
         pools, legs = await found.books.figures()
 
-    assert D(1) == told["binance:BTCUSDT"]
+    assert D("0.999") == told["binance:BTCUSDT"]
     assert 0 == told["binance:ETHUSDT"]
     assert "binance:BTC" not in told
-    assert {"BTC": D(1)} == {
+    assert {"BTC": D("0.999")} == {
         each.currency: each.balance for each in pools if each.currency == "BTC"
     }
     assert 0 == sum(each.maintenance for each in pools)

@@ -482,16 +482,16 @@ PAIR = "bybit:BTC/USDT"
         ({}, {PAIR}, []),  # no currency of the fee: left to the list
         ({"feeCurrency": "USDT"}, {PAIR}, ["-0.1"]),
         ({"feeCurrency": "USDT"}, set(), []),  # the coin is cash, which the log tells
-        ({"feeCurrency": "BTC", "side": "Buy", "execFee": "0.0001"}, {PAIR}, ["0.1", "-0.0001"]),
+        ({"feeCurrency": "BTC", "side": "Buy", "execFee": "0.0001"}, {PAIR}, ["0.1"]),
     ],
 )
 def test_pairs(changes, pairs, quantities):
-    """A pair whose coin is a position is told by its fill; a fee in coins leaves the position."""
+    """A pair whose coin is a position is told by its fill, with the currency of its fee."""
     message = frames.decode(booked("execution", EXECUTION | {"category": "spot"} | changes))
     found = list(account.events(message.records[0], "bybit", 5, pairs))
 
     assert [D(each) for each in quantities] == [each.quantity for each in found]
-    assert all(each.fee_currency == "USDT" for each in found)
+    assert all(each.fee_currency == changes["feeCurrency"] for each in found)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rebalancer.venues.modelled import MODELS
 FLAT = Schedule(((Decimal(0), Decimal("0.005")),))
 _FUTURES = FeeSchedule(Decimal("0.0002"), Decimal("0.0005"))
 _FEES: Mapping[str, FeeSchedule] = {
-    Kind.SPOT: FeeSchedule(Decimal("0.001"), Decimal("0.001")),
+    Kind.SPOT: FeeSchedule(Decimal("0.001"), Decimal("0.001"), received=True),
     Kind.PERPETUAL: _FUTURES,
     Kind.FUTURE: FeeSchedule(_FUTURES.maker, _FUTURES.taker, delivery=_FUTURES.taker),
 }

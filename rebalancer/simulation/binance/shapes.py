@@ -132,7 +132,7 @@ def trade(execution: Execution, house: House) -> dict[str, Any]:
         "price": number(execution.price),
         "qty": number(size),
         "commission": number(execution.fee),
-        "commissionAsset": contract.settle,
+        "commissionAsset": execution.fee_currency,
         "time": milliseconds(execution.ts),
     }
     if house.spot:

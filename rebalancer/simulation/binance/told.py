@@ -56,7 +56,7 @@ def report(asking: Asking, order: PlacedOrder, fill: Execution | None) -> dict[s
         "m": bool(fill and fill.maker),
     }
     if fill is not None:
-        told |= {"n": number(fill.fee), "N": order.instrument.settle}
+        told |= {"n": number(fill.fee), "N": fill.fee_currency}
     now = milliseconds(asking.desk.now)
     if house.spot:
         told |= {"n": told.get("n", "0"), "N": told.get("N"), "w": order.state is OrderState.OPEN}

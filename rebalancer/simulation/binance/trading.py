@@ -111,7 +111,7 @@ def _told(asking: Asking, outcome: Outcome, order: PlacedOrder) -> Any:
                 "price": number(each.price),
                 "qty": number(abs(each.quantity)),
                 "commission": number(each.fee),
-                "commissionAsset": order.instrument.settle,
+                "commissionAsset": each.fee_currency,
                 "tradeId": each.number,
             }
             for each in outcome.executions

@@ -19,7 +19,7 @@ OPTIONS = FeeSchedule(
     *(Decimal("0.0002"), Decimal("0.0003"), Decimal("0.07")), delivery=Decimal("0.00015")
 )
 FEES: Mapping[str, FeeSchedule] = {
-    Kind.SPOT: FeeSchedule(Decimal("0.001"), Decimal("0.001")),
+    Kind.SPOT: FeeSchedule(Decimal("0.001"), Decimal("0.001"), received=True),
     Kind.PERPETUAL: FeeSchedule(MAKER, TAKER),
     Kind.FUTURE: FeeSchedule(MAKER, TAKER, delivery=Decimal("0.0005")),
     Kind.OPTION: OPTIONS,

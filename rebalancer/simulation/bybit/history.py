@@ -182,8 +182,9 @@ def _rows(asking: Asking, line: Posting) -> Sequence[dict[str, Any]]:
     if contract.kind is not Kind.SPOT:
         return (told,)
     moved = execution.quantity
-    coins = {"id": f"{told['id']}c", "currency": contract.underlying, "fee": ZERO}
-    return (told, {**told, **coins, "change": moved, "cashFlow": moved, "cashBalance": ""})
+    fee = execution.fee if execution.fee_currency == contract.underlying else ZERO
+    coins = {"id": f"{told['id']}c", "currency": contract.underlying, "fee": fee}
+    return (told, {**told, **coins, "change": moved - fee, "cashFlow": moved, "cashBalance": ""})
 
 
 def _held(quantity: Decimal) -> str:

@@ -89,7 +89,7 @@ def execution(told: Execution) -> dict[str, Any]:
         "execValue": size * told.price,
         "execType": "BustTrade" if told.forced else "Trade",
         "execFee": told.fee,
-        "feeCurrency": placed.instrument.settle if placed.instrument.kind is Kind.SPOT else "",
+        "feeCurrency": told.fee_currency if placed.instrument.kind is Kind.SPOT else "",
         "execTime": milliseconds(told.ts),
         "isMaker": told.maker,
         "markPrice": told.mark or "",

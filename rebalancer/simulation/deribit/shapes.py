@@ -115,7 +115,7 @@ def trade(execution: Execution) -> dict[str, Any]:
         "label": placed.asked.label,
         "instrument_name": contract.name,
         "index_price": execution.index or ZERO,
-        "fee_currency": contract.settle,
+        "fee_currency": execution.fee_currency,
         "fee": execution.fee,
         "direction": "buy" if execution.quantity > 0 else "sell",
         "contracts": amount / unit(contract),

@@ -16,7 +16,7 @@ from rebalancer.simulation.spoken import Names, Played
 # https://www.okx.com/fees, the lowest tier: what a fill, and what a delivery costs
 MAKER, TAKER = Decimal("0.0002"), Decimal("0.0005")
 FEES: Mapping[str, FeeSchedule] = {
-    Kind.SPOT: FeeSchedule(Decimal("0.0008"), Decimal("0.001")),
+    Kind.SPOT: FeeSchedule(Decimal("0.0008"), Decimal("0.001"), received=True),
     Kind.PERPETUAL: FeeSchedule(MAKER, TAKER),
     Kind.FUTURE: FeeSchedule(MAKER, TAKER, delivery=Decimal("0.0001")),
     Kind.OPTION: FeeSchedule(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from rebalancer.settings.models import Mode
-from rebalancer.venues.binance import booked, channels, identity
+from rebalancer.venues.accounts import pairs_of
+from rebalancer.venues.binance import channels, identity
 from rebalancer.venues.binance.account import BinanceAccount
 from rebalancer.venues.binance.beside import ListenKey, MarketBeside
 from rebalancer.venues.binance.calls import BinanceCalls
@@ -26,13 +27,12 @@ def account(venue: Venue, seat: AccountSeat) -> BinanceAccount:
     calls = BinanceCalls(venue, seat.connection, seat.budget, seat.clock)
     own = [each for each in seat.instruments.values() if each.venue == venue.name]
     settled = dict.fromkeys(each.settle for each in own)
+    orders = Orders(calls, seat.ours)
     if venue is SPOT:
-        pairs = booked.pairs_of(venue.name, own)
-        orders = Orders(calls, seat.ours, booked.split_of(pairs.values()))
+        pairs = pairs_of(own)
         held = Spot(calls, pairs, settled)
         names = [each.name for each in pairs.values()]
         return BinanceAccount(orders, held, SpotHistory(calls, orders, names))
-    orders = Orders(calls, seat.ours)
     positions = Futures(calls, settled, [each.name for each in own if each.margined])
     return BinanceAccount(orders, positions, FuturesHistory(calls, orders, positions))
 

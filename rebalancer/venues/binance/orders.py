@@ -12,7 +12,6 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.venues.accounts import Placed, Resting, Shelf
 from rebalancer.venues.binance import rows
-from rebalancer.venues.binance.booked import Split, whole
 from rebalancer.venues.binance.calls import PAGE, BinanceCalls
 from rebalancer.venues.binance.rows import Owner
 from rebalancer.venues.budget import Lane
@@ -33,13 +32,10 @@ class Orders:
     Args:
         calls: Ask the venue.
         ours: Whether a label is a client order id of ours.
-        split: What a trade books; spot may take its fee from the coin that was bought.
     """
 
-    def __init__(
-        self, calls: BinanceCalls, ours: Callable[[str], bool], split: Split = whole
-    ) -> None:
-        self._calls, self._ours, self._split = calls, ours, split
+    def __init__(self, calls: BinanceCalls, ours: Callable[[str], bool]) -> None:
+        self._calls, self._ours = calls, ours
         self._account = calls.venue.name
         self._labels: dict[str, str] = {}  # order id → its label
 
@@ -50,11 +46,10 @@ class Orders:
         placed = self._note(raw)
         if "fills" not in raw:
             return placed, ()
-        return placed, [each for row in rows_of(raw["fills"], where) for each in
-                        self._met(row, raw, placed)]  # fmt: skip
+        return placed, [self._met(row, raw, placed) for row in rows_of(raw["fills"], where)]
 
-    def _met(self, row: Row, raw: Row, placed: Placed) -> Sequence[Fill]:
-        """Return the fills of a trade that stands inside the answer to its order."""
+    def _met(self, row: Row, raw: Row, placed: Placed) -> Fill:
+        """Return the fill of a trade that stands inside the answer to its order."""
         known = {
             **row,
             "symbol": raw.get("symbol"),
@@ -124,7 +119,7 @@ class Orders:
         symbol, number = rows.number_of(order.order_id)
         params = {"symbol": symbol, "orderId": number, "limit": PAGE}
         told = rows_of(await self._calls.ask(call, params, Lane.HEDGE), call)
-        return [each for row in told for each in self._fill(row, order.label)]
+        return [self._fill(row, order.label) for row in told]
 
     async def fills_labelled(self, label: str, instrument: str, since: int) -> Sequence[Fill]:
         """Return the fills of a label since a time, oldest first."""
@@ -135,7 +130,7 @@ class Orders:
         """Return the fills of a symbol since a time, each with the label of its order."""
         found: list[Fill] = []
         async for row in self._calls.trades(symbol, since, lane):
-            found += self._fill(row, await self._label(row, symbol, lane))
+            found.append(self._fill(row, await self._label(row, symbol, lane)))
         return found
 
     async def _label(self, row: Row, symbol: str, lane: Lane) -> str:
@@ -162,9 +157,9 @@ class Orders:
             return self._keep(order_id(symbol, number), "")
         return self._note(table(told, call)).label
 
-    def _fill(self, row: Row, label: str) -> Sequence[Fill]:
+    def _fill(self, row: Row, label: str) -> Fill:
         owner = Owner(label, ours=bool(label) and self._ours(label))
-        return self._split(rows.fill(row, self._account, owner, self._calls.clock.now()))
+        return rows.fill(row, self._account, owner, self._calls.clock.now())
 
     def _note(self, row: Row) -> Placed:
         """Read an order and remember whose it is."""

@@ -10,10 +10,10 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rebalancer.core.events import Event, Fill, PositionReport
+from rebalancer.core.events import Event, PositionReport
 from rebalancer.ports import SECOND, Log
 from rebalancer.venues.binance import channels
-from rebalancer.venues.binance.family import SPOT, Venue
+from rebalancer.venues.binance.family import Venue
 from rebalancer.venues.binance.requests import Requests
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.binance import account as wire
@@ -85,13 +85,9 @@ class UserStream:
 
     def _told(self, body: OrderUpdate | Report, now: int) -> None:
         told = body.report if isinstance(body, OrderUpdate) else body
-        settle, coin = channels.settled(self._venue, told.symbol), channels.coin(told.symbol)
+        settle = channels.settled(self._venue, told.symbol)
         for event in wire.events(body, self._access.account, settle, now):
-            # A fee in the coin that was bought is no cash where the book holds the coin by its
-            # pair: who reads the account knows, and tells the fill.
-            taken = isinstance(event, Fill) and event.fee_currency == coin
-            by_account = taken and self._venue is SPOT
-            if not by_account and not isinstance(event, PositionReport):
+            if not isinstance(event, PositionReport):
                 self._deliver(event)
 
     def judge(self, now: int) -> str | None:

@@ -14,7 +14,7 @@ from rebalancer.core.events import Fill, PositionReport
 from rebalancer.core.figures import LegFigures, PoolFigures
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import Clock
-from rebalancer.venues.accounts import History, Placed, Resting, Shelf, Standing
+from rebalancer.venues.accounts import History, Placed, Resting, Shelf, Standing, pairs_of
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.calls import BybitCalls
@@ -60,7 +60,7 @@ class BybitAccount:
         self._account, self._clock = account, clock
         self._calls = BybitCalls(connection, budget, clock)
         own = [each for each in instruments.values() if each.venue == account]
-        pairs = pairs_of(own)
+        pairs = {coin: each.id for coin, each in pairs_of(own).items()}
         settled = (each.settle for each in own if each.settle not in pairs)
         self._settled = tuple(dict.fromkeys(settled))
         self._pairs = pairs
@@ -218,13 +218,6 @@ class BybitAccount:
     async def history(self, since: int, *, whole: bool = True) -> History:
         """Return the bookings since a time, by venue time, each once; see `BybitHistory`."""
         return await self._history.read(since, whole=whole)
-
-
-def pairs_of(instruments: Sequence[Instrument]) -> dict[str, str]:
-    """Return coin → id of its pair, where the book names exactly one."""
-    pairs = [each for each in instruments if each.kind is Kind.SPOT]
-    coins = [each.underlying for each in pairs]
-    return {each.underlying: each.id for each in pairs if coins.count(each.underlying) == 1}
 
 
 def _category(instrument: str) -> Category:

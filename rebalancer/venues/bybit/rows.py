@@ -58,11 +58,9 @@ class Reader:
         label = found.client_order_id
         mine = label if label is not None and self.ours(label) else None
         found = replace(found, client_order_id=mine)
-        if category != "spot":
-            return (found,)
-        if found.instrument not in self.pairs.values():
+        if category == "spot" and found.instrument not in self.pairs.values():
             return ()
-        return told.of_pair(found)
+        return (found,)
 
     def booked(self, row: Row, ts: int) -> Sequence[AccountEvent]:
         """Return what a line of the transaction log moved, as it is learnt at `ts`.

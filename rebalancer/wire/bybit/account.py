@@ -8,7 +8,6 @@ https://bybit-exchange.github.io/docs/v5/websocket/private/execution
 """
 
 from collections.abc import Container, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -194,26 +193,6 @@ def fill(told: Execution, category: Category, account: str, ts_local: int) -> Fi
     )
 
 
-def of_pair(fill: Fill) -> tuple[Fill, ...]:
-    """Return the fill of a pair so that its coins are a position, and nothing of them cash.
-
-    A fee that is paid in coins takes them out of the position: they are told as
-    sold for what pays the fee, by nobody's order.
-    """
-    coin, _, quote = fill.instrument.partition(":")[2].partition("/")
-    if fill.fee_currency != coin or not fill.fee:
-        return (fill,)
-    whole = replace(fill, fee=ZERO, fee_currency=quote)
-    taken = replace(
-        whole,
-        trade_id=f"{fill.trade_id}:fee",
-        client_order_id=None,
-        quantity=-fill.fee,
-        fee=fill.fee * fill.price,
-    )
-    return whole, taken
-
-
 def ending(told: Order) -> Ending | None:
     """Return how an order left the book; None while it is in it, or was never."""
     if told.order_status == "Filled":
@@ -269,10 +248,8 @@ def events(
     match record:
         case Execution(category=category) if category is not None:
             told = fill(record, category, account, ts_local)
-            if told is not None and category != "spot":
+            if told is not None and (category != "spot" or told.instrument in pairs):
                 yield told
-            elif told is not None and told.instrument in pairs:
-                yield from of_pair(told)
         case Order():
             yield order_event(record, ts_local)
 
