@@ -115,6 +115,11 @@ class Margins:
         """Return ns since the figures of an account were asked for; None: there are none."""
         return cushions.age(self.cushions, account, now)
 
+    def overtaken(self, account: str) -> bool:
+        """Whether something was booked since the figures that count were asked for."""
+        told = self.cushions.told.get(account)
+        return told is not None and told.asked < self.cushions.booked.get(account, told.asked)
+
     def known(self, account: str, own: MarginParams, now: int) -> bool:
         """Whether an account's figures are young enough to grow or to protect by."""
         age = self.age(account, now)

@@ -288,10 +288,11 @@ def shortfall(pool: Pool, own: MarginParams, vol: float = 0.0) -> float:
 def _compared(state: State, pool: Pool, own: MarginParams, memory: Climb) -> Iterable[Alert]:
     """Yield an alarm where our liquidation price and the venue's own lie apart.
 
-    Beside options they cannot agree: a venue leaves them where they are.
+    Beside options they cannot agree: a venue leaves them where they are. Nor can
+    they after a booking, until the venue tells of what is held since.
     """
     memory.apart.intersection_update(_held(pool))
-    if pool.curves:
+    if pool.curves or state.margins.overtaken(pool.account):
         return
     told = state.margins.cushions.told[pool.account]
     theirs = {each.instrument: each.liquidation for each in told.legs}

@@ -329,6 +329,20 @@ def test_liquidation_prices_apart():
     assert ["margin.disagreed"] == desk.alerts
 
 
+def test_liquidation_prices_of_before_a_fill():
+    """The venue's price of what was held before a fill is held against nothing of after it."""
+    desk = build(margined(WIDE), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
+    desk.figures(400_000, 5_000, 333_333, 139_303)
+    desk.wait(1)
+    desk.trade_by_hand(LINEAR, "4")
+    desk.wait(1)
+    assert "margin.disagreed" not in desk.alerts
+
+    desk.figures(400_000, 5_000, 333_333, 139_303)  # the venue knows, and still says so
+
+    assert "margin.disagreed" in desk.alerts
+
+
 def test_no_guard():
     """Without margin settings nobody looks."""
     desk = build(WIDE, [(SPOT, "10"), (LINEAR, "-10", "hedge")])
