@@ -97,3 +97,15 @@ async def test_spot(tmp_path):
     assert () == found.faults
     assert 3 == found.struck
     assert "filled" in found.resolved
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.proves("binance", "faults", "loopback")
+async def test_coins_beside_options(name):
+    """Straddles are hedged with coins, whose fee is coins: the books agree to the last of them."""
+    scene = Scene(ROOT / "config" / "demo-spot.toml", "binance")
+    found = await trials.trial(name, trials_of(scene)[name], scene, length=SHORT)
+
+    assert () == found.faults
+    assert found.struck >= 1
+    assert found.orders >= 2

@@ -90,14 +90,14 @@ async def test_an_order_trades_contracts(name):
 
 
 async def test_a_pair_is_a_balance():
-    """A coin that was bought as a pair is a balance of it, and no position."""
+    """A coin that was bought as a pair is a balance of it, less the fee, and no position."""
     async with fair() as loopback, ccxt_rest(loopback) as exchange:
         await exchange.load_markets()
         await exchange.create_order(SYMBOLS[PAIR], "limit", "buy", 0.5, 100_001)
         balance = await exchange.fetch_balance()
         positions = await exchange.fetch_positions()
 
-    assert 10.5 == balance["BTC"]["total"]
+    assert 10.4995 == balance["BTC"]["total"]
     assert [] == positions
 
 

@@ -186,7 +186,7 @@ async def test_too_many_requests():
 
 # --- what stands in the request -------------------------------------------------
 
-# instrument, contracts, ask, bid, category, amount, currency of the fee
+# instrument, contracts, ask, bid, category, amount, currency of the fee of buying
 CONTRACTS = [
     (PERP, D("0.7"), D("100000.1"), D("99999.9"), "linear", "0.7", "USDT"),
     (ETH, D("3.5"), D("3500.01"), D("3499.99"), "linear", "3.5", "USDT"),
@@ -194,7 +194,7 @@ CONTRACTS = [
     (INVERSE, D(700), D("99990.1"), D("99989.9"), "inverse", "700", "BTC"),
     (CALL, D("0.3"), D(35_005), D(34_995), "option", "0.3", "USDT"),
     (PUT, D("0.03"), D(20_005), D(19_995), "option", "0.03", "USDC"),
-    (PAIR, D("0.25"), D("100000.01"), D("99999.99"), "spot", "0.25", "USDT"),
+    (PAIR, D("0.25"), D("100000.01"), D("99999.99"), "spot", "0.25", "BTC"),
 ]
 each_kind = pytest.mark.parametrize(
     ("name", "quantity", "ask", "bid", "category", "amount", "currency"),
@@ -215,14 +215,16 @@ async def test_bought_and_sold(name, quantity, ask, bid, category, amount, curre
             ledgers.adopt(ledger, report, known(report.instrument), D(1))
         began = opened.clock.now() - 1_000_000_000
         await opened.venue.submit(order("rb01", instrument=name, quantity=quantity, price=ask))
-        assert quantity == opened.place.positions(ACCOUNT)[name]
-        sold = -quantity if pair else -2 * quantity
+        arrived = D("0.24975") if pair else quantity  # a pair's fee is coins
+        assert arrived == opened.place.positions(ACCOUNT)[name]
+        sold = D("-0.2") if pair else -2 * quantity
         await opened.venue.submit(order("rb02", instrument=name, quantity=sold, price=bid))
         told = (await opened.venue.history(began)).events
         fills = [each for each in told if isinstance(each, Fill)]
 
         assert [quantity, sold] == [each.quantity for each in fills]
-        assert [currency] * 2 == [each.fee_currency for each in fills]
+        paid = [currency, "USDT" if pair else currency]
+        assert paid == [each.fee_currency for each in fills]
         assert all(each.fee > 0 for each in fills)
         for each in fills:
             ledgers.book_fill(ledger, each, WITH_PAIR[name], ours=True)

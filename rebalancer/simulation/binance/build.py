@@ -48,7 +48,7 @@ def _played(house: House) -> Played:
             market="*@*",
         ),
         rules=rules,
-        desk="demo-binance.toml",  # one book over the three accounts
+        desk="demo-spot.toml" if house.spot else "demo-binance.toml",  # one book over accounts
     )
 
 
