@@ -34,6 +34,13 @@ TICKER = {
 }
 
 
+def book(ms, bid="64999.5", ask="65000.5"):
+    """Return a whole book; numbers are no texts there."""
+    bids, asks = ([{"price": float(price), "qty": 5.0}] for price in (bid, ask))
+    told = {"feed": "book_snapshot", "product_id": "PF_XBTUSD", "timestamp": ms, "seq": ms}
+    return told | {"tickSize": None, "bids": bids, "asks": asks}
+
+
 def iso(ms):
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
