@@ -28,7 +28,8 @@ TICKER = {
     "ask_size": 2,
     "markPrice": 65000,
     "index": 64990,
-    "relative_funding_rate": 0.000012,
+    "funding_rate": 0.78,  # USD a coin and hour
+    "relative_funding_rate": 0.000012,  # of notional an hour
     "next_funding_rate_time": 1_800_000_000_000,
     "last": 65000,
 }
