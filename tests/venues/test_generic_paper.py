@@ -6,6 +6,7 @@ Stand-ins speak to unmodified ccxt; the daemon is the one that `run` starts.
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType, web
@@ -15,14 +16,16 @@ from rebalancer.errors import ConfigError
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.settings import resolve
+from rebalancer.settings import check, load, resolve
+from rebalancer.settings.models import Mode
 from rebalancer.simulation.shifted import ShiftedClock
 from rebalancer.venues.observed import HOUR, observed
+from rebalancer.venues.profiles import profile_of
 from tests.runtime.stage import Lines
 from tests.venues import hyperliquid, krakenfutures, standin
 from tests.venues.paper_book import MILLISECOND, STAMP, book_of, configured, until
 
-D = Decimal
+D, ROOT = Decimal, Path(__file__).resolve().parents[2]
 
 
 class AtHyperliquid:
@@ -227,6 +230,45 @@ def test_what_cannot_be_followed(more, fault, tmp_path):
     settings = configured(tmp_path, AtGate(), "http://127.0.0.1:1", more=more)
     with pytest.raises(ConfigError, match=fault):
         observed(settings, resolve(settings), 0, SeededRandomness(1), Lines())
+
+
+def readme():
+    """Return the tables of the README's part on venues without a package, in their order."""
+    part = (ROOT / "README.md").read_text().split("### A venue without a package")[1]
+    return re.findall(r"```toml\n(.*?)```", part.split("\n## ")[0], re.DOTALL)
+
+
+def test_readme_on_paper(tmp_path):
+    """Its table of a venue that nobody ships takes Hyperliquid's place, and can be followed."""
+    own, _ = readme()
+    text = (ROOT / "config" / "paper-hyperliquid.toml").read_text()
+    text = re.sub(r"\[venues\.hyperliquid\].*?(?=\[underlyings)", "", text, flags=re.DOTALL)
+    text = re.sub(r"\[\[instruments\]\].*?(?=\[guards)", "", text, flags=re.DOTALL)
+    text = text.replace("hyperliquid:BTC-PERP", "gate:BTC_USDT")
+    path = tmp_path / "book.toml"
+    path.write_text(text.replace("hyperliquid:USDC", "gate:USDT") + own)
+    settings = load(path)
+
+    assert {"gate"} == set(settings.venues)
+    assert observed(settings, resolve(settings), 0, SeededRandomness(1), Lines())
+
+
+def test_readme_for_money(tmp_path):
+    """Its other table takes Deribit's place in the example, and a check finds nothing."""
+    _, own = readme()
+    text = (ROOT / "config" / "live.example.toml").read_text()
+    text = re.sub(r"\[venues\.deribit\].*?(?=\[underlyings)", "", text, flags=re.DOTALL)
+    path = tmp_path / "book.toml"
+    path.write_text(text.replace("deribit:BTC-PERPETUAL", "hyperliquid:BTC-PERP") + own)
+
+    assert () == tuple(check(path).faults)
+    assert profile_of("hyperliquid", Mode.LIVE, load(path).venues["hyperliquid"].profile).finished
+
+
+def test_shipped_example():
+    """What the README runs has no fault, and its venue can be followed."""
+    settings = load(ROOT / "config" / "paper-hyperliquid.toml")
+    assert observed(settings, resolve(settings), 0, SeededRandomness(1), Lines())
 
 
 def test_perpetual_without_a_rate(tmp_path):

@@ -63,13 +63,20 @@ def orders_of(opened):
 
 
 async def test_no_builder_no_approval_no_referrer():
-    """Nobody is paid, approved or named: only the order itself reaches the venue."""
+    """Nobody is paid, approved or named: nothing but the order is even asked of ccxt's sender."""
     async with desk() as opened:
+        post, asked = opened.exchange.privatePostExchange, []
+
+        async def heard(told):
+            asked.append(told["action"]["type"])
+            return await post(told)
+
+        opened.exchange.privatePostExchange = heard
         await opened.venue.submit(opened.order(1))
         await opened.venue.submit(opened.order(2))
         actions = [json.loads(each[3])["action"] for each in opened.server.asked("/exchange")]
 
-        assert ["order", "order"] == [each["type"] for each in actions]
+        assert ["order", "order"] == [each["type"] for each in actions] == asked
         assert not [each for each in opened.server.seen if "uilder" in each[3]]
         assert {"type", "orders", "grouping"} == set(actions[0])
 

@@ -227,6 +227,7 @@ def test_a_stamp_that_nobody_told_of():
 
     charged = FundingStamp(book.PERP, 0.0002)
     assert [charged] * 3 == list(one._due(book.START, last))  # also after a sleep over all of them
-    sooner = first + 20 * HOUR  # than what was guessed, which nobody pays beside it
-    one._told(FundingRate(last, last, book.PERP, 0.0004, 4 * HOUR, sooner))
-    assert [FundingStamp(book.PERP, 0.0004)] == list(one._due(last, sooner))
+    later = first + 30 * HOUR  # than what was guessed, which nobody pays beside it
+    one._told(FundingRate(last, last, book.PERP, 0.0004, 8 * HOUR, later))
+    assert [] == list(one._due(last, later - 1))
+    assert [FundingStamp(book.PERP, 0.0004)] == list(one._due(later - 1, later))
