@@ -20,6 +20,7 @@ PROFILE = """
 units = { perpetual = "coin", option = "coin" }
 types = ["swap", "option"]
 settles = ["USDC"]
+rates = { other = [50, 50] }
 [venues.derive.profile.stream]
 watch = ["watch_ticker", "watch_order_book"]
 funding = "info.f"

@@ -37,6 +37,7 @@ from rebalancer.venues.examination import examine
 from rebalancer.venues.findings import Subject
 from rebalancer.venues.generic.build import feed
 from rebalancer.venues.native import Ports
+from rebalancer.venues.orders_ccxt import load
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.profiles import row_of
 from rebalancer.venues.requests import Market
@@ -79,6 +80,24 @@ async def test_no_builder_no_approval_no_referrer():
         assert ["order", "order"] == [each["type"] for each in actions] == asked
         assert not [each for each in opened.server.seen if "uilder" in each[3]]
         assert {"type", "orders", "grouping"} == set(actions[0])
+
+
+async def test_loading_names_no_referrer():
+    """With a key ccxt would name one as soon as it reads the markets: nothing of it is tried."""
+    venue, asked = Hyperliquid(), []
+    async with standin.serving(venue.handle) as (_, address):
+        keys = Credentials(Secret(WALLET), Secret(SECRET))
+        connection = connect("hyperliquid", Venue(loopback=address), Mode.LIVE, keys)
+
+        async def heard(told):
+            asked.append(told)
+
+        connection.exchange.privatePostExchange = heard
+        try:
+            assert "BTC-PERP" in await load(connection)
+        finally:
+            await connection.close()
+    assert [] == asked
 
 
 @pytest.mark.parametrize("built", [True, False])
