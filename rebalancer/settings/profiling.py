@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from rebalancer.settings.guarding import Table
+from rebalancer.settings.guarding import SECOND, Table
 from rebalancer.settings.shipped import SHIPPED, UNIFIED
 from rebalancer.settings.values import (
     AtLeastOneWhole,
@@ -37,6 +37,7 @@ READINGS = (
 """What an account is asked for; the last four where there is something to ask."""
 NEEDED = READINGS[:10]
 ORDERS = ("by_label", "by_id", "open")  # that tell orders
+UNIFIED_CALLS = ("fetch_", "cancel_")  # how names of ccxt's own calls begin, not a venue's
 LIFETIMES = ("ioc", "gtc", "post_only")
 KINDS = ("spot", "perpetual", "future", "option")
 UNITS = ("coin", "USD", "contract")
@@ -183,6 +184,18 @@ class CodesTable(Table):
     absent: Names = ()  # there is no such order
 
 
+class OptionsTable(ReadingTable):
+    """How options are marked: a question asked again and again, as no stream tells a forward.
+
+    Its fields are `mark`, `vol`, `forward`, `ts` where it is told, and `name` where
+    one answer tells of many.
+    """
+
+    vol_unit: Annotated[Literal["fraction", "percent", ""], choice(("fraction", "percent"))] = ""
+    mark_unit: Annotated[Literal["coin", "USD", ""], choice(("coin", "USD"))] = ""  # per coin
+    every: Duration = 5 * SECOND  # from one question to the next
+
+
 class StreamTable(Table):
     """What ccxt.pro is asked to watch, and where its tickers say what."""
 
@@ -197,6 +210,7 @@ class StreamTable(Table):
     funding_interval: Duration | None = None  # needed beside `funding`
     funding_next: Field = ""  # ms; empty: at whole intervals
     time: Field = ""  # ms; empty: as ccxt tells it
+    options: OptionsTable = OptionsTable()
 
 
 class ProfileTable(Table):
@@ -270,9 +284,27 @@ def lacking(table: ProfileTable) -> Iterator[tuple[str, ...]]:
         elif reading is not None:
             yield from (("readings", name, "fields", each) for each in _unread(table, name))
             buckets += ["log"] if reading.bucket == "log" and "log" not in buckets else []
+    if table.stream.options.call and table.stream.options.bucket not in buckets:
+        buckets.append(table.stream.options.bucket)
     yield from (("rates", bucket) for bucket in buckets if bucket not in table.rates)
 
 
+def unmarked(table: ProfileTable | None) -> Iterator[tuple[str, ...]]:
+    """Yield the places that must be filled for options to be marked, and are empty."""
+    told = OptionsTable() if table is None else table.stream.options
+    if not told.call:
+        yield ("call",)
+        return
+    yield from (("fields", each) for each in _MARKED if not told.fields.get(each))
+    yield from ((each,) for each in ("vol_unit", "mark_unit") if not getattr(told, each))
+
+
+def asks_each(told: ReadingTable) -> bool:
+    """Whether a question is about one instrument, which it names."""
+    return any(each in str((told.given, told.params)) for each in ("{symbol}", "{name}"))
+
+
+_MARKED = ("mark", "vol", "forward")
 _ORDER = ("id", "label", "name", "side", "amount", "filled", "status", "ts")
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "by_label": _ORDER,

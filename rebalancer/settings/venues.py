@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from rebalancer.core.instruments import Kind
+from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.settings import catalogue
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
-from rebalancer.settings.models import Mode, Role, Venue
-from rebalancer.settings.profiling import ORDERS, lacking, merged
+from rebalancer.settings.listing import hedge_ids
+from rebalancer.settings.models import Mode, Role, Settings, Venue
+from rebalancer.settings.profiling import ORDERS, UNIFIED_CALLS, lacking, merged, unmarked
 from rebalancer.settings.values import shown
 
 _VENUE = re.compile(r"[a-z][a-z0-9]{0,31}")
@@ -35,6 +37,9 @@ def venues(context: Context) -> Iterator[Finding]:
         yield from _leverage(place, venue)
         yield from _collateral(context, place, name, venue)
         yield from _profile(place, name, venue)
+        if name not in catalogue.VENUES and _at_a_venue(context.settings):
+            yield from _options(context, place, name, venue)
+            yield from _funding(context, place, name, venue)
 
 
 CONTINUOUS = frozenset({"deribit"})  # venues whose funding flows at every moment
@@ -71,6 +76,66 @@ def _profile(place: Place, name: str, venue: Venue) -> Iterator[Finding]:
     if table.stream.funding and table.stream.funding_interval is None:
         must = "must be there beside funding: a rate without its time means nothing"
         yield Finding((*own, "stream", "funding_interval"), must, MISSING)
+
+
+def _at_a_venue(settings: Settings) -> bool:
+    """Whether a book follows a venue itself, and neither the seeded world nor a recording."""
+    if settings.book.mode is not Mode.PAPER:
+        return True
+    return "market" not in settings.model_fields_set and settings.replay is None
+
+
+def _named(context: Context, venue: str) -> Iterator[Instrument]:
+    """Yield what the book holds, trades or describes at a venue."""
+    settings = context.settings
+    ids = [each.instrument for each in settings.holdings]
+    ids += [name for own in settings.underlyings.values() for name in hedge_ids(own)]
+    ids += [each.id for each in settings.instruments]
+    for name in dict.fromkeys(ids):
+        found = context.listing.find(name)
+        if found is not None and found.venue == venue:
+            yield found
+
+
+def _options(context: Context, place: Place, name: str, venue: Venue) -> Iterator[Finding]:
+    """Yield what is not said of options that nobody could value else.
+
+    Where ccxt's own record is read, only what the venue itself said in it counts: ccxt
+    fills a price of its list of markets in, which is as old as that list.
+    """
+    options = [each for each in _named(context, name) if each.kind is Kind.OPTION]
+    if not options:
+        return
+    table = merged(name, venue.profile)
+    own: Place = (*place, "profile", "stream", "options")
+    for missing in unmarked(table):
+        must = f"must say how {options[0].id} is marked: no vol and no forward is made up"
+        yield Finding((*own, *missing), must, MISSING)
+        return
+    if table is None:
+        return
+    told = table.stream.options
+    for field in ("mark", "vol", "forward", "ts"):
+        path = told.fields.get(field, "")
+        if path and told.call.startswith(UNIFIED_CALLS) and not path.startswith("info."):
+            must = "must be of what the venue itself said, such as info.mark_iv"
+            yield Finding((*own, "fields", field), must, shown(path))
+    for option in options:
+        unit = "coin" if option.inverse else "USD"
+        if told.mark_unit != unit:
+            must = f"must be {unit}: {option.id} settles in {option.settle}"
+            yield Finding((*own, "mark_unit"), must, shown(told.mark_unit))
+            return
+
+
+def _funding(context: Context, place: Place, name: str, venue: Venue) -> Iterator[Finding]:
+    """Yield a perpetual whose funding nobody would tell the model of."""
+    table = merged(name, venue.profile)
+    if context.settings.book.mode is not Mode.PAPER or table is None or table.stream.funding:
+        return
+    if any(each.kind is Kind.PERPETUAL for each in _named(context, name)):
+        must = "must say where the rate stands: paper without funding would be kinder"
+        yield Finding((*place, "profile", "stream", "funding"), must, MISSING)
 
 
 def _collateral(context: Context, place: Place, name: str, venue: Venue) -> Iterator[Finding]:

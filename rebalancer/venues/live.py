@@ -202,7 +202,9 @@ def feeds(
     resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
     parts = parts_of(opened.name)
     if parts.feed is not None:
-        own_feed = parts.feed(FeedSeat(seat, settings.venues[opened.name], ports, poll.now))
+        own_feed = parts.feed(
+            FeedSeat(seat, settings.venues[opened.name], ports, poll.now, opened.line.budget)
+        )
         market: Feed = own_feed
         following = Following(opened.name, settings, [(own_feed, own_feed)], around.clock)
     else:

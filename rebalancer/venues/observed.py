@@ -1,5 +1,7 @@
 """Paper on live data: a venue's own stream, with orders that the exchange model plays.
 
+A venue without a package is followed through ccxt.pro by its profile.
+
 Everything that the streams tell goes through the model first, levels too, and
 on to the daemon. What a venue books by the clock, the model is told when its
 time has come: continuous funding each hour and the session at 08:00 UTC at the
@@ -18,9 +20,12 @@ from rebalancer.core.events import Event, FeedStatus, FundingRate, Index, Mark, 
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import SECOND, Clock, Feed, Log, Randomness, Tasks
-from rebalancer.settings.models import Mode, Settings
+from rebalancer.settings.models import Mode, Settings, Venue
+from rebalancer.settings.profiling import merged
 from rebalancer.settings.venues import continuous_funding
 from rebalancer.venues.chorus import beside, together
+from rebalancer.venues.following import Flushed, Told
+from rebalancer.venues.generic import build as generic
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.paper import (
     Delivery,
@@ -31,8 +36,8 @@ from rebalancer.venues.paper import (
     SessionEnd,
     VenueItem,
 )
-from rebalancer.venues.parts import PARTS
-from rebalancer.venues.seats import StreamSeat
+from rebalancer.venues.parts import PARTS, parts_of
+from rebalancer.venues.seats import FeedSeat, StreamSeat
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.venues.wanted import Wanted, followed
 
@@ -58,15 +63,12 @@ def observed(
         log: Says when the stream is lost.
 
     Raises:
-        ConfigError: A venue has no stream of its own in this release, or the book
-            begins with something that has expired.
+        ConfigError: A venue has neither a stream of its own nor a profile by which it
+            can be followed, or the book begins with something that has expired.
     """
     faults = [*_expired(settings, instruments, now)]
-    faults += [
-        Fault(f"venues.{name}", f"must be one of {', '.join(PARTS)} to follow live", name)
-        for name in settings.venues
-        if name not in PARTS
-    ]
+    for name, venue in settings.venues.items():
+        faults += () if name in PARTS else _unfollowed(name, venue)
     if faults:
         raise ConfigError(settings.book.id, faults)
     held = [each.instrument for each in settings.holdings]
@@ -78,11 +80,20 @@ def observed(
             wanted = followed(name, settings, instruments, held)
             dated = {each: instruments[each] for each in instruments if _on(each, name)}
             flows = continuous_funding(name, venue)
-            own = Observing(name, wanted, venue.loopback, flows=flows)
+            own = Observing(name, wanted, venue, flows=flows)
             feeds.append(ObservedFeed(market, ports, own, dated))
         return beside(feeds, tasks)
 
     return feed
+
+
+def _unfollowed(name: str, venue: Venue) -> Iterator[Fault]:
+    """Yield why a venue without a package cannot be followed; nothing where it can."""
+    if merged(name, venue.profile) is None:
+        must = f"must be one of {', '.join(PARTS)}, or have a profile, to follow live"
+        yield Fault(f"venues.{name}", must, name)
+    else:
+        yield from generic.unfollowed(name, venue, shown=True)
 
 
 def _expired(
@@ -111,7 +122,7 @@ class Observing:
 
     venue: str
     wanted: Wanted
-    loopback: str | None  # address of a stand-in on this machine
+    table: Venue  # of the settings
     flows: bool = True  # whether funding flows at every moment and sessions end, else at stamps
 
 
@@ -139,14 +150,21 @@ class ObservedFeed:
         self._late: dict[str, None] = {}  # what expired and has no average
         self._wanted, self._venue = observing.wanted, observing.venue
         self._flows = observing.flows
-        self._stamps: dict[str, dict[int, float]] = {}  # instrument → ns of a stamp → its rate
+        self._stamps: dict[str, dict[int, FundingRate]] = {}  # instrument → ns of a stamp → rate
+        self._guessed: dict[str, int] = {}  # instrument → ns of a stamp that nobody told
         self._deliver: Callable[[Event], None] = _nowhere
         seat = StreamSeat(self._venue, self._wanted, ports.log, Mode.LIVE, depth=self._shown)
-        self._spoken = [
-            (each.stream, NativeFeed(each.stream, ports, observing.loopback, None, each.pace))
-            for each in PARTS[self._venue].streams(seat)
-        ]
-        feeds = [feed for _, feed in self._spoken]
+        self._spoken: list[tuple[Told, Flushed]] = []
+        parts, loopback = parts_of(self._venue), observing.table.loopback
+        if parts.feed is not None:
+            own = parts.feed(FeedSeat(seat, observing.table, ports, _unread))
+            self._spoken.append((own, own))
+            self._feed: Feed = own
+            return
+        feeds = []
+        for each in parts.streams(seat):
+            feeds.append(NativeFeed(each.stream, ports, loopback, None, each.pace))
+            self._spoken.append((each.stream, feeds[-1]))
         self._feed = together(self._venue, feeds, ports.tasks)
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
@@ -175,8 +193,24 @@ class ObservedFeed:
 
     def _stamped(self, now: int, told: FundingRate) -> None:
         """Note what a stamp will cost; a word that comes after it changes nothing."""
-        if told.next_ts is not None and told.next_ts > now:
-            self._stamps.setdefault(told.instrument, {})[told.next_ts] = told.rate
+        if told.next_ts is None or told.next_ts <= now:
+            return
+        stamps = self._stamps.setdefault(told.instrument, {})
+        stamps.pop(self._guessed.pop(told.instrument, 0), None)
+        stamps[told.next_ts] = told
+
+    def _passed(self, name: str, now: int) -> Iterator[FundingStamp]:
+        """Yield the stamps until now; after the last that was told, at the same pace and rate.
+
+        A stream that is lost must make no position cheaper to hold.
+        """
+        stamps = self._stamps[name]
+        while stamps and (first := min(stamps)) <= now:
+            told = stamps.pop(first)
+            yield FundingStamp(name, told.rate)
+            if not stamps and told.interval > 0:
+                self._guessed[name] = first + told.interval
+                stamps[first + told.interval] = told
 
     def _hide(self, now: int) -> None:
         """Take the levels away: nobody knows whether they are still there."""
@@ -227,9 +261,8 @@ class ObservedFeed:
 
     def _due(self, last: int, now: int) -> Iterator[VenueItem]:
         """Yield what is booked in (last, now]."""
-        for name, stamps in self._stamps.items():
-            for ts in [each for each in stamps if each <= now]:
-                yield FundingStamp(name, stamps.pop(ts))
+        for name in self._stamps:
+            yield from self._passed(name, now)
         if self._flows and last // HOUR != now // HOUR:
             yield FundingAccrual(self._venue)
         if self._flows and (last - SESSION) // DAY != (now - SESSION) // DAY:
@@ -245,6 +278,10 @@ class ObservedFeed:
                 self._late[name] = None
             else:
                 yield Delivery(name)
+
+
+def _unread(_why: str) -> None:
+    """Drop a hint to read an account: the model's is never away."""
 
 
 def _nowhere(_event: Event) -> None:

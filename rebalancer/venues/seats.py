@@ -54,6 +54,7 @@ class FeedSeat:
     venue: Venue  # its table of the settings
     ports: Ports
     reconcile: Callable[[str], None]  # why the account is to be read at once
+    budget: Budget | None = None  # that its questions count to; None: one of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,18 @@ TICKER = {
     "ask_size": 2,
     "markPrice": 65000,
     "index": 64990,
-    "relative_funding_rate": 0.000012,
+    "funding_rate": 0.78,  # USD a coin and hour
+    "relative_funding_rate": 0.000012,  # of notional an hour
     "next_funding_rate_time": 1_800_000_000_000,
     "last": 65000,
 }
+
+
+def book(ms, bid="64999.5", ask="65000.5"):
+    """Return a whole book; numbers are no texts there."""
+    bids, asks = ([{"price": float(price), "qty": 5.0}] for price in (bid, ask))
+    told = {"feed": "book_snapshot", "product_id": "PF_XBTUSD", "timestamp": ms, "seq": ms}
+    return told | {"tickSize": None, "bids": bids, "asks": asks}
 
 
 def iso(ms):

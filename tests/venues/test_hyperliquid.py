@@ -37,6 +37,7 @@ from rebalancer.venues.examination import examine
 from rebalancer.venues.findings import Subject
 from rebalancer.venues.generic.build import feed
 from rebalancer.venues.native import Ports
+from rebalancer.venues.orders_ccxt import load
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.profiles import row_of
 from rebalancer.venues.requests import Market
@@ -63,15 +64,40 @@ def orders_of(opened):
 
 
 async def test_no_builder_no_approval_no_referrer():
-    """Nobody is paid, approved or named: only the order itself reaches the venue."""
+    """Nobody is paid, approved or named: nothing but the order is even asked of ccxt's sender."""
     async with desk() as opened:
+        post, asked = opened.exchange.privatePostExchange, []
+
+        async def heard(told):
+            asked.append(told["action"]["type"])
+            return await post(told)
+
+        opened.exchange.privatePostExchange = heard
         await opened.venue.submit(opened.order(1))
         await opened.venue.submit(opened.order(2))
         actions = [json.loads(each[3])["action"] for each in opened.server.asked("/exchange")]
 
-        assert ["order", "order"] == [each["type"] for each in actions]
+        assert ["order", "order"] == [each["type"] for each in actions] == asked
         assert not [each for each in opened.server.seen if "uilder" in each[3]]
         assert {"type", "orders", "grouping"} == set(actions[0])
+
+
+async def test_loading_names_no_referrer():
+    """With a key ccxt would name one as soon as it reads the markets: nothing of it is tried."""
+    venue, asked = Hyperliquid(), []
+    async with standin.serving(venue.handle) as (_, address):
+        keys = Credentials(Secret(WALLET), Secret(SECRET))
+        connection = connect("hyperliquid", Venue(loopback=address), Mode.LIVE, keys)
+
+        async def heard(told):
+            asked.append(told)
+
+        connection.exchange.privatePostExchange = heard
+        try:
+            assert "BTC-PERP" in await load(connection)
+        finally:
+            await connection.close()
+    assert [] == asked
 
 
 @pytest.mark.parametrize("built", [True, False])
@@ -181,6 +207,52 @@ def test_steps_of_a_price():
     assert {"9.87654": D("9.8765"), "98.7654": D("98.765")} == told
     assert D("1234.6") == requests.rounded(D("1234.51"), D(-1), where)
     assert D("12346") == requests.rounded(D("12345.1"), D(-1), where)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "spelt"), [("0.01234", "0.01234"), ("0.012345", None), ("0.000001", None)]
+)
+async def test_decimals_of_a_size(quantity, spelt):
+    """A contract has its own number of decimals: more are refused here, and not cut by ccxt."""
+    async with desk() as opened:
+        opened.venue._instruments = {PERP.id: replace(PERP, lot=D("0.000001"))}  # as one might say
+        answer = await opened.venue.submit(opened.order(quantity=D(quantity)))
+
+        assert [spelt] * bool(spelt) == [each["orders"][0]["s"] for each in orders_of(opened)]
+        assert spelt or ("a multiple of 0.00001" in answer.reason and not answer.sent)
+
+
+async def test_no_market_order_at_a_price_of_ccxts():
+    """A market order is one at 5 % off, made up by ccxt: the price on the wire is ours, or none is.
+
+    Whoever asks ccxt for one under an order of ours does not reach the venue.
+    """
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1, price=D("65012")))
+        create = opened.exchange.create_order
+
+        async def worse(symbol, _kind, side, amount, price, params):
+            return await create(symbol, "market", side, amount, price, params)
+
+        opened.exchange.create_order = worse
+        answer = await opened.venue.submit(opened.order(2, price=D("65012")))
+        (only,) = [each["orders"][0] for each in orders_of(opened)]
+
+        assert ("65012", {"limit": {"tif": "Ioc"}}) == (only["p"], only["t"])
+        assert isinstance(answer, OrderRejected)
+        assert not answer.sent
+
+
+async def test_nonces_rise_within_a_millisecond():
+    """A signature counts once: orders of one millisecond have numbers of their own, none twice."""
+    async with desk() as opened:
+        stopped = now()
+        opened.exchange.milliseconds = lambda: stopped
+        await asyncio.gather(*(opened.venue.submit(opened.order(each)) for each in range(1, 5)))
+        told = [json.loads(each[3])["nonce"] for each in opened.server.asked("/exchange")]
+
+        assert 4 == len(orders_of(opened)) == len(set(told))
+        assert all(stopped <= each < stopped + 100 for each in told)
 
 
 async def test_names_and_numbers():

@@ -25,7 +25,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     Quote,
 )
-from rebalancer.core.instruments import Kind
+from rebalancer.core.instruments import Kind as Kinds
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import Params
 from rebalancer.ports import SECOND
@@ -38,7 +38,9 @@ from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.examination import examine
 from rebalancer.venues.findings import Grade, Subject
-from rebalancer.venues.generic.build import feed
+from rebalancer.venues.generic import words
+from rebalancer.venues.generic.build import dialect_of, feed
+from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.native import Ports
 from rebalancer.venues.orders_ccxt import LONG_OVER
 from rebalancer.venues.outcomes import Malformed
@@ -436,6 +438,48 @@ async def test_stream():
     assert [] == failures
 
 
+@pytest.mark.parametrize("sign", [+1, -1])
+async def test_funding_is_the_relative_rate_of_an_hour(sign):
+    """The venue tells USD a coin as `funding_rate`: what counts is the fraction, + longs pay."""
+    table = ROW.table
+    dialect = dialect_of(table, ROW)
+    told = TICKER | {"funding_rate": sign * 0.78, "relative_funding_rate": sign * 0.000012}
+    market = {"id": "PF_XBTUSD", "base": "BTC"}
+    word = Word(Kind.TICKER, {"info": told, "timestamp": 5})
+    (rate,) = [
+        each for each in words.events(word, market, "krakenfutures", 7, dialect)
+        if isinstance(each, FundingRate)
+    ]  # fmt: skip
+
+    assert (sign * 0.000012, 3_600 * SECOND) == (rate.rate, rate.interval)
+    assert 1_800_000_000_000 * 10**6 == rate.next_ts
+
+
+async def test_client_id_is_ours_as_it_is():
+    """Plain, and at most 18 characters: what its answers may cut an id to is all of ours."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1))
+        await opened.venue.submit(opened.order(36**7 - 1))
+        told = [each["cliOrdId"] for each in orders_of(opened)]
+
+        assert [name_of(1), name_of(36**7 - 1)] == told
+        assert all(len(each) <= 18 for each in told)
+
+
+@pytest.mark.parametrize("quantity", ["0.0001", "1.2345", "-0.5"])
+async def test_amount_is_coins(quantity):
+    """A linear contract is counted in coins: the size on the wire is ours, and nothing is cut."""
+    async with desk() as opened:
+        price = D("65100" if D(quantity) > 0 else "64900")
+        await opened.venue.submit(opened.order(quantity=D(quantity), price=price))
+        answer = await opened.venue.submit(opened.order(2, quantity=D("0.00015")))
+        (told,) = orders_of(opened)
+
+        assert (quantity.removeprefix("-"), D(quantity)) == (told["size"], opened.linear.quantity)
+        assert "a multiple of 0.0001" in answer.reason
+        assert not answer.sent
+
+
 FILL = {
     "instrument": "PF_XBTUSD",
     "time": 1,
@@ -452,4 +496,4 @@ FILL = {
 
 def test_kinds():
     """The row takes perpetuals and nothing else."""
-    assert {Kind.PERPETUAL} == set(ROW.amounts)
+    assert {Kinds.PERPETUAL} == set(ROW.amounts)

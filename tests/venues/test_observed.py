@@ -213,3 +213,21 @@ def test_funding_at_stamps():
     assert [] == list(one._due(book.START, stamp - 1))
     assert [FundingStamp(book.PERP, 0.0003)] == list(one._due(stamp - 1, stamp))
     assert [] == list(one._due(stamp, book.EIGHT + HOUR))  # no session ends, nothing flows
+
+
+def test_a_stamp_that_nobody_told_of():
+    """A stream that is lost over a stamp makes it no cheaper: the rate told last is charged on."""
+    raw = book.table()
+    raw["venues"][book.VENUE]["funding"] = "stamps"
+    settings = book.settings_of(raw)
+    made = observed(settings, resolve(settings), book.START, SeededRandomness(1), Lines())
+    one = made(Told(), MarketClock(book.START), None)
+    first, last = book.START + MINUTE, book.START + MINUTE + 17 * HOUR
+    one._told(FundingRate(book.START, book.START, book.PERP, 0.0002, 8 * HOUR, first))
+
+    charged = FundingStamp(book.PERP, 0.0002)
+    assert [charged] * 3 == list(one._due(book.START, last))  # also after a sleep over all of them
+    later = first + 30 * HOUR  # than what was guessed, which nobody pays beside it
+    one._told(FundingRate(last, last, book.PERP, 0.0004, 8 * HOUR, later))
+    assert [] == list(one._due(last, later - 1))
+    assert [FundingStamp(book.PERP, 0.0004)] == list(one._due(later - 1, later))

@@ -16,6 +16,7 @@ Its stream through ccxt.pro:
     life         of one object; it ends when anything of it falls
     tap          where its messages are taken, before ccxt coalesces them
     words        what they say, in our words
+    options      what they do not say: how options are marked
 
 What happens at the account is a hint there and no more: ccxt's private records
 lack fees, labels or ids here and there, so that the account is read instead.

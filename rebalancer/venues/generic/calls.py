@@ -15,7 +15,7 @@ import ccxt
 
 from rebalancer.errors import Defect
 from rebalancer.ports import SECOND, Clock
-from rebalancer.settings.profiling import ProfileTable, ReadingTable, plain
+from rebalancer.settings.profiling import UNIFIED_CALLS, ProfileTable, ReadingTable, plain
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic.paths import moment, rows_at
@@ -27,7 +27,6 @@ PAGES = 1_000  # of one look, after which something goes in circles
 AHEAD = 60 * SECOND  # ns that the venue's clock may be before ours
 _WHOLE = re.compile(r"\{([a-z_]+)\}")
 _OLDER = ("{until}", "{until_iso}")
-_UNIFIED = ("fetch_", "cancel_")
 
 Values = Mapping[str, object]
 
@@ -103,7 +102,7 @@ class GenericCalls:
         try:
             call = getattr(exchange, reading.call)
             with localcontext():  # ccxt rounds its own way, for whoever comes after it too
-                if reading.call.startswith(_UNIFIED):
+                if reading.call.startswith(UNIFIED_CALLS):
                     return await call(**filled(plain(reading.given), known), params=params)
                 return await call(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses

@@ -41,6 +41,9 @@ class Watch:
         return f"{self.method}{self.arguments}"
 
 
+Streams = Callable[[Connection], tuple[Watch, ...]]  # what to watch, once the markets are known
+
+
 @dataclass(frozen=True, slots=True)
 class Endurance:
     """How long an object may take, ns."""
@@ -71,7 +74,7 @@ class Life:
 
     Args:
         connect: Opens a connection whose exchange is of the tapped class that it is given.
-        streams: What to watch.
+        streams: What to watch; is asked once its markets are known.
         ports: Clock, tasks, chance and log.
         endurance: How long what may take.
         ears: Who is told what happens to it.
@@ -80,16 +83,17 @@ class Life:
     def __init__(
         self,
         connect: Callable[[Tapping], Connection],
-        streams: tuple[Watch, ...],
+        streams: Streams,
         ports: Ports,
         endurance: Endurance,
         ears: Ears,
     ) -> None:
         self.tap = Tap(ears.word, self.fell, self.beat)
         self.login_refused = False
-        self._ports, self._endurance, self._streams = ports, endurance, streams
+        self._ports, self._endurance, self._asked = ports, endurance, streams
         self._ears = ears
-        self._missing = set(streams)  # not up yet
+        self._streams: tuple[Watch, ...] = ()
+        self._missing: set[Watch] = set()  # not up yet
         self._freezes = FreezeWatch(endurance.frozen)
         self._fallen, self._why = asyncio.Event(), ""
         self._began = self._heard = 0  # monotonic ns: of watching, of the newest frame
@@ -111,8 +115,12 @@ class Life:
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no life without
             return f"no markets: {type(error).__name__}"
         self._began = self._heard = self._ports.clock.monotonic()
+        self._streams = self._asked(self.connection)
+        self._missing = set(self._streams)
         for stream in self._streams:
             self._ports.tasks.spawn(f"{name}/{stream}", self._own(stream))
+        if not self._streams:
+            self._ears.up()
         self._look()
         await self._fallen.wait()
         return self._why
@@ -224,7 +232,7 @@ class Life:
             return
         clock = self._ports.clock
         frozen = self._freezes.frozen(clock.now())
-        if clock.monotonic() - self._heard >= self._endurance.silent:
+        if self._streams and clock.monotonic() - self._heard >= self._endurance.silent:
             self.fell("silence")
         elif frozen:
             self.fell(f"{frozen[0]} is frozen")

@@ -19,7 +19,15 @@ from rebalancer.ports import SECOND
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic import words as ccxt_words
-from rebalancer.venues.generic.life import ENDURANCE, Ears, Endurance, Life, Tapping, Watch
+from rebalancer.venues.generic.life import (
+    ENDURANCE,
+    Ears,
+    Endurance,
+    Life,
+    Streams,
+    Tapping,
+    Watch,
+)
 from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.generic.words import BOOK, PLAIN, Dialect
 from rebalancer.venues.native import Ports
@@ -60,7 +68,7 @@ class CcxtFeed:
         account: Venue account that its events are of, e.g. binanceusdm.
         connect: Opens a connection whose exchange is of the tapped class, see
             `connection.connect`. Called inside the running loop.
-        streams: What to watch.
+        streams: What to watch, or what says so once the markets are known.
         ports: Clock, tasks, chance and log.
         taps: Who hears levels; and why the account must be reconciled.
         endurance: How long what may take.
@@ -70,7 +78,7 @@ class CcxtFeed:
         self,
         account: str,
         connect: Callable[[Tapping], Connection],
-        streams: tuple[Watch, ...],
+        streams: tuple[Watch, ...] | Streams,
         ports: Ports,
         taps: CcxtTaps | None = None,
         endurance: Endurance = ENDURANCE,
@@ -94,11 +102,21 @@ class CcxtFeed:
         """The object of ccxt that is at work just now; None between two of them."""
         return None if self._life is None else self._life.connection.exchange
 
-    def watch(self, streams: tuple[Watch, ...]) -> None:
+    @property
+    def connection(self) -> Connection | None:
+        """The connection of that object, once it knows its markets."""
+        life = self._life
+        return None if life is None or not life.age() else life.connection
+
+    def watch(self, streams: tuple[Watch, ...] | Streams) -> None:
         """Watch something else from now on; the object that does not is left."""
         if streams == self._streams:
             return
         self._streams = streams
+        self.again()
+
+    def again(self) -> None:
+        """Ask anew what to watch, with another object."""
         if self._life is not None:
             self._life.fell("something else is followed")
 
@@ -136,18 +154,22 @@ class CcxtFeed:
                 self._backoff.succeeded()
             await life.close()
 
-    def _to_watch(self) -> tuple[tuple[Watch, ...], Endurance]:
+    def _to_watch(self) -> tuple[Streams, Endurance]:
         """Return what can be had just now, and for how long to make do with it."""
-        streams = tuple(each for each in self._streams if each not in self.dropped)
         if self._refused_at is None:
-            return streams, self._endurance
+            return self._all, self._endurance
         rest = self._refused_at + self._endurance.refused - self._ports.clock.monotonic()
         if rest <= 0:
-            return streams, self._endurance
-        return (
-            tuple(each for each in streams if not each.private),
-            replace(self._endurance, old=min(self._endurance.old, rest)),
-        )
+            return self._all, self._endurance
+        return self._public, replace(self._endurance, old=min(self._endurance.old, rest))
+
+    def _all(self, connection: Connection) -> tuple[Watch, ...]:
+        told = self._streams
+        streams = told(connection) if callable(told) else told
+        return tuple(each for each in streams if each not in self.dropped)
+
+    def _public(self, connection: Connection) -> tuple[Watch, ...]:
+        return tuple(each for each in self._all(connection) if not each.private)
 
     def _up(self) -> None:
         """Say once that the venue is back, all that can be had is subscribed."""
