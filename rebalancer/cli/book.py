@@ -208,6 +208,20 @@ def margins(exchanges: Mapping[str, Exchange]) -> list[dict[str, Any]]:
     return rows
 
 
+def told_margins(running: Running) -> list[dict[str, Any]]:
+    """Return the same of accounts at venues, as these tell them and prices moved since."""
+    state, rows = running.engine.state, []
+    for account in running.engine.params.accounts:
+        for pool in state.margins.pools(account, state.now) or ():
+            if not pool.maintenance:
+                continue
+            ratio = pool.maintenance / pool.balance if pool.balance > 0 else None
+            name = pool.name.removeprefix(f"{account}:")
+            facts = {"balance": pool.balance, "maintenance": pool.maintenance}
+            rows.append({"venue": account, "stands together": name, **facts, "margin_ratio": ratio})
+    return rows
+
+
 def _outcome(running: Running) -> dict[str, Any]:
     tally = running.engine.tally
     return {
@@ -231,7 +245,10 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     table(status["positions"], ("instrument", "quantity", "entry", "mark", "delta"), "positions")
     typer.echo("")
     asked = ("venue", "stands together", "balance", "maintenance", "margin_ratio")
-    table(margins(running.exchanges), asked, "margin at the modelled venues")
+    if running.exchanges:
+        table(margins(running.exchanges), asked, "margin at the modelled venues")
+    else:
+        table(told_margins(running), asked, "margin as the venues tell it")
     tally, counters = running.engine.tally, status["counters"]
     typer.echo("")
     unknown = f"unknown {tally.unknowns} of which {tally.resolved} resolved"

@@ -24,6 +24,8 @@ def test_three_venues(tmp_path):
 
     assert 0 == ran.returncode, ran.stderr[-3000:]
     assert "the ledger equals the books of every venue, to the last unit" in ran.stdout
+    margins = ran.stdout.partition("margin as the venues tell it")[2].partition("fills")[0]
+    assert all(name in margins for name in ("bybit", "okx", "deribit"))
     told = outcome["status"]["underlyings"]["BTC"]
     assert told["lower"] <= told["net_delta"] <= told["upper"]
     held = {row["instrument"]: Decimal(row["quantity"]) for row in outcome["status"]["positions"]}
