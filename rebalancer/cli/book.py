@@ -243,12 +243,7 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     table(rows, columns, f"{status['book']} at {utc(status['ts'])}, {status['state']}")
     typer.echo("")
     table(status["positions"], ("instrument", "quantity", "entry", "mark", "delta"), "positions")
-    typer.echo("")
-    asked = ("venue", "stands together", "balance", "maintenance", "margin_ratio")
-    if running.exchanges:
-        table(margins(running.exchanges), asked, "margin at the modelled venues")
-    else:
-        table(told_margins(running), asked, "margin as the venues tell it")
+    _margin(running)
     tally, counters = running.engine.tally, status["counters"]
     typer.echo("")
     unknown = f"unknown {tally.unknowns} of which {tally.resolved} resolved"
@@ -266,6 +261,20 @@ def _summary(running: Running, outcome: Mapping[str, Any]) -> None:
     typer.echo(f"refused   {refused or '-'}")
     counts = " ".join(f"{name} {outcome[name]}" for name in ("events", "hedges", "refusals"))
     typer.echo(f"{counts} digest {outcome['digest']}")
+
+
+def _margin(running: Running) -> None:
+    """Print how near to liquidation the accounts are; nothing where nothing is asked of them."""
+    modelled = bool(running.exchanges)
+    rows = margins(running.exchanges) if modelled else told_margins(running)
+    if rows:
+        asked = ("venue", "stands together", "balance", "maintenance", "margin_ratio")
+        typer.echo("")
+        table(
+            rows,
+            asked,
+            f"margin {'at the modelled venues' if modelled else 'as the venues tell it'}",
+        )
 
 
 def register(app: typer.Typer) -> None:

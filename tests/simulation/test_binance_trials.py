@@ -100,10 +100,12 @@ async def test_spot(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("venue", ["binance", "binancecoinm"])
 @pytest.mark.proves("binance", "faults", "loopback")
-async def test_coins_beside_options(name):
-    """Straddles are hedged with coins, whose fee is coins: the books agree to the last of them."""
-    scene = Scene(ROOT / "config" / "demo-spot.toml", "binance")
+@pytest.mark.proves("binancecoinm", "faults", "loopback")
+async def test_coins_beside_options(venue, name):
+    """Straddles are hedged with coins, whose fee is coins, or with contracts that pay in them."""
+    scene = Scene(ROOT / "config" / "demo-coins.toml", venue)
     found = await trials.trial(name, trials_of(scene)[name], scene, length=SHORT)
 
     assert () == found.faults

@@ -21,6 +21,8 @@ _FEES: Mapping[str, FeeSchedule] = {
     Kind.PERPETUAL: _FUTURES,
     Kind.FUTURE: FeeSchedule(_FUTURES.maker, _FUTURES.taker, delivery=_FUTURES.taker),
 }
+# Where neither coins nor contracts that pay in them have a delta that moves, options have one.
+_DESKS = dict.fromkeys((SPOT.venue, COINM.venue), "demo-coins.toml")
 
 
 def _played(house: House) -> Played:
@@ -48,7 +50,7 @@ def _played(house: House) -> Played:
             market="*@*",
         ),
         rules=rules,
-        desk="demo-spot.toml" if house.spot else "demo-binance.toml",  # one book over accounts
+        desk=_DESKS.get(house.venue, "demo-binance.toml"),
     )
 
 
