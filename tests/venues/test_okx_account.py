@@ -126,6 +126,16 @@ def test_fills(changes, quantity, fee, name, forced):
     assert (name, forced and Forced(forced)) == (told.client_order_id, told.forced)
 
 
+@pytest.mark.parametrize("row", [TRADE, BILL], ids=["fill", "bill"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_does_not_say_is_no_conversion(row, value):
+    """A row that does not tell what it is of is refused, and not passed over as no trade."""
+    without = {key: each for key, each in row.items() if key != "subType"}
+    for each in (without, row | {"subType": value}):
+        with pytest.raises(Malformed, match="subType"):
+            rows.is_trade(each)
+
+
 @pytest.mark.parametrize("name", ["instId", "tradeId", "fillSz", "fillPx", "fee", "feeCcy", "side"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_nothing_is_zero(name, value):

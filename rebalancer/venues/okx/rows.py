@@ -97,8 +97,12 @@ class Reader:
 
 
 def is_trade(row: Row) -> bool:
-    """Whether a row of fills or bills is of a trade, and no delivery or conversion."""
-    return str(row.get("subType") or "") in TRADED
+    """Whether a row of fills or bills is of a trade, and no delivery or conversion.
+
+    Raises:
+        Malformed: It does not say; to pass it over could lose a fill.
+    """
+    return text(row, "subType", "okx bill") in TRADED
 
 
 def _penalty(row: Row, kind: str, change: Decimal) -> Decimal:
