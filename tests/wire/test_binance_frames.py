@@ -27,7 +27,6 @@ from rebalancer.wire.binance.account import AccountUpdate, Coins, Expired, Order
 from rebalancer.wire.binance.frames import Answer, Failure
 from rebalancer.wire.binance.market import (
     BookTicker,
-    DepthSnapshot,
     DepthUpdate,
     Market,
     TradePrint,
@@ -60,16 +59,6 @@ STREAMED = {  # file → what it is
     "spot/user_data_json/balance_update.json": Unknown,
     "spot/user_data_json/balance_update_wrapped.json": Unknown,
     "spot/user_data_json/list_status_wrapped.json": Unknown,
-}
-RECORDED = {
-    "binance_usdm_btcusdt_2024-08-08": (Market.FUTURES, {BookTicker, DepthUpdate, TradePrint}),
-    "binance_spot_btcusdt_2024-08-08": (Market.SPOT, {BookTicker, DepthUpdate, TradePrint}),
-    "binance_coinm_btcusd_perp_2024-08-08": (
-        Market.FUTURES,
-        {BookTicker, DepthUpdate, TradePrint},
-    ),
-    "binance_usdm_btcusdt_2022-08-11": (Market.FUTURES, {DepthUpdate, TradePrint}),
-    "binance_usdm_alts_2021-07-22": (Market.FUTURES, {BookTicker, DepthUpdate, AggTrade, Unknown}),
 }
 # Shapes: payloads_binance.jsonl.gz, futures/user_data_json and spot/user_data_json; our values.
 ORDER = {
@@ -179,31 +168,6 @@ def test_payloads_of_orders(recordings):
     assert ["OrderEnded"] == found["execution_report_expired"]
     assert ["Fill", "OrderEnded"] == found["execution_report_trade"]
     assert 9 + 6 == len(found)
-
-
-@pytest.mark.parametrize("name", RECORDED)
-@pytest.mark.proves("binanceusdm", "market", "recorded")
-@pytest.mark.proves("binancecoinm", "market", "recorded")
-@pytest.mark.proves("binance", "market", "recorded")
-def test_recordings(recordings, name):
-    """Of a recorded stream every frame is decoded, or of a kind that is known to be unknown."""
-    path = recordings / "raw" / f"{name}.jsonl.gz"
-    if not path.is_file():
-        pytest.skip("recordings absent")
-    dialect, wanted = RECORDED[name]
-    kinds, count = {}, 0
-    for row, text in lines(path):
-        if row.get("kind", "recv") != "recv":
-            continue
-        start = text.index('"msg":') + 6
-        frame = frames.decode(text[start : text.rindex("}")].encode(), dialect)
-        kinds[type(frame)] = kinds.get(type(frame), 0) + 1
-        count += 1
-        if count >= 20_000:
-            break
-
-    assert kinds.get(Refused) is None
-    assert wanted <= set(kinds) <= wanted | {DepthSnapshot, Unknown, Answer}
 
 
 def test_recorded_premium_index(recordings):
