@@ -5,14 +5,18 @@ same fact (an index price, the best prices of an instrument) later and
 otherwise; it is *frozen* when the doubt stood for a limit of venue time. It is
 frozen, too, when it goes on talking for the limit under one and the same venue
 time. Any later venue time of its own clears it.
+
+What is frozen is subscribed anew, once; if it stands where it stood a limit later, its
+socket must be rebuilt (`Thaw`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from rebalancer.core.quotes import SKEW
+from rebalancer.ports import Log
 
 Fact: TypeAlias = Literal["index", "touch"]
 Touch: TypeAlias = tuple[Decimal | None, Decimal | None]  # best bid and ask
@@ -97,3 +101,77 @@ class FreezeWatch:
 def past(pulse: Pulse | None, ts: int) -> bool:
     """Tell whether a channel has moved beyond a time, ns of the venue."""
     return pulse is not None and pulse.ts > ts
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a stream asks its venue for channels."""
+
+    venue: str  # ccxt id
+    send: Callable[[str, Sequence[str], int], None]  # word, channels, ns local
+    subscribe: str  # the venue's words
+    unsubscribe: str
+
+
+class Thaw:
+    """Subscribes anew what is frozen, and knows what must move before its stream is live.
+
+    Args:
+        watch: The pulses; its limit is how long what was subscribed anew may stand still.
+        asking: How to subscribe anew.
+        log: Where standstills are told.
+        spares: Drops a channel that stood still, by name and venue time in ns, and returns
+            True where the stream can do without it.
+    """
+
+    def __init__(
+        self,
+        watch: FreezeWatch,
+        asking: Asking,
+        log: Log,
+        spares: Callable[[str, int], bool] = lambda _name, _ts: False,
+    ) -> None:
+        self._watch, self._asking, self._log, self._spares = watch, asking, log, spares
+        self._renewed: dict[str, tuple[int, int]] = {}  # channel → its venue time, when, ns
+        self._stale: dict[str, int] = {}  # channel that stood still → venue time to get past, ns
+
+    def begin(self) -> None:
+        """Begin on a new socket; what stood still on the last one must move all the same."""
+        self._renewed.clear()
+
+    def forget(self, name: str) -> None:
+        """Wait for a channel no longer: nobody follows it."""
+        self._stale.pop(name, None)
+        self._renewed.pop(name, None)
+
+    @property
+    def done(self) -> bool:
+        """Whether all that stood still moved again."""
+        pulses = self._watch.pulses
+        for name in [each for each, ts in self._stale.items() if past(pulses.get(each), ts)]:
+            del self._stale[name]
+        return not self._stale
+
+    def judge(self, now: int, silent: Iterable[str] = ()) -> str | None:
+        """Subscribe anew what is frozen; return why the socket must be rebuilt, if it must.
+
+        Args:
+            now: ns local.
+            silent: Channels that stand still for another reason than the watch's.
+        """
+        for name in dict.fromkeys((*self._watch.frozen(now), *silent)):
+            ts = self._watch.pulses[name].ts
+            before = self._renewed.get(name)
+            if before is None or before[0] != ts:
+                self._renewed[name] = (ts, now)
+                self._log.warning("feed.stale", venue=self._asking.venue, channel=name, told=ts)
+                self.renew((name,), now)
+            elif now - before[1] >= self._watch.limit and not self._spares(name, ts):
+                self._stale[name] = ts
+                return f"{name} is frozen"
+        return None
+
+    def renew(self, names: Sequence[str], now: int) -> None:
+        """Subscribe channels anew, which brings their state whole."""
+        self._asking.send(self._asking.unsubscribe, names, now)
+        self._asking.send(self._asking.subscribe, names, now)

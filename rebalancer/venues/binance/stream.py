@@ -15,7 +15,7 @@ from rebalancer.venues.binance.channels import Socket
 from rebalancer.venues.binance.family import Venue
 from rebalancer.venues.binance.requests import Request, Requests
 from rebalancer.venues.binance.told import Body, Counts, Deliver, Words
-from rebalancer.venues.freezing import FreezeWatch
+from rebalancer.venues.freezing import Asking, FreezeWatch, Thaw
 from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.paper import Depth
 from rebalancer.venues.wanted import Wanted
@@ -63,8 +63,8 @@ class MarketStream:
         self._requests = Requests()
         self._watch = FreezeWatch(patience.frozen)
         self.words = Words(venue, socket, self._watch, self.counts, tap)
-        self._resubscribed: dict[str, tuple[int, int]] = {}  # channel → its venue time, when, ns
-        self._stale: dict[str, int] = {}  # channel that stood still → venue time to get past, ns
+        asking = Asking(self.venue, self._requests.channels, SUBSCRIBE, UNSUBSCRIBE)
+        self._thaw = Thaw(self._watch, asking, log, self._spares)
         self.words.follow(wanted, 0)
 
     @property
@@ -86,7 +86,7 @@ class MarketStream:
         """Begin on a new socket: subscribe."""
         self.now = now
         self._requests.reset()
-        self._resubscribed.clear()
+        self._thaw.begin()
         self.words.begin(deliver, now)
         self.words.follow(self._wanted, now)
         self._subscribe(channels.public(self._venue, self._socket, self._wanted), now)
@@ -124,7 +124,9 @@ class MarketStream:
         overdue = self._requests.overdue(now - self._patience.answer)
         if overdue is not None:
             return f"{overdue.method} was not answered"
-        return self._thaw(now)
+        spoke, patience = self.words.spoke, self._patience.frozen
+        silent = [name for name, since in spoke.items() if now - since >= patience]
+        return self._thaw.judge(now, silent)
 
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
@@ -138,10 +140,7 @@ class MarketStream:
     @property
     def live(self) -> bool:
         """Whether all channels are subscribed, and those that stood still moved again."""
-        pulses = self._watch.pulses
-        for name in [each for each, ts in self._stale.items() if pulses[each].ts > ts]:
-            del self._stale[name]
-        return not self._stale and not self._requests.waits
+        return self._thaw.done and not self._requests.waits
 
     def want(self, wanted: Wanted, now: int) -> None:
         """Follow something else from now on, on the same socket."""
@@ -151,8 +150,7 @@ class MarketStream:
         self.words.follow(wanted, now)
         gone = [name for name in before if name not in self.words]
         for name in gone:
-            self._stale.pop(name, None)
-            self._resubscribed.pop(name, None)
+            self._thaw.forget(name)
         self._requests.channels(UNSUBSCRIBE, gone, now)
         self._subscribe(tuple(name for name in after if name not in frozenset(before)), now)
 
@@ -167,27 +165,13 @@ class MarketStream:
     def _drop(self, name: str, why: str) -> None:
         """Go on without a channel."""
         self.words.drop(name)
-        self._stale.pop(name, None)
+        self._thaw.forget(name)
         self.counts.dropped.append(name)
         self._log.warning("feed.lost", venue=self.venue, channel=name, why=why)
 
-    # --- standstills ------------------------------------------------------------
-
-    def _thaw(self, now: int) -> str | None:
-        """Subscribe anew what is frozen; return the reason where that did not help."""
-        patience = self._patience.frozen
-        silent = [name for name, since in self.words.spoke.items() if now - since >= patience]
-        for name in dict.fromkeys((*self._watch.frozen(now), *silent)):
-            ts = self._watch.pulses[name].ts
-            before = self._resubscribed.get(name)
-            if before is None or before[0] != ts:
-                self._resubscribed[name] = (ts, now)
-                self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
-                self._requests.channels(UNSUBSCRIBE, (name,), now)
-                self._requests.channels(SUBSCRIBE, (name,), now)
-            elif now - before[1] >= patience and self._socket.borrowed and not ts:
-                self._drop(name, "nobody tells an index by this name")
-            elif now - before[1] >= patience:
-                self._stale[name] = ts
-                return f"{name} is frozen"
-        return None
+    def _spares(self, name: str, ts: int) -> bool:
+        """Drop a channel of the other market that never spoke: nobody tells it by this name."""
+        if ts or not self._socket.borrowed:
+            return False
+        self._drop(name, "nobody tells an index by this name")
+        return True

@@ -8,13 +8,14 @@ must be rebuilt. A perpetual's ticker moves all the time: a socket on which no
 topic says anything is subscribed anew, and then rebuilt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rebalancer.ports import SECOND, Log
 from rebalancer.venues.bybit import topics
 from rebalancer.venues.bybit.asks import SUBSCRIBE, UNSUBSCRIBE, Asked, Asks
 from rebalancer.venues.bybit.told import Counts, Deliver, Tap, Topics
-from rebalancer.venues.freezing import FreezeWatch, past
+from rebalancer.venues.freezing import Asking, FreezeWatch, Thaw
 from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.bybit import frames as bybit
@@ -66,8 +67,7 @@ class BybitMarket:
         self._watch = FreezeWatch(patience.frozen)
         self._topics = Topics(category, self._watch, self.counts, depth)
         self._topics.follow(wanted)
-        self._resubscribed: dict[str, tuple[int, int]] = {}  # topic → its venue time, when, ns
-        self._stale: dict[str, int] = {}  # topic that stood still → venue time to get past, ns
+        self._thaw = Thaw(self._watch, Asking(self.venue, self._ask, SUBSCRIBE, UNSUBSCRIBE), log)
         self._heard = 0  # ns local: when a topic spoke last
         self._roused = False  # whether all were subscribed anew since
 
@@ -80,7 +80,7 @@ class BybitMarket:
         """Begin on a new socket: ping, which brings a first frame, and subscribe."""
         self._heard, self._roused = now, False
         self._asks.reset(now)
-        self._resubscribed.clear()
+        self._thaw.begin()
         self._topics.begin(deliver)
         self._topics.follow(self._wanted)
         self._asks.topics(SUBSCRIBE, self._public(self._wanted), now)
@@ -95,7 +95,7 @@ class BybitMarket:
                 else:
                     self.counts.unknown += 1
                 for name in self._topics.broken():
-                    self._renew((name,), now)
+                    self._thaw.renew((name,), now)
             case Answer() as answer:
                 self.counts.decoded += 1
                 asked = None if answer.op == "ping" else self._asks.answered(answer)
@@ -121,8 +121,8 @@ class BybitMarket:
                 return f"no {self._category} topic says anything"
             self._log.warning("feed.stale", venue=self.venue, channel=self._category)
             self._heard, self._roused = now, True
-            self._renew(followed, now)
-        return self._thaw(now)
+            self._thaw.renew(followed, now)
+        return self._thaw.judge(now)
 
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
@@ -136,11 +136,7 @@ class BybitMarket:
     @property
     def live(self) -> bool:
         """Whether all topics are subscribed, and those that stood still moved again."""
-        pulses = self._watch.pulses
-        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
-        for name in moved:
-            del self._stale[name]
-        return not self._stale and not self._asks.waits(SUBSCRIBE)
+        return self._thaw.done and not self._asks.waits(SUBSCRIBE)
 
     def want(self, wanted: Wanted, now: int) -> None:
         """Follow something else from now on, on the same socket."""
@@ -149,14 +145,12 @@ class BybitMarket:
         self._topics.follow(wanted)
         gone = [name for name in before if name not in after]
         for name in gone:
-            self._stale.pop(name, None)
-            self._resubscribed.pop(name, None)
-            self._topics.forget(name)
+            self._thaw.forget(name)
         new = [name for name in after if name not in before]
         if not before:
             self._heard = now
-        self._asks.topics(UNSUBSCRIBE, gone, now)
-        self._asks.topics(SUBSCRIBE, new, now)
+        self._ask(UNSUBSCRIBE, gone, now)
+        self._ask(SUBSCRIBE, new, now)
 
     # --- answers ----------------------------------------------------------------
 
@@ -171,29 +165,13 @@ class BybitMarket:
     def _drop(self, name: str, why: str) -> None:
         """Go on without a topic."""
         self._topics.drop(name)
-        self._stale.pop(name, None)
+        self._thaw.forget(name)
         self.counts.dropped.append(name)
         self._log.warning("feed.lost", venue=self.venue, channel=name, why=why)
 
-    # --- standstills ------------------------------------------------------------
-
-    def _thaw(self, now: int) -> str | None:
-        """Subscribe anew what is frozen; return the reason where that did not help."""
-        for name in self._watch.frozen(now):
-            ts = self._watch.pulses[name].ts
-            before = self._resubscribed.get(name)
-            if before is None or before[0] != ts:
-                self._resubscribed[name] = (ts, now)
-                self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
-                self._renew((name,), now)
-            elif now - before[1] >= self._patience.frozen:
-                self._stale[name] = ts
-                return f"{name} is frozen"
-        return None
-
-    def _renew(self, names: tuple[str, ...] | list[str], now: int) -> None:
-        """Subscribe topics anew, which brings their state whole."""
-        for name in names:
-            self._topics.forget(name)
-        self._asks.topics(UNSUBSCRIBE, names, now)
-        self._asks.topics(SUBSCRIBE, names, now)
+    def _ask(self, op: str, names: Sequence[str], now: int) -> None:
+        """Send (un)subscriptions; what is left is forgotten, and told whole when it comes back."""
+        if op == UNSUBSCRIBE:
+            for name in names:
+                self._topics.forget(name)
+        self._asks.topics(op, names, now)

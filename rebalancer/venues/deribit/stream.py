@@ -18,7 +18,7 @@ from rebalancer.venues.deribit import channels
 from rebalancer.venues.deribit.channels import PRIVATE, PROBE, Wanted
 from rebalancer.venues.deribit.requests import Request, Requests
 from rebalancer.venues.deribit.told import Channels, Counts, Deliver, Taps
-from rebalancer.venues.freezing import FreezeWatch, past
+from rebalancer.venues.freezing import Asking, FreezeWatch, Thaw
 from rebalancer.venues.native import worth_a_line
 from rebalancer.wire.deribit import frames as deribit
 from rebalancer.wire.deribit.frames import Answer, Failure, Heartbeat, Told
@@ -78,8 +78,8 @@ class DeribitStream:
         self._watch = FreezeWatch(patience.frozen)
         account = None if access is None else access.account
         self._channels = Channels(self._watch, self.counts, taps or Taps(), account)
-        self._resubscribed: dict[str, tuple[int, int]] = {}  # channel → its venue time, when, ns
-        self._stale: dict[str, int] = {}  # channel that stood still → venue time to get past, ns
+        asking = Asking(self.venue, self._requests.channels, SUBSCRIBE, UNSUBSCRIBE)
+        self._thaw = Thaw(self._watch, asking, log)
         self._broken: str | None = None
         self._heard = 0  # ns local: when a channel spoke last
         self._channels.follow(wanted)
@@ -90,7 +90,7 @@ class DeribitStream:
         """Begin on a new socket: log in, subscribe, ask for signs of life."""
         self._broken, self._heard = None, now
         self._requests.reset()
-        self._resubscribed.clear()
+        self._thaw.begin()
         self._channels.begin(deliver)
         self._channels.follow(self._wanted)
         self._requests.ask("public/set_heartbeat", {"interval": self._patience.heartbeat}, now)
@@ -112,7 +112,7 @@ class DeribitStream:
             else:
                 self.counts.unknown += 1
             for name in self._channels.broken():
-                self._renew(name, now)
+                self._thaw.renew((name,), now)
         else:
             self._control(message, now)
 
@@ -127,7 +127,7 @@ class DeribitStream:
         if told and now - self._heard >= self._patience.frozen and not self._requests.waits(PROBE):
             self._requests.ask(PROBE, {"instrument_name": told}, now)
             self._heard = now  # and again, should nobody speak until then
-        return self._thaw(now)
+        return self._thaw.judge(now)
 
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
@@ -141,11 +141,7 @@ class DeribitStream:
     @property
     def live(self) -> bool:
         """Whether all channels are subscribed, and those that stood still moved again."""
-        pulses = self._watch.pulses
-        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
-        for name in moved:
-            del self._stale[name]
-        return not self._stale and not self._requests.waits(SUBSCRIBE, SUBSCRIBE_PRIVATE, AUTH)
+        return self._thaw.done and not self._requests.waits(SUBSCRIBE, SUBSCRIBE_PRIVATE, AUTH)
 
     def want(self, told: anywhere.Wanted, now: int) -> None:
         """Follow something else from now on, on the same socket, as closely as before."""
@@ -155,8 +151,7 @@ class DeribitStream:
         self._channels.follow(wanted)
         gone = [name for name in before if name not in self._channels]
         for name in gone:
-            self._stale.pop(name, None)
-            self._resubscribed.pop(name, None)
+            self._thaw.forget(name)
         new = [name for name in after if name not in frozenset(before)]
         self._requests.channels(UNSUBSCRIBE, gone, now)
         self._requests.channels(SUBSCRIBE, new, now)
@@ -222,27 +217,6 @@ class DeribitStream:
     def _drop(self, name: str, why: str) -> None:
         """Go on without a channel."""
         self._channels.drop(name)
-        self._stale.pop(name, None)
+        self._thaw.forget(name)
         self.counts.dropped.append(name)
         self._log.warning("feed.lost", venue=self.venue, channel=name, why=why)
-
-    # --- standstills ------------------------------------------------------------
-
-    def _thaw(self, now: int) -> str | None:
-        """Subscribe anew what is frozen; return the reason where that did not help."""
-        for name in self._watch.frozen(now):
-            ts = self._watch.pulses[name].ts
-            before = self._resubscribed.get(name)
-            if before is None or before[0] != ts:
-                self._resubscribed[name] = (ts, now)
-                self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
-                self._renew(name, now)
-            elif now - before[1] >= self._patience.frozen:
-                self._stale[name] = ts
-                return f"{name} is frozen"
-        return None
-
-    def _renew(self, name: str, now: int) -> None:
-        """Subscribe a channel anew, which brings its state whole."""
-        self._requests.channels(UNSUBSCRIBE, (name,), now)
-        self._requests.channels(SUBSCRIBE, (name,), now)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rebalancer.ports import SECOND, Log
-from rebalancer.venues.freezing import past
+from rebalancer.venues.freezing import Asking, Thaw
 from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.okx.requests import LOGIN, SUBSCRIBE, UNSUBSCRIBE, Request, Requests
 from rebalancer.venues.okx.told import Account, Counts, Deliver, Market, Sayings
@@ -78,8 +78,8 @@ class OkxStream:
         self._sayings, self._log, self._access = sayings, log, access
         self._patience = patience
         self._requests = Requests()
-        self._resubscribed: dict[str, tuple[int, int]] = {}  # channel → its venue time, when, ns
-        self._stale: dict[str, int] = {}  # channel that stood still → venue time to get past, ns
+        asking = Asking(self.venue, self._requests.channels, SUBSCRIBE, UNSUBSCRIBE)
+        self._thaw = Thaw(sayings.watch, asking, log)
         self._broken: str | None = None
         self._heard = 0  # ns local: when a channel spoke last
         self._pinged = 0  # ns local: the last sign of life that was asked for
@@ -92,7 +92,7 @@ class OkxStream:
         self._broken, self._owed = None, None
         self._heard = self._pinged = now
         self._requests.reset()
-        self._resubscribed.clear()
+        self._thaw.begin()
         self._sayings.begin(deliver)
         if self._access is None:
             self._requests.channels(SUBSCRIBE, self._sayings.names(), now)
@@ -111,7 +111,7 @@ class OkxStream:
         else:
             self.counts.unknown += 1
         for name in self._sayings.broken():
-            self._renew(name, now)
+            self._thaw.renew((name,), now)
 
     def judge(self, now: int) -> str | None:
         """Look for standstills, about once a second; return why the socket must be rebuilt."""
@@ -129,7 +129,7 @@ class OkxStream:
         followed = self._access is None and bool(self._sayings.names())
         if followed and now - self._heard >= self._patience.silent:
             return "the market is silent"
-        return self._thaw(now)
+        return self._thaw.judge(now)
 
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
@@ -143,11 +143,7 @@ class OkxStream:
     @property
     def live(self) -> bool:
         """Whether all channels are subscribed, and those that stood still moved again."""
-        pulses = self._sayings.watch.pulses
-        moved = [name for name, ts in self._stale.items() if past(pulses.get(name), ts)]
-        for name in moved:
-            del self._stale[name]
-        return not self._stale and not self._requests.waits(SUBSCRIBE, LOGIN)
+        return self._thaw.done and not self._requests.waits(SUBSCRIBE, LOGIN)
 
     def want(self, told: Wanted, now: int) -> None:
         """Follow something else from now on, on the same socket."""
@@ -157,8 +153,7 @@ class OkxStream:
         kept = frozenset(after)
         gone = [name for name in before if name not in kept]
         for name in gone:
-            self._stale.pop(name, None)
-            self._resubscribed.pop(name, None)
+            self._thaw.forget(name)
         self._requests.channels(UNSUBSCRIBE, gone, now)
         had = frozenset(before)
         self._requests.channels(SUBSCRIBE, [name for name in after if name not in had], now)
@@ -210,31 +205,9 @@ class OkxStream:
     def _drop(self, name: str, why: str) -> None:
         """Go on without a channel."""
         self._sayings.drop(name)
-        self._stale.pop(name, None)
+        self._thaw.forget(name)
         self.counts.dropped.append(name)
         self._log.warning("feed.lost", venue=self.venue, channel=name, why=why)
-
-    # --- standstills ------------------------------------------------------------
-
-    def _thaw(self, now: int) -> str | None:
-        """Subscribe anew what is frozen; return the reason where that did not help."""
-        watch = self._sayings.watch
-        for name in watch.frozen(now):
-            ts = watch.pulses[name].ts
-            before = self._resubscribed.get(name)
-            if before is None or before[0] != ts:
-                self._resubscribed[name] = (ts, now)
-                self._log.warning("feed.stale", venue=self.venue, channel=name, told=ts)
-                self._renew(name, now)
-            elif now - before[1] >= self._patience.frozen:
-                self._stale[name] = ts
-                return f"{name} is frozen"
-        return None
-
-    def _renew(self, name: str, now: int) -> None:
-        """Subscribe a channel anew, which brings its state whole."""
-        self._requests.channels(UNSUBSCRIBE, (name,), now)
-        self._requests.channels(SUBSCRIBE, (name,), now)
 
 
 def market(
