@@ -19,6 +19,7 @@ the protocol is spelt out anew, so that two readings of it meet.
     binance     Binance's three
     server      the chassis: HTTP and websockets
     asking      one private request
+    shut        what a venue does by itself: it takes no orders, or closes a book
     host        what a protocol must know and do
     line        one websocket, and what goes wrong on it
     faults      what goes wrong, where, when

@@ -233,9 +233,9 @@ async def test_maintenance():
 async def test_delisted():
     """A delisted contract is known no more, a closed one is not traded."""
     async with make(USDM) as loopback, unmodified(loopback, USDM) as exchange:
-        loopback.host.desk.close(FIRST[USDM], delist=False)
+        loopback.host.desk.close(FIRST[USDM])
         closed = (await exchange.load_markets())[SYMBOLS[USDM]]["active"]
-        loopback.host.desk.close(FIRST[USDM], delist=True)
+        loopback.host.desk.delist(FIRST[USDM])
         gone = await exchange.load_markets(True)
 
     assert not closed

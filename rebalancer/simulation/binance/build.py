@@ -27,7 +27,7 @@ _DESKS = dict.fromkeys((SPOT.venue, COINM.venue), "demo-coins.toml")
 
 def _played(house: House) -> Played:
     def speak(place: Place, keys: Sequence[Key]) -> Binance:
-        return Binance(Desk(house, place, Keyring(keys)))
+        return Binance(Desk(place, Keyring(keys), house))
 
     def rules(listed: Iterable[Instrument]) -> dict[str, TradingRules]:
         known = MODELS.get(house.venue)

@@ -10,12 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.simulation import asking
+from rebalancer.simulation import asking, shut
 from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder
 from rebalancer.simulation.binance.errors import Refusal
 from rebalancer.simulation.binance.keys import Keyring
 from rebalancer.simulation.binance.text import word
-from rebalancer.simulation.place import Place
 from rebalancer.simulation.tape import Seen
 
 FORCED = 900_000_000  # numbers of orders that the venue itself made begin here
@@ -48,37 +47,15 @@ SPOT = House(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shut:
-    """A span in which the venue takes no orders."""
-
-    code: int
-    until: int  # ns
-    reads: bool  # whether private questions are answered
-
-
 @dataclass(slots=True)
-class Desk:
+class Desk(shut.Desk[shut.Shut[int]]):
     """One venue's protocol and all that it stands on."""
 
-    house: House
-    place: Place
     keyring: Keyring
-    shut: Shut | None = None  # it may be over
+    house: House
     hedged: bool = False  # whether long and short stand side by side
     together: bool = False  # whether all assets count as one
-    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
-
-    @property
-    def now(self) -> int:
-        """Time of the venue, ns."""
-        return self.place.now()
-
-    @property
-    def closed(self) -> Shut | None:
-        """The span without orders that it is in now."""
-        return self.shut if self.shut is not None and self.now < self.shut.until else None
 
     def listed(self) -> list[Seen]:
         """Return every instrument that it knows."""
@@ -91,12 +68,6 @@ class Desk:
         if name not in self.place.tape.seen or name in self.delisted:
             raise Refusal(-1121)
         return self.place.tape.seen[name]
-
-    def close(self, instrument: str, *, delist: bool) -> None:
-        """Close a book for good; what is held of it stays."""
-        self.place.active.pop(instrument, None)
-        if delist:
-            self.delisted[instrument] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,32 @@
 """The protocol as a host: reads requests, finds who asks, does it, answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from rebalancer.ports import SECOND
 from rebalancer.simulation.binance import routes
-from rebalancer.simulation.binance.desk import Asking, Desk, Shut
+from rebalancer.simulation.binance.desk import Asking, Desk
 from rebalancer.simulation.binance.errors import BUSY, GONE, TOO_MANY, Refusal
 from rebalancer.simulation.binance.keys import in_time, proves
 from rebalancer.simulation.binance.session import Session
 from rebalancer.simulation.binance.streams import Streams
 from rebalancer.simulation.binance.text import answer, parameters
-from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request, order_of
+from rebalancer.simulation.faults import Kind
+from rebalancer.simulation.host import Answer, Call, Request
 from rebalancer.simulation.line import Line
+from rebalancer.simulation.shut import Doings, Shut
 
 LOGIN = "userDataStream.subscribe.signature"
 SIGNED = "signed/"
+SPANS: Mapping[Kind, Callable[[int], Shut[int]]] = {
+    Kind.MAINTENANCE: partial(Shut, GONE),
+    Kind.SETTLEMENT: partial(Shut, BUSY, dark=False),
+}
 
 
-class Binance:
+class Binance(Doings[Desk, Shut[int]]):
     """One venue's REST and websockets.
 
     Args:
@@ -29,7 +34,7 @@ class Binance:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        super().__init__(desk, SPANS)
         self.sessions: dict[int, Session] = {}  # by number of their line
         self._private = routes.private(desk.house)
         self._public = routes.public_of(desk.house)
@@ -102,7 +107,7 @@ class Binance:
     def _opened(self, trades: bool) -> None:
         """See that the venue does just now what is asked; raises `Refusal`."""
         shut = self.desk.closed
-        if shut is not None and (trades or not shut.reads):
+        if shut is not None and (trades or shut.dark):
             raise Refusal(shut.code)
 
     def _listen_key(self, call: Call, method: str) -> Any:
@@ -165,23 +170,6 @@ class Binance:
         clock, account = self.desk.place.clock, key.account
         clock.call_at(clock.now(), lambda: session.line.remember("executionReport", account))
         return answer({"id": call.key, "status": 200, "result": {"subscriptionId": 0}})
-
-    # --- others -----------------------------------------------------------------
-
-    def interfere(self, deed: Deed, *, by_hand: bool) -> None:
-        """Let somebody else trade for an account."""
-        self.desk.place.submit(order_of(deed, by_hand=by_hand))
-
-    def happen(self, plan: Plan) -> None:
-        """Let the venue itself shut, or close an instrument."""
-        until = self.desk.now + int(plan.seconds * SECOND)
-        match plan.kind:
-            case Kind.MAINTENANCE:
-                self.desk.shut = Shut(GONE, until, reads=False)
-            case Kind.SETTLEMENT:
-                self.desk.shut = Shut(BUSY, until, reads=True)
-            case kind:
-                self.desk.close(plan.instrument, delist=kind is Kind.DELISTING)
 
 
 def _greet(session: Session, names: list[str]) -> None:

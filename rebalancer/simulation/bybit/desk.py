@@ -6,59 +6,27 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.simulation import asking
+from rebalancer.simulation import asking, shut
 from rebalancer.simulation.bybit.envelope import MILLISECOND, text
 from rebalancer.simulation.bybit.errors import Refusal, invalid
 from rebalancer.simulation.bybit.keys import Keyring
-from rebalancer.simulation.place import Place
 from rebalancer.simulation.tape import Seen
 
 CATEGORIES = ("linear", "inverse", "option", "spot")
 CROSS, ISOLATED, PORTFOLIO = "REGULAR_MARGIN", "ISOLATED_MARGIN", "PORTFOLIO_MARGIN"
 
 
-@dataclass(frozen=True, slots=True)
-class Shut:
-    """A span in which the venue takes no orders."""
-
-    code: int  # Bybit's, of what it answers
-    until: int  # ns
-    all: bool = True  # whether it answers nothing private at all
-
-
 @dataclass(slots=True)
-class Desk:
+class Desk(shut.Desk[shut.Shut[int]]):
     """One venue's protocol and all that it stands on."""
 
-    place: Place
     keyring: Keyring
-    shut: Shut | None = None  # it may be over
     margin: str = CROSS
     hedged: bool = False  # whether longs and shorts of one symbol stand apart
     unified: int = 5  # status of the account: 5 and 6 are unified, version 2
-    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     limit: int = 200  # most positions of a page
     remembers: int = 86_400 * 10**9  # ns that an order is shown after its end
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
-
-    @property
-    def now(self) -> int:
-        """Time of the venue, ns."""
-        return self.place.now()
-
-    @property
-    def closed(self) -> Shut | None:
-        """The span without orders that it is in now."""
-        return self.shut if self.shut is not None and self.now < self.shut.until else None
-
-    def close(self, instrument: str) -> None:
-        """Close a book for good, long before it ends; what is held of it stays."""
-        self.place.active.pop(instrument, None)
-
-    def delist(self, instrument: str) -> None:
-        """Close a book, and forget the instrument where it is asked for by name."""
-        self.close(instrument)
-        self.delisted[instrument] = None
 
     def listed(self, category: str) -> list[Seen]:
         """Return what is known of every instrument of a category."""

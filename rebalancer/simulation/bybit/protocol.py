@@ -1,18 +1,19 @@
 """The protocol as a host: reads calls, finds who asks, does it, wraps the answer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from rebalancer.ports import SECOND
 from rebalancer.simulation.bybit import envelope, history, public, trading, wallet
-from rebalancer.simulation.bybit.desk import Asking, Desk, Shut, milliseconds
+from rebalancer.simulation.bybit.desk import Asking, Desk, milliseconds
 from rebalancer.simulation.bybit.envelope import READS, WRITES
 from rebalancer.simulation.bybit.errors import Refusal
 from rebalancer.simulation.bybit.session import Session
 from rebalancer.simulation.bybit.streams import Streams
-from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request, order_of
+from rebalancer.simulation.faults import Kind
+from rebalancer.simulation.host import Answer, Call, Request
 from rebalancer.simulation.line import Line
+from rebalancer.simulation.shut import Doings, Shut
 
 READING: Mapping[str, Callable[[Asking], Any]] = {
     f"{READS}order/realtime": history.open_orders,
@@ -32,9 +33,13 @@ TRADING: Mapping[str, Callable[[Asking], Any]] = {
 }
 RESTARTING, NOT_ALLOWED, LIMITED = 10016, 110066, 10006
 COMMAND = "COMMAND_RESP"
+SPANS: Mapping[Kind, Callable[[int], Shut[int]]] = {
+    Kind.MAINTENANCE: partial(Shut, RESTARTING),
+    Kind.SETTLEMENT: partial(Shut, NOT_ALLOWED, dark=False),
+}
 
 
-class Bybit:
+class Bybit(Doings[Desk, Shut[int]]):
     """Bybit's v5 over HTTP and websockets.
 
     Args:
@@ -42,7 +47,7 @@ class Bybit:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        super().__init__(desk, SPANS)
         self.sessions: dict[int, Session] = {}  # by number of their line
         desk.place.listen(Streams(desk, self.sessions))
 
@@ -80,7 +85,7 @@ class Bybit:
         if call.request is None or method not in {**READING, **TRADING}:
             raise Refusal(10017)
         key = self.desk.keyring.of_request(call.request, self.desk.now)
-        if shut is not None and (shut.all or method in TRADING):
+        if shut is not None and (shut.dark or method in TRADING):
             raise Refusal(shut.code)
         if method in READING:
             return READING[method](Asking(self.desk, call, key, at))
@@ -137,25 +142,6 @@ class Bybit:
             topics = {"failTopics": [], "successTopics": [str(each) for each in args]}
             return {"success": True, "conn_id": "loop", "data": topics, "type": COMMAND}
         return told
-
-    # --- others ---------------------------------------------------------------
-
-    def interfere(self, deed: Deed, *, by_hand: bool) -> None:
-        """Let somebody else trade for an account."""
-        self.desk.place.submit(order_of(deed, by_hand=by_hand))
-
-    def happen(self, plan: Plan) -> None:
-        """Let the venue itself shut, or close an instrument."""
-        until = self.desk.now + int(plan.seconds * SECOND)
-        match plan.kind:
-            case Kind.MAINTENANCE:
-                self.desk.shut = Shut(RESTARTING, until)
-            case Kind.SETTLEMENT:
-                self.desk.shut = Shut(NOT_ALLOWED, until, all=False)
-            case Kind.CLOSING:
-                self.desk.close(plan.instrument)
-            case _:
-                self.desk.delist(plan.instrument)
 
 
 def _told(call: Call, refusal: Refusal | None) -> dict[str, Any]:

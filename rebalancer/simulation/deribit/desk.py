@@ -6,24 +6,21 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.simulation import asking
+from rebalancer.simulation import asking, shut
 from rebalancer.simulation.accounts import OrderState, PlacedOrder
 from rebalancer.simulation.deribit.budgets import Budgets
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.jsonrpc import text
 from rebalancer.simulation.deribit.keys import Keyring
-from rebalancer.simulation.place import Place
 from rebalancer.simulation.tape import Seen
 
 MILLISECOND = 1_000_000  # ns
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class Shut(shut.Shut[int]):
     """A span in which the venue takes no orders."""
 
-    code: int  # Deribit's, of what it answers
-    until: int  # ns
     locked: str = "true"  # what public/status says of it
     indices: tuple[str, ...] = ()  # that are locked, where not all are
 
@@ -42,39 +39,17 @@ class Stop:
 
 
 @dataclass(slots=True)
-class Desk:
+class Desk(shut.Desk[Shut]):
     """One venue's protocol and all that it stands on."""
 
-    place: Place
     keyring: Keyring
     cancels: dict[str, bool] = field(default_factory=dict)  # account → new lines cancel on loss
     heartbeat_least: int = 10  # seconds
     budgets: Budgets | None = None  # None: as many requests as anybody likes
     patience: int = 600  # seconds of silence after which a connection counts as lost
-    shut: Shut | None = None  # it may be over
     stops: list[Stop] = field(default_factory=list)
     remembers: int = 1_800 * 1_000 * MILLISECOND  # ns that an order is shown after its end
-    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
-
-    @property
-    def now(self) -> int:
-        """Time of the venue, ns."""
-        return self.place.now()
-
-    @property
-    def closed(self) -> Shut | None:
-        """The span without orders that it is in now."""
-        return self.shut if self.shut is not None and self.now < self.shut.until else None
-
-    def close(self, instrument: str) -> None:
-        """Close a book for good, long before it ends; what is held of it stays."""
-        self.place.active.pop(instrument, None)
-
-    def delist(self, instrument: str) -> None:
-        """Close a book, and forget the instrument where it is asked for by name."""
-        self.close(instrument)
-        self.delisted[instrument] = None
 
     def seen(self, params: Mapping[str, Any]) -> Seen:
         """Return what is known of the instrument that is asked for.

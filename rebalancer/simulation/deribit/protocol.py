@@ -1,19 +1,20 @@
 """The protocol as a host: reads calls, finds who asks, does it, wraps the answer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from rebalancer.ports import SECOND
 from rebalancer.simulation.accounts import OrderState
 from rebalancer.simulation.deribit import history, jsonrpc, public, trading, wallet
 from rebalancer.simulation.deribit.desk import Asking, Desk, Shut
 from rebalancer.simulation.deribit.errors import Refusal, invalid
 from rebalancer.simulation.deribit.session import Session
 from rebalancer.simulation.deribit.streams import Streams
-from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request, order_of
+from rebalancer.simulation.faults import Kind
+from rebalancer.simulation.host import Answer, Call, Request
 from rebalancer.simulation.key import Key
 from rebalancer.simulation.line import Line
+from rebalancer.simulation.shut import Doings
 
 READING: Mapping[str, Callable[[Asking], Any]] = {
     "private/get_positions": wallet.positions,
@@ -54,6 +55,10 @@ LINES = (
     *("public/set_heartbeat", "public/disable_heartbeat", "private/logout"),
 )
 SETTLING, MAINTAINED = 10041, 11051
+SPANS: Mapping[Kind, Callable[[int], Shut]] = {
+    Kind.MAINTENANCE: partial(Shut, MAINTAINED),
+    Kind.SETTLEMENT: partial(Shut, SETTLING, locked="false", dark=False),
+}
 CANCELS = (
     "private/enable_cancel_on_disconnect",
     "private/disable_cancel_on_disconnect",
@@ -61,7 +66,7 @@ CANCELS = (
 )
 
 
-class Deribit:  # long: one door to every method
+class Deribit(Doings[Desk, Shut]):  # long: one door to every method
     """Deribit's JSON-RPC over HTTP and websockets.
 
     Args:
@@ -69,7 +74,7 @@ class Deribit:  # long: one door to every method
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        super().__init__(desk, SPANS)
         self.sessions: dict[int, Session] = {}  # by number of their line
         desk.place.listen(Streams(desk, self.sessions))
 
@@ -132,7 +137,7 @@ class Deribit:  # long: one door to every method
         shut = self.desk.closed
         if shut is None:
             return
-        if method in TRADING or (shut.code != SETTLING and not method.startswith("public/")):
+        if method in TRADING or (shut.dark and not method.startswith("public/")):
             raise Refusal(shut.code)
 
     def _alive(self, call: Call) -> None:
@@ -237,22 +242,3 @@ class Deribit:  # long: one door to every method
         else:
             self.desk.cancels[key.account] = verb == "enable"
         return "ok"
-
-    # --- others ---------------------------------------------------------------
-
-    def interfere(self, deed: Deed, *, by_hand: bool) -> None:
-        """Let somebody else trade for an account."""
-        self.desk.place.submit(order_of(deed, by_hand=by_hand))
-
-    def happen(self, plan: Plan) -> None:
-        """Let the venue itself shut, or close an instrument."""
-        until = self.desk.now + int(plan.seconds * SECOND)
-        match plan.kind:
-            case Kind.MAINTENANCE:
-                self.desk.shut = Shut(MAINTAINED, until)
-            case Kind.SETTLEMENT:
-                self.desk.shut = Shut(SETTLING, until, "false")
-            case Kind.CLOSING:
-                self.desk.close(plan.instrument)
-            case _:
-                self.desk.delist(plan.instrument)

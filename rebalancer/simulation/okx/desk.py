@@ -7,12 +7,11 @@ from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import SECOND
-from rebalancer.simulation import asking
+from rebalancer.simulation import asking, shut
 from rebalancer.simulation.accounts import OrderState, PlacedOrder
 from rebalancer.simulation.okx.codes import Refusal, parameter
 from rebalancer.simulation.okx.keys import Keyring
 from rebalancer.simulation.okx.rest import text
-from rebalancer.simulation.place import Place
 from rebalancer.simulation.tape import Seen
 
 MILLISECOND = 1_000_000  # ns
@@ -22,15 +21,6 @@ TYPES: Mapping[Kind, str] = {
     Kind.FUTURE: "FUTURES",
     Kind.OPTION: "OPTION",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Shut:
-    """A span in which the venue takes no orders."""
-
-    code: str  # OKX's, of what it answers
-    until: int  # ns
-    told: bool = True  # whether `system/status` says so, and nothing private is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +36,18 @@ class Stop:
 
 
 @dataclass(slots=True)
-class Desk:
+class Desk(shut.Desk[shut.Shut[str]]):
     """One venue's protocol and all that it stands on."""
 
-    place: Place
     keyring: Keyring
-    shut: Shut | None = None  # it may be over
     stops: list[Stop] = field(default_factory=list)
     remembers: int = 2 * 3_600 * SECOND  # ns that an order that filled nothing is shown
     page: int = 100  # rows of one answer at most
-    delisted: dict[str, None] = field(default_factory=dict)  # ids that nobody knows any more
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
     leverage: dict[str, str] = field(default_factory=dict)  # id → what was set; else the terms'
     hedged: bool = False  # whether long and short are held apart
     mode: str = ""  # account level; empty: as the exchange model margins it
     hurdle: dict[str, str] = field(default_factory=dict)  # channel → code that it is refused by
-
-    @property
-    def now(self) -> int:
-        """Time of the venue, ns."""
-        return self.place.now()
-
-    @property
-    def closed(self) -> Shut | None:
-        """The span without orders that it is in now."""
-        return self.shut if self.shut is not None and self.now < self.shut.until else None
-
-    def close(self, instrument: str) -> None:
-        """Close a book for good, long before it ends; what is held of it stays."""
-        self.place.active.pop(instrument, None)
-
-    def delist(self, instrument: str) -> None:
-        """Close a book, and forget the instrument where it is asked for by name."""
-        self.close(instrument)
-        self.delisted[instrument] = None
 
     def find(self, name: str) -> Seen | None:
         """Return what is known of an instrument by its native name."""

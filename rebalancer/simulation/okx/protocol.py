@@ -1,20 +1,21 @@
 """The protocol as a host: reads calls, finds who asks, does it, wraps the answer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from rebalancer.ports import SECOND
-from rebalancer.simulation.faults import Deed, Kind, Plan
-from rebalancer.simulation.host import Answer, Call, Request, order_of
+from rebalancer.simulation.faults import Kind
+from rebalancer.simulation.host import Answer, Call, Request
 from rebalancer.simulation.line import Line
 from rebalancer.simulation.okx import history, public, rest, trading, wallet
 from rebalancer.simulation.okx.channels import parse
 from rebalancer.simulation.okx.codes import ELSEWHERE, MESSAGES, Refusal
-from rebalancer.simulation.okx.desk import Asking, Desk, Shut
+from rebalancer.simulation.okx.desk import Asking, Desk
 from rebalancer.simulation.okx.session import Session
 from rebalancer.simulation.okx.streams import Streams
+from rebalancer.simulation.shut import Doings, Shut
 
 READING: Mapping[str, Callable[[Asking], list[Any]]] = {
     "GET account/balance": wallet.balance,
@@ -38,9 +39,13 @@ TRADING: Mapping[str, Callable[[Asking], Answer]] = {
     "POST trade/cancel-batch-orders": trading.cancel,
 }
 TOO_MANY, SETTLING, MAINTAINED = "50011", "51029", "50001"
+SPANS: Mapping[Kind, Callable[[int], Shut[str]]] = {
+    Kind.MAINTENANCE: partial(Shut, MAINTAINED),
+    Kind.SETTLEMENT: partial(Shut, SETTLING, dark=False),
+}
 
 
-class Okx:
+class Okx(Doings[Desk, Shut[str]]):
     """OKX's REST and websockets.
 
     Args:
@@ -48,7 +53,7 @@ class Okx:
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        super().__init__(desk, SPANS)
         self.sessions: dict[int, Session] = {}  # by number of their line
         desk.place.listen(Streams(desk, self.sessions))
 
@@ -102,8 +107,8 @@ class Okx:
         if method not in READING and method not in TRADING:
             raise Refusal("50005", "API is offline or unavailable")
         key = self.desk.keyring.of_request(request, self.desk.now)
-        if shut is not None and (method in TRADING or shut.told):
-            if shut.told:
+        if shut is not None and (method in TRADING or shut.dark):
+            if shut.dark:
                 raise Refusal(shut.code)
             return self.refuse(call, int(shut.code))
         asking = Asking(self.desk, call, key, at)
@@ -167,25 +172,6 @@ class Okx:
         session.subscribe(channel)
         session.answer({**_head(call), "event": "subscribe", "arg": dict(arg)})
         session.greet(channel)
-
-    # --- others ---------------------------------------------------------------
-
-    def interfere(self, deed: Deed, *, by_hand: bool) -> None:
-        """Let somebody else trade for an account."""
-        self.desk.place.submit(order_of(deed, by_hand=by_hand))
-
-    def happen(self, plan: Plan) -> None:
-        """Let the venue itself shut, or close an instrument."""
-        until = self.desk.now + int(plan.seconds * SECOND)
-        match plan.kind:
-            case Kind.MAINTENANCE:
-                self.desk.shut = Shut(MAINTAINED, until)
-            case Kind.SETTLEMENT:
-                self.desk.shut = Shut(SETTLING, until, told=False)
-            case Kind.CLOSING:
-                self.desk.close(plan.instrument)
-            case _:
-                self.desk.delist(plan.instrument)
 
 
 def _head(call: Call) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def _time(desk: Desk, _: Params) -> Rows:
 def _status(desk: Desk, _: Params) -> Rows:
     """Return maintenances that are planned or under way."""
     shut = desk.closed
-    if shut is None or not shut.told:
+    if shut is None or not shut.dark:
         return []
     return [
         {
