@@ -1,7 +1,6 @@
 """Hyperliquid through unmodified ccxt at a stand-in: its traps, each by name, and the account."""
 
 import asyncio
-import contextlib
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -26,30 +25,21 @@ from rebalancer.core.events import (
     OrderUnknown,
     Quote,
 )
-from rebalancer.runtime.clock import WallClock
-from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues import requests
-from rebalancer.venues.connection import Misspelt, connect
+from rebalancer.venues.connection import Misspelt
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.venues.examination import examine
-from rebalancer.venues.findings import Subject
-from rebalancer.venues.generic.build import feed
-from rebalancer.venues.native import Ports
 from rebalancer.venues.orders_ccxt import load
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.profiles import row_of
 from rebalancer.venues.requests import Market
-from rebalancer.venues.seats import FeedSeat, StreamSeat
 from rebalancer.venues.wanted import Wanted
-from tests.venues import standin
-from tests.venues.deribit_frames import Lines
+from tests.venues.by_profile import connected, examined, hearing, until
 from tests.venues.hyperliquid import AGENT, LIFETIMES, PERP, SECRET, WALLET, Hyperliquid, desk
 from tests.venues.standin import gaps_of, name_of, now, trade
 
 D = Decimal
 ROW = row_of("hyperliquid")
+KEYS = Credentials(Secret(WALLET), Secret(SECRET))
 CLOID = "0x72" + name_of(1).removeprefix("rb").encode().hex()
 ACTIONS = ("order", "cancel", "cancelByCloid")
 
@@ -85,18 +75,14 @@ async def test_no_builder_no_approval_no_referrer():
 async def test_loading_names_no_referrer():
     """With a key ccxt would name one as soon as it reads the markets: nothing of it is tried."""
     venue, asked = Hyperliquid(), []
-    async with standin.serving(venue.handle) as (_, address):
-        keys = Credentials(Secret(WALLET), Secret(SECRET))
-        connection = connect("hyperliquid", Venue(loopback=address), Mode.LIVE, keys)
 
-        async def heard(told):
-            asked.append(told)
+    async def heard(told):
+        asked.append(told)
 
+    async with connected("hyperliquid", venue, KEYS) as (connection, _):
         connection.exchange.privatePostExchange = heard
-        try:
-            assert "BTC-PERP" in await load(connection)
-        finally:
-            await connection.close()
+        assert "BTC-PERP" in await load(connection)
+
     assert [] == asked
 
 
@@ -504,26 +490,18 @@ async def test_cancel_by_our_id():
 # --- who it is -------------------------------------------------------------------
 
 
-@contextlib.asynccontextmanager
-async def examined(venue, account=WALLET):
-    """Yield the findings on an account."""
-    async with standin.serving(venue.handle) as (_, address):
-        settings = Venue(loopback=address, account=account, leverage=5.0)
-        keys = Credentials(Secret(WALLET), Secret(SECRET))
-        connection = connect("hyperliquid", settings, Mode.LIVE, keys)
-        try:
-            subject = Subject(connection, ROW, settings, WallClock(), [PERP], {})
-            yield {each.name: each for each in await examine(subject)}
-        finally:
-            await connection.close()
+async def found_of(venue, account=WALLET):
+    """Return the findings on an account."""
+    return await examined(venue, account, KEYS, PERP)
 
 
 async def test_account_that_is_meant():
     """An agent of the pinned account, its margin by itself, its contract as it is declared."""
-    async with examined(Hyperliquid()) as found:
-        assert [] == [each for each in found.values() if not each.ok]
-        assert {"account", "permission.withdraw", "permission.trade", "margin.pool"} <= set(found)
-        assert {"reach", "clock", "cash.USDC", f"instrument.{PERP.id}"} <= set(found)
+    found = await found_of(Hyperliquid())
+
+    assert [] == [each for each in found.values() if not each.ok]
+    assert {"account", "permission.withdraw", "permission.trade", "margin.pool"} <= set(found)
+    assert {"reach", "clock", "cash.USDC", f"instrument.{PERP.id}"} <= set(found)
 
 
 @pytest.mark.parametrize(
@@ -538,15 +516,17 @@ async def test_account_that_is_refused(changes, name):
     """A key that can withdraw, somebody else's agent, and a pool with the spot wallet."""
     venue = Hyperliquid()
     venue.__dict__.update(changes)
-    async with examined(venue) as found:
-        assert not found[name].ok
+    found = await found_of(venue)
+
+    assert not found[name].ok
 
 
 async def test_other_account_than_is_pinned():
     """The address must be the one that the settings pin."""
-    async with examined(Hyperliquid(), account="0x" + "cd" * 20) as found:
-        assert not found["account"].ok
-        assert not found["permission.trade"].ok
+    found = await found_of(Hyperliquid(), "0x" + "cd" * 20)
+
+    assert not found["account"].ok
+    assert not found["permission.trade"].ok
 
 
 # --- the stream ------------------------------------------------------------------
@@ -555,43 +535,29 @@ async def test_other_account_than_is_pinned():
 async def test_stream():
     """The book tells quotes, the context mark, index and funding; fills are a hint and no more."""
     venue = Hyperliquid()
-    async with desk(venue) as opened:
-        events, reasons, failures, log = [], [], [], Lines()
-        tasks = TaskRegistry(failures.append)
-        ports = Ports(WallClock(), tasks, SeededRandomness(7), log)
-        keys = Credentials(Secret(WALLET), Secret(SECRET))
-        seat = StreamSeat(
-            *("hyperliquid", Wanted(("BTC-PERP",)), log, Mode.LIVE, keys, opened.line.connection)
-        )
-        settings = Venue(loopback=opened.address)
-        followed = feed(FeedSeat(seat, settings, ports, reasons.append))
-        tasks.spawn("feed", followed.run(events.append))
-        try:
-            await until(lambda: len(venue.subscribed) >= 5)
-            book = [
-                [{"px": "64999.0", "sz": "1.5", "n": 1}],
-                [{"px": "65001.0", "sz": "2", "n": 1}],
-            ]
-            await venue.say("l2Book", {"coin": "BTC", "time": now(), "levels": book})
-            await venue.say("activeAssetCtx", {"coin": "BTC", "ctx": CONTEXT_TOLD})
-            fills = {"isSnapshot": True, "user": WALLET, "fills": [FILL_TOLD]}
-            await venue.say("userFills", fills)
-            await until(lambda: reasons and FundingRate in {type(each) for each in events})
-            told = {type(each): each for each in events}
+    async with desk(venue) as opened, hearing(opened, KEYS, "BTC-PERP") as heard:
+        await until(lambda: len(venue.subscribed) >= 5)
+        book = [
+            [{"px": "64999.0", "sz": "1.5", "n": 1}],
+            [{"px": "65001.0", "sz": "2", "n": 1}],
+        ]
+        await venue.say("l2Book", {"coin": "BTC", "time": now(), "levels": book})
+        await venue.say("activeAssetCtx", {"coin": "BTC", "ctx": CONTEXT_TOLD})
+        fills = {"isSnapshot": True, "user": WALLET, "fills": [FILL_TOLD]}
+        await venue.say("userFills", fills)
+        await until(lambda: heard.reasons and FundingRate in heard.newest)
+        told = heard.newest
 
-            assert (D("64999.0"), D("65001.0")) == (told[Quote].bid, told[Quote].ask)
-            assert {Quote, Mark, Index, FundingRate} == set(told) - {FeedStatus}
-            assert "hyperliquid:BTC-PERP" == told[Mark].instrument
-            assert (D("65000.0"), D("64990.0")) == (told[Mark].price, told[Index].price)
-            rate = told[FundingRate]
-            assert (0.0000125, 3_600 * 10**9) == (rate.rate, rate.interval)
-            assert 0 == rate.next_ts % rate.interval
-            assert ["hyperliquid told of a fill"] == reasons
-            followed.want(Wanted(("ETH-PERP",)), 0)
-            await until(lambda: len(venue.sockets) >= 2 and len(venue.subscribed) >= 10)
-        finally:
-            await tasks.close()
-        assert [] == failures
+        assert (D("64999.0"), D("65001.0")) == (told[Quote].bid, told[Quote].ask)
+        assert {Quote, Mark, Index, FundingRate} == set(told) - {FeedStatus}
+        assert "hyperliquid:BTC-PERP" == told[Mark].instrument
+        assert (D("65000.0"), D("64990.0")) == (told[Mark].price, told[Index].price)
+        rate = told[FundingRate]
+        assert (0.0000125, 3_600 * 10**9) == (rate.rate, rate.interval)
+        assert 0 == rate.next_ts % rate.interval
+        assert ["hyperliquid told of a fill"] == heard.reasons
+        heard.feed.want(Wanted(("ETH-PERP",)), 0)
+        await until(lambda: len(venue.sockets) >= 2 and len(venue.subscribed) >= 10)
 
 
 CONTEXT_TOLD = {
@@ -620,12 +586,3 @@ FILL_TOLD = {
     "fee": "1",
     "crossed": True,
 }
-
-
-async def until(condition, within=5.0):
-    """Wait for something to become true."""
-    for _ in range(int(within / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become true")

@@ -29,31 +29,23 @@ from rebalancer.core.instruments import Kind as Kinds
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import Params
 from rebalancer.ports import SECOND
-from rebalancer.runtime.clock import WallClock
-from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues import requests, skew
-from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.venues.examination import examine
-from rebalancer.venues.findings import Grade, Subject
+from rebalancer.venues.findings import Grade
 from rebalancer.venues.generic import words
-from rebalancer.venues.generic.build import dialect_of, feed
+from rebalancer.venues.generic.build import dialect_of
 from rebalancer.venues.generic.tap import Kind, Word
-from rebalancer.venues.native import Ports
 from rebalancer.venues.orders_ccxt import LONG_OVER
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.profiles import row_of
-from rebalancer.venues.seats import FeedSeat, StreamSeat
-from rebalancer.venues.wanted import Wanted
-from tests.venues import standin
+from tests.venues.by_profile import examined, hearing, until
 from tests.venues.deribit_frames import Lines
 from tests.venues.krakenfutures import KEY, PERP, SECRET, TICKER, UID, Kraken, desk
 from tests.venues.standin import gaps_of, name_of, now, trade
 
 D = Decimal
 ROW = row_of("krakenfutures")
+KEYS = Credentials(Secret(KEY), Secret(SECRET))
 IOC = TimeInForce.IOC
 QUERY = Query(name_of(1), "krakenfutures", PERP.id)
 
@@ -350,23 +342,14 @@ def _params():
 # --- who it is -------------------------------------------------------------------
 
 
-async def examined(account=UID, venue=None):
+async def found_of(venue, account=UID):
     """Return the findings on an account."""
-    venue = venue or Kraken()
-    async with standin.serving(venue.handle) as (_, address):
-        settings = Venue(loopback=address, account=account, leverage=5.0)
-        keys = Credentials(Secret(KEY), Secret(SECRET))
-        connection = connect("krakenfutures", settings, Mode.LIVE, keys)
-        try:
-            subject = Subject(connection, ROW, settings, WallClock(), [PERP], {})
-            return {each.name: each for each in await examine(subject)}
-        finally:
-            await connection.close()
+    return await examined(venue, account, KEYS, PERP)
 
 
 async def test_account_that_is_meant():
     """Pinned by the uid of its log; what cannot be asked of the key is said."""
-    found = await examined()
+    found = await found_of(Kraken())
 
     assert [] == [each for each in found.values() if not each.ok]
     assert Grade.WARNED is found["permission.withdraw"].grade
@@ -375,7 +358,7 @@ async def test_account_that_is_meant():
 
 async def test_other_account_than_is_pinned():
     """Another account than the settings name is refused."""
-    assert not (await examined(account="somebody"))["account"].ok
+    assert not (await found_of(Kraken(), "somebody"))["account"].ok
 
 
 async def test_isolated_position_is_refused():
@@ -389,7 +372,7 @@ async def test_isolated_position_is_refused():
         return {"openPositions": [rows[0] | {"maxFixedLeverage": 5.0}]}
 
     venue._openpositions = isolated
-    assert not (await examined(venue=venue))[f"margin.{PERP.id}"].ok
+    assert not (await found_of(venue))[f"margin.{PERP.id}"].ok
 
 
 # --- the stream ------------------------------------------------------------------
@@ -399,29 +382,12 @@ async def test_stream():
     """The ticker tells sizes, its own time, mark, index and an hourly rate; fills are a hint."""
     venue = Kraken()
     async with desk(venue) as opened:
-        events, reasons, failures, log = [], [], [], Lines()
-        tasks = TaskRegistry(failures.append)
-        ports = Ports(WallClock(), tasks, SeededRandomness(7), log)
-        keys = Credentials(Secret(KEY), Secret(SECRET))
-        connection = opened.line.connection
-        wanted = Wanted(("PF_XBTUSD",))
-        seat = StreamSeat("krakenfutures", wanted, log, Mode.LIVE, keys, connection)
-        followed = feed(FeedSeat(seat, Venue(loopback=opened.address), ports, reasons.append))
-        tasks.spawn("feed", followed.run(events.append))
-        try:
-            for _ in range(500):
-                if len(venue.subscribed) >= 4:
-                    break
-                await asyncio.sleep(0.01)
+        async with hearing(opened, KEYS, "PF_XBTUSD") as heard:
+            await until(lambda: len(venue.subscribed) >= 4)
             await venue.say(TICKER | {"time": now()})
             await venue.say({"feed": "fills", "fills": [FILL]})
-            for _ in range(500):
-                if reasons and len(events) >= 4:
-                    break
-                await asyncio.sleep(0.01)
-        finally:
-            await tasks.close()
-        told = {type(each): each for each in events}
+            await until(lambda: heard.reasons and len(heard.events) >= 4)
+        told = heard.newest
 
         assert {"ticker", "trade", "fills", "open_orders"} == set(venue.subscribed)
         quote = told[Quote]
@@ -433,9 +399,8 @@ async def test_stream():
             *(rate.rate, rate.interval),
             rate.next_ts,
         )
-        assert ["krakenfutures told of a fill"] == reasons
+        assert ["krakenfutures told of a fill"] == heard.reasons
         assert Fill not in told
-    assert [] == failures
 
 
 @pytest.mark.parametrize("sign", [+1, -1])
