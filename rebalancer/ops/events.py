@@ -173,6 +173,18 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "the dead-man switch is not armed; nothing may rest until it is",
         "wait: it is armed again; see doctor",
     ),
+    (
+        "switch.missing",
+        _ERROR,
+        "the dead-man switch could not be armed for a minute; nothing may rest there",
+        "see at the venue what is still open; see doctor",
+    ),
+    (
+        "switch.left",
+        _WARNING,
+        "the daemon ended and could not disarm: the venue takes away all that rests there",
+        "see at the venue what is still open",
+    ),
     ("rate.limited", _WARNING, "a venue asks for fewer requests", _NONE),
     (
         "rate.banned",

@@ -125,6 +125,8 @@ class Venue(Table):
         None  # None: as the venue does it
     )
     profile: ProfileTable | None = None  # None: as it comes with the program, if it does
+    dead_man: Duration | None = None  # of silence, until the venue takes away what rests;
+    #   None: as the venue's profile says
 
 
 class MoveFilter(Table):

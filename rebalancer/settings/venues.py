@@ -1,12 +1,13 @@
 """Venues: what the tables of venues demand of the book, the holdings and one another."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings import catalogue
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
+from rebalancer.settings.guarding import SECOND
 from rebalancer.settings.listing import hedge_ids
 from rebalancer.settings.models import Mode, Role, Settings, Venue
 from rebalancer.settings.profiling import ORDERS, UNIFIED_CALLS, lacking, merged, unmarked
@@ -40,6 +41,31 @@ def venues(context: Context) -> Iterator[Finding]:
         if name not in catalogue.VENUES and _at_a_venue(context.settings):
             yield from _options(context, place, name, venue)
             yield from _funding(context, place, name, venue)
+        yield from _dead_man(place, name, venue)
+
+
+SILENCES: Mapping[str, tuple[int, int]] = {
+    "binanceusdm": (5, 300),  # the venue names no bounds: ours, between two breaths and a nap
+    "binancecoinm": (5, 300),
+    "okx": (10, 120),
+    "bybit": (3, 300),
+}
+"""Venue → least and most seconds of silence after which it can take away what rests."""
+
+
+def _dead_man(place: Place, name: str, venue: Venue) -> Iterator[Finding]:
+    """Yield a span of silence that the venue does not know."""
+    told, own = venue.dead_man, (*place, "dead_man")
+    if told is None:
+        return
+    if name not in SILENCES:
+        must = f"must not be set: only {', '.join(SILENCES)} take a span"
+        yield Finding(own, must, shown(told / SECOND))
+        return
+    least, most = SILENCES[name]
+    if told % SECOND or not least * SECOND <= told <= most * SECOND:
+        must = f"must be whole seconds, {least} to {most}, at {name}"
+        yield Finding(own, must, f"{shown(told / SECOND)} s")
 
 
 CONTINUOUS = frozenset({"deribit"})  # venues whose funding flows at every moment

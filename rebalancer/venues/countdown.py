@@ -1,7 +1,8 @@
 """Countdown: a timer at the venue that cancels our resting orders unless it is wound up again.
 
 Binance counts an instrument down at a time, OKX the whole account. An answer that
-does not say until when it is wound up has wound up nothing.
+does not say until when it is wound up has wound up nothing. Nobody can take a
+winding back but by another one: after one that failed, the last that held runs out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,48 +16,69 @@ from rebalancer.venues.profile import DeadMan
 
 
 class Countdown:
-    """The timer of one account.
+    """The timer of one account; a `dead_man.Guardian`.
 
     Args:
         connection: To the venue.
         dead_man: How it is wound up, and where its answer says so.
         names: Native names of what our orders may rest in.
+        window: ns that it runs; None: as the profile says.
     """
 
-    def __init__(self, connection: Connection, dead_man: DeadMan, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dead_man: DeadMan,
+        names: Iterable[str],
+        window: int | None = None,
+    ) -> None:
+        self.window = dead_man.window if window is None else window
         self._connection, self._dead_man = connection, dead_man
         self._names = tuple(names)
+
+    def covers(self, instrument: str) -> bool:
+        """Whether an order in an instrument (an id) would go with it."""
+        return not self._dead_man.named or instrument.partition(":")[2] in self._names
 
     async def wind(self) -> None:
         """Wind it up, for each instrument where the venue counts one by one.
 
         Raises:
-            Unavailable: It was not answered, or the answer does not say so.
+            Unavailable: It was not answered, the answer does not say so, or there
+                is nothing to wind it up for.
         """
-        for params in self._each():
-            told = await self._ask({**params, **self._dead_man.params})
-            if not optional(told, self._dead_man.armed_by):
-                name = self._connection.venue
-                must = f"{self._dead_man.armed_by} must be above 0"
+        dead_man, name = self._dead_man, self._connection.venue
+        each, span = self._each(), self.window // dead_man.unit
+        if not each:
+            raise Unavailable(f"{name}: a dead-man switch must be for an instrument, was for none")
+        for params in each:
+            told = await self._ask(params, span)
+            until = optional(told, dead_man.armed_by)
+            if not until or (dead_man.armed_by == dead_man.timer and until != span):
+                must = f"{dead_man.armed_by} must say until when"
                 raise Unavailable(f"{name}: the dead-man switch must be wound up; {must}")
 
     async def stop(self) -> None:
-        """Let it run down never; raises `Unavailable`."""
-        off = {self._dead_man.timer: "0"}
+        """Let it run out never; raises `Unavailable`."""
         for params in self._each():
-            await self._ask({**params, **self._dead_man.params, **off})
+            await self._ask(params, 0)
+
+    async def lapse(self) -> None:
+        """Wind it up no more: it runs out by itself."""
 
     def _each(self) -> Sequence[Mapping[str, object]]:
         named = self._dead_man.named
         return [{named: name} for name in self._names] if named else [{}]
 
-    async def _ask(self, params: Mapping[str, object]) -> Mapping[str, Any]:
-        call = self._dead_man.arm
+    async def _ask(self, params: Mapping[str, object], span: int) -> Mapping[str, Any]:
+        """Return where the answer says it; asked for a span in the venue's own unit."""
+        dead_man, call = self._dead_man, self._dead_man.arm
+        own = {dead_man.timer: str(span) if dead_man.text else span}
         try:
-            told: Any = await getattr(self._connection.exchange, call)(dict(params))
+            told: Any = await getattr(self._connection.exchange, call)({**params, **own})
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
             raise explain(self._connection.venue, call, error) from None
-        for step in self._dead_man.within:
+        for step in dead_man.within:
             try:
                 told = told[step]
             except (KeyError, IndexError, TypeError):

@@ -6,19 +6,24 @@ rest goes through the armed websocket or not at all. The switch counts as armed
 only after it was read back, and only for a while: its keeper renews it while
 the loop is well, so that a loop that stands still lets it go. Other venues count
 down: what rests there needs a timer that is wound up again and again (`countdown`).
+Bybit counts from when a stream of the account ends (`bybit.protection`). Both take
+away what anybody has resting there, so they are kept only once something of this
+book is to rest, and stopped only when nothing of it does any more.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ccxt
 
 from rebalancer.core.commands import Submit, TimeInForce
 from rebalancer.core.events import Event
+from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.countdown import Countdown
 from rebalancer.venues.outcomes import KeyRefused, explain
 from rebalancer.venues.payloads import Row
 from rebalancer.venues.profile import DeadManKind, Profile
@@ -26,9 +31,10 @@ from rebalancer.venues.requests import Market
 
 EVERY = 15 * SECOND  # ns between two renewals
 VALID = 60 * SECOND  # ns that a renewal holds …
-COUNTED = 45 * SECOND  # … of a timer that runs for a minute
+COUNTED = 45 * SECOND  # … of a timer, and at most three quarters of its window
 HEARTBEAT = 10  # s; Deribit ends a websocket that misses one
 TOO_MANY_FAILURES = 2  # renewals in a row, after which resting orders must go
+ALARM = 60 * SECOND  # ns without a switch that is wanted, after which somebody is to look
 REFUSED = 600 * SECOND  # ns after a key was refused: asking on gets an address banned
 LOOK = SECOND  # ns between two looks of the keeper
 LAG = 2 * SECOND  # ns that a look may come late before the loop counts as sick
@@ -54,6 +60,36 @@ class Socket(Protocol):
         """Place an order, once; return what `create_order` would."""
 
 
+class Guardian(Protocol):
+    """What takes resting orders away at a venue, wherever they were placed."""
+
+    window: int  # ns of silence after which it does
+
+    def covers(self, instrument: str) -> bool:
+        """Whether an order in an instrument (an id) would go with it."""
+
+    async def wind(self) -> None:
+        """Have it wait for another window; raises `Unavailable` where the venue does not say so."""
+
+    async def stop(self) -> None:
+        """Have it take nothing away any more; raises `Unavailable`."""
+
+    async def lapse(self) -> None:
+        """Be silent from now on: what rests goes when the window is over."""
+
+
+Left = Callable[[], Awaitable[Sequence[str]]]  # names our orders that may rest; `Unavailable`
+
+
+@dataclass(frozen=True, slots=True)
+class MayRest:
+    """What of a book may rest at a venue, and how that is known."""
+
+    hedges: tuple[Instrument, ...] = ()  # that orders may rest in
+    window: int | None = None  # ns of silence; None: as the profile says
+    left: Left | None = None  # None: nobody knows
+
+
 class DeadManSwitch:
     """The switch of one account.
 
@@ -61,7 +97,8 @@ class DeadManSwitch:
         profile: Says of which kind it is.
         socket: Where it is armed; None: not on one.
         clock: For how long ago it was renewed.
-        countdown: The venue's timer, where it has one.
+        guardian: What is wound up instead, where the venue has it.
+        left: Tells which of our orders may rest; None: nobody knows.
     """
 
     def __init__(
@@ -69,27 +106,43 @@ class DeadManSwitch:
         profile: Profile,
         socket: Socket | None,
         clock: Clock,
-        countdown: Countdown | None = None,
+        guardian: Guardian | None = None,
+        left: Left | None = None,
     ) -> None:
         self._profile = profile
         self._clock = clock
-        self._countdown = countdown
+        self._guardian, self._left = guardian, left
         self._renewed: int | None = None  # ns, monotonic, when it was last read back as armed
+        self._wound = False  # whether the guardian may be waiting for our silence
+        self._wish = asyncio.Event()  # something is to rest
         self.socket = socket
         self.failures = 0  # renewals in a row that failed
+        self.failure = ""  # how the last of them did
 
     @property
     def armed(self) -> bool:
         """Whether the venue said so, not too long ago."""
         if self._renewed is None:
             return False
-        valid = VALID if self._countdown is None else COUNTED
+        valid = VALID
+        if self._guardian is not None:
+            valid = min(self._guardian.window * 3 // 4, COUNTED)
         return self._clock.monotonic() - self._renewed < valid
 
     @property
+    def every(self) -> int:
+        """Ns between two renewals: four of them in a guardian's window."""
+        return EVERY if self._guardian is None else min(self._guardian.window // 4, EVERY)
+
+    @property
     def kept(self) -> bool:
-        """Whether it is to be kept armed: a timer is not, while nothing of this book rests."""
-        return self.socket is not None
+        """Whether it is to be kept armed: a guardian is not, while nothing is to rest."""
+        return self.socket is not None or self._wish.is_set()
+
+    async def wished(self) -> None:
+        """Return once it is to be kept armed."""
+        if not self.kept:
+            await self._wish.wait()
 
     @property
     def exposed(self) -> bool:
@@ -105,7 +158,7 @@ class DeadManSwitch:
         """
         self.lost()
         dead_man, name = self._profile.dead_man, self._profile.venue
-        if self._countdown is not None:
+        if self._guardian is not None:
             await self._read_back()
             return
         if self.socket is None or dead_man.kind is not DeadManKind.CONNECTION:
@@ -127,18 +180,45 @@ class DeadManSwitch:
             return self.armed
         try:
             await self._read_back()
-        except Unavailable:
-            self.failures += 1
+        except Unavailable as error:
+            self.failures, self.failure = self.failures + 1, str(error)
         return self.armed
 
-    async def release(self) -> None:
-        """End the websocket, so that the venue takes away what rests on it; or stop the timer."""
-        wound = self._renewed is not None
+    async def lapse(self) -> None:
+        """Let the venue take away what rests: end the websocket, or fall silent."""
         self.lost()
         if self.socket is not None:
             await self.socket.close()
-        if self._countdown is not None and wound:
-            await self._countdown.stop()
+        if self._guardian is not None:
+            await self._guardian.lapse()
+
+    async def release(self) -> str | None:
+        """Let go in the end; return why what rests is left to the venue, None where nothing is.
+
+        A guardian is stopped where nothing of ours rests, so that what others have
+        there stays. Else, or where nobody knows, it takes all of it away.
+        """
+        guardian, wound = self._guardian, self._wound
+        if guardian is None or not wound:
+            await self.lapse()
+            return None
+        self.lost()
+        try:
+            why = await self._resting()
+            if why is None:
+                await guardian.stop()
+                self._wound = False
+        except Unavailable as error:
+            why = str(error)
+        await self.lapse()
+        return why
+
+    async def _resting(self) -> str | None:
+        """Return which orders of ours may rest, in words; None where none does."""
+        if self._left is None:
+            return "nobody knows whether orders of ours rest"
+        left = await self._left()
+        return f"{', '.join(left)} may rest" if left else None
 
     def lost(self) -> None:
         """Note that the websocket ended: the venue took what rested, and nothing is armed."""
@@ -147,17 +227,20 @@ class DeadManSwitch:
 
     def refusal(self, order: Submit) -> str | None:
         """Return why an order must not leave without an armed switch; None where it may."""
-        if order.time_in_force is TimeInForce.IOC or self.armed:
+        if order.time_in_force is TimeInForce.IOC:
             return None
-        return (
-            f"{order.time_in_force} may rest, and the dead-man switch of {self._profile.venue}"
-            " is not armed"
-        )
+        may, name = f"{order.time_in_force} may rest, and", self._profile.venue
+        if self._guardian is not None:
+            if not self._guardian.covers(order.instrument):
+                return f"{may} the dead-man switch of {name} is not for {order.instrument}"
+            self._wish.set()
+        return None if self.armed else f"{may} the dead-man switch of {name} is not armed"
 
     async def _read_back(self) -> None:
-        if self._countdown is not None:
-            await self._countdown.wind()
-            self._renewed, self.failures = self._clock.monotonic(), 0
+        if self._guardian is not None:
+            asked, self._wound = self._clock.monotonic(), True
+            await self._guardian.wind()
+            self._renewed, self.failures = asked, 0
             return
         dead_man, name = self._profile.dead_man, self._profile.venue
         told = await self._call(dead_man.read, dead_man.params)
@@ -183,8 +266,8 @@ class DeadManKeeper:
     """Keeps a switch armed for as long as it runs; a `ports.Feed` that tells nothing.
 
     It renews while the loop is well. Where two renewals in a row fail, or are
-    left out because the loop is sick, it ends the websocket: the venue then takes
-    away what rests. It opens another and arms that.
+    left out because the loop is sick, it ends the websocket, or falls silent: the
+    venue then takes away what rests. It arms the switch anew as soon as it can.
 
     Args:
         switch: Whose websocket nobody else opens or ends.
@@ -209,20 +292,30 @@ class DeadManKeeper:
         self._healthy = healthy
         self._told = False  # whether the log says that it is not armed
         self._refused = False  # whether the key was not taken the last time
+        self._missing: int | None = None  # ns, monotonic: since when; None: not, or the log knows
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
-        """Arm and renew until canceled; then end the websocket."""
+        """Arm and renew until canceled; then let go."""
         try:
-            while not self._switch.kept:
-                await self._clock.sleep(REFUSED)
+            await self._switch.wished()
             while True:
                 why = await self._once()
-                if not self._told:
-                    self._log.warning("switch.lost", venue=self._venue, why=why)
-                self._told = True
+                self._say(why)
                 await self._clock.sleep(REFUSED if self._refused else self._backoff.wait())
         finally:
-            await self._switch.release()
+            left = await self._switch.release()
+            if left is not None:
+                self._log.warning("switch.left", venue=self._venue, why=left)
+
+    def _say(self, why: str) -> None:
+        """Say that it is not armed: at once as history, and after a while as an alarm."""
+        now = self._clock.monotonic()
+        if not self._told:
+            self._log.warning("switch.lost", venue=self._venue, why=why)
+            self._told, self._missing = True, now
+        elif self._missing is not None and now - self._missing >= ALARM:
+            self._log.error("switch.missing", venue=self._venue, why=why)
+            self._missing = None
 
     async def _once(self) -> str:
         """Live through one websocket; return why it ended."""
@@ -231,13 +324,12 @@ class DeadManKeeper:
         try:
             await self._switch.arm()
         except Unavailable as error:
-            await self._switch.release()
+            await self._switch.lapse()
             return self._not_armed(error)
         self._told = self._refused = False
         self._log.info("switch.armed", venue=self._venue)
-        await self._keep()
-        why = self._why()
-        await self._switch.release()
+        why = await self._keep()
+        await self._switch.lapse()
         return why
 
     def _not_armed(self, error: Unavailable) -> str:
@@ -248,24 +340,27 @@ class DeadManKeeper:
         self._refused = refused
         return str(error)
 
-    def _why(self) -> str:
+    def _why(self, skipped: int) -> str:
         switch = self._switch
-        if switch.socket is None or not switch.socket.open:
+        if switch.socket is not None and not switch.socket.open:
             return "the websocket ended"
-        return "renewals failed" if switch.failures else "the loop was not well"
+        if switch.failures:
+            return f"renewals failed: {switch.failure}"
+        return "the loop was not well" if skipped else "it ended"
 
-    async def _keep(self) -> None:
-        """Return once what rests must go, or is gone."""
+    async def _keep(self) -> str:
+        """Return why, once what rests must go, or is gone."""
         clock, renewed = self._clock, self._clock.monotonic()
         sick, skipped = False, 0
         while not self._switch.exposed and skipped < TOO_MANY_FAILURES:
             looked = clock.monotonic()
-            await clock.sleep(LOOK)
+            await clock.sleep(min(LOOK, self._switch.every))
             now = clock.monotonic()
             sick = sick or now - looked > LOOK + LAG
-            if now - renewed >= EVERY:
+            if now - renewed >= self._switch.every:
                 well = not sick and self._healthy()
                 skipped = 0 if well else skipped + 1
                 if await self._switch.renew(healthy=well) and well:
                     self._backoff.succeeded()  # it lasts: the next wait is short again
                 renewed, sick = now, False
+        return self._why(skipped)

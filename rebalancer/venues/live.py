@@ -5,7 +5,7 @@ read by polling with the stream as a hint, and the dead-man switch is armed
 where something may rest.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from rebalancer.venues.chorus import together
 from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.countdown import Countdown
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch
+from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch, Guardian, MayRest
 from rebalancer.venues.examination import identify
 from rebalancer.venues.findings import Subject
 from rebalancer.venues.following import Following
@@ -34,7 +34,7 @@ from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.profiles import profile_of
 from rebalancer.venues.requests import Market
-from rebalancer.venues.resting import RestingWatch
+from rebalancer.venues.resting import RestingWatch, left
 from rebalancer.venues.seats import AccountSeat, FeedSeat, SocketSeat, StreamSeat
 from rebalancer.venues.skew import SkewWatch
 from rebalancer.venues.wanted import followed
@@ -141,7 +141,9 @@ async def open_venue(
         await identify(subject)
         watch = SkewWatch(connection, around.clock, around.log)
         hedges = [each for each in own if each.id in _hedges(settings)]
-        switch = dead_man(connection, profile, keys, (around.clock, around.tasks), hedges)
+        window = settings.venues[name].dead_man
+        rests = MayRest(tuple(hedges), window, lambda: left(account, sent))
+        switch = dead_man(connection, profile, keys, (around.clock, around.tasks), rests)
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
         listings = ListingWatch(seat, _hedges(settings), instruments, markets)
@@ -226,7 +228,7 @@ def dead_man(
     profile: Profile,
     keys: Credentials,
     around: tuple[Clock, Tasks],
-    hedges: Iterable[Instrument] = (),
+    rests: MayRest | None = None,
 ) -> DeadManSwitch:
     """Return the dead-man switch of an account with what it is armed on.
 
@@ -235,14 +237,27 @@ def dead_man(
         profile: Of which kind it is.
         keys: Log in on its websocket, where it has one.
         around: Time, and who runs its reader.
-        hedges: What orders may rest in.
+        rests: What may rest there; None: nothing.
     """
-    (clock, tasks), countdown = around, None
-    if profile.dead_man.kind is DeadManKind.COUNTDOWN:
-        names = (each.name for each in hedges)
-        countdown = Countdown(connection, profile.dead_man, names)
-    switch = DeadManSwitch(profile, None, clock, countdown)
-    build = parts_of(profile.venue).socket
-    if build is not None:
-        switch.socket = build(SocketSeat(connection, keys, clock, tasks, switch.lost))
-    return switch
+    (clock, tasks), kind, parts = around, profile.dead_man, parts_of(profile.venue)
+    rests, late = MayRest() if rests is None else rests, _Late()
+    window = kind.window if rests.window is None else rests.window
+    seat = SocketSeat(connection, keys, clock, tasks, late.lost, rests.hedges, window)
+    guardian: Guardian | None = None
+    if kind.kind is DeadManKind.COUNTDOWN:
+        guardian = Countdown(connection, kind, (each.name for each in rests.hedges), window)
+    elif kind.kind is DeadManKind.SERVICE and parts.guardian is not None:
+        guardian = parts.guardian(seat)
+    socket = None if parts.socket is None else parts.socket(seat)
+    late.switch = DeadManSwitch(profile, socket, clock, guardian, rests.left)
+    return late.switch
+
+
+class _Late:
+    """A switch that is made after what tells it that it was lost."""
+
+    switch: DeadManSwitch | None = None
+
+    def lost(self) -> None:
+        if self.switch is not None:
+            self.switch.lost()

@@ -55,6 +55,9 @@ class DeadMan:
     within: tuple[str | int, ...] = ()  # where in the answer that stands
     named: str = ""  # parameter that names an instrument, where it counts down one by one
     timer: str = ""  # parameter that is its span; 0 stops it
+    unit: int = 0  # ns of 1 of that span; a whole number of them is asked for
+    window: int = 0  # ns that it runs, or that a stream may be gone, where nobody says another
+    text: bool = False  # whether the span travels as a text
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ what has long been hedged. Somebody else's is left alone and told once; its
 fills are booked like any trade that no order of ours made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rebalancer.core import ids
@@ -29,6 +29,20 @@ class Shelved(Protocol):
 
     async def cancel(self, order: Cancel) -> None:
         """Withdraw an order by our id; raises `Unavailable`."""
+
+
+class Shown(Protocol):
+    """An account whose open orders can be seen."""
+
+    async def resting(self) -> Shelf:
+        """Return every open order of the account; raises `Unavailable`."""
+
+
+async def left(shelf: Shown, sent: Sent) -> Sequence[str]:
+    """Return what names our orders that rest, and rows that may be ours; raises `Unavailable`."""
+    found = await shelf.resting()
+    ours = [each.label for each in found.orders if sent.ours(each.label)]
+    return (*ours, *found.unread)
 
 
 class RestingWatch:

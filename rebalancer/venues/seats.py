@@ -13,7 +13,7 @@ from rebalancer.venues.accounts import Account
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.dead_man import Socket
+from rebalancer.venues.dead_man import Guardian, Socket
 from rebalancer.venues.findings import Questions, Subject
 from rebalancer.venues.following import Follower
 from rebalancer.venues.native import PACE, Beside, Pace, Ports, Route, Speaker, Way
@@ -59,13 +59,15 @@ class FeedSeat:
 
 @dataclass(frozen=True, slots=True)
 class SocketSeat:
-    """Where the websocket sits on which orders can be placed."""
+    """Where the websocket sits on which orders can be placed, or that watches over them."""
 
     connection: Connection
     keys: Credentials
     clock: Clock
     tasks: Tasks
     lost: Callable[[], None]  # is called when it ends
+    hedges: tuple[Instrument, ...] = ()  # that orders may rest in
+    window: int = 0  # ns of silence after which the venue takes away what rests
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,5 @@ class VenueParts:
     questions: Questions  # about key, account and positions
     mark: Callable[[Subject, Instrument], Awaitable[float]]  # USD per coin
     socket: Callable[[SocketSeat], Socket] | None = None  # None: what rests goes by REST too
+    guardian: Callable[[SocketSeat], Guardian] | None = None  # where the switch is a service
     feed: Callable[[FeedSeat], Follower] | None = None  # instead of streams over our own sockets

@@ -15,6 +15,7 @@ from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder
 from rebalancer.simulation.binance.errors import Refusal
 from rebalancer.simulation.binance.keys import Keyring
 from rebalancer.simulation.binance.text import word
+from rebalancer.simulation.countdowns import Countdowns
 from rebalancer.simulation.tape import Seen
 
 FORCED = 900_000_000  # numbers of orders that the venue itself made begin here
@@ -56,6 +57,11 @@ class Desk(shut.Desk[shut.Shut[int]]):
     hedged: bool = False  # whether long and short stand side by side
     together: bool = False  # whether all assets count as one
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
+    timers: Countdowns = field(init=False)  # of orders, by account and symbol
+
+    def __post_init__(self) -> None:
+        """Let it have its timers."""
+        self.timers = Countdowns(self.place)
 
     def listed(self) -> list[Seen]:
         """Return every instrument that it knows."""

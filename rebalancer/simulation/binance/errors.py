@@ -26,6 +26,7 @@ WORDS: Mapping[int, str] = {
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
     -1121: "Invalid symbol.",
+    -1130: "Data sent for a parameter is not valid.",
     -1125: "This listenKey does not exist.",
     -2011: "Unknown order sent.",
     -2013: "Order does not exist.",

@@ -19,6 +19,7 @@ _ORDERS: Mapping[str, Private] = {
 _FUTURES: Mapping[str, Private] = {
     **_ORDERS,
     "DELETE /allOpenOrders": trading.cancel_all,
+    "POST /countdownCancelAll": trading.count_down,
     "GET /userTrades": history.trades,
     "GET /income": history.income,
     "GET /positionRisk": wallet.risks,
@@ -48,7 +49,10 @@ _SAPI: Mapping[str, Private] = {
     "GET /sapi/v1/asset/assetDividend": history.dividends,
     "GET /api/v3/account": wallet.spot_account,
 }
-TRADING = ("POST /order", "DELETE /order", "DELETE /allOpenOrders", "DELETE /openOrders")
+TRADING = (
+    *("POST /order", "DELETE /order", "DELETE /allOpenOrders", "DELETE /openOrders"),
+    "POST /countdownCancelAll",
+)
 
 
 def private(house: House) -> dict[str, Private]:

@@ -10,7 +10,7 @@ from rebalancer.simulation.accounts import Asked, OrderState, Outcome, PlacedOrd
 from rebalancer.simulation.binance import shapes
 from rebalancer.simulation.binance.desk import Asking, label_of, number_of
 from rebalancer.simulation.binance.errors import Refusal, of_reject
-from rebalancer.simulation.binance.text import amount, flag, number, whole, word
+from rebalancer.simulation.binance.text import MILLISECOND, amount, flag, number, whole, word
 
 LIFETIMES = {
     "GTC": TimeInForce.GTC,
@@ -167,6 +167,19 @@ def cancel_all(asking: Asking) -> Any:
     if asking.desk.house.spot:
         return gone
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def count_down(asking: Asking) -> Any:
+    """Withdraw every open order of a symbol later, unless it is asked for again; 0: never."""
+    name = asking.desk.seen(asking.params).instrument.id
+    span = amount(asking.params, "countdownTime")
+    if span is None:
+        raise Refusal(-1102, "Mandatory parameter 'countdownTime' was not sent.")
+    if span < 0 or span != int(span):
+        raise Refusal(-1130, "Data sent for parameter 'countdownTime' is not valid.")
+    ends = int(span) * MILLISECOND
+    asking.desk.timers.wind(asking.key.account, ends, name, lambda each: each.id == name)
+    return {"symbol": asking.params["symbol"], "countdownTime": str(int(span))}
 
 
 def open_orders(asking: Asking) -> Any:

@@ -10,6 +10,7 @@ from rebalancer.simulation import asking, shut
 from rebalancer.simulation.bybit.envelope import MILLISECOND, text
 from rebalancer.simulation.bybit.errors import Refusal, invalid
 from rebalancer.simulation.bybit.keys import Keyring
+from rebalancer.simulation.countdowns import Countdowns
 from rebalancer.simulation.tape import Seen
 
 CATEGORIES = ("linear", "inverse", "option", "spot")
@@ -27,6 +28,14 @@ class Desk(shut.Desk[shut.Shut[int]]):
     limit: int = 200  # most positions of a page
     remembers: int = 86_400 * 10**9  # ns that an order is shown after its end
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
+    protected: dict[str, int] = field(  # product with disconnection protect → its window, s
+        default_factory=lambda: dict.fromkeys(("SPOT", "DERIVATIVES", "OPTIONS"), 10)
+    )
+    timers: Countdowns = field(init=False)  # of orders, by account and product
+
+    def __post_init__(self) -> None:
+        """Let it have its timers."""
+        self.timers = Countdowns(self.place)
 
     def listed(self, category: str) -> list[Seen]:
         """Return what is known of every instrument of a category."""

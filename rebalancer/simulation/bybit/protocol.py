@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from rebalancer.simulation.bybit import envelope, history, public, trading, wallet
+from rebalancer.simulation.bybit import envelope, history, protection, public, trading, wallet
 from rebalancer.simulation.bybit.desk import Asking, Desk, milliseconds
 from rebalancer.simulation.bybit.envelope import READS, WRITES
 from rebalancer.simulation.bybit.errors import Refusal
@@ -26,10 +26,12 @@ READING: Mapping[str, Callable[[Asking], Any]] = {
     f"{READS}account/info": wallet.info,
     f"{READS}user/query-api": wallet.key,
     f"{READS}asset/coin/query-info": wallet.coins,
+    f"{READS}account/query-dcp-info": protection.told,
 }
 TRADING: Mapping[str, Callable[[Asking], Any]] = {
     f"{WRITES}order/create": trading.create,
     f"{WRITES}order/cancel": trading.cancel,
+    f"{WRITES}order/disconnected-cancel-all": protection.change,
 }
 RESTARTING, NOT_ALLOWED, LIMITED = 10016, 110066, 10006
 COMMAND = "COMMAND_RESP"
@@ -49,6 +51,7 @@ class Bybit(Doings[Desk, Shut[int]]):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, SPANS)
         self.sessions: dict[int, Session] = {}  # by number of their line
+        self._protection = protection.Protection(desk, self.sessions)
         desk.place.listen(Streams(desk, self.sessions))
 
     def read(self, request: Request) -> Call:
@@ -103,14 +106,16 @@ class Bybit(Doings[Desk, Shut[int]]):
 
     def closed(self, line: Line) -> None:
         """End a session."""
-        self.sessions.pop(line.number)
+        self._protection.ended(self.sessions.pop(line.number))
 
     def _of_line(self, call: Call, line: Line) -> Any:
         session = self.sessions[line.number]
         try:
             if call.fault:
                 raise Refusal(10001, call.fault)
-            return self._done(call, session)
+            told = self._done(call, session)
+            self._protection.heard(session)
+            return told
         except Refusal as refusal:
             if session.category == "option":
                 args = [str(each) for each in call.params.get("args") or []]

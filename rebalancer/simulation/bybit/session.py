@@ -18,7 +18,7 @@ from rebalancer.simulation.key import Key
 from rebalancer.simulation.line import Line
 from rebalancer.simulation.tape import Seen
 
-PRIVATE = ("order", "execution", "position", "wallet")
+PRIVATE = ("order", "execution", "position", "wallet", "dcp.future", "dcp.spot", "dcp.option")
 _TOPIC = re.compile(r"(tickers|publicTrade|orderbook\.(?:1|50|200))\.([^.]+)")
 
 

@@ -14,6 +14,7 @@ from rebalancer.simulation.bybit.desk import (
     side_of,
     symbol_of,
 )
+from rebalancer.simulation.countdowns import COUNTED_DOWN
 
 ZERO = Decimal(0)
 LIFETIMES = {
@@ -30,7 +31,8 @@ def order(placed: PlacedOrder) -> dict[str, Any]:
     asked, filled = placed.asked, abs(placed.filled)
     size = abs(asked.quantity)
     ended = placed.state is OrderState.CANCELLED
-    lapsed = ended and placed.reason != BY_PERSON
+    counted = ended and placed.reason == COUNTED_DOWN
+    lapsed = ended and not counted and placed.reason != BY_PERSON
     left = ZERO if placed.state is not OrderState.OPEN else size - filled
     return {
         "category": category_of(placed.instrument),
@@ -43,7 +45,7 @@ def order(placed: PlacedOrder) -> dict[str, Any]:
         "qty": size,
         "timeInForce": LIFETIMES[asked.time_in_force],
         "orderStatus": _status(placed),
-        "cancelType": "CancelByUser" if ended and not lapsed else "UNKNOWN",
+        "cancelType": _how(ended and not lapsed, counted),
         "rejectReason": "EC_NoImmediateQtyToFill" if lapsed else "EC_NoError",
         "avgPrice": placed.average if filled else "",
         "leavesQty": left,
@@ -57,6 +59,12 @@ def order(placed: PlacedOrder) -> dict[str, Any]:
         "createdTime": milliseconds(placed.created),
         "updatedTime": milliseconds(placed.updated),
     }
+
+
+def _how(canceled: bool, counted: bool) -> str:
+    if counted:
+        return "CancelByDCP"
+    return "CancelByUser" if canceled else "UNKNOWN"
 
 
 def _status(placed: PlacedOrder) -> str:

@@ -9,6 +9,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import SECOND
 from rebalancer.simulation import asking, shut
 from rebalancer.simulation.accounts import OrderState, PlacedOrder
+from rebalancer.simulation.countdowns import Countdowns
 from rebalancer.simulation.okx.codes import Refusal, parameter
 from rebalancer.simulation.okx.keys import Keyring
 from rebalancer.simulation.okx.rest import text
@@ -48,6 +49,11 @@ class Desk(shut.Desk[shut.Shut[str]]):
     hedged: bool = False  # whether long and short are held apart
     mode: str = ""  # account level; empty: as the exchange model margins it
     hurdle: dict[str, str] = field(default_factory=dict)  # channel → code that it is refused by
+    timers: Countdowns = field(init=False)  # of orders, by account
+
+    def __post_init__(self) -> None:
+        """Let it have its timers."""
+        self.timers = Countdowns(self.place)
 
     def find(self, name: str) -> Seen | None:
         """Return what is known of an instrument by its native name."""

@@ -37,6 +37,7 @@ TRADING: Mapping[str, Callable[[Asking], Answer]] = {
     "POST trade/batch-orders": trading.place,
     "POST trade/cancel-order": trading.cancel,
     "POST trade/cancel-batch-orders": trading.cancel,
+    "POST trade/cancel-all-after": trading.count_down,
 }
 TOO_MANY, SETTLING, MAINTAINED = "50011", "51029", "50001"
 SPANS: Mapping[Kind, Callable[[int], Shut[str]]] = {

@@ -15,6 +15,7 @@ from rebalancer.simulation.accounts import (
     Posting,
     PostingKind,
 )
+from rebalancer.simulation.countdowns import COUNTED_DOWN
 from rebalancer.simulation.okx.desk import Desk, Stop, kind, ms, number
 from rebalancer.simulation.okx.rest import told
 
@@ -25,7 +26,7 @@ TYPES: Mapping[TimeInForce, str] = {
     TimeInForce.GTC: "limit",
     TimeInForce.POST_ONLY: "post_only",
 }
-BY_PERSON, UNFILLED, BY_SYSTEM = "1", "14", "0"  # sources of a cancel
+BY_PERSON, UNFILLED, BY_SYSTEM, BY_TIMER = "1", "14", "0", "20"  # sources of a cancel
 TAKEN_DOWN = "autoliquidation"  # reason of an order that nobody placed
 NOT_SPOT = (  # what an order's row says of options, stops and algorithms: nothing
     *("algoClOrdId", "algoId", "attachAlgoClOrdId", "pxType", "pxUsd", "pxVol", "quickMgnType"),
@@ -130,6 +131,8 @@ def _source(placed: PlacedOrder) -> str:
         return ""
     if placed.reason == "user_request":
         return BY_PERSON
+    if placed.reason == COUNTED_DOWN:
+        return BY_TIMER
     hasty = placed.asked.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     return UNFILLED if hasty else BY_SYSTEM
 

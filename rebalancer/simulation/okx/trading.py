@@ -6,6 +6,7 @@ from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange.orders import TimeInForce
+from rebalancer.ports import SECOND
 from rebalancer.simulation.accounts import Asked, Execution, OrderState, PlacedOrder
 from rebalancer.simulation.host import Answer
 from rebalancer.simulation.okx import shapes
@@ -26,6 +27,7 @@ LONGEST = 32  # characters of a client id
 MOST = 20  # orders of one request
 FAILED, PARTLY = "1", "2"  # outer codes: everything, or something, failed
 MILLISECOND = 1_000_000  # ns
+SPANS = range(10, 121)  # s in which all orders of an account can be counted down
 Row = dict[str, Any]
 
 
@@ -142,6 +144,17 @@ def _cancel(asking: Asking, params: Mapping[str, Any]) -> Row:
         raise Refusal("51400")
     asking.desk.place.cancel(asking.key.account, placed.order_id)
     return {"ordId": number(placed.order_id), "clOrdId": placed.asked.label}
+
+
+def count_down(asking: Asking) -> Answer:
+    """Withdraw every order of the account later, unless it is asked for again; 0: never."""
+    (params, *_) = asking.params["each"]
+    seconds = amount(params, "timeOut")
+    if seconds is None or seconds not in (0, *SPANS):
+        raise parameter("timeOut")
+    ends = asking.desk.timers.wind(asking.key.account, int(seconds) * SECOND)
+    row = {"triggerTime": "0" if ends is None else ms(ends), "tag": "", "ts": ms(asking.desk.now)}
+    return answer([row])
 
 
 # --- reading ------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
+from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode
 from rebalancer.venues.budget import Rate
 from rebalancer.venues.profile import (
@@ -27,6 +28,7 @@ from rebalancer.venues.profile import (
     Unit,
 )
 
+MILLISECOND = 1_000_000  # ns
 # Less than half of what the venue allows: 2,400 of weight a minute, of which an order's question
 # is 1, an account 5 and a list of bookings 30; 300 orders in ten seconds.
 _RATES = {MATCHING: Rate(5, 50), LOG: Rate(0.5, 6), OTHER: Rate(10, 100)}
@@ -64,10 +66,11 @@ BINANCE_USDM = Profile(
     dead_man=DeadMan(
         DeadManKind.COUNTDOWN,
         arm="fapiPrivatePostCountdownCancelAll",  # ccxt's unified call does not know it
-        params={"countdownTime": 60_000},
         armed_by="countdownTime",
         named="symbol",
         timer="countdownTime",
+        unit=MILLISECOND,
+        window=60 * SECOND,
     ),
     rates=_RATES,
     modes=(Mode.PAPER, Mode.LIVE),  # ccxt dropped the futures testnet

@@ -7,6 +7,7 @@ from rebalancer.venues.bybit import identity
 from rebalancer.venues.bybit.account import BybitAccount
 from rebalancer.venues.bybit.manners import mannered
 from rebalancer.venues.bybit.private import Access, BybitPrivate
+from rebalancer.venues.bybit.protection import Protection
 from rebalancer.venues.bybit.stream import HOST, TESTNET, BybitMarket
 from rebalancer.venues.seats import AccountSeat, Spoken, StreamSeat, VenueParts
 from rebalancer.wire.bybit.values import Category, category_of, instrument_id, symbol_of
@@ -44,4 +45,4 @@ def _pairs(names: Sequence[str]) -> Sequence[str]:
     return [symbol_of(each) for each in names if category_of(each) == "spot"]
 
 
-PARTS = VenueParts(account, streams, identity.QUESTIONS, identity.mark)
+PARTS = VenueParts(account, streams, identity.QUESTIONS, identity.mark, guardian=Protection)

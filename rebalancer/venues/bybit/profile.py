@@ -5,6 +5,7 @@ from typing import Any
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
+from rebalancer.ports import SECOND
 from rebalancer.venues.budget import Rate
 from rebalancer.venues.profile import (
     LOG,
@@ -79,7 +80,13 @@ BYBIT = Profile(
     currencies=("USDT", "USDC"),  # linear contracts are listed by what they settle in
     currencies_in="coin",
     ledger=("privateGetV5ExecutionList", "privateGetV5AccountTransactionLog"),
-    dead_man=DeadMan(DeadManKind.SERVICE, arm="privatePostV5OrderDisconnectedCancelAll"),
+    dead_man=DeadMan(
+        DeadManKind.SERVICE,
+        arm="privatePostV5OrderDisconnectedCancelAll",
+        read="privateGetV5AccountQueryDcpInfo",
+        unit=SECOND,
+        window=30 * SECOND,
+    ),
     rates={MATCHING: Rate(5, 10), LOG: Rate(5, 15), OTHER: Rate(20, 50)},
     window=2_000,
     streams_positions=True,

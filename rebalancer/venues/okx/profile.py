@@ -113,10 +113,12 @@ OKX = Profile(
     dead_man=DeadMan(
         DeadManKind.COUNTDOWN,
         arm="privatePostTradeCancelAllAfter",
-        params={"timeOut": "60"},
         armed_by="triggerTime",
         within=("data", 0),
         timer="timeOut",
+        unit=SECOND,
+        window=60 * SECOND,
+        text=True,
     ),
     rates={MATCHING: Rate(20, 40), LOG: Rate(2, 5), OTHER: Rate(10, 20)},
     deadline="expTime",
