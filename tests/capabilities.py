@@ -78,8 +78,8 @@ def _marked(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
 def absent(profile: Profile, capability: str) -> bool:
     """Whether a venue has no such thing."""
     match capability:
-        case "dead_man":  # where a switch is the venue's service, nothing that may rest leaves
-            return profile.dead_man.kind in (DeadManKind.NONE, DeadManKind.SERVICE)
+        case "dead_man":
+            return profile.dead_man.kind is DeadManKind.NONE
         case "hold":
             return not (profile.opening.call or profile.opening.codes)
         case "listing":

@@ -59,8 +59,8 @@ def _dead_man(place: Place, name: str, venue: Venue) -> Iterator[Finding]:
     if told is None:
         return
     if name not in SILENCES:
-        must = f"must not be set: only {', '.join(SILENCES)} take a span"
-        yield Finding(own, must, shown(told / SECOND))
+        must = f"must not be set: no span at {name}"
+        yield Finding(own, must, f"{shown(told / SECOND)} s")
         return
     least, most = SILENCES[name]
     if told % SECOND or not least * SECOND <= told <= most * SECOND:

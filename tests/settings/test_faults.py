@@ -78,7 +78,7 @@ def test_good(report):
 
 KNOWN_VENUE_KEYS = (
     "account, credentials, loopback, margin, collateral, insurance, leverage, fees, tiers, latency_ms, "
-    "match_ms, report_ms, faults, funding, profile"
+    "match_ms, report_ms, faults, funding, profile, dead_man"
 )
 DURATION = 'must be a duration such as "30s" (ns, us, ms, s, m, h, d)'
 TIME = "must be a time with its zone, such as 2026-01-30T07:15:00Z"
@@ -89,6 +89,28 @@ DECLARED = GOOD[GOOD.index("[[instruments]]") : GOOD.index("[replay]")]
 VENUE = '[venues.deribit]\naccount = "1"'
 IN_SCOPE = "must be in scope: an include or exclude pattern leaves it out, and its fills with it"
 CASES = [
+    # the dead-man switch of a venue
+    (
+        VENUE,
+        f'{VENUE}\ndead_man = "60s"',
+        "venues.deribit.dead_man: must not be set: no span at deribit, was 60 s",
+    ),
+    *(
+        (
+            "[book]",
+            f'[venues.{name}]\nfees = {{ maker = 0, taker = 0 }}\ndead_man = "{told}"\n\n[book]',
+            f"venues.{name}.dead_man: must be whole seconds, {bounds}, at {name}, was {was} s",
+        )
+        for name, told, bounds, was in (
+            ("okx", "9s", "10 to 120", "9"),
+            ("okx", "121s", "10 to 120", "121"),
+            ("okx", "10500ms", "10 to 120", "10.5"),
+            ("bybit", "2s", "3 to 300", "2"),
+            ("bybit", "301s", "3 to 300", "301"),
+            ("binancecoinm", "4s", "5 to 300", "4"),
+            ("binancecoinm", "6m", "5 to 300", "360"),
+        )
+    ),
     # margin of a venue
     (
         VENUE,

@@ -69,12 +69,12 @@ def step_of(ts, move=0, trades=(), levels=5, **changes):
     return replace(told, **changes)
 
 
-def make(levels=5, cash=None, collateral=None, ends=None):
+def make(levels=5, cash=None, collateral=None, ends=None, clock=None):
     """Return a loopback of two accounts before it listens, its market told once.
 
     `ends` is in how many ns what is dated expires, whatever its name says.
     """
-    clock, listed = WallClock(), list(INSTRUMENTS.values())
+    clock, listed = clock or WallClock(), list(INSTRUMENTS.values())
     if ends is not None:
         at = clock.now() + ends
         listed = [replace(each, expiry=at) if each.expiry else each for each in listed]

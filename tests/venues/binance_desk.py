@@ -90,9 +90,9 @@ def step(venue, ts, move=0, **changes):
     return replace(told, **changes)
 
 
-def make(venue, **changes):
+def make(venue, clock=None, **changes):
     """Return a loopback of one account, its market told once; it does not listen yet."""
-    clock = WallClock()
+    clock = clock or WallClock()
     terms = AccountTerms(leverage=D(10))
     account = OpeningAccount("desk", CASH[venue], terms=terms)
     listed = [known(each) for each in LISTED[venue]]

@@ -98,9 +98,9 @@ def step(ts, move=0, **changes):
     )
 
 
-def make(instruments=INSTRUMENTS, cash=None, **changes):
+def make(instruments=INSTRUMENTS, cash=None, clock=None, **changes):
     """Return a loopback of one account, its market told once; it does not listen yet."""
-    clock = WallClock()
+    clock = clock or WallClock()
     terms = AccountTerms(leverage=D(10), collateral=SHARES)
     account = OpeningAccount(ACCOUNT, CASH | (cash or {}), terms=terms)
     setup = open_setup(ACCOUNT, list(instruments.values()), [account])
