@@ -47,6 +47,10 @@ class VenueHold:
     ) -> None:
         self.reason: str | None = None  # why nothing leaves; None: it may
         self._connection, self._opening = connection, profile.opening
+        host = profile.opening.host
+        self._asks = bool(profile.opening.call) and (
+            not host or bool(connection.exchange.urls["api"].get(host))
+        )
         self._hedges = {each.id: _names(each) for each in hedges}
         self._barred: dict[str, dict[str, str]] = {}  # instrument → who bars it → why
         self._clock, self._deliver = clock, deliver
@@ -110,7 +114,7 @@ class VenueHold:
 
     async def look(self) -> int:
         """Ask once; return ns until the next time."""
-        if not self._opening.call:
+        if not self._asks:
             self._open()
             return self._rest()
         try:

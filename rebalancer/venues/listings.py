@@ -142,6 +142,7 @@ class ListingWatch:
         if now >= self._due:
             self._left |= dict.fromkeys(self._wanted)
             self._due = now + EVERY
+        whole: list[Row] = []  # the answer that tells all of them, while this look lasts
         for name in tuple(self._left):
             instrument = self._wanted.get(name)
             if instrument is None or self._over(instrument) or not self._listing.call:
@@ -151,7 +152,7 @@ class ListingWatch:
                 return AGAIN
             self._left.pop(name, None)
             try:
-                found = await self._ask(name, instrument.name)
+                found = await self._ask(name, instrument.name, whole)
             except Unavailable as error:
                 self._left[name] = None
                 self._say_unread(name, error)
@@ -190,12 +191,14 @@ class ListingWatch:
             deliver(InstrumentUnfit(self._seat.clock.now(), name, found.how, found.what))
         return True
 
-    async def _ask(self, name: str, native: str) -> _Found:
+    async def _ask(self, name: str, native: str, whole: list[Row]) -> _Found:
         seat, listing = self._seat, self._listing
-        await seat.budget.wait(OTHER, Lane.POLL)
         params = {listing.name: native} if listing.asks is None else dict(listing.asks(native))
+        answer: Any = whole[0] if whole else None
         try:
-            answer = await getattr(seat.connection.exchange, listing.call)(params)
+            if answer is None:
+                await seat.budget.wait(OTHER, Lane.POLL)
+                answer = await getattr(seat.connection.exchange, listing.call)(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
             told = explain(seat.connection.venue, listing.call, error)
             code = told.code if isinstance(told, Refused) else None
@@ -203,11 +206,15 @@ class ListingWatch:
             if code in listing.unknown:
                 return _Found(Unfit.GONE, f"{seat.connection.venue} knows none of this name")
             raise told from None
-        told = listing.read(table(answer, listing.call))
+        answer = table(answer, listing.call)
+        told = listing.read(answer)
+        if not params:
+            whole[:] = [answer]
+            told = table(told, listing.call).get(native, NOT_LISTED)
         if told is NOT_LISTED:
             return _Found(Unfit.GONE, f"{seat.connection.venue} lists none of this name")
-        row = table(told, listing.call)
-        if row.get(listing.name) != params[listing.name]:
+        row = listing.row(table(told, listing.call))
+        if row.get(listing.name) != params.get(listing.name, native):
             raise Malformed(f"{listing.call}: must be about {native}")
         return self._read(row, self._first.setdefault(name, row))
 

@@ -93,6 +93,7 @@ class Opening:
     codes: frozenset[str] = frozenset()  # of any answer that says: not now
     read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the fields
     least: int = 0  # ns between two questions, where the venue lets nobody ask faster
+    host: str = ""  # ccxt's name of where it is asked, which a testnet may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ class Listing:
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
     asks: Callable[[str], Mapping[str, object]] | None = None  # name → parameters; None: it alone
     read: Callable[[Mapping[str, Any]], Any] = field(default=result)  # answer → table of the
-    #   fields, or NOT_LISTED
+    #   fields, or of every instrument by name; or NOT_LISTED
+    row: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default=dict)  # one of those →
+    #   table of the fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Desk(shut.Desk[shut.Shut[int]]):
     house: House
     hedged: bool = False  # whether long and short stand side by side
     together: bool = False  # whether all assets count as one
+    halted: dict[str, str] = field(default_factory=dict)  # id → status of what takes no orders now
+    retold: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → terms by field
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
     timers: Countdowns = field(init=False)  # of orders, by account and symbol
 

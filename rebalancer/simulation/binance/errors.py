@@ -41,6 +41,7 @@ WORDS: Mapping[int, str] = {
     -4016: "Limit price can't be beyond the price band.",
     -4061: "Order's position side does not match user's setting.",
     -4116: "ClientOrderId is duplicated.",
+    -4141: "Symbol is closed.",
     -4164: "Order's notional must be no smaller than the minimum (unless you choose reduce only).",
     -5022: "Due to the order could not be executed as maker, the Post Only order will be rejected.",
 }

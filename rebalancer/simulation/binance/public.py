@@ -155,7 +155,7 @@ def _deliveries(desk: Desk, params: Params) -> Any:
 
 
 def _system(desk: Desk, _: Params) -> Any:
-    shut = desk.closed is not None
+    shut = desk.closed is not None and desk.closed.dark
     return {"status": int(shut), "msg": "system_maintenance" if shut else "normal"}
 
 

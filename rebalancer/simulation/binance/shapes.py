@@ -176,12 +176,13 @@ def contract(desk: Desk, traded: Instrument) -> dict[str, Any]:
     }
     if desk.house.spot:
         return told | {
-            "status": "TRADING" if active else "BREAK",
+            "status": desk.halted.get(traded.id, "TRADING" if active else "BREAK"),
             "quoteAssetPrecision": 8,
             "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False,
             "permissions": [],
             "permissionSets": [["SPOT"]],
+            **desk.retold.get(traded.id, {}),
         }
     told |= {
         "pair": pair(traded),
@@ -200,10 +201,12 @@ def contract(desk: Desk, traded: Instrument) -> dict[str, Any]:
         "marketTakeBound": "0.05",
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }
-    word = "TRADING" if active else "SETTLING"
+    word = desk.halted.get(traded.id, "TRADING" if active else "SETTLING")
     if desk.house.coins:
-        return told | {"contractStatus": word, "contractSize": int(traded.size)}
-    return told | {"status": word}
+        told |= {"contractStatus": word, "contractSize": int(traded.size)}
+    else:
+        told |= {"status": word}
+    return told | desk.retold.get(traded.id, {})
 
 
 def _digits(step: Decimal) -> int:

@@ -29,6 +29,8 @@ def place(asking: Asking) -> Any:
     contract = desk.seen(params).instrument
     if contract.id not in desk.place.active:
         raise Refusal(-1121)
+    if contract.id in desk.halted:
+        raise Refusal(-1013, "Market is closed.") if desk.house.spot else Refusal(-4141)
     asked = _asked(asking, contract)
     outcome = desk.place.submit(asked)
     if outcome.rejected is not None:

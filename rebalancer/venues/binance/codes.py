@@ -9,13 +9,15 @@ from typing import Any
 
 from rebalancer.venues.outcome import Codes, Outcome, each
 
-TWICE = "Duplicate order sent."
+TWICE, CLOSED = "Duplicate order sent.", "Market is closed."
 
 
 def said(answer: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return code and word of an error; a duplicate on spot has a code of ours."""
+    """Return code and word of an error; some of spot, which share theirs, have codes of ours."""
     code, word = answer.get("code"), answer.get("msg", "")
-    return ("duplicate" if str(code) == "-2010" and word == TWICE else code), word
+    if str(code) == "-2010" and word == TWICE:
+        return "duplicate", word
+    return ("closed" if str(code) in ("-1013", "-2010") and word == CLOSED else code), word
 
 
 # developers.binance.com, "Error Code" of spot, USD-M and COIN-M, July 2026
@@ -30,6 +32,7 @@ PROOFS: Mapping[str, Outcome] = {
     **each(Outcome.REJECTED, "-4015 -4016 -4023 -4024 -4029 -4030 -4055 -4061 -4062"),
     **each(Outcome.REJECTED, "-4082 -4087 -4088 -4109 -4118 -4131 -4140 -4141 -4164"),
     **each(Outcome.REJECTED, "-4183 -4184 -4192 -4400 -4401 -5021 -5022 -5026 -5037"),
+    **each(Outcome.REJECTED, "closed"),
     **each(Outcome.LIMITED, "-1003 -1015"),
     **each(Outcome.DUPLICATE, "-4116 duplicate"),
     # -1000 unknown, -1001 disconnected, -1006 unexpected response ("execution status unknown"),
@@ -39,7 +42,7 @@ WORDS: Mapping[str, str] = {
     "Account has insufficient balance for requested action.": "-2010",
     "Order would immediately match and take.": "-2010",
     "Order would trigger immediately.": "-2021",
-    "Market is closed.": "-2010",
+    CLOSED: "closed",
     "This symbol is not permitted for this account.": "-2010",
     "Rest API trading is not enabled.": "-2010",
     "System is under maintenance.": "maintenance",

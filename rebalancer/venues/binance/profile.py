@@ -9,6 +9,7 @@ long as it is open, and for three days after its end even where it filled nothin
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
@@ -23,6 +24,7 @@ from rebalancer.venues.profile import (
     DeadMan,
     DeadManKind,
     Figures,
+    Listing,
     Opening,
     Profile,
     Unit,
@@ -34,6 +36,67 @@ MILLISECOND = 1_000_000  # ns
 _RATES = {MATCHING: Rate(5, 50), LOG: Rate(0.5, 6), OTHER: Rate(10, 100)}
 # -1016: "This service is no longer available"; a maintenance says so in words too.
 _OPENING = Opening(codes=frozenset({"-1016", "maintenance"}))
+# Spot tells of its own maintenance; whether the futures are open meanwhile, that does not say.
+_SPOT_OPENING = replace(
+    _OPENING,
+    call="sapiGetSystemStatus",
+    locked="status",
+    open=frozenset({"0"}),
+    read=lambda answer: answer,
+    host="sapi",
+)
+
+
+_STEPS = {"PRICE_FILTER": ("tickSize",), "LOT_SIZE": ("stepSize", "minQty")}
+
+
+def _listed(answer: Mapping[str, Any]) -> Any:
+    """Return the rows of an answer about all instruments, by name."""
+    rows = answer.get("symbols")
+    if not isinstance(rows, list) or not rows:
+        return None
+    return {each.get("symbol"): each for each in rows if isinstance(each, Mapping)}
+
+
+def _only(answer: Mapping[str, Any]) -> Any:
+    """Return the row of the one pair that was asked for."""
+    listed = _listed(answer)
+    return None if listed is None else next(iter(listed.values()), None)
+
+
+def _terms(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row with the steps of its filters beside the rest."""
+    told = row.get("filters")
+    filters = [each for each in told if isinstance(each, Mapping)] if told else []
+    wanted = {
+        name: each.get(name)
+        for each in filters
+        for name in _STEPS.get(str(each.get("filterType")), ())
+    }
+    return {**row, **wanted}
+
+
+# None of this name; or its book is closed: on the futures for new positions, or altogether.
+_DENIED = frozenset({"-1121", "-4140", "-4141", "closed"})
+_LISTING = Listing(
+    call="fapiPublicGetExchangeInfo",  # which names no symbol: it tells all of them
+    name="symbol",
+    state="status",
+    open=frozenset({"TRADING"}),
+    # SETTLING and CLOSE are no pause: what is delisted stands there for good.
+    passing=frozenset({"PENDING_TRADING", "PRE_DELIVERING", "PRE_SETTLE"}),
+    grave={
+        "settle currency": "marginAsset",
+        "base currency": "baseAsset",
+        "quote currency": "quoteAsset",
+        "expiry": "deliveryDate",  # of a perpetual: the year 2100, until it is to be delisted
+    },
+    steps={"tick": "tickSize", "step": "stepSize", "minimum": "minQty"},
+    denied=_DENIED,
+    asks=lambda _: {},
+    read=_listed,
+    row=_terms,
+)
 
 # What ccxt asks of coins and of lending, nobody needs who trades.
 _OPTIONS: Mapping[str, object] = {"fetchMargins": False, "fetchCurrencies": False}
@@ -79,6 +142,7 @@ BINANCE_USDM = Profile(
     streams_positions=True,
     refuses_duplicates=True,
     opening=_OPENING,
+    listing=_LISTING,
 )
 
 BINANCE_COINM = replace(
@@ -90,6 +154,12 @@ BINANCE_COINM = replace(
     currencies=("BTC", "ETH"),
     ledger=("dapiPrivateGetUserTrades", "dapiPrivateGetIncome"),
     dead_man=replace(BINANCE_USDM.dead_man, arm="dapiPrivatePostCountdownCancelAll"),
+    listing=replace(
+        _LISTING,
+        call="dapiPublicGetExchangeInfo",
+        state="contractStatus",
+        grave={**_LISTING.grave, "contract size": "contractSize"},
+    ),
 )
 
 BINANCE_SPOT = replace(
@@ -111,4 +181,17 @@ BINANCE_SPOT = replace(
     ledger=("privateGetMyTrades", "sapiGetCapitalDepositHisrec"),
     dead_man=DeadMan(DeadManKind.NONE),
     modes=(Mode.PAPER, Mode.TESTNET, Mode.LIVE),
+    opening=_SPOT_OPENING,
+    listing=replace(
+        _LISTING,
+        call="publicGetExchangeInfo",
+        # A pair that is delisted stands at BREAK, like one that trades again in an hour.
+        passing=frozenset(
+            {"BREAK", "HALT", "AUCTION_MATCH", "PRE_TRADING", "POST_TRADING", "END_OF_DAY"}
+        ),
+        grave={"base currency": "baseAsset", "quote currency": "quoteAsset"},
+        unknown=frozenset({"-1121"}),
+        asks=lambda name: {"symbol": name},
+        read=_only,
+    ),
 )
