@@ -3,7 +3,8 @@
 What is spoken is the stream's affair (`deribit.stream`, for one); the socket is ours.
 It is dialled with back-off, pinged, watched for silence, and rebuilt when the
 stream asks for it. The daemon hears once that a venue is lost and once that it
-is back, which is when everything is subscribed again and told anew.
+is back, which is when everything is subscribed again and told anew. A socket on which
+nothing is to be heard is not opened, and let go; that is no loss.
 """
 
 import asyncio
@@ -95,6 +96,7 @@ class Way:
 
     route: Route | None = None  # tells its path; None: the stream's own
     beside: Beside | None = None  # where this fails, the socket is given up
+    needed: Callable[[], bool] | None = None  # whether anything is to be heard; None: always
 
 
 WAY = Way()
@@ -153,12 +155,16 @@ class NativeFeed:
         self._doomed: str | None = None  # why this socket was broken off
         self._timer: Timer | None = None
         self._wake = asyncio.Event()  # something is to be sent
+        self._stir = asyncio.Event()  # something else may be followed
 
     async def run(self, deliver: Callable[[Event], None]) -> None:
         """Deliver events until canceled."""
         clock = self._ports.clock
         while True:
+            await self._sought(deliver)
             why = await self._once(deliver)
+            if self._idle:
+                continue
             self.rebuilt += 1
             if self._lost is None:
                 self._ports.log.warning("feed.lost", venue=self._stream.venue, why=why)
@@ -167,8 +173,23 @@ class NativeFeed:
             await clock.sleep(self._backoff.wait())
 
     def flush(self) -> None:
-        """Send what the stream has to send; harmless while no socket is open."""
+        """Send what the stream has to send; while no socket is open, see whether one is needed."""
         self._wake.set()
+        self._stir.set()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether there is nothing to hear."""
+        return self._way.needed is not None and not self._way.needed()
+
+    async def _sought(self, deliver: Callable[[Event], None]) -> None:
+        """Return once there is something to hear; until then nothing is lost."""
+        while True:
+            self._stir.clear()
+            if not self._idle:
+                return
+            self._revived(deliver)
+            await self._stir.wait()
 
     async def _once(self, deliver: Callable[[Event], None]) -> str:
         """Live through one socket; return why it ended."""
@@ -246,6 +267,8 @@ class NativeFeed:
             self._doomed = "silence"
         elif clock.monotonic() - self._opened >= self._pace.old:
             self._doomed = "its time is over"
+        elif self._idle:
+            self._doomed = "nothing is followed there"
         else:
             self._doomed = self._stream.judge(clock.now())
         if self._doomed is not None:

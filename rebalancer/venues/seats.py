@@ -78,11 +78,12 @@ class Spoken:
     route: Route | None = None  # None: at the stream's own path
     pace: Pace = PACE
     beside: Beside | None = None  # asks by REST what the stream needs, while a socket is open
+    needed: Callable[[], bool] | None = None  # whether anything is to be heard; None: always
 
     @property
     def way(self) -> Way:
-        """How a socket is got, and what is asked beside it."""
-        return Way(self.route, self.beside)
+        """How a socket is got and when, and what is asked beside it."""
+        return Way(self.route, self.beside, self.needed)
 
 
 @dataclass(frozen=True, slots=True)

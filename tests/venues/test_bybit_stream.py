@@ -142,18 +142,24 @@ def test_asks_for_what_the_book_needs(category, wanted, expected):
 
 
 def test_one_socket_a_category():
-    """The market takes a socket a category, pairs only where they are hedged with; one is ours."""
+    """A socket a category, needed where something of it is followed; one is ours."""
     seat = StreamSeat(ACCOUNT, WANTED, Lines(), Mode.LIVE, credentials_of(KEY))
-    paths = [each.stream.path for each in build.streams(seat)]
-    pairs = StreamSeat(ACCOUNT, Wanted(("BTC/USDT",)), Lines(), Mode.TESTNET)
+    (*market, own) = build.streams(seat)
+    pairs = build.streams(StreamSeat(ACCOUNT, Wanted(("BTC/USDT",)), Lines(), Mode.TESTNET))
 
-    assert [f"public/{each}" for each in ("linear", "option", "inverse")] + ["private"] == [
-        each.partition("/v5/")[2] for each in paths
-    ]
-    assert {"stream-testnet.bybit.com"} == {
-        each.stream.path.partition("/")[0] for each in build.streams(pairs)
-    }
-    assert "public/spot" in build.streams(pairs)[-1].stream.path
+    assert own.needed is None
+    assert "private" == own.stream.path.partition("/v5/")[2]
+    assert {"linear": True, "option": True, "inverse": False, "spot": False} == _needed(market)
+    assert {"linear": False, "option": False, "inverse": False, "spot": True} == _needed(pairs)
+    assert {"stream-testnet.bybit.com"} == {each.stream.path.partition("/")[0] for each in pairs}
+    for each in market:
+        each.stream.want(Wanted(("BTCUSD",)), NOW)
+    assert {"linear": False, "option": False, "inverse": True, "spot": False} == _needed(market)
+
+
+def _needed(spoken):
+    """Return category → whether its socket is needed."""
+    return {each.stream.path.rpartition("/")[2]: each.needed() for each in spoken}
 
 
 def test_requests_are_small():

@@ -15,7 +15,7 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.venues.backoff import LEAST, MOST, Backoff
 from rebalancer.venues.deribit.channels import Wanted
 from rebalancer.venues.deribit.stream import Access, DeribitStream
-from rebalancer.venues.native import NativeFeed, Pace, Ports, address
+from rebalancer.venues.native import NativeFeed, Pace, Ports, Way, address
 from tests.venues import deribit_frames as frames
 from tests.venues.deribit_frames import Lines, kinds
 
@@ -220,3 +220,110 @@ async def test_socket_that_grows_old():
         assert ["its time is over"] == [
             facts["why"] for name, facts in desk.log.lines if name == "feed.lost"
         ]
+
+
+class Silent:
+    """A protocol that follows what a test says, and asks for it when its socket opens."""
+
+    venue, path = "deribit", "www.deribit.com/ws/api/v2"
+
+    def __init__(self):
+        self.wanted, self.asks = (), []
+
+    def needed(self):
+        return bool(self.wanted)
+
+    def opened(self, deliver, now):
+        self.asks = [frames.answer(1, "ok")]
+
+    def received(self, payload, now):
+        """Hear nothing."""
+
+    def judge(self, now):
+        """Find no fault."""
+
+    def take(self):
+        told, self.asks = self.asks, []
+        return told
+
+    talkative = live = True
+
+
+@contextlib.asynccontextmanager
+async def sought(wanted=()):
+    """Yield a stand-in's sockets and a feed that is needed when its stream says so."""
+    opened, failures, events = [], [], []
+
+    async def take(socket):
+        opened.append(socket)
+        with contextlib.suppress(Exception):
+            async for _ in socket:
+                pass
+
+    async with serve(take, "127.0.0.1", 0, compression=None, close_timeout=0.1) as server:
+        tasks, stream = TaskRegistry(failures.append), Silent()
+        stream.wanted = wanted
+        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ports = Ports(WallClock(), tasks, SeededRandomness(7), Lines())
+        pace = Pace(dial=1.0, ping=1.0, judge=50 * MS)
+        feed = NativeFeed(stream, ports, base, pace=pace, way=Way(needed=stream.needed))
+        tasks.spawn("feed", feed.run(events.append))
+        try:
+            yield opened, stream, feed, events
+        finally:
+            await tasks.close()
+    assert [] == failures
+
+
+async def _held(condition):
+    for _ in range(200):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never held")
+
+
+async def test_opened_once_it_is_needed():
+    """Nothing is dialled where nothing is to be heard; what is wanted later opens a socket."""
+    async with sought() as (opened, stream, feed, events):
+        await asyncio.sleep(0.2)
+        assert [] == opened
+        feed.flush()  # something else is followed, and nothing here
+        await asyncio.sleep(0.1)
+        assert [] == opened
+        stream.wanted = ("one",)
+        feed.flush()
+        await _held(lambda: feed.connected)
+
+    assert 1 == len(opened)
+    assert [] == events
+
+
+async def test_let_go_without_a_word():
+    """A socket on which nothing is followed any more is let go: the venue is not lost by that."""
+    async with sought(("one",)) as (opened, stream, feed, events):
+        await _held(lambda: feed.connected)
+        stream.wanted = ()
+        await _held(lambda: not feed.connected)
+        await asyncio.sleep(0.3)
+        assert (1, 0) == (len(opened), feed.rebuilt)
+        stream.wanted = ("two",)
+        feed.flush()
+        await _held(lambda: feed.connected)
+
+    assert 2 == len(opened)
+    assert [] == events
+
+
+async def test_lost_and_not_needed_any_more():
+    """A venue that was told lost is back once nothing is to be heard on that socket."""
+    async with sought(("one",)) as (opened, stream, feed, events):
+        await _held(lambda: feed.connected)
+        opened[-1].transport.abort()
+        await _held(lambda: events)
+        stream.wanted = ()
+        feed.flush()
+        await _held(lambda: len(events) > 1 and not feed.connected)
+
+    assert 1 == len(opened)
+    assert [False, True] == [each.alive for each in events]

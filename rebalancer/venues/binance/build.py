@@ -38,18 +38,20 @@ def account(venue: Venue, seat: AccountSeat) -> BinanceAccount:
 
 
 def streams(venue: Venue, seat: StreamSeat) -> Sequence[Spoken]:
-    """Return the sockets: one a path of the market, and one of the account."""
+    """Return the sockets: one a path of the market, opened once something is followed there.
+
+    And one of the account.
+    """
     found: list[Spoken] = []
     for socket in channels.sockets(venue):
-        nothing = not channels.public(venue, socket, seat.wanted)
-        if nothing or (socket.borrowed and seat.mode is Mode.TESTNET):
-            continue  # nothing of this market matters to the book, or it is the real one's
+        if socket.borrowed and seat.mode is Mode.TESTNET:
+            continue  # it is the real one's
         stream = MarketStream(venue, socket, seat.wanted, seat.log, seat.depth)
         stream.path = _path(seat, stream.path)
         beside = None
         if seat.connection is not None:
             beside = MarketBeside(venue, seat.connection, stream, seat.log).look
-        found.append(Spoken(stream, beside=beside))
+        found.append(Spoken(stream, beside=beside, needed=stream.needed))
     if seat.keys is not None and seat.connection is not None:
         found.append(_user(venue, seat))
     return found

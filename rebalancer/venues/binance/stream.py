@@ -128,6 +128,10 @@ class MarketStream:
         silent = [name for name, since in spoke.items() if now - since >= patience]
         return self._thaw.judge(now, silent)
 
+    def needed(self) -> bool:
+        """Whether the book follows anything on this socket."""
+        return bool(channels.public(self._venue, self._socket, self._wanted))
+
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
         return self._requests.take()

@@ -12,6 +12,8 @@ from rebalancer.venues.bybit.stream import HOST, TESTNET, BybitMarket
 from rebalancer.venues.seats import AccountSeat, Spoken, StreamSeat, VenueParts
 from rebalancer.wire.bybit.values import Category, category_of, instrument_id, symbol_of
 
+CATEGORIES: tuple[Category, ...] = ("linear", "option", "inverse", "spot")
+
 
 def account(seat: AccountSeat) -> BybitAccount:
     """Return the reader of an account."""
@@ -23,16 +25,14 @@ def account(seat: AccountSeat) -> BybitAccount:
 def streams(seat: StreamSeat) -> Sequence[Spoken]:
     """Return the sockets: one a category, and one of the account.
 
-    Contracts and options can be met at any time, by a trade of somebody else's;
-    pairs are hedged with or not followed.
+    One of a category is opened once something of it is followed: contracts and
+    options can be met at any time, by a trade of somebody else's.
     """
     host = TESTNET if seat.mode is Mode.TESTNET else HOST
     wanted, log = seat.wanted, seat.log
     pairs = frozenset(instrument_id("spot", each) for each in _pairs(wanted.hedge))
-    categories: tuple[Category, ...] = ("linear", "option", "inverse")
-    if pairs:
-        categories = (*categories, "spot")
-    market = [Spoken(BybitMarket(each, wanted, log, seat.depth, host)) for each in categories]
+    heard = [BybitMarket(each, wanted, log, seat.depth, host) for each in CATEGORIES]
+    market = [Spoken(each, needed=each.needed) for each in heard]
     keys = seat.keys
     if keys is None:
         return market

@@ -124,6 +124,10 @@ class BybitMarket:
             self._thaw.renew(followed, now)
         return self._thaw.judge(now)
 
+    def needed(self) -> bool:
+        """Whether the book follows anything of this category."""
+        return bool(self._public(self._wanted))
+
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
         return self._asks.take()

@@ -18,7 +18,8 @@ def account(seat: AccountSeat) -> OkxAccount:
 def streams(seat: StreamSeat) -> Sequence[Spoken]:
     """Return the streams: of the market, and of the account where there are keys."""
     host = stream.TESTNET if seat.mode is Mode.TESTNET else stream.HOST
-    market = Spoken(stream.market(host, seat.wanted, seat.log, seat.depth))
+    told = stream.market(host, seat.wanted, seat.log, seat.depth)
+    market = Spoken(told, needed=told.needed)
     keys = seat.keys
     if keys is None:
         return (market,)

@@ -131,6 +131,10 @@ class OkxStream:
             return "the market is silent"
         return self._thaw.judge(now)
 
+    def needed(self) -> bool:
+        """Whether the book follows anything there."""
+        return bool(self._sayings.names())
+
     def take(self) -> list[bytes]:
         """Return the frames that are to be sent, once."""
         return self._requests.take()
