@@ -3,10 +3,12 @@
 import asyncio
 from decimal import Decimal
 
+import ccxt
 import pytest
 
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.events import Ending, OrderAccepted, OrderEnded, OrderRejected
+from rebalancer.core.orders import Order, OrderState, note
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.simulation.faults import Kind, Plan
@@ -44,19 +46,27 @@ async def test_silence_takes_it_away(venue):
 
 @every_venue
 async def test_a_process_that_is_gone(venue):
-    """Killed, it says nothing more; who starts next reads that its order was taken away."""
+    """Killed, it says nothing more; who starts next reads that its order was taken away.
+
+    What the journal has as resting is over then, with nothing left to count as pending.
+    """
     async with guarded(venue) as found:
-        await found.rest()
+        accepted = await found.rest()
+        known = Order(found.order(), OrderState.SENDING, found.clock.now(), 1.0)
+        known = note(known, accepted)
         await _die(found)
         await found.windows(0.5)
         assert "open" == found.state()
         await found.windows(1)
         assert "cancelled" == found.state()
         async with guarded_at(found.house, found.loopback, found.clock) as again:
-            (_, end) = await again.told()
+            again.line.sent.remember(known)
+            assert found.house.quantity == known.rest
+            for event in await again.told():
+                known = note(known, event)
             shelf = await again.venue.resting()
 
-    assert Ending.CANCELED == end.how
+    assert (OrderState.CANCELED, 0, False) == (known.state, known.rest, known.open)
     assert () == tuple(shelf.orders)
 
 
@@ -220,3 +230,41 @@ async def test_another_stream_that_watches():
             await _die(other)
             await other.windows(1.2)
         assert "cancelled" == found.state()
+
+
+@pytest.mark.parametrize(
+    ("venue", "params", "code"),
+    [
+        ("binanceusdm", {"symbol": "BTCUSDT", "countdownTime": -1}, "-1130"),
+        ("binanceusdm", {"symbol": "BTCUSDT", "countdownTime": "1.5"}, "-1130"),
+        ("binanceusdm", {"symbol": "BTCUSDT"}, "-1102"),
+        ("binancecoinm", {"symbol": "NONE_PERP", "countdownTime": 5_000}, "-1121"),
+        ("okx", {"timeOut": "9"}, "51000"),
+        ("okx", {"timeOut": "1e9"}, "51000"),
+        ("okx", {}, "51000"),
+        ("bybit", {"product": "DERIVATIVES", "timeWindow": 2}, "10001"),
+        ("bybit", {"product": "FUTURES", "timeWindow": 10}, "10001"),
+        ("bybit", {"product": "DERIVATIVES"}, "10001"),
+    ],
+)
+async def test_what_a_played_venue_refuses(venue, params, code):
+    """A span, a symbol or a product that is none is refused, and no timer runs."""
+    async with guarded(venue) as found:
+        call = found.line.profile.dead_man.arm
+        with pytest.raises(ccxt.BaseError, match=code):
+            await getattr(found.line.connection.exchange, call)(params)
+        assert {} == found.loopback.host.desk.timers._running
+
+
+@pytest.mark.parametrize(("venue", "params"), [("okx", {}), ("bybit", {"product": "DERIVATIVES"})])
+async def test_as_ccxt_calls_it(venue, params):
+    """Ccxt's own call, where it has one, is understood: 20 seconds, and at OKX 0 for never."""
+    async with guarded(venue) as found:
+        exchange, desk = found.line.connection.exchange, found.loopback.host.desk
+        await exchange.cancel_all_orders_after(20_000, params)
+        if venue == "bybit":
+            assert 20 == desk.protected["DERIVATIVES"]
+            return
+        assert [(found.house.account, "")] == list(desk.timers._running)
+        await exchange.cancel_all_orders_after(0, params)
+        assert {} == desk.timers._running
