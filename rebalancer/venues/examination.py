@@ -14,9 +14,10 @@ from rebalancer.settings.cross import lot_in_coins
 from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding
 from rebalancer.venues.parts import parts_of
 from rebalancer.venues.payloads import MILLISECOND, Row, optional
-from rebalancer.venues.profile import DeadManKind, Profile, Unit
+from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.requests import market, named, traded
 from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
+from rebalancer.venues.terms import terms
 
 
 async def examine(subject: Subject) -> Sequence[Finding]:
@@ -93,40 +94,13 @@ def _constants(instrument: Instrument, raw: Row, profile: Profile) -> Finding:
     tick = _finest(optional(precision, "price"), info)
     if profile.significant_digits:
         tick = None if where is None else where.tick
-    ours: dict[str, object] = {
-        "lot": instrument.lot,
-        "minimum": instrument.minimum,
-        "tick": instrument.tick,
-        "settle": instrument.settle,
-        "size": instrument.size,
-    }
-    theirs: dict[str, object] = {
-        "lot": lot,
-        "minimum": lot if least is None else least,
-        "tick": tick,
-        "settle": raw.get("quote" if instrument.kind is Kind.SPOT else "settle"),
-        "size": _size(instrument, raw, profile),
-    }
-    if instrument.expiry is not None:
-        ours["expiry"] = instrument.expiry // MILLISECOND
-        theirs["expiry"] = raw.get("expiry")
-    if instrument.strike is not None:
-        ours["strike"], theirs["strike"] = instrument.strike, optional(raw, "strike")
-        ours["type"] = "call" if instrument.sign > 0 else "put"
-        theirs["type"] = raw.get("optionType")
+    ours, theirs = terms(instrument, raw, profile)
+    ours |= {"lot": instrument.lot, "minimum": instrument.minimum, "tick": instrument.tick}
+    theirs |= {"lot": lot, "minimum": lot if least is None else least, "tick": tick}
     wrong = [name for name in ours if ours[name] != theirs[name]]
     measured = ", ".join(f"{name} {theirs[name]}" for name in wrong or ("lot", "tick", "settle"))
     must = ", ".join(f"{name} {ours[name]}" for name in wrong) or "as the settings have it"
     return finding(f"instrument.{instrument.id}", not wrong, measured, must)
-
-
-def _size(instrument: Instrument, raw: Row, profile: Profile) -> Decimal | None:
-    """Return what a contract is; where amounts are USD or coins, 1, whatever the venue says."""
-    if profile.amounts.get(instrument.kind) is not Unit.CONTRACT:
-        return Decimal(1)
-    size, info = optional(raw, "contractSize"), raw.get("info") or {}
-    times = optional(info, profile.multiplier) if profile.multiplier else None
-    return size if size is None or times is None else size * times
 
 
 def _finest(tick: Decimal | None, info: Row) -> Decimal | None:

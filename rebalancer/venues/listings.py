@@ -25,7 +25,7 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import Row, optional, table
-from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile
+from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile, Unit
 from rebalancer.venues.requests import Market, coarser
 
 EVERY = 3_600 * SECOND  # ns between two looks
@@ -216,21 +216,38 @@ class ListingWatch:
         row = listing.row(table(told, listing.call))
         if row.get(listing.name) != params.get(listing.name, native):
             raise Malformed(f"{listing.call}: must be about {native}")
-        return self._read(row, self._first.setdefault(name, row))
+        return self._read(row, name)
 
-    def _read(self, row: Row, first: Row) -> _Found:
+    def _read(self, row: Row, name: str) -> _Found:
         """Return what an answer means, held against the terms that hold."""
-        listing = self._listing
+        listing, first = self._listing, self._first.setdefault(name, row)
         state = str(row.get(listing.state) or "")
         if state in listing.passing:
             return _Found(what=f"its book is {state}", passing=True, row=row)
         active = row.get(listing.active) is True if listing.active else bool(state)
         if not active or (state and state not in listing.open):
             return _Found(Unfit.CLOSED, f"not traded ({state or 'inactive'})", row=row)
+        wrong = self._resized(self._wanted[name], row)
+        if wrong is not None:
+            return _Found(Unfit.CHANGED, wrong, row=row)
         changed = _changes(first, row, {**listing.grave, **listing.steps})
         if changed:
             return _Found(Unfit.CHANGED, ", ".join(changed), row=row)
         return _Found(row=row)
+
+    def _resized(self, instrument: Instrument, row: Row) -> str | None:
+        """Return that a contract is not what the book takes it for; None where it is."""
+        counted = self._seat.profile.amounts.get(instrument.kind) is Unit.CONTRACT
+        if not counted or not self._listing.size:
+            return None
+        size = Decimal(1)
+        for each in self._listing.size:
+            told = optional(row, each)
+            if told is None:
+                return f"a contract is taken for {instrument.size}, and no {each} is told"
+            size *= told
+        same = size == instrument.size
+        return None if same else f"a contract is {size}, and was taken for {instrument.size}"
 
     def _retell(self, name: str, row: Row) -> None:
         """Make orders by new steps from now on."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
-from rebalancer.errors import Defect
-from rebalancer.ports import Clock, Feed, Log, Randomness, Tasks
+from rebalancer.errors import ConfigError, Defect, Fault
+from rebalancer.ports import Clock, Describe, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Settings
 from rebalancer.venues.backoff import Backoff
@@ -37,6 +37,7 @@ from rebalancer.venues.requests import Market
 from rebalancer.venues.resting import RestingWatch, left
 from rebalancer.venues.seats import AccountSeat, FeedSeat, SocketSeat, StreamSeat
 from rebalancer.venues.skew import SkewWatch
+from rebalancer.venues.terms import mistaken
 from rebalancer.venues.wanted import followed
 
 
@@ -64,6 +65,14 @@ class LiveVenue:
     held: Sequence[PositionReport]  # at the start
     began: int  # ns: what the venue dates before it is in what the book began with
     heard: int | None = None  # ns: from where bookings are looked for; None: from `began`
+
+    def mistaken(self, instrument: Instrument) -> str | None:
+        """Return how the venue's terms of an instrument are others than ours; None: they are not.
+
+        They are those of the start.
+        """
+        listed = (self.connection.exchange.markets or {}).values()
+        return mistaken(instrument, listed, self.line.profile)
 
     async def close(self) -> None:
         """Hang up."""
@@ -166,15 +175,40 @@ def _hedges(settings: Settings) -> list[str]:
 def described(
     opened: LiveVenue, instruments: Mapping[str, Instrument], log: Log
 ) -> dict[str, Instrument]:
-    """Return the instruments with those that the account holds and nobody named."""
-    found = dict(instruments)
+    """Return the instruments with those that the account holds and nobody named.
+
+    Raises:
+        ConfigError: The venue lists one of them on other terms than it is known by.
+    """
+    found, faults = dict(instruments), list[Fault]()
     for report in opened.held:
         own = None if report.instrument in found else known(report.instrument)
-        if own is not None:
+        wrong = None if own is None else opened.mistaken(own)
+        if own is not None and wrong is not None:
+            must = "must be declared in [[instruments]] on the venue's terms"
+            faults.append(Fault(f"venues.{opened.name}", f"{own.id} {must}", wrong))
+        elif own is not None:
             found[own.id] = own
         elif report.instrument not in found and report.quantity:
             log.error("reconcile.differed", instrument=report.instrument, error="not described")
+    if faults:
+        raise ConfigError(f"venues.{opened.name}", faults)
     return found
+
+
+def describing(opened: Mapping[str, LiveVenue], log: Log) -> Describe:
+    """Return who knows the terms of what is met later; nobody does where the venue's are others."""
+
+    def describe(name: str) -> Instrument | None:
+        own = known(name)
+        venue = None if own is None else opened.get(own.venue)
+        wrong = None if own is None or venue is None else venue.mistaken(own)
+        if wrong is not None:
+            log.error("reconcile.differed", instrument=name, error=f"its terms: {wrong}")
+            return None
+        return own
+
+    return describe
 
 
 def feeds(

@@ -108,6 +108,7 @@ class Listing:
     passing: frozenset[str] = frozenset()  # states that end by themselves, without a delisting
     grave: Mapping[str, str] = field(default_factory=dict)  # what → field: its worth hangs on it
     steps: Mapping[str, str] = field(default_factory=dict)  # what → field: only orders do
+    size: tuple[str, ...] = ()  # fields whose product a contract is, where amounts are contracts
     unknown: frozenset[str] = frozenset()  # codes of the call: there is none of this name
     denied: frozenset[str] = frozenset()  # codes of an order: none of this name, or its book closed
     asks: Callable[[str], Mapping[str, object]] | None = None  # name → parameters; None: it alone

@@ -18,7 +18,6 @@ from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, to_params
-from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Mode
 from rebalancer.storage import codec, ownership
 from rebalancer.venues import live as live_venues
@@ -131,7 +130,8 @@ def _live(
     told = LogAlertSink(log, clock)
     dispatch = Dispatch(state, params, venues, inbox, clock, outside.tasks, told, log, [False])
     flight = flight_of(settings, around, told)
-    decides = Surroundings(around.journal, codec.encode, dispatch, log, known, flight)
+    describe = live_venues.describing(outside.opened, log)
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, describe, flight)
     engine = Engine(state, params, inbox, decides)
 
     def healthy() -> bool:
@@ -162,7 +162,7 @@ def _live(
         care=care_of(settings, around),
         adopts=outside.past.first,
         archives=_Archives(feeds),
-        describe=known,
+        describe=describe,
         closing=tuple(each.close for each in outside.opened.values()),
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))

@@ -153,6 +153,7 @@ OKX = Profile(
             "option type": "optType",
         },
         steps={"tick": "tickSz", "step": "lotSz", "minimum": "minSz"},
+        size=("ctVal", "ctMult"),
         unknown=frozenset({"51001"}),
         denied=frozenset({"51001", "51021", "51022", "51027", "51087"}),
         asks=_named,
