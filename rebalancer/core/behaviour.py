@@ -20,6 +20,7 @@ from rebalancer.core.instruments import STABLE, Instrument
 from rebalancer.core.params import BehaviourParams
 from rebalancer.core.performance import Performance
 
+DEAREST = Decimal("0.001")  # of what was traded: what spot asks of a taker at the venues named
 MINUTE = 60_000_000_000  # ns
 ASKED = 0.5  # of a gap: if somebody's trades of the hedge made it, no market asked for ours
 
@@ -92,6 +93,9 @@ def fill(
 ) -> None:
     """Count an execution of an order of ours.
 
+    A fee in something that nobody prices, such as a venue's own coin, counts as the
+    dearest that venues ask of a taker: a cap must not sleep by it.
+
     Args:
         told: Is written.
         event: The execution.
@@ -105,7 +109,12 @@ def fill(
     if not (instrument.inverse and instrument.margined) and instrument.settle not in STABLE:
         paid *= rate
     counters.add(told.turnover, event.ts_local, paid)
-    fee = event.fee * (Decimal(1) if event.fee_currency in STABLE else _decimal(unit))
+    if event.fee_currency in STABLE:
+        fee = event.fee
+    elif unit is None:
+        fee = paid * DEAREST if event.fee > 0 else Decimal(0)
+    else:
+        fee = event.fee * _decimal(unit)
     counters.add(told.fees, event.ts_local, fee)
 
 

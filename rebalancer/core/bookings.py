@@ -10,6 +10,7 @@ from rebalancer.core import foreign
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     Adopted,
+    CashMoved,
     ContractBooking,
     Delivered,
     Fill,
@@ -17,7 +18,7 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.exposure import in_scope
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import UnderlyingParams
 
@@ -53,6 +54,26 @@ def book(
     if before is not None:
         books.set_aside(ledger, before)
     return new
+
+
+def book_moved(ledger: Ledger, event: CashMoved, instruments: Mapping[str, Instrument]) -> bool:
+    """Book what moved without a trade: coins that a pair holds join its position, else it is cash.
+
+    Args:
+        ledger: Is written.
+        event: Of the account.
+        instruments: By id; an account holds a coin by the one pair of it that is among them.
+
+    Returns:
+        False when it was booked before; nothing changes then.
+    """
+    pairs = [
+        each
+        for each in instruments.values()
+        if each.kind is Kind.SPOT
+        and (each.venue, each.underlying) == (event.account, event.currency)
+    ]
+    return books.book_cash(ledger, event, pairs[0] if len(pairs) == 1 else None)
 
 
 def _book(ledger: Ledger, event: ContractBooking, instrument: Instrument, *, ours: bool) -> bool:

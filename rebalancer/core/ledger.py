@@ -33,6 +33,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.positions import (
     EXACT,
     Position,
+    joined,
     open_profit,
     payoff,
     traded,
@@ -257,13 +258,23 @@ def book_funding(ledger: Ledger, paid: FundingPaid) -> bool:
     return True
 
 
-def book_cash(ledger: Ledger, moved: CashMoved) -> bool:
-    """Book cash that moved without a trade; False when it was booked before."""
+def book_cash(ledger: Ledger, moved: CashMoved, pair: Instrument | None = None) -> bool:
+    """Book what moved without a trade; False when it was booked before.
+
+    Args:
+        ledger: Is written.
+        moved: Cash, or coins.
+        pair: By which the account holds these coins; None: they are cash.
+    """
     if not _first_time(ledger, "cash", moved.account, moved.currency, moved.cash_id):
         return False
     if _adopted_over(ledger, moved.account, moved.ts_venue):
         return True
-    credit(ledger, moved.account, moved.currency, moved.amount)
+    if pair is None:
+        credit(ledger, moved.account, moved.currency, moved.amount)
+    else:
+        held = ledger.position(moved.account, pair.id)
+        _keep(ledger, moved.account, pair.id, joined(held, moved.amount))
     return True
 
 

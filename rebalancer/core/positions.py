@@ -7,7 +7,7 @@ average price would round, and it is the very number that the delta needs (an
 inverse position's dollar delta *is* its basis).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 
 from rebalancer.core.instruments import Instrument
@@ -91,6 +91,20 @@ def release(position: Position, closed: Decimal) -> Decimal:
         return position.basis
     with localcontext(EXACT):
         return (position.basis * closed / position.quantity).quantize(QUANTUM)
+
+
+def joined(held: Position, coins: Decimal) -> Position:
+    """Return a pair's position after coins came or went without a trade.
+
+    They are worth what each of those beside them cost, or nothing where there are
+    none: nothing was earned or lost by it. Both as they are told again at a start,
+    when nobody knows the price of then.
+    """
+    if not held.quantity:
+        return replace(held, quantity=coins)
+    with localcontext(EXACT):
+        share = (held.basis * coins / held.quantity).quantize(QUANTUM)
+        return replace(held, quantity=held.quantity + coins, basis=held.basis + share)
 
 
 def traded(

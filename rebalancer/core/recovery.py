@@ -54,7 +54,7 @@ def rebook(
     lost: dict[str, None] = {}
     for event in told:
         if isinstance(event, CashMoved):
-            books.book_cash(ledger, event)
+            bookings.book_moved(ledger, event, instruments)
         elif event.instrument in instruments:
             ours = isinstance(event, Fill) and event.client_order_id in own
             instrument = instruments[event.instrument]
@@ -82,7 +82,8 @@ def recount(told: Behaviour, events: Iterable[Booking], state: Traders) -> None:
             instrument = instruments.get(event.instrument)
             if instrument is not None:
                 price = float(event.price)
-                behaviour.fill(told, event, instrument, (price, price))
+                unit = price if event.fee_currency == instrument.underlying else None
+                behaviour.fill(told, event, instrument, (price, unit))
         elif isinstance(event, FundingPaid):
             behaviour.funding(told, event, None)
 

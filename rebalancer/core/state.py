@@ -204,7 +204,7 @@ class State:  # long: whatever may be known is written through this one door
         self.margins.booked(event.account, self.now)
         if not isinstance(event, CashMoved):
             return self._account(event)
-        books.book_cash(self.ledger, event)
+        bookings.book_moved(self.ledger, event, self.instruments)
         return ()
 
     def _account(self, event: ContractBooking) -> tuple[Alert, ...]:

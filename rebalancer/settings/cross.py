@@ -19,7 +19,7 @@ from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.guarding import Ladder
 from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
-from rebalancer.settings.models import Underlying
+from rebalancer.settings.models import Role, Underlying
 from rebalancer.settings.values import shown
 from rebalancer.settings.venues import venues
 
@@ -194,6 +194,38 @@ def _shared_cash(context: Context) -> Iterator[Finding]:
                 )
 
 
+def _pairs(context: Context) -> Iterator[Finding]:
+    """Yield pairs whose coin has another claim on its balance: an account has only one of it."""
+    named: dict[str, tuple[Place, Instrument]] = {}
+    for place, name in _named(context):
+        instrument = context.listing.find(name)
+        if instrument is not None:
+            named.setdefault(name, (place, instrument))
+    for place, pair in named.values():
+        if pair.kind is not Kind.SPOT:
+            continue
+        rivals = [each for each in named.values() if _rival(each[1], pair)]
+        if rivals:
+            must = "must hold its coin alone: one pair, no cash and no contract that settles in it"
+            was = f"{pair.id} beside {', '.join(each.id for _, each in rivals)}"
+            yield Finding(place, must, was, "", tuple(other for other, _ in rivals))
+
+
+def _named(context: Context) -> Iterator[tuple[Place, str]]:
+    for coin, own in context.settings.underlyings.items():
+        yield from ((("underlyings", coin, "hedge"), each) for each in hedge_ids(own))
+    for index, holding in enumerate(context.settings.holdings):
+        if holding.role is not Role.OUTSIDE:
+            yield ("holdings", index, "instrument"), holding.instrument
+
+
+def _rival(other: Instrument, pair: Instrument) -> bool:
+    if other.venue != pair.venue or other.id == pair.id:
+        return False
+    coin = other.underlying if other.kind is Kind.SPOT else other.settle
+    return coin == pair.underlying
+
+
 # --- declared instruments ---------------------------------------------------
 
 
@@ -286,6 +318,7 @@ RULES: tuple[Rule, ...] = (
     _underlyings,
     _hedges,
     _shared_cash,
+    _pairs,
     holdings,
     _declared,
     _margin,

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core import bookings, positions
 from rebalancer.core import ledger as books
-from rebalancer.core import positions
 from rebalancer.core.events import (
     Adopted,
     CashMoved,
@@ -427,3 +427,40 @@ def test_fills_told_after_their_settlement(instrument):
     assert in_time.positions == late.positions
     apart = in_time.balance("v", instrument.settle) - late.balance("v", instrument.settle)
     assert abs(apart) <= D("20e-12")  # one rounding a booking
+
+
+@pytest.mark.parametrize(
+    ("held", "amount", "quantity", "basis"),
+    [
+        ("2", "1", "3", "300000"),  # worth what those beside it cost
+        ("2", "-0.5", "1.5", "150000"),
+        ("2", "-2", "0", "0"),
+        ("0", "1", "1", "0"),
+    ],
+)
+def test_coins_of_a_pair_that_come_and_go(held, amount, quantity, basis):
+    """Coins that a pair holds are no cash, whatever brings them; nothing is earned by it."""
+    ledger, named = Ledger(), {SPOT.id: SPOT, LINEAR.id: LINEAR}
+    if D(held):
+        book(ledger, SPOT, (held, "100000"))
+    before = dict(ledger.cash)
+    moved = CashMoved(2, 2, "v", "c1", "deposit", D(amount), "BTC", flow=True)
+
+    assert bookings.book_moved(ledger, moved, named)
+    assert not bookings.book_moved(ledger, moved, named)
+    after = ledger.position("v", SPOT.id)
+    assert (D(quantity), D(basis)) == (after.quantity, after.basis)
+    assert before == ledger.cash
+    assert D(0) == ledger.realised.get("USDT", D(0))
+
+
+@pytest.mark.parametrize("named", [[LINEAR], [SPOT, replace(SPOT, id="v:OTHER")]])
+def test_coins_without_one_pair(named):
+    """They are cash where no pair, or more than one, might be meant; so is a dollar."""
+    ledger = Ledger()
+    for key, currency in (("c1", "BTC"), ("c2", "USDT")):
+        moved = CashMoved(2, 2, "v", key, "deposit", D(1), currency, flow=True)
+        bookings.book_moved(ledger, moved, {each.id: each for each in named})
+
+    assert {("v", "BTC"): D(1), ("v", "USDT"): D(1)} == ledger.cash
+    assert {} == ledger.positions

@@ -265,7 +265,8 @@ def test_arm_accepts_a_loss():
         ("0.01", "ETH", "40"),
         ("0.1", "BNB", "60"),
         ("-0.1", "BNB", "-60"),
-        ("0.1", "DOGE", "0"),  # nobody tells its price
+        ("0.1", "DOGE", "7.8"),  # nobody tells its price: a thousandth of what was traded
+        ("-0.1", "DOGE", "0"),  # and what is given back counts as nothing
     ],
 )
 def test_fees(fee, currency, dollars):

@@ -540,3 +540,28 @@ def test_told_by_a_file(report, row, line):
     expected = () if line is None else (line,) if isinstance(line, str) else line
 
     assert [f"holdings.{each}" for each in expected] == lines(report(GOOD + row))
+
+
+SPOT = '[venues.okx]\naccount = "3"\nfees = { maker = 0, taker = 0.001 }\ntiers = [[0, 0.01]]\n\n[book]'
+HELD = '[[holdings]]\ninstrument = "{}"\nquantity = 1\nrole = "{}"\n\n[guards.funding]'
+ALONE = "must hold its coin alone: one pair, no cash and no contract that settles in it"
+
+
+@pytest.mark.parametrize(
+    ("hedge", "held", "role", "rivals"),
+    [
+        ('["okx:BTC-USDT"]', "okx:BTC", "book", "okx:BTC"),
+        ('["okx:BTC-USDT"]', "okx:BTC-USD-271231-90000-P", "book", "okx:BTC-USD-271231-90000-P"),
+        ('["okx:BTC-USDT", "okx:BTC-USD-SWAP"]', "okx:USDT", "book", "okx:BTC-USD-SWAP"),
+        ('["okx:BTC-USDT", "okx:BTC-USDT-SWAP"]', "okx:USDT", "book", ""),
+        ('["okx:BTC-USDT", "deribit:BTC-PERPETUAL"]', "deribit:BTC", "book", ""),
+        ('["okx:BTC-USDT"]', "okx:BTC", "outside", ""),
+    ],
+)
+def test_one_balance_of_a_coin(report, hedge, held, role, rivals):
+    """A pair's position is the balance of its coin: what else claims that balance is refused."""
+    text = GOOD.replace("[book]", SPOT).replace('["binanceusdm:BTCUSDT"]', hedge)
+    text = text.replace("[guards.funding]", HELD.format(held, role))
+    line = f"underlyings.BTC.hedge: {ALONE}, was okx:BTC-USDT beside {rivals}"
+
+    assert ([line] if rivals else []) == [each for each in lines(report(text)) if ALONE in each]
