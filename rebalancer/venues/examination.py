@@ -129,18 +129,27 @@ def _fees(subject: Subject, raw: Row) -> Sequence[Finding]:
 
 
 async def _lots(subject: Subject) -> Sequence[Finding]:
-    """Hold one lot against the band: a hedge that cannot be small enough never ends."""
+    """Hold the smallest order against the band: a hedge that cannot be small enough never ends."""
     found: list[Finding] = []
+    listed = (await ask(subject.connection, "load_markets")).values()
+    worths = {
+        named(each, subject.profile): where.worth
+        for each in listed
+        if (where := market(each, subject.profile)) is not None
+    }
     for name, own in subject.underlyings.items():
         hedges = {*own.hedge.buy, *own.hedge.sell}
         for instrument in (each for each in subject.instruments if each.id in hedges):
-            price = await _mark(subject, instrument) if instrument.inverse else None
+            worth = None if instrument.inverse else worths.get(instrument.name)
+            price = await _mark(subject, instrument) if instrument.inverse or worth else None
             lot = lot_in_coins(instrument, price)
             width = Decimal(str(own.band.upper)) - Decimal(str(own.band.lower))
             if lot is None or own.band.kind != "fixed":
                 continue
             must = f"at most the band's width ({width} {name})"
             measured = f"one lot is {lot:.8f} {name}"
+            if worth and price and (least := worth / Decimal(str(price))) > lot:
+                lot, measured = least, f"the least that an order is worth is {least:.8f} {name}"
             found.append(finding(f"lot.{instrument.id}", lot <= width, measured, must))
     return found
 

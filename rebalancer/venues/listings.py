@@ -227,12 +227,12 @@ class ListingWatch:
         active = row.get(listing.active) is True if listing.active else bool(state)
         if not active or (state and state not in listing.open):
             return _Found(Unfit.CLOSED, f"not traded ({state or 'inactive'})", row=row)
-        wrong = self._resized(self._wanted[name], row)
-        if wrong is not None:
-            return _Found(Unfit.CHANGED, wrong, row=row)
         changed = _changes(first, row, {**listing.grave, **listing.steps})
         if changed:
             return _Found(Unfit.CHANGED, ", ".join(changed), row=row)
+        wrong = self._resized(self._wanted[name], row)
+        if wrong is not None:
+            return _Found(Unfit.CHANGED, wrong, row=row)
         return _Found(row=row)
 
     def _resized(self, instrument: Instrument, row: Row) -> str | None:

@@ -16,6 +16,7 @@ from rebalancer.venues.payloads import MILLISECOND, Row, as_iso, optional
 from rebalancer.venues.profile import Profile, Unit
 from rebalancer.venues.wording import Wording
 
+ZERO = Decimal(0)
 VALIDITY = 5 * SECOND  # ns after which the venue must not accept a request any more
 TRAVEL = 2 * SECOND  # ns that a signed order may travel, where the venue counts from its signature
 
@@ -42,6 +43,7 @@ class Market:
     minimum: Decimal  # contracts
     tick: Decimal  # of a price
     coarser: Sequence[tuple[Decimal, Decimal]] = ()  # (above this price, tick)
+    worth: Decimal | None = None  # least of an order that does not only reduce, quote currency
 
     def tick_at(self, price: Decimal) -> Decimal:
         """Return the step of a price; Deribit's options have a coarser one above 0.005."""
@@ -89,6 +91,7 @@ def market(raw: Row, profile: Profile | None = None) -> Market | None:
         minimum=step if minimum is None else minimum,
         tick=tick,
         coarser=steps,
+        worth=optional((raw.get("limits") or {}).get("cost") or {}, "min"),
     )
 
 
@@ -163,6 +166,10 @@ def _badly_cut(order: Submit, instrument: Instrument, where: Market) -> str | No
         return f"quantity must be a multiple of {where.step}, was {order.quantity}"
     if size < where.minimum:
         return f"quantity must be at least {where.minimum}, was {order.quantity}"
+    least = ZERO if where.worth is None or order.reduce_only else where.worth
+    if not instrument.inverse and size * instrument.size * order.price < least:
+        worth = size * instrument.size * order.price
+        return f"an order must be worth at least {least}, was {worth.normalize():f}"
     if order.price % instrument.tick:
         return f"price must be a multiple of {instrument.tick}, was {order.price}"
     if rounded(order.price, order.quantity, where) <= 0:

@@ -21,6 +21,7 @@ from tests.venues.binance_desk import (
     WITHDRAWER,
     D,
     desk,
+    order,
 )
 
 ALL = (USDM, COINM, SPOT)
@@ -149,3 +150,23 @@ async def test_terms_that_differ(venue):
         names = await failed(replace(told, instruments=(wrong,)))
 
     assert f"instrument.{FIRST[venue]}" in names
+
+
+@pytest.mark.proves("binanceusdm", "amounts", "loopback")
+async def test_the_least_that_an_order_is_worth():
+    """A band that is narrower than 20 USDT of ether is found, and no such order leaves."""
+    ether = "binanceusdm:ETHUSDT"
+    async with desk(USDM) as found:
+        told = subject(found)
+        own = told.underlyings["BTC"]
+        own.hedge.buy = own.hedge.sell = (ether,)
+        own.band.lower, own.band.upper = -0.002, 0.002
+        (measured,) = [each.measured for each in await examine(told) if not each.ok]
+        own.band.lower, own.band.upper = -0.003, 0.003
+
+        assert "the least that an order is worth is 0.0057" in measured
+        assert [] == await failed(told)
+        tiny = order(USDM, "rb01", instrument=ether, quantity=D("0.005"), price=D(3_600))
+        answer = await found.venue.submit(tiny)
+        assert "must be worth at least 20, was 18" in answer.reason
+        assert [] == found.held()
