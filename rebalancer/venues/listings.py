@@ -25,8 +25,9 @@ from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.outcomes import Malformed, Refused, explain
 from rebalancer.venues.payloads import Row, optional, table
-from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile, Unit
+from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
+from rebalancer.venues.terms import resized
 
 EVERY = 3_600 * SECOND  # ns between two looks
 AGAIN = 10 * SECOND  # ns after one that was not answered, or that found a book locked
@@ -230,24 +231,10 @@ class ListingWatch:
         changed = _changes(first, row, {**listing.grave, **listing.steps})
         if changed:
             return _Found(Unfit.CHANGED, ", ".join(changed), row=row)
-        wrong = self._resized(self._wanted[name], row)
+        wrong = resized(self._wanted[name], row, self._seat.profile)
         if wrong is not None:
             return _Found(Unfit.CHANGED, wrong, row=row)
         return _Found(row=row)
-
-    def _resized(self, instrument: Instrument, row: Row) -> str | None:
-        """Return that a contract is not what the book takes it for; None where it is."""
-        counted = self._seat.profile.amounts.get(instrument.kind) is Unit.CONTRACT
-        if not counted or not self._listing.size:
-            return None
-        size = Decimal(1)
-        for each in self._listing.size:
-            told = optional(row, each)
-            if told is None:
-                return f"a contract is taken for {instrument.size}, and no {each} is told"
-            size *= told
-        same = size == instrument.size
-        return None if same else f"a contract is {size}, and was taken for {instrument.size}"
 
     def _retell(self, name: str, row: Row) -> None:
         """Make orders by new steps from now on."""

@@ -55,6 +55,27 @@ def mistaken(instrument: Instrument, markets: Iterable[Row], profile: Profile) -
     return told or None
 
 
+def resized(instrument: Instrument, row: Row, profile: Profile) -> str | None:
+    """Return that a contract is not what it is taken for, in words; None where it is.
+
+    Args:
+        instrument: As we take it.
+        row: What the venue told of it alone, in its own words.
+        profile: Of the venue: the fields whose product the contract is.
+    """
+    fields = profile.listing.size
+    if not fields or profile.amounts.get(instrument.kind) is not Unit.CONTRACT:
+        return None
+    size = Decimal(1)
+    for each in fields:
+        told = optional(row, each)
+        if told is None:
+            return f"a contract is taken for {instrument.size}, and no {each} is told"
+        size *= told
+    same = size == instrument.size
+    return None if same else f"a contract is {size}, and was taken for {instrument.size}"
+
+
 def _size(instrument: Instrument, raw: Row, profile: Profile) -> Decimal | None:
     """Return what a contract is; where amounts are USD or coins, 1, whatever the venue says."""
     if profile.amounts.get(instrument.kind) is not Unit.CONTRACT:

@@ -159,6 +159,7 @@ BINANCE_COINM = replace(
         call="dapiPublicGetExchangeInfo",
         state="contractStatus",
         grave={**_LISTING.grave, "contract size": "contractSize"},
+        size=("contractSize",),
     ),
 )
 
