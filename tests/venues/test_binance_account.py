@@ -105,6 +105,10 @@ def sent(found, path):
 @pytest.mark.proves("binanceusdm", "amounts", "loopback")
 @pytest.mark.proves("binancecoinm", "amounts", "loopback")
 @pytest.mark.proves("binance", "amounts", "loopback")
+@pytest.mark.trap("amount-has-its-own-unit", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("client-id-has-its-own-name", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("X05", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("X06", "binanceusdm", "binancecoinm", "binance")
 async def test_immediate_order(venue):
     """An order is accepted, filled and ended; what it must say is on the wire, once.
 
@@ -139,6 +143,7 @@ async def test_immediate_order(venue):
 @pytest.mark.proves("binanceusdm", "flags", "loopback")
 @pytest.mark.proves("binancecoinm", "flags", "loopback")
 @pytest.mark.proves("binance", "flags", "loopback")
+@pytest.mark.trap("flags-have-other-names", "binanceusdm", "binancecoinm", "binance")
 async def test_lifetimes_on_the_wire(venue, lifetime, flags):
     """What rests is sent as what it is, by the flags that the profile names."""
     async with desk(venue) as found:
@@ -155,6 +160,7 @@ async def test_lifetimes_on_the_wire(venue, lifetime, flags):
 
 
 @pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.trap("flags-have-other-names", "binanceusdm", "binancecoinm")
 async def test_reduce_only(venue):
     """An order that only reduces says so, and what would grow a position is rejected."""
     async with desk(venue) as found:
@@ -183,6 +189,8 @@ async def test_spot_takes_nothing_that_only_reduces():
 @pytest.mark.proves("binanceusdm", "once", "loopback")
 @pytest.mark.proves("binancecoinm", "once", "loopback")
 @pytest.mark.proves("binance", "once", "loopback")
+@pytest.mark.trap("no-answer-proves-nothing", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("found-by-our-id", "binanceusdm", "binancecoinm", "binance")
 async def test_one_drop_is_one_order(venue):
     """A connection that drops after the order was taken leaves one order, found by our id."""
     async with desk(venue) as found:
@@ -196,6 +204,7 @@ async def test_one_drop_is_one_order(venue):
     assert "rb01" == told[1].client_order_id
 
 
+@pytest.mark.trap("X04", "binanceusdm")
 async def test_x04_dead_man():
     """X04: ccxt's unified call knows no countdown here; what may rest does not leave unarmed."""
     async with desk(USDM) as found:
@@ -232,6 +241,7 @@ async def test_nothing_arrived(venue):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("duplicate-id-is-no-refusal", "binanceusdm", "binancecoinm", "binance")
 async def test_an_id_twice_while_open(venue):
     """An id that an open order bears is a duplicate, not a refusal: it is looked up (X01)."""
     async with desk(venue) as found:
@@ -276,6 +286,7 @@ async def test_an_id_twice_after_the_end():
 @pytest.mark.proves("binanceusdm", "codes", "loopback")
 @pytest.mark.proves("binancecoinm", "codes", "loopback")
 @pytest.mark.proves("binance", "codes", "loopback")
+@pytest.mark.trap("X01", "binanceusdm")
 async def test_codes(code, answer):
     """A code proves a refusal only where the venue's own table says so (X01)."""
     async with desk(USDM) as found:
@@ -287,6 +298,9 @@ async def test_codes(code, answer):
 
 
 @pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER])
+@pytest.mark.trap("cut-answer-looks-final", "binanceusdm")
+@pytest.mark.trap("page-with-status-200", "binanceusdm")
+@pytest.mark.trap("status-without-a-code", "binanceusdm")
 async def test_answers_that_prove_nothing(kind):
     """Half an answer, a page for people or a 5xx are unknown, and found by asking."""
     async with desk(USDM) as found:
@@ -307,6 +321,7 @@ async def test_insufficient_balance_keeps_its_code():
     assert "-2010" in answer.reason
 
 
+@pytest.mark.trap("X05", "binanceusdm")
 async def test_late_request_is_refused():
     """A request that was signed too long ago is refused by the venue: it never trades."""
     async with desk(USDM) as found:
@@ -318,6 +333,7 @@ async def test_late_request_is_refused():
     assert [] == found.held()
 
 
+@pytest.mark.trap("X08", "binanceusdm")
 async def test_signature_of_another():
     """A wrong secret is a refused key; no secret and no signed address is told (X08)."""
     async with desk(USDM, Key("key-of-desk", "wrong", "desk")) as found:
@@ -360,6 +376,7 @@ async def test_lookup_by_number():
     assert nobody is None
 
 
+@pytest.mark.trap("binance-one-name-twice", "binance")
 async def test_spot_markets_are_spot():
     """Of the names that spot shares with futures, spot's own are loaded."""
     async with desk(SPOT) as found:
@@ -378,6 +395,8 @@ async def test_spot_markets_are_spot():
 @pytest.mark.proves("binance", "positions", "loopback")
 @pytest.mark.proves("binanceusdm", "margin", "loopback")
 @pytest.mark.proves("binancecoinm", "margin", "loopback")
+@pytest.mark.trap("sign-of-a-position", "binanceusdm", "binancecoinm")
+@pytest.mark.trap("balance-is-not-equity", "binanceusdm", "binancecoinm")
 async def test_positions_and_figures(venue):
     """Positions are contracts with their entry, cash is the wallet, pools are assets."""
     async with desk(venue) as found:
@@ -399,6 +418,7 @@ async def test_positions_and_figures(venue):
     assert leg.liquidation is None or leg.liquidation > 100_000
 
 
+@pytest.mark.trap("balance-is-not-equity", "binance")
 async def test_spot_coin_is_its_pair():
     """A coin that the book holds by a pair is that pair's position; locked coins are held too.
 
@@ -422,6 +442,7 @@ async def test_spot_coin_is_its_pair():
     assert [] == list(legs)
 
 
+@pytest.mark.trap("hedge-mode", "binanceusdm")
 async def test_hedge_mode_is_no_position():
     """Long and short side by side are refused, not summed."""
     async with desk(USDM) as found:

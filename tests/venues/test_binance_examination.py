@@ -94,6 +94,7 @@ async def test_another_account(venue):
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.trap("hedge-mode", "binanceusdm", "binancecoinm")
 async def test_hedge_mode(venue):
     """Long and short side by side are refused: the ledger nets, and reduce-only is one-way's."""
     async with desk(venue) as found:

@@ -122,6 +122,8 @@ async def hearing(venue, quick=True):
 @pytest.mark.proves("binanceusdm", "market", "loopback")
 @pytest.mark.proves("binancecoinm", "market", "loopback")
 @pytest.mark.proves("binance", "market", "loopback")
+@pytest.mark.trap("mark-is-not-in-the-ticker", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("binance-ticker-has-no-touch", "binanceusdm", "binancecoinm", "binance")
 async def test_market(venue):
     """Quotes, trades, index, and of a contract mark, funding and interest; depth by a snapshot."""
     async with hearing(venue) as heard:
@@ -224,6 +226,7 @@ async def test_listen_key_is_renewed():
 @pytest.mark.proves("binanceusdm", "standstill", "loopback")
 @pytest.mark.proves("binancecoinm", "standstill", "loopback")
 @pytest.mark.proves("binance", "standstill", "loopback")
+@pytest.mark.trap("reconnect-is-a-gap", "binanceusdm", "binancecoinm", "binance")
 async def test_lost_socket(venue, kind):
     """A lost socket is one loss of the venue, and when it is back the account is read."""
     async with hearing(venue) as heard:
@@ -251,6 +254,7 @@ async def test_garbage():
 @pytest.mark.proves("binanceusdm", "books", "loopback")
 @pytest.mark.proves("binancecoinm", "books", "loopback")
 @pytest.mark.proves("binance", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "binanceusdm", "binancecoinm", "binance")
 async def test_lost_change_is_mended(venue):
     """A change of depth that was lost leaves a gap, and the book begins with another snapshot."""
     async with hearing(venue) as heard:

@@ -397,6 +397,7 @@ class Heard:
         self.sent = [msgspec.json.decode(each) for each in self.stream.take()]
 
 
+@pytest.mark.trap("binance-stream-tells-no-risk", "binanceusdm")
 def test_fills_and_endings():
     """Fills and endings are told as they come; balances are read by REST."""
     heard = Heard(USDM)

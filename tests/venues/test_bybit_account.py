@@ -276,6 +276,9 @@ def test_an_open_order_that_cannot_be_read():
 
 
 @pytest.mark.proves("bybit", "positions", "loopback")
+@pytest.mark.trap("bybit-one-settlement-a-call", "bybit")
+@pytest.mark.trap("bybit-options-asked-apart", "bybit")
+@pytest.mark.trap("sign-of-a-position", "bybit")
 async def test_positions_of_every_settlement():
     """Contracts of both dollars, inverse ones and options are all told, each with its sign."""
     async with desk() as opened:
@@ -293,6 +296,7 @@ async def test_positions_of_every_settlement():
             assert D(size) == await opened.books.position(name)
 
 
+@pytest.mark.trap("bybit-positions-in-pages", "bybit")
 async def test_a_list_of_positions_ends_with_its_last_page(monkeypatch):
     """Positions come two hundred a page; here one: every page of every coin is asked for."""
     monkeypatch.setattr("rebalancer.venues.bybit.account.POSITIONS_PAGE", 1)
@@ -308,6 +312,7 @@ async def test_a_list_of_positions_ends_with_its_last_page(monkeypatch):
         assert set(held) == {each.instrument for each in legs}
 
 
+@pytest.mark.trap("bybit-one-settlement-a-call", "bybit")
 async def test_ccxt_sees_one_settlement_currency():
     """Why the reader asks by settle coin: the unified call means USDT and leaves out the rest."""
     async with desk() as opened:
@@ -332,6 +337,7 @@ async def test_a_coin_is_the_position_of_its_pair():
 
 
 @pytest.mark.proves("bybit", "margin", "loopback")
+@pytest.mark.trap("X07", "bybit")
 async def test_one_pool():
     """The account stands as one pool in USD; each position has its maintenance and its price."""
     async with desk() as opened:
@@ -349,6 +355,7 @@ async def test_one_pool():
         assert standing.margin_ratio == ratio
 
 
+@pytest.mark.trap("missing-is-not-zero", "bybit")
 async def test_isolated_margin_tells_no_pool():
     """Where each position has margin of its own the totals are empty: no figures, never zeros."""
     async with desk() as opened:

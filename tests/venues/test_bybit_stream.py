@@ -485,6 +485,7 @@ async def at_work():
 
 @pytest.mark.proves("bybit", "market", "loopback")
 @pytest.mark.proves("bybit", "options", "loopback")
+@pytest.mark.trap("greeks-have-no-stream", "bybit")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as fair:
@@ -520,6 +521,7 @@ async def test_account_events():
 
 
 @pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.DUPLICATE])
+@pytest.mark.trap("bad-frame-ends-the-loop", "bybit")
 async def test_faults_that_cost_nothing(kind):
     """Garbage is counted, old words are dropped; the stream goes on."""
     async with at_work() as fair:
@@ -532,6 +534,7 @@ async def test_faults_that_cost_nothing(kind):
 
 
 @pytest.mark.proves("bybit", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "bybit")
 async def test_a_lost_book_is_had_anew():
     """A change that is lost on its way brings the book anew, and nothing else."""
     async with at_work() as fair:
@@ -545,6 +548,7 @@ async def test_a_lost_book_is_had_anew():
 
 @pytest.mark.parametrize("kind", [Kind.CLOSE, Kind.CUT])
 @pytest.mark.parametrize("where", ["tickers.BTCUSDT", "tickers.*-C-USDT", "user.execution"])
+@pytest.mark.trap("reconnect-is-a-gap", "bybit")
 async def test_lost_connections(kind, where):
     """Whichever socket is lost: the venue is lost and back once, and the account reconciled."""
     async with at_work() as fair:
@@ -562,6 +566,7 @@ async def test_lost_connections(kind, where):
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.FREEZE])
 @pytest.mark.parametrize("topic", ["tickers.BTCUSDT", "orderbook.50.BTCUSDT"])
 @pytest.mark.proves("bybit", "standstill", "loopback")
+@pytest.mark.trap("pongs-without-data", "bybit")
 async def test_standstill(kind, topic):
     """One topic stands still, others move, pongs go on: found, renewed, told, and over."""
     async with at_work() as fair:
@@ -574,6 +579,7 @@ async def test_standstill(kind, topic):
         await fair.until(lambda: True in fair.statuses())
 
 
+@pytest.mark.trap("frozen-peer", "bybit")
 async def test_half_open_socket():
     """A peer that takes everything and answers nothing is given up."""
     async with at_work() as fair:

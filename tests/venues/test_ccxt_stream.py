@@ -382,6 +382,7 @@ async def test_rejection_that_nobody_awaits(name):
         assert "ChecksumError" in desk.whys()[0]
 
 
+@pytest.mark.trap("closing-cancels-the-watchers", "every")
 async def test_watcher_that_is_canceled():
     """A watcher that ccxt cancels, as a client's `close` does, does not end in silence."""
     async with at_work(FILLS) as (venue, desk):

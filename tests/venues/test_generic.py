@@ -171,6 +171,9 @@ def test_calls_exist(name):
 
 
 @each_shipped
+@pytest.mark.trap("X05", "hyperliquid", "krakenfutures")
+@pytest.mark.trap("X08", "hyperliquid", "krakenfutures")
+@pytest.mark.trap("limiter-holds-a-lone-order", "hyperliquid", "krakenfutures")
 async def test_x02_x05_x08_as_made(name):
     """X02, X05, X08: no retries anywhere in the options, 5 s, quiet, no limiter."""
     connection = connect(name, Venue(loopback="http://127.0.0.1:1"), Mode.LIVE)
@@ -200,6 +203,7 @@ async def test_every_address_is_rewritten(name):
 
 
 @each_shipped
+@pytest.mark.trap("X04", "hyperliquid", "krakenfutures")
 def test_x04_nothing_rests(name):
     """X04: ccxt has a countdown here that nobody winds up: so nothing that may rest leaves."""
     assert getattr(ccxt.pro, name)().has["cancelAllOrdersAfter"]
@@ -208,6 +212,7 @@ def test_x04_nothing_rests(name):
 
 @each_shipped
 @pytest.mark.parametrize("lifetime", TimeInForce)
+@pytest.mark.trap("X06", "hyperliquid", "krakenfutures")
 def test_x06_our_id_travels(name, lifetime):
     """X06: each order has our id in the venue's parameter, and the wire must show it."""
     row = row_of(name)

@@ -58,6 +58,7 @@ def orders_of(opened):
 # --- what goes out ---------------------------------------------------------------
 
 
+@pytest.mark.trap("krakenfutures-capital-ioc", "krakenfutures")
 async def test_capital_ioc_becomes_an_order_that_rests():
     """A limit order is what ccxt makes of an "IOC": read before it leaves, it does not."""
     async with desk() as opened:
@@ -72,6 +73,9 @@ async def test_capital_ioc_becomes_an_order_that_rests():
         assert {} == opened.linear.orders
 
 
+@pytest.mark.trap("client-id-has-its-own-name", "krakenfutures")
+@pytest.mark.trap("amount-has-its-own-unit", "krakenfutures")
+@pytest.mark.trap("X06", "krakenfutures")
 async def test_ioc_on_the_wire():
     """Spelt in small letters it is one; our id, the size, the price and a time limit beside it."""
     async with desk() as opened:
@@ -87,6 +91,7 @@ async def test_ioc_on_the_wire():
 @pytest.mark.parametrize(
     ("lifetime", "spelt"), [(IOC, "ioc"), (TimeInForce.GTC, "lmt"), (TimeInForce.POST_ONLY, "post")]
 )
+@pytest.mark.trap("flags-have-other-names", "krakenfutures")
 async def test_flags_of_each_lifetime(lifetime, spelt):
     """What unmodified ccxt spells is what the profile says, also of what only reduces."""
     async with desk() as opened:
@@ -101,6 +106,7 @@ async def test_flags_of_each_lifetime(lifetime, spelt):
         assert wanted.fault(tuple(order.items())) is None
 
 
+@pytest.mark.trap("krakenfutures-inverse-apart", "krakenfutures")
 async def test_inverse_contracts_are_not_traded():
     """Each has a wallet of its own, which nobody reads: the row takes linear ones only."""
     async with desk() as opened:
@@ -126,6 +132,8 @@ async def test_inverse_contracts_are_not_traded():
         ("somethingNew", OrderUnknown),
     ],
 )
+@pytest.mark.trap("X01", "krakenfutures")
+@pytest.mark.trap("duplicate-id-is-no-refusal", "krakenfutures")
 async def test_statuses_of_an_order(status, kind):
     """They come in ccxt's own words: what is listed proves something (X01)."""
     async with desk() as opened:
@@ -136,6 +144,8 @@ async def test_statuses_of_an_order(status, kind):
         assert not isinstance(answer, OrderRejected) or (answer.sent and status in answer.reason)
 
 
+@pytest.mark.trap("found-by-our-id", "krakenfutures")
+@pytest.mark.trap("no-answer-proves-nothing", "krakenfutures")
 async def test_found_by_client_id_through_the_raw_call():
     """A lost answer is found by `cliOrdIds`, spelt as the venue reads it."""
     async with desk() as opened:
@@ -150,6 +160,7 @@ async def test_found_by_client_id_through_the_raw_call():
         assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in told]
 
 
+@pytest.mark.trap("unified-lookup-asks-for-another", "krakenfutures")
 async def test_unified_lookup_asks_something_else():
     """Asked the unified way no id goes out, and a list travels as Python spells it."""
     async with desk() as opened:
@@ -190,6 +201,7 @@ async def test_order_that_never_arrived():
 # --- the clock -------------------------------------------------------------------
 
 
+@pytest.mark.trap("krakenfutures-tells-no-time", "krakenfutures")
 async def test_clock_without_fetch_time():
     """No call of ccxt tells the venue's clock: it stands in every answer."""
     async with desk() as opened:
@@ -287,6 +299,8 @@ async def test_funding_that_a_trade_realises():
 
 
 @pytest.mark.parametrize("short", [False, True])
+@pytest.mark.trap("sign-of-a-position", "krakenfutures")
+@pytest.mark.trap("balance-is-not-equity", "krakenfutures")
 async def test_position_has_its_sign_by_its_side(short):
     """The size has none; a short is negative."""
     async with desk() as opened:
@@ -298,6 +312,7 @@ async def test_position_has_its_sign_by_its_side(short):
         assert ("krakenfutures:USD", opened.linear.cash) == (cash.instrument, cash.quantity)
 
 
+@pytest.mark.trap("missing-is-not-zero", "krakenfutures")
 async def test_answer_without_positions():
     """A degraded answer is no flat account."""
     async with desk() as opened:
@@ -309,6 +324,7 @@ async def test_answer_without_positions():
 @pytest.mark.parametrize(
     "name", ["maintenanceMargin", "portfolioValue", "marginEquity", "initialMarginWithOrders"]
 )
+@pytest.mark.trap("missing-is-not-zero", "krakenfutures")
 async def test_margin_that_is_missing_is_named(name):
     """Without one of the wallet's figures there are none: the missing one is said."""
     async with desk() as opened:
@@ -317,6 +333,8 @@ async def test_margin_that_is_missing_is_named(name):
             await opened.venue.margin()
 
 
+@pytest.mark.trap("positions-without-margin-figures", "krakenfutures")
+@pytest.mark.trap("liquidation-price-is-not-there", "krakenfutures")
 async def test_positions_without_margin_figures():
     """Of a position the venue tells neither margin nor liquidation: None, and nobody guesses.
 
@@ -378,6 +396,7 @@ async def test_isolated_position_is_refused():
 # --- the stream ------------------------------------------------------------------
 
 
+@pytest.mark.trap("funding-rate-is-emulated", "krakenfutures")
 async def test_stream():
     """The ticker tells sizes, its own time, mark, index and an hourly rate; fills are a hint."""
     venue = Kraken()

@@ -48,6 +48,7 @@ def blind(*calls):
     ],
 )
 @pytest.mark.proves("deribit", "lookup", "loopback")
+@pytest.mark.trap("found-by-our-id", "deribit")
 async def test_found(sent, lost, without, told):
     """One question that sees is enough, whichever it is."""
     async with desk(resting=sent is RESTING) as opened:

@@ -44,12 +44,14 @@ def test_calls_exist(name):
 
 
 @each_venue
+@pytest.mark.trap("X04", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
 def test_x04_unified_dead_man(name):
     """X04: ccxt's cancelAllOrdersAfter is there for bybit and okx only; the others' are raw."""
     assert (name in ("bybit", "okx")) is bool(CCXT[name].has.get("cancelAllOrdersAfter"))
 
 
 @each_venue
+@pytest.mark.trap("X07", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
 def test_x07_position_streams(name):
     """X07: where positions are streamed, ccxt and the row agree; Deribit does not."""
     assert PROFILES[name].streams_positions is bool(CCXT[name].has.get("watchPositions"))
@@ -72,6 +74,7 @@ def test_what_is_finished_can_be_played():
     assert finished <= set(PLAYED)
 
 
+@pytest.mark.trap("testnet-replaces-the-addresses", "binanceusdm", "binancecoinm", "binance")
 def test_testnets():
     """A mode that a venue lacks is refused: ccxt dropped the testnet of Binance's futures."""
     for name in ("binanceusdm", "binancecoinm"):

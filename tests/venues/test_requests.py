@@ -36,6 +36,8 @@ OPTION = Market(
     ],
 )
 @pytest.mark.proves("deribit", "amounts", "documented")
+@pytest.mark.trap("deribit-tick-grows", "deribit")
+@pytest.mark.trap("price-is-rounded-to-the-nearest", "deribit")
 def test_rounded_by_side(where, price, buy, sell):
     """A buy goes down to the venue's step and a sale up, also over a change of step."""
     assert D(buy) == rounded(D(price), D(1), where)
@@ -46,6 +48,7 @@ def test_rounded_by_side(where, price, buy, sell):
     price=st.decimals(min_value="0.0001", max_value="2", places=6),
     sign=st.sampled_from([1, -1]),
 )
+@pytest.mark.trap("deribit-tick-grows", "deribit")
 def test_never_loosened(price, sign):
     """Whatever the price: on a step of the venue, and no looser than asked."""
     sent = rounded(price, D(sign), OPTION)
@@ -58,6 +61,7 @@ def test_never_loosened(price, sign):
 @pytest.mark.parametrize(
     ("quantity", "sent"), [("47", None), ("40", "40"), ("-1E+3", "1000"), ("29.99999999", None)]
 )
+@pytest.mark.trap("amount-is-cut", "deribit")
 def test_quantities_are_not_cut(quantity, sent):
     """What is no multiple of the lot is refused; ccxt would send 40 for 47 (venues.md §2.2)."""
     told = order(quantity=D(quantity))

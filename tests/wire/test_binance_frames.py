@@ -287,6 +287,8 @@ def test_refused_reports(changes):
     assert isinstance(frames.decode(update(**changes), Market.FUTURES), Refused)
 
 
+@pytest.mark.trap("binance-closed-is-both", "binanceusdm")
+@pytest.mark.trap("sign-of-a-position", "binanceusdm")
 def test_account_update():
     """Balances are wallets without open profit, positions have their sign."""
     told = {
