@@ -189,12 +189,15 @@ _AMOUNTS = {
         "inverse contracts are USD of a wallet of their own, beside linear ones", "krakenfutures"
     ),
     "quanto-has-no-flag": Trap(
-        "a contract that settles in a third currency is called linear or nothing", ALL
+        "a contract that settles in a third currency is called linear or nothing",
+        f"deribit {MARGINED} bybit okx {SHIPPED}",
     ),
     "inverse-is-not-linear": Trap(
         "an inverse contract is size ÷ price coins; ccxt computes no delta", EVERY
     ),
-    "amount-is-cut": Trap("ccxt cuts an amount to the lot, 47 to 40, without a word", ALL),
+    "amount-is-cut": Trap(
+        "ccxt cuts or rounds an amount to the lot, 47 to 40, without a word", ALL
+    ),
     "price-is-rounded-to-the-nearest": Trap(
         "ccxt rounds a price to the nearest tick, through the limit", ALL
     ),

@@ -24,7 +24,7 @@ from rebalancer.venues.connection import (
 )
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.orders_ccxt import load
-from rebalancer.venues.profiles import DERIBIT
+from rebalancer.venues.profiles import DERIBIT, PROFILES
 from tests.venues.loopback import answering, cut, json_of, order
 
 D = Decimal
@@ -157,7 +157,7 @@ async def test_x02_retries_send_once():
             venue.connection.check()
 
 
-@pytest.mark.parametrize("venue", ["deribit", "binanceusdm", "bybit", "okx"])
+@pytest.mark.parametrize("venue", PROFILES)
 @pytest.mark.trap("X05", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
 @pytest.mark.trap("X08", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
 @pytest.mark.trap(
@@ -175,8 +175,15 @@ async def test_x02_x05_x08_as_made(venue):
     exchange = connection.exchange
     connection.check()
     exchange.options["createOrder"] = {"maxRetriesOnFailure": 1}
-    with pytest.raises(Defect):
+    with pytest.raises(Defect, match="maxRetriesOnFailure must be 0"):
         connection.check()
+    del exchange.options["createOrder"]
+    for name in ("verbose", "enableRateLimit"):
+        setattr(exchange, name, True)
+        with pytest.raises(Defect, match="quiet"):
+            connection.check()
+        setattr(exchange, name, False)
+    connection.check()
     await connection.close()
 
     assert 5_000 == exchange.timeout == TIMEOUT
@@ -298,9 +305,9 @@ async def test_loopback_stays_on_this_machine():
         assert [] == sends
 
 
-@pytest.mark.parametrize("venue", ["deribit", "binanceusdm", "bybit", "okx"])
+@pytest.mark.parametrize("venue", PROFILES)
 async def test_every_address_is_rewritten(venue):
-    """No address of the four is left as it was, and its host is the first part of the path."""
+    """No address of any is left as it was, and its host is the first part of the path."""
     connection = connect(venue, Venue(loopback="http://127.0.0.1:8700"), Mode.LIVE)
     found = []
 

@@ -180,8 +180,14 @@ async def test_x02_x05_x08_as_made(name):
     exchange = connection.exchange
     connection.check()
     exchange.options["createOrder"] = {"maxRetriesOnFailure": 1}
-    with pytest.raises(Defect):
+    with pytest.raises(Defect, match="maxRetriesOnFailure must be 0"):
         connection.check()
+    del exchange.options["createOrder"]
+    for option in ("verbose", "enableRateLimit"):
+        setattr(exchange, option, True)
+        with pytest.raises(Defect, match="quiet"):
+            connection.check()
+        setattr(exchange, option, False)
     await connection.close()
 
     assert (5_000, False, False) == (exchange.timeout, exchange.verbose, exchange.enableRateLimit)
