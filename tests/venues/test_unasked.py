@@ -132,7 +132,7 @@ def test_every_order_has_a_limit():
     given = [ast.unparse(each) for each in call.args]
 
     assert ["sent.symbol", "'limit'", "sent.side", "sent.amount", "sent.price"] == given[:5]
-    assert str == requests.Request.__annotations__["price"]
+    assert requests.Request.__annotations__["price"] is str
 
 
 @pytest.mark.trap("fill-or-kill-is-not-everywhere", "every")
