@@ -24,6 +24,7 @@ from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, FundingDue
 from rebalancer.settings.catalogue import known
+from rebalancer.simulation.binance.desk import Stop
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
@@ -362,6 +363,47 @@ async def test_cancel(venue):
     assert ("rb01", LOTS[venue], FIRST[venue]) == (lies.label, lies.left, lies.instrument)
     assert 0 == again
     assert "canceled" == told.ending
+
+
+@pytest.mark.trap("conditional-orders-lie-apart", "binanceusdm")
+async def test_what_waits_for_a_price():
+    """A person's stop orders are told with what rests, though their list is another one.
+
+    One that closes whatever is held then tells no amount.
+    """
+    async with desk(USDM) as found:
+        contract, now = known(FIRST[USDM]), found.clock.now()
+        for number, size in ((7, D("-0.5")), (8, None)):
+            stop = Stop(number, "desk", contract, size, D(90_000), now)
+            found.host.stops.append(stop)
+        found.host.stops.append(Stop(9, "somebody", contract, D(1), D(90_000), now))
+        plain = await found.exchange.fapiPrivateGetOpenOrders({})
+        shelf = await found.venue.resting()
+
+    assert [] == plain
+    assert [
+        ("algo-7", "web_7", FIRST[USDM], D("-0.5")),
+        ("algo-8", "web_8", FIRST[USDM], None),
+    ] == [(each.order_id, each.label, each.instrument, each.left) for each in shelf.orders]
+    assert () == tuple(shelf.unread)
+
+
+async def test_one_that_waits_and_nobody_reads():
+    """What waits and cannot be named hides no other."""
+    async with desk(USDM) as found:
+        contract = known(FIRST[USDM])
+        found.host.stops.append(Stop(7, "desk", contract, D(1), D(90_000), found.clock.now()))
+        ask = found.exchange.fapiPrivateGetOpenAlgoOrders
+
+        async def amiss(params):
+            (row,) = await ask(params)
+            return [{**row, "algoId": None}, {**row, "quantity": ""}]
+
+        found.exchange.fapiPrivateGetOpenAlgoOrders = amiss
+        shelf = await found.venue.resting()
+
+    assert [("algo-7", None)] == [(each.order_id, each.left) for each in shelf.orders]
+    assert ["algoId"] == [word for each in shelf.unread for word in each.split() if "Id" in word]
 
 
 async def test_lookup_by_number():
