@@ -20,6 +20,7 @@ from rebalancer.core.events import (
     OrderUnknown,
 )
 from rebalancer.core.ledger import Ledger
+from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, FundingDue
@@ -216,6 +217,7 @@ async def test_x04_dead_man():
     assert (False, []) == (answer.sent, found.held())
 
 
+@pytest.mark.trap("X07", "binanceusdm")
 async def test_x07_place_in_the_queue():
     """X07: how near a position is to being cut for others' losses comes with its figures."""
     async with desk(USDM) as found:
@@ -259,15 +261,92 @@ async def test_an_id_twice_while_open(venue):
     assert "one with this id is there" in answer.reason
 
 
-async def test_an_id_twice_after_the_end():
-    """Once an order has ended its id may be used again: Binance checks open ones only."""
-    async with desk(USDM) as found:
-        first = await found.venue.submit(order(USDM))
-        second = await found.venue.submit(order(USDM))
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("binance-id-is-free-after-its-end", "binanceusdm", "binancecoinm", "binance")
+async def test_an_id_twice_after_the_end(venue):
+    """Once an order has ended its id may be used again: Binance checks open ones only.
+
+    So an order without an answer is looked up, and what ended is found as well as what rests.
+    """
+    async with desk(venue) as found:
+        first = await found.venue.submit(order(venue))
+        told = await found.venue.query(Query("rb01", venue, FIRST[venue]))
+        second = await found.venue.submit(order(venue))
 
     assert isinstance(first, OrderAccepted)
+    assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in told]
     assert isinstance(second, OrderAccepted)
     assert 2 == len(found.held("rb01"))
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("absence-is-no-proof", "binanceusdm", "binancecoinm", "binance")
+async def test_lag_is_no_absence(venue):
+    """An order that was accepted and does not show yet is not called absent.
+
+    Where nobody saw an acceptance a lagging venue says not found: evidence, not proof.
+    """
+    async with desk(venue) as found:
+        found.loopback.script.add(
+            Plan(Kind.LAG, "signed/GET *", times=None, seconds=60),
+            Plan(Kind.DROP_AFTER, "signed/POST */order", first=2),
+        )
+        await found.venue.submit(order(venue))
+        with pytest.raises(Unavailable, match="may be behind"):
+            await found.venue.query(Query("rb01", venue, FIRST[venue]))
+        lost = await found.venue.submit(order(venue, "rb02"))
+        (early,) = await found.venue.query(Query("rb02", venue, FIRST[venue]))
+        found.loopback.script.clear()
+        late = await found.venue.query(Query("rb02", venue, FIRST[venue]))
+
+    assert isinstance(lost, OrderUnknown)
+    assert isinstance(early, OrderNotFound)
+    assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in late]
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("get-is-sent-twice", "binanceusdm", "binancecoinm", "binance")
+async def test_a_dropped_cancel_is_sent_once(venue):
+    """A cancel is a DELETE, which aiohttp would repeat: it leaves once, and so does a question."""
+    async with desk(venue) as found:
+        symbol = found.venue._markets[known(FIRST[venue]).name].symbol
+        await found.exchange.create_order(
+            *(symbol, "limit", "buy", str(LOTS[venue]), "50000"),
+            {"newClientOrderId": "rb01", "timeInForce": "GTC"},
+        )
+        found.loopback.script.add(
+            Plan(Kind.DROP_AFTER, "signed/DELETE */order", times=None),
+            Plan(Kind.DROP_BEFORE, "signed/GET */openOrders", times=None),
+        )
+        before = len(found.loopback.server.calls)
+        with pytest.raises(Unavailable):
+            await found.venue.cancel(Cancel("rb01", venue, FIRST[venue]))
+        with pytest.raises(Unavailable):
+            await found.venue.resting()
+        sent = [method for method, _ in found.loopback.server.calls][before:]
+
+    assert 1 == len([each for each in sent if "DELETE" in each])
+    assert 1 == len([each for each in sent if "openOrders" in each])
+    assert "cancelled" == found.held("rb01")[0].state.value
+
+
+@pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.trap("questions-inside-an-order", "binanceusdm", "binancecoinm")
+async def test_positions_ask_for_no_brackets(venue):
+    """An order is one request, and positions are the two that tell them: ccxt asks more before."""
+    async with desk(venue) as found:
+        before = len(found.loopback.server.calls)
+        await found.venue.submit(order(venue))
+        ordered = len(found.loopback.server.calls)
+        await found.books.positions()
+        told = [method for method, _ in found.loopback.server.calls]
+        symbols = [each["symbol"] for each in await found.exchange.fetch_positions()]
+        more = [method for method, _ in found.loopback.server.calls][len(told) :]
+
+    assert 1 == ordered - before
+    assert {"account", "positionRisk"} == {each.rpartition("/")[2] for each in told[ordered:]}
+    assert "leverageBracket" in {each.rpartition("/")[2] for each in more}
+    assert 1 == len(symbols)
 
 
 @pytest.mark.parametrize(
@@ -439,6 +518,7 @@ async def test_spot_markets_are_spot():
 @pytest.mark.proves("binancecoinm", "margin", "loopback")
 @pytest.mark.trap("sign-of-a-position", "binanceusdm", "binancecoinm")
 @pytest.mark.trap("balance-is-not-equity", "binanceusdm", "binancecoinm")
+@pytest.mark.trap("margin-by-the-account", "binanceusdm", "binancecoinm")
 async def test_positions_and_figures(venue):
     """Positions are contracts with their entry, cash is the wallet, pools are assets."""
     async with desk(venue) as found:
@@ -448,7 +528,8 @@ async def test_positions_and_figures(venue):
         held = found.loopback.place.positions("desk")[FIRST[venue]]
         cash = found.loopback.place.balances("desk")
         alone = await found.books.position(FIRST[venue])
-    settle = known(FIRST[venue]).settle
+        settle = known(FIRST[venue]).settle
+        truth = found.loopback.place.standing("desk", settle)
     position = told[FIRST[venue]]
 
     assert held == position.quantity == alone == -5 * LOTS[venue]
@@ -456,8 +537,73 @@ async def test_positions_and_figures(venue):
     assert abs(cash[settle] - told[f"{venue}:{settle}"].quantity) < D("1e-8")
     (pool,) = [each for each in pools if each.currency == settle]
     assert 0 < pool.maintenance < pool.balance
+    for ours, its in (
+        (pool.equity, truth.equity),
+        (pool.balance, truth.balance),
+        (pool.maintenance, truth.maintenance),
+        (pool.initial, truth.initial),
+    ):
+        assert abs(ours - its) < D("1e-6")
     assert (FIRST[venue], pool.maintenance) == (leg.instrument, leg.maintenance)
     assert leg.liquidation is None or leg.liquidation > 100_000
+
+
+@pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.parametrize("told", ["0", "0.0", "", None])
+@pytest.mark.trap("liquidation-price-is-not-there", "binanceusdm", "binancecoinm")
+async def test_no_liquidation_price(venue, told):
+    """Where the venue writes 0 or nothing no price takes the position down."""
+    async with desk(venue) as found:
+        found.trades(LOTS[venue])
+        amend(found, venue, "PositionRisk", lambda row: {**row, "liquidationPrice": told})
+        _, (leg,) = await found.books.figures()
+
+    assert leg.liquidation is None
+    assert leg.maintenance > 0
+
+
+def amend(found, venue, name, change, into=""):
+    """Let a question be answered with rows that are a little different."""
+    exchange = found.exchange
+    call = f"fapiPrivateV3Get{name}" if venue == USDM else f"dapiPrivateGet{name}"
+    call = f"privateGet{name}" if venue == SPOT else call
+    ask = getattr(exchange, call)
+
+    async def changed(params):
+        answer = await ask(params)
+        if not into:
+            return [change(each) for each in answer]
+        return {**answer, into: [change(each) for each in answer[into]]}
+
+    setattr(exchange, call, changed)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "into", "field"),
+    [
+        *((each, "Account", "assets", "walletBalance") for each in MARGINED),
+        *((each, "Account", "assets", "marginBalance") for each in MARGINED),
+        *((each, "Account", "assets", "maintMargin") for each in MARGINED),
+        *((each, "Account", "positions", "positionAmt") for each in MARGINED),
+        *((each, "PositionRisk", "", "positionSide") for each in MARGINED),
+        (SPOT, "Account", "balances", "free"),
+        (SPOT, "Account", "balances", "locked"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", None, "absent"])
+@pytest.mark.trap("missing-is-not-zero", "binanceusdm", "binancecoinm", "binance")
+async def test_a_missing_field_is_named(venue, name, into, field, value):
+    """A field that is empty, null or absent is never 0: nothing is told of the account at all."""
+
+    def lacking(row):
+        told = {key: each for key, each in row.items() if key != field}
+        return told if value == "absent" else {**told, field: value}
+
+    async with desk(venue) as found:
+        found.trades(LOTS[venue])
+        amend(found, venue, name, lacking, into)
+        with pytest.raises(Malformed, match=field):
+            await found.books.positions()
 
 
 @pytest.mark.trap("balance-is-not-equity", "binance")

@@ -239,9 +239,11 @@ async def test_lost_socket(venue, kind):
     assert 1 == len(heard.reasons)
 
 
-async def test_garbage():
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("bad-frame-ends-the-loop", "binanceusdm", "binancecoinm", "binance")
+async def test_garbage(venue):
     """A frame that is no JSON is told once and loses nothing."""
-    async with hearing(USDM) as heard:
+    async with hearing(venue) as heard:
         heard.found.loopback.script.add(Plan(Kind.GARBAGE, "*@bookTicker"))
         await heard.until(lambda: any(e == "feed.malformed" for e, _ in heard.log.lines))
         count = len(heard.of(Quote))
@@ -266,6 +268,35 @@ async def test_lost_change_is_mended(venue):
         await heard.until(lambda: len(heard.depths) > count + 3)
 
     assert {} == dict(market.words.bare)
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("frozen-peer", "binanceusdm", "binancecoinm", "binance")
+async def test_half_open_socket(venue):
+    """A peer that takes everything and answers nothing is given up."""
+    async with hearing(venue) as heard:
+        market = heard.feeds[0]
+        heard.found.loopback.script.add(
+            Plan(Kind.HALF_OPEN, "connect"), Plan(Kind.CUT, "*@bookTicker")
+        )
+        await heard.until(lambda: market.rebuilt >= 2, 30)
+        await heard.until(
+            lambda: [each.alive for each in heard.of(FeedStatus)] == [False, True], 30
+        )
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("pongs-without-data", "binanceusdm", "binancecoinm", "binance")
+async def test_standstill(venue):
+    """Best prices stand still while depth moves on and pongs come: found, renewed, over."""
+    async with hearing(venue) as heard:
+        heard.found.loopback.script.add(Plan(Kind.FREEZE, "*@bookTicker", times=None))
+        await heard.until(lambda: "feed.stale" in [name for name, _ in heard.log.lines], 30)
+        await heard.until(lambda: heard.of(FeedStatus), 30)
+        heard.found.loopback.script.clear()
+        await heard.until(
+            lambda: [each.alive for each in heard.of(FeedStatus)] == [False, True], 30
+        )
 
 
 async def test_wrong_key():

@@ -159,6 +159,24 @@ def test_marks_and_intervals():
     assert [4, 8] == [each.interval // (3600 * SECOND) for each in told.of(FundingRate)]
 
 
+@pytest.mark.parametrize(
+    ("venue", "symbol", "sockets"), [(USDM, "BTCUSDT", 2), (COINM, "BTCUSD_PERP", 1)]
+)
+@pytest.mark.trap("binance-mark-overwrites-the-touch", "binanceusdm", "binancecoinm")
+def test_a_mark_is_no_touch(venue, symbol, sockets):
+    """A mark leaves the best prices as they were: each is told as what it is."""
+    all_told = [Told(venue, which) for which in range(sockets)]
+    for told in all_told:
+        told.say(touch(10, s=symbol))
+        told.say({**MARK, "s": symbol, "p": "50000.0", "E": T + 1})
+        told.say(touch(11, s=symbol, at=T + 2))
+    quotes = [each for told in all_told for each in told.of(Quote)]
+    marks = [each for told in all_told for each in told.of(Mark)]
+
+    assert [(D(61000), D("61000.1"))] * 2 == [(each.bid, each.ask) for each in quotes]
+    assert [D(50000)] == [each.price for each in marks]
+
+
 def test_borrowed_index():
     """Of the contract whose index spot borrows nothing else is told."""
     told = Told(SPOT, 1)
@@ -397,12 +415,18 @@ class Heard:
         self.sent = [msgspec.json.decode(each) for each in self.stream.take()]
 
 
-@pytest.mark.trap("binance-stream-tells-no-risk", "binanceusdm")
-def test_fills_and_endings():
-    """Fills and endings are told as they come; balances are read by REST."""
-    heard = Heard(USDM)
-    heard.stream.received(update(X="FILLED", z="0.020"), NOW)
-    balances = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "ORDER", "B": [], "P": []}}
+@pytest.mark.parametrize(("venue", "symbol"), [(USDM, "BTCUSDT"), (COINM, "BTCUSD_PERP")])
+@pytest.mark.trap("binance-stream-tells-no-risk", "binanceusdm", "binancecoinm")
+def test_fills_and_endings(venue, symbol):
+    """Fills and endings are told as they come; balances and positions are read by REST.
+
+    What the stream says of a position lacks its margin, its mark and its liquidation price.
+    """
+    heard = Heard(venue)
+    heard.stream.received(update(X="FILLED", z="0.020", s=symbol), NOW)
+    held = {"s": symbol, "pa": "-0.5", "ep": "61000", "up": "3", "ps": "BOTH", "mt": "cross"}
+    told = {"m": "ORDER", "B": [{"a": "USDT", "wb": "1", "cw": "1", "bc": "0"}], "P": [held]}
+    balances = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": told}
     heard.stream.received(msgspec.json.encode(balances), NOW)
 
     assert [Fill, OrderEnded] == [type(each) for each in heard.events]

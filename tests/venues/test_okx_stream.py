@@ -539,11 +539,11 @@ class Desk:
         self.account_stream = stream.account(HOST, access, self.log, QUICK)
         self.streams = (self.market_stream, self.account_stream)
         ports = Ports(self.clock, self.tasks, SeededRandomness(7), self.log)
-        feeds = [
+        self.feeds = [
             NativeFeed(each, ports, loopback.address, self.reasons.append, PACE)
             for each in self.streams
         ]
-        feed = together("okx", feeds, self.tasks)
+        feed = together("okx", self.feeds, self.tasks)
         self.tasks.spawn("feed", feed.run(self.events.append))
         self.moves, self.moving = 0, True
         self.tasks.spawn("market", self.market())
@@ -645,6 +645,32 @@ async def test_orders_that_rest_and_lapse():
 
 
 @pytest.mark.parametrize("channel", ["bbo-tbt:*", "orders"])
+@pytest.mark.trap("bad-frame-ends-the-loop", "okx")
+async def test_garbage():
+    """Frames that are no JSON are counted, and the stream goes on."""
+    async with at_work() as desk:
+        desk.loopback.script.add(Plan(Kind.GARBAGE, "*BTC*", times=5))
+        await desk.until(lambda: len(desk.loopback.script.struck(Kind.GARBAGE)) == 5)
+        seen = len(desk.events)
+        await desk.until(lambda: len(desk.events) > seen + 20)
+
+        assert desk.market_stream.counts.refused >= 5
+        assert [] == desk.statuses()
+
+
+@pytest.mark.trap("frozen-peer", "okx")
+async def test_half_open_socket():
+    """A peer that takes everything and answers nothing is given up."""
+    async with at_work() as desk:
+        plans = Plan(Kind.HALF_OPEN, "connect"), Plan(Kind.CUT, "bbo-tbt:BTC-USDT-SWAP")
+        desk.loopback.script.add(*plans)
+        await desk.until(lambda: False in desk.statuses())
+        await desk.until(lambda: desk.statuses() == [False, True], 20)
+
+        assert 1 == len(desk.loopback.script.struck(Kind.HALF_OPEN))
+        assert desk.feeds[0].rebuilt >= 2
+
+
 @pytest.mark.trap("reconnect-is-a-gap", "okx")
 async def test_a_lost_socket(channel):
     """Whichever socket is lost, the venue is lost once and back once, and the account is read."""
