@@ -644,7 +644,6 @@ async def test_orders_that_rest_and_lapse():
     assert [Ending.CANCELED, Ending.EXPIRED] == [each.how for each in told[1:]]
 
 
-@pytest.mark.parametrize("channel", ["bbo-tbt:*", "orders"])
 @pytest.mark.trap("bad-frame-ends-the-loop", "okx")
 async def test_garbage():
     """Frames that are no JSON are counted, and the stream goes on."""
@@ -671,6 +670,7 @@ async def test_half_open_socket():
         assert desk.feeds[0].rebuilt >= 2
 
 
+@pytest.mark.parametrize("channel", ["bbo-tbt:*", "orders"])
 @pytest.mark.trap("reconnect-is-a-gap", "okx")
 async def test_a_lost_socket(channel):
     """Whichever socket is lost, the venue is lost once and back once, and the account is read."""
