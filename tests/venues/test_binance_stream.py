@@ -7,10 +7,14 @@ import pytest
 
 from rebalancer.core.events import Fill, FundingRate, Index, Mark, OrderEnded, Quote, Trade
 from rebalancer.ports import SECOND
+from rebalancer.settings.models import Mode
 from rebalancer.venues.binance import channels
 from rebalancer.venues.binance.family import COINM, SPOT, USDM
 from rebalancer.venues.binance.stream import MarketStream
 from rebalancer.venues.binance.user import LOGIN, Access, UserStream
+from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.parts import PARTS
+from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.binance.market import DepthSnapshot
 from tests.venues.deribit_frames import Lines
@@ -477,4 +481,26 @@ def test_fee_in_the_coin_that_was_bought():
     told = [each for each in heard.events if isinstance(each, Fill)]
     assert [("BTC", D("0.000005")), ("BNB", told[1].fee)] == [
         (each.fee_currency, each.fee) for each in told
+    ]
+
+
+@pytest.mark.trap("testnet-replaces-the-addresses", "binance")
+def test_a_testnet_is_a_testnet():
+    """No socket of spot's testnet is the real one's, though the index is borrowed from there."""
+    keys = Credentials(Secret("key"), Secret("secret"))
+    found = {
+        mode: [
+            each.stream.path
+            for each in PARTS["binance"].streams(
+                StreamSeat("binance", Wanted(("BTCUSDT",)), Heeded(), mode, keys, object())
+            )
+        ]
+        for mode in (Mode.LIVE, Mode.TESTNET)
+    }
+
+    assert ["stream.binance.com:9443", "fstream.binance.com", "ws-api.binance.com:443"] == [
+        each.partition("/")[0] for each in found[Mode.LIVE]
+    ]
+    assert ["stream.testnet.binance.vision", "ws-api.testnet.binance.vision"] == [
+        each.partition("/")[0] for each in found[Mode.TESTNET]
     ]

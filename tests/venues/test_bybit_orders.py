@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
+import ccxt
 import pytest
 
 from rebalancer.core import ledger as ledgers
@@ -407,6 +408,26 @@ async def test_found_by_its_number():
         (_, made) = opened.orders()
         assert "rb02" == (await opened.books.by_id(made.order_id, USDC)).label
         assert await opened.books.by_id("none-of-this-number", USDC) is None
+
+
+@pytest.mark.trap("bybit-order-needs-a-confession", "bybit")
+async def test_ccxt_reads_no_order_unasked():
+    """Ccxt refuses to read an order: it would miss what is older than the last 500. We do not.
+
+    Open or ended, an order is asked for by its id, in lists that are filtered by it.
+    """
+    async with desk() as opened:
+        await opened.venue.submit(order())
+        (made,) = opened.orders(NAME)
+        exchange = opened.line.connection.exchange
+        with pytest.raises(ccxt.ArgumentsRequired, match="500"):
+            await exchange.fetch_order(made.order_id, "BTC/USDT:USDT")
+        before = len(opened.loopback.server.calls)
+        told = await opened.venue.query(QUERY)
+        asked = [method for method, _ in opened.loopback.server.calls][before:]
+
+    assert STORY == [type(each) for each in told]
+    assert {OPEN, ENDED} <= set(asked)
 
 
 async def test_a_row_without_its_id_is_no_proof():

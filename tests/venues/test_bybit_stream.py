@@ -141,6 +141,7 @@ def test_asks_for_what_the_book_needs(category, wanted, expected):
     assert f"stream.bybit.com/v5/public/{category}" == talk.stream.path
 
 
+@pytest.mark.trap("testnet-replaces-the-addresses", "bybit")
 def test_one_socket_a_category():
     """A socket a category, needed where something of it is followed; one is ours."""
     seat = StreamSeat(ACCOUNT, WANTED, Lines(), Mode.LIVE, credentials_of(KEY))
@@ -151,7 +152,10 @@ def test_one_socket_a_category():
     assert "private" == own.stream.path.partition("/v5/")[2]
     assert {"linear": True, "option": True, "inverse": False, "spot": False} == _needed(market)
     assert {"linear": False, "option": False, "inverse": False, "spot": True} == _needed(pairs)
-    assert {"stream-testnet.bybit.com"} == {each.stream.path.partition("/")[0] for each in pairs}
+    keyed = StreamSeat(ACCOUNT, WANTED, Lines(), Mode.TESTNET, credentials_of(KEY))
+    tested = [*pairs, *build.streams(keyed)]
+    assert "private" == tested[-1].stream.path.rpartition("/")[2]
+    assert {"stream-testnet.bybit.com"} == {each.stream.path.partition("/")[0] for each in tested}
     for each in market:
         each.stream.want(Wanted(("BTCUSD",)), NOW)
     assert {"linear": False, "option": False, "inverse": True, "spot": False} == _needed(market)
@@ -213,6 +217,22 @@ def test_an_option():
     alone.subscribe()
     alone.hear(told(f"tickers.{OPTIONED}", OPTION))
     assert [Index, OptionMark] == kinds(alone.events)
+
+
+@pytest.mark.trap("bybit-pair-has-no-touch", "bybit")
+def test_a_pair():
+    """The ticker of a pair tells no best prices: they are those of its book, and no others."""
+    talk = Talk("spot", Wanted(("BTC/USDT",)))
+    talk.subscribe()
+    bare = {"symbol": NAME, "lastPrice": "50000.1", "usdIndexPrice": "50010.3", "volume24h": "1"}
+    talk.hear(told(f"tickers.{NAME}", bare))
+    before = kinds(talk.events)
+    talk.hear(book())
+
+    assert Quote not in before
+    (quote,) = [each for each in talk.events if isinstance(each, Quote)]
+    assert "bybit:BTC/USDT" == quote.instrument
+    assert quote.bid < quote.ask
 
 
 def test_words_out_of_order():

@@ -25,6 +25,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     Quote,
 )
+from rebalancer.errors import Unavailable
 from rebalancer.venues import requests
 from rebalancer.venues.connection import Misspelt
 from rebalancer.venues.credentials import Credentials, Secret
@@ -308,6 +309,17 @@ async def test_order_that_never_arrived():
 
         assert isinstance(told, OrderNotFound)
         assert 0 == told.position
+
+
+@pytest.mark.trap("absence-is-no-proof", "hyperliquid")
+async def test_accepted_and_not_shown():
+    """An order that was accepted and that the venue shows nowhere is not called absent."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1))
+        opened.linear.orders.clear()
+        opened.linear.executions.clear()
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(Query(name_of(1), "hyperliquid", PERP.id))
 
 
 async def test_part_of_an_order():

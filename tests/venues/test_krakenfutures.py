@@ -28,6 +28,7 @@ from rebalancer.core.events import (
 from rebalancer.core.instruments import Kind as Kinds
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import Params
+from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.venues import requests, skew
 from rebalancer.venues.credentials import Credentials, Secret
@@ -71,6 +72,25 @@ async def test_capital_ioc_becomes_an_order_that_rests():
         assert "orderType must be ioc, was lmt" in answer.reason
         assert [] == orders_of(opened)
         assert {} == opened.linear.orders
+
+
+@pytest.mark.trap("features-promise-too-much", "krakenfutures")
+async def test_features_of_ccxt():
+    """They say that fill-or-kill is there: what goes out is an order that rests. Ours does not."""
+    async with desk() as opened:
+        told = opened.exchange.features["swap"]["linear"]["createOrder"]["timeInForce"]
+        await opened.exchange.create_order(
+            *("BTC/USD:USD", "limit", "buy", "0.01", "60000"), {"timeInForce": "FOK"}
+        )
+        rested = [each["orderType"] for each in orders_of(opened)]
+        trap = replace(ROW, order_flags={**ROW.order_flags, IOC: {"timeInForce": "FOK"}})
+        opened.venue._line = replace(opened.line, profile=trap)
+        answer = await opened.venue.submit(opened.order())
+
+        assert told["FOK"]
+        assert ["lmt"] == rested
+        assert "orderType must be ioc, was lmt" in answer.reason
+        assert 1 == len(orders_of(opened))
 
 
 @pytest.mark.trap("client-id-has-its-own-name", "krakenfutures")
@@ -187,6 +207,17 @@ async def test_venue_that_forgets_what_ended():
 
         assert [Fill] == [type(each) for each in with_fill]  # it may still be told
         assert (Ending.EXPIRED, D("0.004")) == (told[-1].how, told[-1].filled)
+
+
+@pytest.mark.trap("absence-is-no-proof", "krakenfutures")
+async def test_accepted_and_not_shown():
+    """An order that was accepted and that the venue shows nowhere is not called absent."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1))
+        opened.linear.orders.clear()
+        opened.linear.executions.clear()
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(QUERY)
 
 
 async def test_order_that_never_arrived():
@@ -319,6 +350,19 @@ async def test_answer_without_positions():
         opened.stand._openpositions = lambda *_: {}
         with pytest.raises(Malformed, match="openPositions"):
             await opened.venue.positions()
+
+
+@pytest.mark.trap("margin-by-the-account", "krakenfutures")
+async def test_margin():
+    """The figures are those of the wallet as a whole, whatever its positions say."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order())
+        opened.linear.mark = D(66_000)
+        (pool,) = (await opened.venue.margin()).pools
+
+        assert ("USD", D(5), D(12)) == (pool.currency, pool.maintenance, pool.initial)
+        assert opened.linear.equity == pool.equity == pool.balance
+        assert opened.linear.equity != opened.linear.cash
 
 
 @pytest.mark.parametrize(

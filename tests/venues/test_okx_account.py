@@ -293,6 +293,17 @@ def test_positions(changes, told):
 BALANCE = {"ccy": "BTC", "cashBal": "2", "eq": "2.05", "imr": "0.1", "mmr": "0.05"}
 
 
+@pytest.mark.parametrize(
+    ("told", "price"), [("91000.5", D("91000.5")), ("", None), ("0", None), (None, None)]
+)
+@pytest.mark.trap("liquidation-price-is-not-there", "okx")
+def test_no_liquidation_price(told, price):
+    """Where nothing, or 0, stands no price takes the position down."""
+    leg = rows.leg(HELD | {"liqPx": told, "mmr": "0.05"}, alone=True)
+
+    assert (price, D("0.05")) == (leg.liquidation, leg.maintenance)
+
+
 @pytest.mark.trap("okx-margin-ratio-is-upside-down", "okx")
 def test_a_large_margin_ratio_is_safe():
     """OKX tells balance ÷ requirement: 41 there is a ratio of 1/41 here, and 1 is the end."""
