@@ -7,9 +7,10 @@ import pytest
 
 from rebalancer.core.params import BandKind
 from rebalancer.settings.catalogue import known
-from rebalancer.settings.models import Fees, Venue
+from rebalancer.settings.models import Fees, Mode, Venue
+from rebalancer.venues.connection import connect
 from rebalancer.venues.examination import examine
-from rebalancer.venues.findings import Subject
+from rebalancer.venues.findings import Grade, Subject
 from rebalancer.venues.profiles import PROFILES
 from tests.venues.binance_desk import (
     COINM,
@@ -150,3 +151,22 @@ async def test_terms_that_differ(venue):
         names = await failed(replace(told, instruments=(wrong,)))
 
     assert f"instrument.{FIRST[venue]}" in names
+
+
+@pytest.mark.trap("testnet-replaces-the-addresses", "binance")
+async def test_what_a_testnet_lacks():
+    """Spot's testnet has no wallet to ask: that is said, and the real one's is not asked instead."""
+    test = connect(SPOT, Venue(loopback="http://127.0.0.1:1"), Mode.TESTNET)
+    await test.close()
+    async with desk(SPOT) as found:
+        del found.exchange.urls["api"]["sapi"]
+        before = len(found.loopback.server.calls)
+        graded = {each.name: each.grade for each in await examine(subject(found))}
+        told = await found.books.history(found.clock.now() - 10**9)
+        asked = [method for method, _ in found.loopback.server.calls][before:]
+
+    assert "sapi" not in test.exchange.urls["api"]
+    assert Grade.WARNED is graded["permission"]
+    assert told.fault is None
+    assert asked
+    assert [] == [each for each in asked if "sapi" in each]

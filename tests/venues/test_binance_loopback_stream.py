@@ -239,6 +239,25 @@ async def test_lost_socket(venue, kind):
     assert 1 == len(heard.reasons)
 
 
+@pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.trap("binance-positions-stay", "binanceusdm", "binancecoinm")
+async def test_traded_while_the_socket_was_lost(venue):
+    """Whoever is back has the account read, and what is read is what the venue holds now."""
+    async with hearing(venue) as heard:
+        size = D(10) if venue == COINM else D("0.01")
+        heard.found.trades(size)
+        held = [(await heard.found.books.positions())[0].quantity]
+        heard.found.loopback.script.add(Plan(Kind.CUT, "*@bookTicker"))
+        await heard.until(lambda: heard.of(FeedStatus))
+        heard.found.trades(-3 * size)
+        await heard.until(lambda: heard.live and len(heard.of(FeedStatus)) > 1)
+        held.append((await heard.found.books.positions())[0].quantity)
+
+    assert [size, -2 * size] == held
+    assert 1 == len(heard.reasons)
+    assert "stream is back" in heard.reasons[0]
+
+
 @pytest.mark.parametrize("venue", ALL)
 @pytest.mark.trap("bad-frame-ends-the-loop", "binanceusdm", "binancecoinm", "binance")
 async def test_garbage(venue):
