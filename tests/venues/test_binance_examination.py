@@ -155,7 +155,7 @@ async def test_terms_that_differ(venue):
 
 @pytest.mark.trap("testnet-replaces-the-addresses", "binance")
 async def test_what_a_testnet_lacks():
-    """Spot's testnet has no wallet to ask: that is said, and the real one's is not asked instead."""
+    """No wallet can be asked on spot's testnet: that is said, and the real one's is not asked."""
     test = connect(SPOT, Venue(loopback="http://127.0.0.1:1"), Mode.TESTNET)
     await test.close()
     async with desk(SPOT) as found:
