@@ -425,10 +425,10 @@ async def test_numbers_are_sent_as_text(venue):
     wire = Wire()
     changes = {"step": "0.00000001", "tick": "1"}
     async with desk(venue, wire, lot="0.00000001", finest="1", **changes) as opened:
-        await opened.venue.submit(opened.order(quantity=D("123456789.12345671")))
+        await opened.venue.submit(opened.order(quantity=D("9876543219.12345678")))
 
     (told,) = wire.told
-    assert "123456789.12345671" == str(told[OWN[venue].amount])
+    assert "9876543219.12345678" == str(told[OWN[venue].amount])
     assert D(60_000) == D(str(told[OWN[venue].price]))
 
 

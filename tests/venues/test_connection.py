@@ -215,7 +215,7 @@ async def test_x08_nothing_is_logged(caplog):
 @pytest.mark.trap("flags-have-other-names", "deribit")
 @pytest.mark.trap("client-id-has-its-own-name", "deribit")
 async def test_wire_flags():
-    """Each flag that is asked for stands in the request, in Deribit's words (venues.md §1.1)."""
+    """Each flag that is asked for stands in the request, in Deribit's words."""
 
     async def accept(request):
         return json_of('{"error": {"code": 10009, "message": "not_enough_funds"}}', 400)

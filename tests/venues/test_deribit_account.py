@@ -300,7 +300,7 @@ def test_session_funding_is_booked_once(last, total, paid):
 @pytest.mark.trap("deribit-size-is-whole", "deribit")
 @pytest.mark.trap("deribit-direction-zero", "deribit")
 def test_positions(row, size):
-    """A size carries its sign and is never multiplied (venues.md §1.2)."""
+    """A size carries its sign and is never multiplied."""
     assert ("deribit:BTC-PERPETUAL", size) == rows.position(row)[:2]
 
 

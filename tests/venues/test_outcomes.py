@@ -1,4 +1,4 @@
-"""What an answer proves: venues.md §3.1 and §3.2 row by row, X01 to X08 where they touch orders."""
+"""What an answer proves: fault by fault and code by code, X01 to X08 where they touch orders."""
 
 from types import SimpleNamespace
 
@@ -38,7 +38,7 @@ def connector(kind=aiohttp.ClientConnectorError):
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        # venues.md §3.2, the table of faults after the venue may have executed
+        # faults after the venue may have executed
         (caused(ccxt.ExchangeNotAvailable("x"), aiohttp.ServerDisconnectedError()), "unknown"),
         (caused(ccxt.RequestTimeout("x"), NotAnswered()), "unknown"),
         (caused(ccxt.ExchangeError("x"), aiohttp.ClientPayloadError()), "unknown"),  # truncated
@@ -95,7 +95,7 @@ def test_deribit(error, outcome):
         ("binanceusdm", '{"code":-1007,"msg":"TIMEOUT"}', ccxt.BadResponse, "unknown"),
         ("bybit", '{"retCode":10016,"retMsg":"System error"}', None, "unknown"),
         ("bybit", '{"retCode":110072,"retMsg":"dup"}', ccxt.InvalidOrder, "duplicate"),
-        # venues.md §3.1: duplicates are not DuplicateOrderId
+        # duplicates are not DuplicateOrderId
         ("okx", '{"code":"1","data":[{"sCode":"51016"}]}', ccxt.InvalidOrder, "duplicate"),
         ("bybit", '{"retCode":170141,"retMsg":"dup"}', ccxt.InvalidOrder, "duplicate"),
         ("binanceusdm", '{"code":-4116,"msg":"dup"}', ccxt.InvalidOrder, "duplicate"),

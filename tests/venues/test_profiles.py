@@ -93,7 +93,7 @@ def test_others_are_refused_by_name(name, mode):
 
 
 def test_deribit_amounts():
-    """Deribit counts inverse futures in USD and options in coins (venues.md §2.1)."""
+    """Deribit counts inverse futures in USD and options in coins."""
     assert (Unit.USD, Unit.USD, Unit.COIN) == tuple(
         DERIBIT.amounts[kind] for kind in (Kind.PERPETUAL, Kind.FUTURE, Kind.OPTION)
     )

@@ -27,7 +27,7 @@ OPTION = Market(
     [
         (PERPETUAL, "60000.17", "60000", "60000.5"),  # ccxt would send 60000.2 for a buy
         (PERPETUAL, "60000.5", "60000.5", "60000.5"),
-        # venues.md §2.2: above 0.005 a step of 0.0005, which ccxt does not know
+        # above 0.005 a step of 0.0005, which ccxt does not know
         (OPTION, "0.0513", "0.051", "0.0515"),
         (OPTION, "0.0049", "0.0049", "0.0049"),
         (OPTION, "0.005", "0.005", "0.005"),
@@ -63,7 +63,7 @@ def test_never_loosened(price, sign):
 )
 @pytest.mark.trap("amount-is-cut", "deribit")
 def test_quantities_are_not_cut(quantity, sent):
-    """What is no multiple of the lot is refused; ccxt would send 40 for 47 (venues.md §2.2)."""
+    """What is no multiple of the lot is refused; ccxt would send 40 for 47."""
     told = order(quantity=D(quantity))
     refused = requests.refusal(told, INSTRUMENTS[PERP], PERPETUAL, DERIBIT)
 
