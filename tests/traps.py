@@ -349,6 +349,9 @@ _STREAMS = {
     "ccxt-caches-are-read": Trap(
         "its caches keep both sides of a flip, old levels, and drop the tail of a burst", EVERY
     ),
+    "bursts-are-swallowed": Trap(
+        "a watch returns one symbol, the oldest word of a burst, and keeps its tail back", EVERY
+    ),
     "waiting-cancels-the-others": Trap(
         "who gives up waiting for a stream cancels whoever waits for it too", EVERY
     ),
