@@ -170,7 +170,8 @@ _AMOUNTS = {
         "coins here, dollars there, contracts elsewhere: wrong by orders of magnitude", ALL
     ),
     "deribit-contract-size-is-decoration": Trap(
-        "a contract size is told that an amount must not be divided by", "deribit"
+        "the contract size that is told counts for nothing: an amount is dollars or coins",
+        "deribit",
     ),
     "okx-option-multiplier": Trap(
         "ccxt's contract size leaves out ctMult: an option counts a hundred times", "okx"
