@@ -104,7 +104,7 @@ _WORDS = {
         "ccxt orders cross where nobody says how: an isolated position is another one", "okx"
     ),
     "market-orders-have-a-hidden-price": Trap(
-        "a market order is a limit order 5 % away, or has no bound at all", EVERY
+        "a market order is a limit order 5 % away, or has no bound at all", f"{EVERY} hyperliquid"
     ),
     "hyperliquid-builder": Trap(
         "ccxt approves a builder who is paid by each order, and names a referrer", "hyperliquid"

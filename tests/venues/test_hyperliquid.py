@@ -75,6 +75,7 @@ async def test_no_builder_no_approval_no_referrer():
         assert {"type", "orders", "grouping"} == set(actions[0])
 
 
+@pytest.mark.trap("hyperliquid-builder", "hyperliquid")
 async def test_loading_names_no_referrer():
     """With a key ccxt would name one as soon as it reads the markets: nothing of it is tried."""
     venue, asked = Hyperliquid(), []
@@ -211,6 +212,7 @@ def test_steps_of_a_price():
 @pytest.mark.parametrize(
     ("quantity", "spelt"), [("0.01234", "0.01234"), ("0.012345", None), ("0.000001", None)]
 )
+@pytest.mark.trap("amount-is-cut", "hyperliquid")
 async def test_decimals_of_a_size(quantity, spelt):
     """A contract has its own number of decimals: more are refused here, and not cut by ccxt."""
     async with desk() as opened:
@@ -221,6 +223,7 @@ async def test_decimals_of_a_size(quantity, spelt):
         assert spelt or ("a multiple of 0.00001" in answer.reason and not answer.sent)
 
 
+@pytest.mark.trap("market-orders-have-a-hidden-price", "hyperliquid")
 async def test_no_market_order_at_a_price_of_ccxts():
     """A market order is one at 5 % off, made up by ccxt: the price on the wire is ours, or none is.
 

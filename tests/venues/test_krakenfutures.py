@@ -467,6 +467,7 @@ async def test_stream():
 
 
 @pytest.mark.parametrize("sign", [+1, -1])
+@pytest.mark.trap("funding-rate-is-emulated", "krakenfutures")
 async def test_funding_is_the_relative_rate_of_an_hour(sign):
     """The venue tells USD a coin as `funding_rate`: what counts is the fraction, + longs pay."""
     table = ROW.table
@@ -483,6 +484,7 @@ async def test_funding_is_the_relative_rate_of_an_hour(sign):
     assert 1_800_000_000_000 * 10**6 == rate.next_ts
 
 
+@pytest.mark.trap("client-id-has-a-form", "krakenfutures")
 async def test_client_id_is_ours_as_it_is():
     """Plain, and at most 18 characters: what its answers may cut an id to is all of ours."""
     async with desk() as opened:
@@ -495,6 +497,8 @@ async def test_client_id_is_ours_as_it_is():
 
 
 @pytest.mark.parametrize("quantity", ["0.0001", "1.2345", "-0.5"])
+@pytest.mark.trap("amount-has-its-own-unit", "krakenfutures")
+@pytest.mark.trap("amount-is-cut", "krakenfutures")
 async def test_amount_is_coins(quantity):
     """A linear contract is counted in coins: the size on the wire is ours, and nothing is cut."""
     async with desk() as opened:
