@@ -71,6 +71,7 @@ LINEAR_PRICE, LINEAR_DELTA = black(105_000, +1)
         ),
     ],
 )
+@pytest.mark.trap("inverse-is-not-linear", "every")
 def test_table(holding, usd, coin):
     """Each holding has the delta that its value has a slope, in dollars and in coins."""
     in_dollars = compiled(holding)
@@ -269,6 +270,7 @@ def test_hedge_and_gross_in_the_settlement_window(minutes, share):
         (LINEAR_FUTURE, F, CARRY),
     ],
 )
+@pytest.mark.trap("inverse-is-not-linear", "every")
 def test_delta_per_contract(name, price, expected):
     """What one contract adds when it trades: its delta while it has no profit."""
     assert expected == pytest.approx(exposure.delta_per_contract(INSTRUMENTS[name], price, S))

@@ -49,6 +49,7 @@ def test_every_row_is_there(chains):
     assert {-1, 1} == set(chains.market[4].tolist())
 
 
+@pytest.mark.trap("deribit-delta-is-blacks", "deribit")
 def test_delta(chains):
     """Delta agrees to the rounding of the venue's vol, which is 0.01 points."""
     error = np.abs(pricing.delta(*chains.market) - chains.column("greeks_delta"))

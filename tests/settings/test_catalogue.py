@@ -47,6 +47,7 @@ def test_known(instrument_id, kind, currencies, steps):
         ("ETH-25DEC26-10000-C", 10000, +1, 1798185600),
     ],
 )
+@pytest.mark.trap("option-names", "deribit")
 def test_option_names(name, strike, sign, expiry):
     """Strike, expiry at 08:00 UTC and side are read from the name; the contract is inverse."""
     option = known(f"deribit:{name}")
@@ -134,6 +135,8 @@ def test_listed():
         ("BTC-USD-261225-100000-P", "0.01", "1", "BTC", "option"),  # ctVal 1 x ctMult 0.01
     ],
 )
+@pytest.mark.trap("okx-option-multiplier", "okx")
+@pytest.mark.trap("amount-has-its-own-unit", "okx")
 def test_okx_contracts(name, size, lot, settle, kind):
     """OKX counts contracts; one is so many coins, or USD where it is inverse."""
     found = known(f"okx:{name}")
@@ -143,6 +146,7 @@ def test_okx_contracts(name, size, lot, settle, kind):
     assert (kind not in ("future", "option")) is (found.expiry is None)
 
 
+@pytest.mark.trap("option-names", "okx")
 def test_okx_expires_at_eight():
     """A dated contract of OKX ends at 08:00 UTC of the day in its name."""
     option = known("okx:BTC-USD-260227-98000-C")

@@ -71,6 +71,7 @@ async def test_markets():
             assert (each.expiry or 0) // 1_000_000 == (market["expiry"] or 0)
 
 
+@pytest.mark.trap("bybit-options-in-pages", "bybit")
 async def test_a_long_list_of_options():
     """The venue lists more options than fit a page; ccxt left alone reads one."""
     many = {name: known(name) for name in (f"bybit:BTC-25DEC37-{n}-C-USDT" for n in range(1, 621))}

@@ -60,6 +60,7 @@ async def test_how_it_ends(scope, end, cancelled):
         assert ["cancel_on_disconnect"] * cancelled == await ended(loopback)
 
 
+@pytest.mark.trap("deribit-switch-needs-its-socket", "deribit")
 async def test_only_its_own_orders():
     """Orders of another connection, and of REST, stay."""
     async with fair() as loopback, wire(loopback) as stays:

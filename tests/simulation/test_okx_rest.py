@@ -150,6 +150,7 @@ async def test_rejected_row_by_row(changes, code):
     assert [] == loopback.place.orders(ACCOUNT)
 
 
+@pytest.mark.trap("okx-orders-travel-in-batches", "okx")
 async def test_some_fail():
     """Of several orders one may fail: ccxt raises nothing then, and the row alone says it."""
     good = {"instId": "BTC-USDT-SWAP", "tdMode": "cross", "side": "buy", "ordType": "ioc"}
@@ -256,6 +257,7 @@ async def test_rate_limit():
 
 
 @pytest.mark.parametrize("margin", ["single", "multi"])
+@pytest.mark.trap("okx-margin-ratio-is-upside-down", "okx")
 async def test_margin_ratio_is_the_other_way_round(margin):
     """A large `mgnRatio` is safe; which currency it is told for depends on the account's level."""
     collateral = {"BTC": D("0.95"), "USDT": D(1)} if margin == "multi" else None

@@ -20,10 +20,12 @@ from rebalancer.core.events import (
     OrderUnknown,
 )
 from rebalancer.core.ledger import Ledger
+from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, FundingDue
 from rebalancer.settings.catalogue import known
+from rebalancer.simulation.binance.desk import Stop
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
@@ -105,6 +107,10 @@ def sent(found, path):
 @pytest.mark.proves("binanceusdm", "amounts", "loopback")
 @pytest.mark.proves("binancecoinm", "amounts", "loopback")
 @pytest.mark.proves("binance", "amounts", "loopback")
+@pytest.mark.trap("amount-has-its-own-unit", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("client-id-has-its-own-name", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("X05", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("X06", "binanceusdm", "binancecoinm", "binance")
 async def test_immediate_order(venue):
     """An order is accepted, filled and ended; what it must say is on the wire, once.
 
@@ -139,6 +145,7 @@ async def test_immediate_order(venue):
 @pytest.mark.proves("binanceusdm", "flags", "loopback")
 @pytest.mark.proves("binancecoinm", "flags", "loopback")
 @pytest.mark.proves("binance", "flags", "loopback")
+@pytest.mark.trap("flags-have-other-names", "binanceusdm", "binancecoinm", "binance")
 async def test_lifetimes_on_the_wire(venue, lifetime, flags):
     """What rests is sent as what it is, by the flags that the profile names."""
     async with desk(venue) as found:
@@ -155,6 +162,7 @@ async def test_lifetimes_on_the_wire(venue, lifetime, flags):
 
 
 @pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.trap("flags-have-other-names", "binanceusdm", "binancecoinm")
 async def test_reduce_only(venue):
     """An order that only reduces says so, and what would grow a position is rejected."""
     async with desk(venue) as found:
@@ -183,6 +191,8 @@ async def test_spot_takes_nothing_that_only_reduces():
 @pytest.mark.proves("binanceusdm", "once", "loopback")
 @pytest.mark.proves("binancecoinm", "once", "loopback")
 @pytest.mark.proves("binance", "once", "loopback")
+@pytest.mark.trap("no-answer-proves-nothing", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("found-by-our-id", "binanceusdm", "binancecoinm", "binance")
 async def test_one_drop_is_one_order(venue):
     """A connection that drops after the order was taken leaves one order, found by our id."""
     async with desk(venue) as found:
@@ -196,6 +206,7 @@ async def test_one_drop_is_one_order(venue):
     assert "rb01" == told[1].client_order_id
 
 
+@pytest.mark.trap("X04", "binanceusdm")
 async def test_x04_dead_man():
     """X04: ccxt's unified call knows no countdown here; what may rest does not leave unarmed."""
     async with desk(USDM) as found:
@@ -206,6 +217,7 @@ async def test_x04_dead_man():
     assert (False, []) == (answer.sent, found.held())
 
 
+@pytest.mark.trap("X07", "binanceusdm")
 async def test_x07_place_in_the_queue():
     """X07: how near a position is to being cut for others' losses comes with its figures."""
     async with desk(USDM) as found:
@@ -232,6 +244,7 @@ async def test_nothing_arrived(venue):
 
 
 @pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("duplicate-id-is-no-refusal", "binanceusdm", "binancecoinm", "binance")
 async def test_an_id_twice_while_open(venue):
     """An id that an open order bears is a duplicate, not a refusal: it is looked up (X01)."""
     async with desk(venue) as found:
@@ -248,15 +261,92 @@ async def test_an_id_twice_while_open(venue):
     assert "one with this id is there" in answer.reason
 
 
-async def test_an_id_twice_after_the_end():
-    """Once an order has ended its id may be used again: Binance checks open ones only."""
-    async with desk(USDM) as found:
-        first = await found.venue.submit(order(USDM))
-        second = await found.venue.submit(order(USDM))
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("binance-id-is-free-after-its-end", "binanceusdm", "binancecoinm", "binance")
+async def test_an_id_twice_after_the_end(venue):
+    """Once an order has ended its id may be used again: Binance checks open ones only.
+
+    So an order without an answer is looked up, and what ended is found as well as what rests.
+    """
+    async with desk(venue) as found:
+        first = await found.venue.submit(order(venue))
+        told = await found.venue.query(Query("rb01", venue, FIRST[venue]))
+        second = await found.venue.submit(order(venue))
 
     assert isinstance(first, OrderAccepted)
+    assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in told]
     assert isinstance(second, OrderAccepted)
     assert 2 == len(found.held("rb01"))
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("absence-is-no-proof", "binanceusdm", "binancecoinm", "binance")
+async def test_lag_is_no_absence(venue):
+    """An order that was accepted and does not show yet is not called absent.
+
+    Where nobody saw an acceptance a lagging venue says not found: evidence, not proof.
+    """
+    async with desk(venue) as found:
+        found.loopback.script.add(
+            Plan(Kind.LAG, "signed/GET *", times=None, seconds=60),
+            Plan(Kind.DROP_AFTER, "signed/POST */order", first=2),
+        )
+        await found.venue.submit(order(venue))
+        with pytest.raises(Unavailable, match="may be behind"):
+            await found.venue.query(Query("rb01", venue, FIRST[venue]))
+        lost = await found.venue.submit(order(venue, "rb02"))
+        (early,) = await found.venue.query(Query("rb02", venue, FIRST[venue]))
+        found.loopback.script.clear()
+        late = await found.venue.query(Query("rb02", venue, FIRST[venue]))
+
+    assert isinstance(lost, OrderUnknown)
+    assert isinstance(early, OrderNotFound)
+    assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in late]
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("get-is-sent-twice", "binanceusdm", "binancecoinm", "binance")
+async def test_a_dropped_cancel_is_sent_once(venue):
+    """A cancel is a DELETE, which aiohttp would repeat: it leaves once, and so does a question."""
+    async with desk(venue) as found:
+        symbol = found.venue._markets[known(FIRST[venue]).name].symbol
+        await found.exchange.create_order(
+            *(symbol, "limit", "buy", str(LOTS[venue]), "50000"),
+            {"newClientOrderId": "rb01", "timeInForce": "GTC"},
+        )
+        found.loopback.script.add(
+            Plan(Kind.DROP_AFTER, "signed/DELETE */order", times=None),
+            Plan(Kind.DROP_BEFORE, "signed/GET */openOrders", times=None),
+        )
+        before = len(found.loopback.server.calls)
+        with pytest.raises(Unavailable):
+            await found.venue.cancel(Cancel("rb01", venue, FIRST[venue]))
+        with pytest.raises(Unavailable):
+            await found.venue.resting()
+        sent = [method for method, _ in found.loopback.server.calls][before:]
+
+    assert 1 == len([each for each in sent if "DELETE" in each])
+    assert 1 == len([each for each in sent if "openOrders" in each])
+    assert "cancelled" == found.held("rb01")[0].state.value
+
+
+@pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.trap("questions-inside-an-order", "binanceusdm", "binancecoinm")
+async def test_positions_ask_for_no_brackets(venue):
+    """An order is one request, and positions are the two that tell them: ccxt asks more before."""
+    async with desk(venue) as found:
+        before = len(found.loopback.server.calls)
+        await found.venue.submit(order(venue))
+        ordered = len(found.loopback.server.calls)
+        await found.books.positions()
+        told = [method for method, _ in found.loopback.server.calls]
+        symbols = [each["symbol"] for each in await found.exchange.fetch_positions()]
+        more = [method for method, _ in found.loopback.server.calls][len(told) :]
+
+    assert 1 == ordered - before
+    assert {"account", "positionRisk"} == {each.rpartition("/")[2] for each in told[ordered:]}
+    assert "leverageBracket" in {each.rpartition("/")[2] for each in more}
+    assert 1 == len(symbols)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +366,7 @@ async def test_an_id_twice_after_the_end():
 @pytest.mark.proves("binanceusdm", "codes", "loopback")
 @pytest.mark.proves("binancecoinm", "codes", "loopback")
 @pytest.mark.proves("binance", "codes", "loopback")
+@pytest.mark.trap("X01", "binanceusdm")
 async def test_codes(code, answer):
     """A code proves a refusal only where the venue's own table says so (X01)."""
     async with desk(USDM) as found:
@@ -287,6 +378,9 @@ async def test_codes(code, answer):
 
 
 @pytest.mark.parametrize("kind", [Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER])
+@pytest.mark.trap("cut-answer-looks-final", "binanceusdm")
+@pytest.mark.trap("page-with-status-200", "binanceusdm")
+@pytest.mark.trap("status-without-a-code", "binanceusdm")
 async def test_answers_that_prove_nothing(kind):
     """Half an answer, a page for people or a 5xx are unknown, and found by asking."""
     async with desk(USDM) as found:
@@ -307,6 +401,7 @@ async def test_insufficient_balance_keeps_its_code():
     assert "-2010" in answer.reason
 
 
+@pytest.mark.trap("X05", "binanceusdm")
 async def test_late_request_is_refused():
     """A request that was signed too long ago is refused by the venue: it never trades."""
     async with desk(USDM) as found:
@@ -318,6 +413,7 @@ async def test_late_request_is_refused():
     assert [] == found.held()
 
 
+@pytest.mark.trap("X08", "binanceusdm")
 async def test_signature_of_another():
     """A wrong secret is a refused key; no secret and no signed address is told (X08)."""
     async with desk(USDM, Key("key-of-desk", "wrong", "desk")) as found:
@@ -348,6 +444,47 @@ async def test_cancel(venue):
     assert "canceled" == told.ending
 
 
+@pytest.mark.trap("conditional-orders-lie-apart", "binanceusdm")
+async def test_what_waits_for_a_price():
+    """A person's stop orders are told with what rests, though their list is another one.
+
+    One that closes whatever is held then tells no amount.
+    """
+    async with desk(USDM) as found:
+        contract, now = known(FIRST[USDM]), found.clock.now()
+        for number, size in ((7, D("-0.5")), (8, None)):
+            stop = Stop(number, "desk", contract, size, D(90_000), now)
+            found.host.stops.append(stop)
+        found.host.stops.append(Stop(9, "somebody", contract, D(1), D(90_000), now))
+        plain = await found.exchange.fapiPrivateGetOpenOrders({})
+        shelf = await found.venue.resting()
+
+    assert [] == plain
+    assert [
+        ("algo-7", "web_7", FIRST[USDM], D("-0.5")),
+        ("algo-8", "web_8", FIRST[USDM], None),
+    ] == [(each.order_id, each.label, each.instrument, each.left) for each in shelf.orders]
+    assert () == tuple(shelf.unread)
+
+
+async def test_one_that_waits_and_nobody_reads():
+    """What waits and cannot be named hides no other."""
+    async with desk(USDM) as found:
+        contract = known(FIRST[USDM])
+        found.host.stops.append(Stop(7, "desk", contract, D(1), D(90_000), found.clock.now()))
+        ask = found.exchange.fapiPrivateGetOpenAlgoOrders
+
+        async def amiss(params):
+            (row,) = await ask(params)
+            return [{**row, "algoId": None}, {**row, "quantity": ""}]
+
+        found.exchange.fapiPrivateGetOpenAlgoOrders = amiss
+        shelf = await found.venue.resting()
+
+    assert [("algo-7", None)] == [(each.order_id, each.left) for each in shelf.orders]
+    assert ["algoId"] == [word for each in shelf.unread for word in each.split() if "Id" in word]
+
+
 async def test_lookup_by_number():
     """An order is found by symbol and number too: numbers count within a symbol."""
     async with desk(USDM) as found:
@@ -360,6 +497,7 @@ async def test_lookup_by_number():
     assert nobody is None
 
 
+@pytest.mark.trap("binance-one-name-twice", "binance")
 async def test_spot_markets_are_spot():
     """Of the names that spot shares with futures, spot's own are loaded."""
     async with desk(SPOT) as found:
@@ -378,6 +516,9 @@ async def test_spot_markets_are_spot():
 @pytest.mark.proves("binance", "positions", "loopback")
 @pytest.mark.proves("binanceusdm", "margin", "loopback")
 @pytest.mark.proves("binancecoinm", "margin", "loopback")
+@pytest.mark.trap("sign-of-a-position", "binanceusdm", "binancecoinm")
+@pytest.mark.trap("balance-is-not-equity", "binanceusdm", "binancecoinm")
+@pytest.mark.trap("margin-by-the-account", "binanceusdm", "binancecoinm")
 async def test_positions_and_figures(venue):
     """Positions are contracts with their entry, cash is the wallet, pools are assets."""
     async with desk(venue) as found:
@@ -387,7 +528,8 @@ async def test_positions_and_figures(venue):
         held = found.loopback.place.positions("desk")[FIRST[venue]]
         cash = found.loopback.place.balances("desk")
         alone = await found.books.position(FIRST[venue])
-    settle = known(FIRST[venue]).settle
+        settle = known(FIRST[venue]).settle
+        truth = found.loopback.place.standing("desk", settle)
     position = told[FIRST[venue]]
 
     assert held == position.quantity == alone == -5 * LOTS[venue]
@@ -395,10 +537,76 @@ async def test_positions_and_figures(venue):
     assert abs(cash[settle] - told[f"{venue}:{settle}"].quantity) < D("1e-8")
     (pool,) = [each for each in pools if each.currency == settle]
     assert 0 < pool.maintenance < pool.balance
+    for ours, its in (
+        (pool.equity, truth.equity),
+        (pool.balance, truth.balance),
+        (pool.maintenance, truth.maintenance),
+        (pool.initial, truth.initial),
+    ):
+        assert abs(ours - its) < D("1e-6")
     assert (FIRST[venue], pool.maintenance) == (leg.instrument, leg.maintenance)
     assert leg.liquidation is None or leg.liquidation > 100_000
 
 
+@pytest.mark.parametrize("venue", MARGINED)
+@pytest.mark.parametrize("told", ["0", "0.0", "", None])
+@pytest.mark.trap("liquidation-price-is-not-there", "binanceusdm", "binancecoinm")
+async def test_no_liquidation_price(venue, told):
+    """Where the venue writes 0 or nothing no price takes the position down."""
+    async with desk(venue) as found:
+        found.trades(LOTS[venue])
+        amend(found, venue, "PositionRisk", lambda row: {**row, "liquidationPrice": told})
+        _, (leg,) = await found.books.figures()
+
+    assert leg.liquidation is None
+    assert leg.maintenance > 0
+
+
+def amend(found, venue, name, change, into=""):
+    """Let a question be answered with rows that are a little different."""
+    exchange = found.exchange
+    call = f"fapiPrivateV3Get{name}" if venue == USDM else f"dapiPrivateGet{name}"
+    call = f"privateGet{name}" if venue == SPOT else call
+    ask = getattr(exchange, call)
+
+    async def changed(params):
+        answer = await ask(params)
+        if not into:
+            return [change(each) for each in answer]
+        return {**answer, into: [change(each) for each in answer[into]]}
+
+    setattr(exchange, call, changed)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "into", "field"),
+    [
+        *((each, "Account", "assets", "walletBalance") for each in MARGINED),
+        *((each, "Account", "assets", "marginBalance") for each in MARGINED),
+        *((each, "Account", "assets", "maintMargin") for each in MARGINED),
+        *((each, "Account", "positions", "positionAmt") for each in MARGINED),
+        *((each, "PositionRisk", "", "positionSide") for each in MARGINED),
+        (SPOT, "Account", "balances", "free"),
+        (SPOT, "Account", "balances", "locked"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", None, "absent"])
+@pytest.mark.trap("missing-is-not-zero", "binanceusdm", "binancecoinm", "binance")
+async def test_a_missing_field_is_named(venue, name, into, field, value):
+    """A field that is empty, null or absent is never 0: nothing is told of the account at all."""
+
+    def lacking(row):
+        told = {key: each for key, each in row.items() if key != field}
+        return told if value == "absent" else {**told, field: value}
+
+    async with desk(venue) as found:
+        found.trades(LOTS[venue])
+        amend(found, venue, name, lacking, into)
+        with pytest.raises(Malformed, match=field):
+            await found.books.positions()
+
+
+@pytest.mark.trap("balance-is-not-equity", "binance")
 async def test_spot_coin_is_its_pair():
     """A coin that the book holds by a pair is that pair's position; locked coins are held too.
 
@@ -422,6 +630,7 @@ async def test_spot_coin_is_its_pair():
     assert [] == list(legs)
 
 
+@pytest.mark.trap("hedge-mode", "binanceusdm")
 async def test_hedge_mode_is_no_position():
     """Long and short side by side are refused, not summed."""
     async with desk(USDM) as found:

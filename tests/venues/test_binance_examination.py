@@ -7,9 +7,10 @@ import pytest
 
 from rebalancer.core.params import BandKind
 from rebalancer.settings.catalogue import known
-from rebalancer.settings.models import Fees, Venue
+from rebalancer.settings.models import Fees, Mode, Venue
+from rebalancer.venues.connection import connect
 from rebalancer.venues.examination import examine
-from rebalancer.venues.findings import Subject
+from rebalancer.venues.findings import Grade, Subject
 from rebalancer.venues.profiles import PROFILES
 from tests.venues.binance_desk import (
     COINM,
@@ -95,6 +96,7 @@ async def test_another_account(venue):
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.trap("hedge-mode", "binanceusdm", "binancecoinm")
 async def test_hedge_mode(venue):
     """Long and short side by side are refused: the ledger nets, and reduce-only is one-way's."""
     async with desk(venue) as found:
@@ -170,3 +172,22 @@ async def test_the_least_that_an_order_is_worth():
         answer = await found.venue.submit(tiny)
         assert "must be worth at least 20, was 18" in answer.reason
         assert [] == found.held()
+
+
+@pytest.mark.trap("testnet-replaces-the-addresses", "binance")
+async def test_what_a_testnet_lacks():
+    """No wallet can be asked on spot's testnet: that is said, and the real one's is not asked."""
+    test = connect(SPOT, Venue(loopback="http://127.0.0.1:1"), Mode.TESTNET)
+    await test.close()
+    async with desk(SPOT) as found:
+        del found.exchange.urls["api"]["sapi"]
+        before = len(found.loopback.server.calls)
+        graded = {each.name: each.grade for each in await examine(subject(found))}
+        told = await found.books.history(found.clock.now() - 10**9)
+        asked = [method for method, _ in found.loopback.server.calls][before:]
+
+    assert "sapi" not in test.exchange.urls["api"]
+    assert Grade.WARNED is graded["permission"]
+    assert told.fault is None
+    assert asked
+    assert [] == [each for each in asked if "sapi" in each]

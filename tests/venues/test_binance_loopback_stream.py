@@ -122,6 +122,8 @@ async def hearing(venue, quick=True):
 @pytest.mark.proves("binanceusdm", "market", "loopback")
 @pytest.mark.proves("binancecoinm", "market", "loopback")
 @pytest.mark.proves("binance", "market", "loopback")
+@pytest.mark.trap("mark-is-not-in-the-ticker", "binanceusdm", "binancecoinm", "binance")
+@pytest.mark.trap("binance-ticker-has-no-touch", "binanceusdm", "binancecoinm", "binance")
 async def test_market(venue):
     """Quotes, trades, index, and of a contract mark, funding and interest; depth by a snapshot."""
     async with hearing(venue) as heard:
@@ -224,6 +226,7 @@ async def test_listen_key_is_renewed():
 @pytest.mark.proves("binanceusdm", "standstill", "loopback")
 @pytest.mark.proves("binancecoinm", "standstill", "loopback")
 @pytest.mark.proves("binance", "standstill", "loopback")
+@pytest.mark.trap("reconnect-is-a-gap", "binanceusdm", "binancecoinm", "binance")
 async def test_lost_socket(venue, kind):
     """A lost socket is one loss of the venue, and when it is back the account is read."""
     async with hearing(venue) as heard:
@@ -236,9 +239,30 @@ async def test_lost_socket(venue, kind):
     assert 1 == len(heard.reasons)
 
 
-async def test_garbage():
+@pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.trap("binance-positions-stay", "binanceusdm", "binancecoinm")
+async def test_traded_while_the_socket_was_lost(venue):
+    """Whoever is back has the account read, and what is read is what the venue holds now."""
+    async with hearing(venue) as heard:
+        size = D(10) if venue == COINM else D("0.01")
+        heard.found.trades(size)
+        held = [(await heard.found.books.positions())[0].quantity]
+        heard.found.loopback.script.add(Plan(Kind.CUT, "*@bookTicker"))
+        await heard.until(lambda: heard.of(FeedStatus))
+        heard.found.trades(-3 * size)
+        await heard.until(lambda: heard.live and len(heard.of(FeedStatus)) > 1)
+        held.append((await heard.found.books.positions())[0].quantity)
+
+    assert [size, -2 * size] == held
+    assert 1 == len(heard.reasons)
+    assert "stream is back" in heard.reasons[0]
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("bad-frame-ends-the-loop", "binanceusdm", "binancecoinm", "binance")
+async def test_garbage(venue):
     """A frame that is no JSON is told once and loses nothing."""
-    async with hearing(USDM) as heard:
+    async with hearing(venue) as heard:
         heard.found.loopback.script.add(Plan(Kind.GARBAGE, "*@bookTicker"))
         await heard.until(lambda: any(e == "feed.malformed" for e, _ in heard.log.lines))
         count = len(heard.of(Quote))
@@ -251,6 +275,7 @@ async def test_garbage():
 @pytest.mark.proves("binanceusdm", "books", "loopback")
 @pytest.mark.proves("binancecoinm", "books", "loopback")
 @pytest.mark.proves("binance", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "binanceusdm", "binancecoinm", "binance")
 async def test_lost_change_is_mended(venue):
     """A change of depth that was lost leaves a gap, and the book begins with another snapshot."""
     async with hearing(venue) as heard:
@@ -262,6 +287,35 @@ async def test_lost_change_is_mended(venue):
         await heard.until(lambda: len(heard.depths) > count + 3)
 
     assert {} == dict(market.words.bare)
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("frozen-peer", "binanceusdm", "binancecoinm", "binance")
+async def test_half_open_socket(venue):
+    """A peer that takes everything and answers nothing is given up."""
+    async with hearing(venue) as heard:
+        market = heard.feeds[0]
+        heard.found.loopback.script.add(
+            Plan(Kind.HALF_OPEN, "connect"), Plan(Kind.CUT, "*@bookTicker")
+        )
+        await heard.until(lambda: market.rebuilt >= 2, 30)
+        await heard.until(
+            lambda: [each.alive for each in heard.of(FeedStatus)] == [False, True], 30
+        )
+
+
+@pytest.mark.parametrize("venue", ALL)
+@pytest.mark.trap("pongs-without-data", "binanceusdm", "binancecoinm", "binance")
+async def test_standstill(venue):
+    """Best prices stand still while depth moves on and pongs come: found, renewed, over."""
+    async with hearing(venue) as heard:
+        heard.found.loopback.script.add(Plan(Kind.FREEZE, "*@bookTicker", times=None))
+        await heard.until(lambda: "feed.stale" in [name for name, _ in heard.log.lines], 30)
+        await heard.until(lambda: heard.of(FeedStatus), 30)
+        heard.found.loopback.script.clear()
+        await heard.until(
+            lambda: [each.alive for each in heard.of(FeedStatus)] == [False, True], 30
+        )
 
 
 async def test_wrong_key():

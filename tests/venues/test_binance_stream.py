@@ -7,10 +7,14 @@ import pytest
 
 from rebalancer.core.events import Fill, FundingRate, Index, Mark, OrderEnded, Quote, Trade
 from rebalancer.ports import SECOND
+from rebalancer.settings.models import Mode
 from rebalancer.venues.binance import channels
 from rebalancer.venues.binance.family import COINM, SPOT, USDM
 from rebalancer.venues.binance.stream import MarketStream
 from rebalancer.venues.binance.user import LOGIN, Access, UserStream
+from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.parts import PARTS
+from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.binance.market import DepthSnapshot
 from tests.venues.deribit_frames import Lines
@@ -157,6 +161,24 @@ def test_marks_and_intervals():
     told.say({**MARK, "s": "ETHUSDT", "E": T + 1000})
 
     assert [4, 8] == [each.interval // (3600 * SECOND) for each in told.of(FundingRate)]
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "sockets"), [(USDM, "BTCUSDT", 2), (COINM, "BTCUSD_PERP", 1)]
+)
+@pytest.mark.trap("binance-mark-overwrites-the-touch", "binanceusdm", "binancecoinm")
+def test_a_mark_is_no_touch(venue, symbol, sockets):
+    """A mark leaves the best prices as they were: each is told as what it is."""
+    all_told = [Told(venue, which) for which in range(sockets)]
+    for told in all_told:
+        told.say(touch(10, s=symbol))
+        told.say({**MARK, "s": symbol, "p": "50000.0", "E": T + 1})
+        told.say(touch(11, s=symbol, at=T + 2))
+    quotes = [each for told in all_told for each in told.of(Quote)]
+    marks = [each for told in all_told for each in told.of(Mark)]
+
+    assert [(D(61000), D("61000.1"))] * 2 == [(each.bid, each.ask) for each in quotes]
+    assert [D(50000)] == [each.price for each in marks]
 
 
 def test_borrowed_index():
@@ -397,11 +419,18 @@ class Heard:
         self.sent = [msgspec.json.decode(each) for each in self.stream.take()]
 
 
-def test_fills_and_endings():
-    """Fills and endings are told as they come; balances are read by REST."""
-    heard = Heard(USDM)
-    heard.stream.received(update(X="FILLED", z="0.020"), NOW)
-    balances = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": {"m": "ORDER", "B": [], "P": []}}
+@pytest.mark.parametrize(("venue", "symbol"), [(USDM, "BTCUSDT"), (COINM, "BTCUSD_PERP")])
+@pytest.mark.trap("binance-stream-tells-no-risk", "binanceusdm", "binancecoinm")
+def test_fills_and_endings(venue, symbol):
+    """Fills and endings are told as they come; balances and positions are read by REST.
+
+    What the stream says of a position lacks its margin, its mark and its liquidation price.
+    """
+    heard = Heard(venue)
+    heard.stream.received(update(X="FILLED", z="0.020", s=symbol), NOW)
+    held = {"s": symbol, "pa": "-0.5", "ep": "61000", "up": "3", "ps": "BOTH", "mt": "cross"}
+    told = {"m": "ORDER", "B": [{"a": "USDT", "wb": "1", "cw": "1", "bc": "0"}], "P": [held]}
+    balances = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": told}
     heard.stream.received(msgspec.json.encode(balances), NOW)
 
     assert [Fill, OrderEnded] == [type(each) for each in heard.events]
@@ -452,4 +481,26 @@ def test_fee_in_the_coin_that_was_bought():
     told = [each for each in heard.events if isinstance(each, Fill)]
     assert [("BTC", D("0.000005")), ("BNB", told[1].fee)] == [
         (each.fee_currency, each.fee) for each in told
+    ]
+
+
+@pytest.mark.trap("testnet-replaces-the-addresses", "binance")
+def test_a_testnet_is_a_testnet():
+    """No socket of spot's testnet is the real one's, though the index is borrowed from there."""
+    keys = Credentials(Secret("key"), Secret("secret"))
+    found = {
+        mode: [
+            each.stream.path
+            for each in PARTS["binance"].streams(
+                StreamSeat("binance", Wanted(("BTCUSDT",)), Heeded(), mode, keys, object())
+            )
+        ]
+        for mode in (Mode.LIVE, Mode.TESTNET)
+    }
+
+    assert ["stream.binance.com:9443", "fstream.binance.com", "ws-api.binance.com:443"] == [
+        each.partition("/")[0] for each in found[Mode.LIVE]
+    ]
+    assert ["stream.testnet.binance.vision", "ws-api.testnet.binance.vision"] == [
+        each.partition("/")[0] for each in found[Mode.TESTNET]
     ]

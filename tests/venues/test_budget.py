@@ -22,6 +22,7 @@ def take(own, lane, most=100):
 
 
 @pytest.mark.parametrize(("lane", "allowed"), [("cancel", 10), ("hedge", 8), ("poll", 5)])
+@pytest.mark.trap("one-queue-for-all", "every")
 def test_lanes(lane, allowed):
     """A lane leaves the share of the more urgent ones alone (C06)."""
     own, _ = budget()
@@ -29,6 +30,7 @@ def test_lanes(lane, allowed):
     assert allowed == take(own, Lane(lane))
 
 
+@pytest.mark.trap("one-queue-for-all", "every")
 def test_reserve_for_cancels():
     """When polls and hedges have taken what they may, cancels still pass."""
     own, _ = budget()

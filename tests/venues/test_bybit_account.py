@@ -276,6 +276,9 @@ def test_an_open_order_that_cannot_be_read():
 
 
 @pytest.mark.proves("bybit", "positions", "loopback")
+@pytest.mark.trap("bybit-one-settlement-a-call", "bybit")
+@pytest.mark.trap("bybit-options-asked-apart", "bybit")
+@pytest.mark.trap("sign-of-a-position", "bybit")
 async def test_positions_of_every_settlement():
     """Contracts of both dollars, inverse ones and options are all told, each with its sign."""
     async with desk() as opened:
@@ -293,6 +296,7 @@ async def test_positions_of_every_settlement():
             assert D(size) == await opened.books.position(name)
 
 
+@pytest.mark.trap("bybit-positions-in-pages", "bybit")
 async def test_a_list_of_positions_ends_with_its_last_page(monkeypatch):
     """Positions come two hundred a page; here one: every page of every coin is asked for."""
     monkeypatch.setattr("rebalancer.venues.bybit.account.POSITIONS_PAGE", 1)
@@ -308,6 +312,7 @@ async def test_a_list_of_positions_ends_with_its_last_page(monkeypatch):
         assert set(held) == {each.instrument for each in legs}
 
 
+@pytest.mark.trap("bybit-one-settlement-a-call", "bybit")
 async def test_ccxt_sees_one_settlement_currency():
     """Why the reader asks by settle coin: the unified call means USDT and leaves out the rest."""
     async with desk() as opened:
@@ -332,6 +337,8 @@ async def test_a_coin_is_the_position_of_its_pair():
 
 
 @pytest.mark.proves("bybit", "margin", "loopback")
+@pytest.mark.trap("X07", "bybit")
+@pytest.mark.trap("margin-by-the-account", "bybit")
 async def test_one_pool():
     """The account stands as one pool in USD; each position has its maintenance and its price."""
     async with desk() as opened:
@@ -339,6 +346,7 @@ async def test_one_pool():
         pools, legs = await opened.books.figures()
         (standing,) = await opened.books.standing()
         ratio = pools[0].maintenance / pools[0].balance
+        (truth,) = opened.place.exchange.standings(ACCOUNT).values()
 
         assert [(TOGETHER, True)] == [(each.currency, each.together) for each in pools]
         assert fault(MarginTold(1, 1, ACCOUNT, pools, tuple(legs))) is None
@@ -347,8 +355,39 @@ async def test_one_pool():
         assert legs[0].liquidation is None or legs[0].liquidation > 100_000
         assert 0 < ratio < D("0.01")
         assert standing.margin_ratio == ratio
+        for ours, its in (
+            (pools[0].equity, truth.equity),
+            (pools[0].balance, truth.balance),
+            (pools[0].maintenance, truth.maintenance),
+            (pools[0].initial, truth.initial),
+        ):
+            assert abs(ours - its) < D("1e-4")
 
 
+@pytest.mark.parametrize(
+    ("told", "price"), [("91000.5", D("91000.5")), ("", None), ("0", None), (None, None)]
+)
+@pytest.mark.trap("liquidation-price-is-not-there", "bybit")
+async def test_no_liquidation_price(told, price):
+    """Where nothing, or 0, stands no price takes the position down."""
+    async with desk() as opened:
+        _trade(opened.place, PERP, D("-1"), "hand-1")
+        ask = opened.line.connection.exchange.privateGetV5PositionList
+
+        async def changed(params):
+            answer = await ask(params)
+            for row in answer["result"]["list"]:
+                row["liqPrice"] = told
+            return answer
+
+        opened.line.connection.exchange.privateGetV5PositionList = changed
+        _, (leg,) = await opened.books.figures()
+
+    assert price == leg.liquidation
+    assert leg.maintenance > 0
+
+
+@pytest.mark.trap("missing-is-not-zero", "bybit")
 async def test_isolated_margin_tells_no_pool():
     """Where each position has margin of its own the totals are empty: no figures, never zeros."""
     async with desk() as opened:

@@ -137,6 +137,8 @@ async def test_leverage_that_differs():
         ({"unified": 1}, ["unified"]),
     ],
 )
+@pytest.mark.trap("hedge-mode", "bybit")
+@pytest.mark.trap("bybit-margin-mode-is-the-accounts", "bybit")
 async def test_an_account_that_is_unfit(changes, names):
     """Hedge mode, isolated margin, an account that is not unified: none may be traded."""
     async with desk() as opened:
@@ -212,6 +214,8 @@ async def test_a_pair_without_a_trade_has_no_price():
             await mark(subject(opened), WITH_PAIR[PAIR])
 
 
+@pytest.mark.trap("bybit-options-in-pages", "bybit")
+@pytest.mark.trap("X05", "bybit")
 async def test_manners():
     """X02, X05: nothing is sent again, what is signed lives two seconds, all options are read."""
     async with desk() as opened:

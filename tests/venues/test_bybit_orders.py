@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
+import ccxt
 import pytest
 
 from rebalancer.core import ledger as ledgers
@@ -66,6 +67,7 @@ async def test_contract(story):
         await contract.check(story, tested)
 
 
+@pytest.mark.trap("bybit-answer-is-two-ids", "bybit")
 async def test_an_answer_is_two_ids():
     """create_order answers with ids alone: taken is all that follows, and nothing is delivered."""
     async with desk() as opened:
@@ -77,6 +79,7 @@ async def test_an_answer_is_two_ids():
         assert [] == opened.delivered
 
 
+@pytest.mark.trap("questions-inside-an-order", "bybit")
 async def test_an_order_is_one_request():
     """Ccxt's questions about the account do not go out inside an order."""
     async with desk() as opened:
@@ -90,6 +93,10 @@ async def test_an_order_is_one_request():
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
 @pytest.mark.proves("bybit", "once", "loopback")
+@pytest.mark.trap("no-answer-proves-nothing", "bybit")
+@pytest.mark.trap("cut-answer-looks-final", "bybit")
+@pytest.mark.trap("page-with-status-200", "bybit")
+@pytest.mark.trap("status-without-a-code", "bybit")
 async def test_lost_answer_buys_once(kind):
     """One drop is one order: unknown, then found among those that ended."""
     async with desk() as opened:
@@ -117,6 +124,7 @@ async def test_lost_before_acceptance(kind):
         assert 0 == told.position
 
 
+@pytest.mark.trap("duplicate-id-is-no-refusal", "bybit")
 async def test_an_id_seen_twice():
     """Our id is taken once; the second is told to be there, which proves nothing against us."""
     async with desk() as opened:
@@ -142,6 +150,7 @@ async def test_an_id_seen_twice():
     ],
 )
 @pytest.mark.proves("bybit", "codes", "loopback")
+@pytest.mark.trap("X01", "bybit")
 async def test_codes(code, kind):
     """X01: a code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -161,6 +170,7 @@ async def test_a_key_that_may_not_trade():
         assert "10005" in answer.reason
 
 
+@pytest.mark.trap("X05", "bybit")
 async def test_taken_too_late():
     """X05: what is signed is refused two seconds later, so an order cannot arrive long after."""
     async with desk() as opened:
@@ -172,6 +182,7 @@ async def test_taken_too_late():
         assert [] == opened.orders()
 
 
+@pytest.mark.trap("too-many-requests", "bybit")
 async def test_too_many_requests():
     """The venue's own word for it is a rejection, and the budget rests."""
     async with desk() as opened:
@@ -205,6 +216,7 @@ each_kind = pytest.mark.parametrize(
 
 @each_kind
 @pytest.mark.proves("bybit", "fills", "loopback")
+@pytest.mark.trap("balance-is-not-equity", "bybit")
 async def test_bought_and_sold(name, quantity, ask, bid, category, amount, currency):
     """Fills, fees, cash and positions of each kind are those of the venue's own books."""
     pair = name == PAIR  # then the coin's balance is the pair's position
@@ -236,6 +248,8 @@ async def test_bought_and_sold(name, quantity, ask, bid, category, amount, curre
 
 @each_kind
 @pytest.mark.proves("bybit", "amounts", "loopback")
+@pytest.mark.trap("amount-has-its-own-unit", "bybit")
+@pytest.mark.trap("client-id-has-its-own-name", "bybit")
 async def test_sent_in_the_unit_of_the_venue(name, quantity, ask, bid, category, amount, currency):
     """What stands in the request: dollars of an inverse contract, coins of every other."""
     async with desk(instruments=WITH_PAIR) as opened:
@@ -278,6 +292,8 @@ async def test_found_after_a_lost_answer(name, quantity, ask, bid, category, amo
 )
 @pytest.mark.parametrize("reduces", [True, False])
 @pytest.mark.proves("bybit", "flags", "loopback")
+@pytest.mark.trap("flags-have-other-names", "bybit")
+@pytest.mark.trap("X06", "bybit")
 async def test_flags_on_the_wire(life, price, flag, reduces):
     """Time in force and reduce-only stand in the request as the row of the venue says."""
     async with desk() as opened:
@@ -319,6 +335,8 @@ STORY = [OrderAccepted, Fill, OrderEnded]
     ],
 )
 @pytest.mark.proves("bybit", "lookup", "loopback")
+@pytest.mark.trap("found-by-our-id", "bybit")
+@pytest.mark.trap("absence-is-no-proof", "bybit")
 async def test_found(sent, lost, without, told):
     """One question that sees is enough, whichever it is; an unknown order is found in the end."""
     async with desk() as opened:
@@ -392,6 +410,26 @@ async def test_found_by_its_number():
         assert await opened.books.by_id("none-of-this-number", USDC) is None
 
 
+@pytest.mark.trap("bybit-order-needs-a-confession", "bybit")
+async def test_ccxt_reads_no_order_unasked():
+    """Ccxt refuses to read an order: it would miss what is older than the last 500. We do not.
+
+    Open or ended, an order is asked for by its id, in lists that are filtered by it.
+    """
+    async with desk() as opened:
+        await opened.venue.submit(order())
+        (made,) = opened.orders(NAME)
+        exchange = opened.line.connection.exchange
+        with pytest.raises(ccxt.ArgumentsRequired, match="500"):
+            await exchange.fetch_order(made.order_id, "BTC/USDT:USDT")
+        before = len(opened.loopback.server.calls)
+        told = await opened.venue.query(QUERY)
+        asked = [method for method, _ in opened.loopback.server.calls][before:]
+
+    assert STORY == [type(each) for each in told]
+    assert {OPEN, ENDED} <= set(asked)
+
+
 async def test_a_row_without_its_id_is_no_proof():
     """An order row that lacks orderLinkId may be ours: nothing is concluded."""
     row = {"symbol": "BTCUSDT", "orderId": "1"}
@@ -418,6 +456,7 @@ async def test_withdrawn_once():
         assert () == tuple((await opened.venue.resting()).orders)
 
 
+@pytest.mark.trap("unified-lookup-asks-for-another", "bybit")
 async def test_ccxt_looks_up_the_wrong_order():
     """Why the lookup is raw: the unified call does not send our id, and finds what comes first."""
     async with make() as loopback, at(loopback) as opened:

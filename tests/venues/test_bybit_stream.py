@@ -141,6 +141,7 @@ def test_asks_for_what_the_book_needs(category, wanted, expected):
     assert f"stream.bybit.com/v5/public/{category}" == talk.stream.path
 
 
+@pytest.mark.trap("testnet-replaces-the-addresses", "bybit")
 def test_one_socket_a_category():
     """A socket a category, needed where something of it is followed; one is ours."""
     seat = StreamSeat(ACCOUNT, WANTED, Lines(), Mode.LIVE, credentials_of(KEY))
@@ -151,7 +152,10 @@ def test_one_socket_a_category():
     assert "private" == own.stream.path.partition("/v5/")[2]
     assert {"linear": True, "option": True, "inverse": False, "spot": False} == _needed(market)
     assert {"linear": False, "option": False, "inverse": False, "spot": True} == _needed(pairs)
-    assert {"stream-testnet.bybit.com"} == {each.stream.path.partition("/")[0] for each in pairs}
+    keyed = StreamSeat(ACCOUNT, WANTED, Lines(), Mode.TESTNET, credentials_of(KEY))
+    tested = [*pairs, *build.streams(keyed)]
+    assert "private" == tested[-1].stream.path.rpartition("/")[2]
+    assert {"stream-testnet.bybit.com"} == {each.stream.path.partition("/")[0] for each in tested}
     for each in market:
         each.stream.want(Wanted(("BTCUSD",)), NOW)
     assert {"linear": False, "option": False, "inverse": True, "spot": False} == _needed(market)
@@ -213,6 +217,22 @@ def test_an_option():
     alone.subscribe()
     alone.hear(told(f"tickers.{OPTIONED}", OPTION))
     assert [Index, OptionMark] == kinds(alone.events)
+
+
+@pytest.mark.trap("bybit-pair-has-no-touch", "bybit")
+def test_a_pair():
+    """The ticker of a pair tells no best prices: they are those of its book, and no others."""
+    talk = Talk("spot", Wanted(("BTC/USDT",)))
+    talk.subscribe()
+    bare = {"symbol": NAME, "lastPrice": "50000.1", "usdIndexPrice": "50010.3", "volume24h": "1"}
+    talk.hear(told(f"tickers.{NAME}", bare))
+    before = kinds(talk.events)
+    talk.hear(book())
+
+    assert Quote not in before
+    (quote,) = [each for each in talk.events if isinstance(each, Quote)]
+    assert "bybit:BTC/USDT" == quote.instrument
+    assert quote.bid < quote.ask
 
 
 def test_words_out_of_order():
@@ -485,6 +505,7 @@ async def at_work():
 
 @pytest.mark.proves("bybit", "market", "loopback")
 @pytest.mark.proves("bybit", "options", "loopback")
+@pytest.mark.trap("greeks-have-no-stream", "bybit")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as fair:
@@ -520,6 +541,7 @@ async def test_account_events():
 
 
 @pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.DUPLICATE])
+@pytest.mark.trap("bad-frame-ends-the-loop", "bybit")
 async def test_faults_that_cost_nothing(kind):
     """Garbage is counted, old words are dropped; the stream goes on."""
     async with at_work() as fair:
@@ -532,6 +554,7 @@ async def test_faults_that_cost_nothing(kind):
 
 
 @pytest.mark.proves("bybit", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "bybit")
 async def test_a_lost_book_is_had_anew():
     """A change that is lost on its way brings the book anew, and nothing else."""
     async with at_work() as fair:
@@ -545,6 +568,7 @@ async def test_a_lost_book_is_had_anew():
 
 @pytest.mark.parametrize("kind", [Kind.CLOSE, Kind.CUT])
 @pytest.mark.parametrize("where", ["tickers.BTCUSDT", "tickers.*-C-USDT", "user.execution"])
+@pytest.mark.trap("reconnect-is-a-gap", "bybit")
 async def test_lost_connections(kind, where):
     """Whichever socket is lost: the venue is lost and back once, and the account reconciled."""
     async with at_work() as fair:
@@ -562,6 +586,7 @@ async def test_lost_connections(kind, where):
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.FREEZE])
 @pytest.mark.parametrize("topic", ["tickers.BTCUSDT", "orderbook.50.BTCUSDT"])
 @pytest.mark.proves("bybit", "standstill", "loopback")
+@pytest.mark.trap("pongs-without-data", "bybit")
 async def test_standstill(kind, topic):
     """One topic stands still, others move, pongs go on: found, renewed, told, and over."""
     async with at_work() as fair:
@@ -574,6 +599,7 @@ async def test_standstill(kind, topic):
         await fair.until(lambda: True in fair.statuses())
 
 
+@pytest.mark.trap("frozen-peer", "bybit")
 async def test_half_open_socket():
     """A peer that takes everything and answers nothing is given up."""
     async with at_work() as fair:

@@ -161,6 +161,7 @@ async def at_work(*streams, endurance=ENDURANCE, heard=None, login="granted", la
         assert [] == desk.failures
 
 
+@pytest.mark.trap("bursts-are-swallowed", "every")
 async def test_five_fills_in_a_burst():
     """Each is told at once, none lost and none held back until the next message."""
     async with at_work(FILLS, ORDERS) as (venue, desk):
@@ -178,6 +179,7 @@ async def test_five_fills_in_a_burst():
         )
 
 
+@pytest.mark.trap("bursts-are-swallowed", "every")
 async def test_last_value_is_seen():
     """Of a thousand quotes all are told, and the last one is the last."""
     async with at_work(QUOTES) as (venue, desk):
@@ -382,6 +384,7 @@ async def test_rejection_that_nobody_awaits(name):
         assert "ChecksumError" in desk.whys()[0]
 
 
+@pytest.mark.trap("closing-cancels-the-watchers", "every")
 async def test_watcher_that_is_canceled():
     """A watcher that ccxt cancels, as a client's `close` does, does not end in silence."""
     async with at_work(FILLS) as (venue, desk):

@@ -24,7 +24,7 @@ from rebalancer.venues.connection import (
 )
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.orders_ccxt import load
-from rebalancer.venues.profiles import DERIBIT
+from rebalancer.venues.profiles import DERIBIT, PROFILES
 from tests.venues.loopback import answering, cut, json_of, order
 
 D = Decimal
@@ -96,6 +96,7 @@ async def dropping(request):
     return cut(request)
 
 
+@pytest.mark.trap("get-is-sent-twice", "deribit")
 async def test_get_drop_is_one_send():
     """Aiohttp repeats a GET whose connection dropped; here it is one, and counts as no answer."""
     async with opened(dropping) as venue:
@@ -106,6 +107,7 @@ async def test_get_drop_is_one_send():
         assert 1 == len(venue.sent())
 
 
+@pytest.mark.trap("get-is-sent-twice", "deribit")
 async def test_get_drop_on_a_warm_connection():
     """A connection that worked before and drops then is not tried again either."""
     answers = iter([json_of('{"result": 1}')])
@@ -142,6 +144,7 @@ async def test_redirect_is_refused():
         assert 1 == len(venue.sent())
 
 
+@pytest.mark.trap("X02", "deribit")
 async def test_x02_retries_send_once():
     """X02: ccxt's own retries would repeat an order; the second never leaves."""
     async with opened(dropping) as venue:
@@ -154,15 +157,33 @@ async def test_x02_retries_send_once():
             venue.connection.check()
 
 
-@pytest.mark.parametrize("venue", ["deribit", "binanceusdm", "bybit", "okx"])
+@pytest.mark.parametrize("venue", PROFILES)
+@pytest.mark.trap("X05", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
+@pytest.mark.trap("X08", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
+@pytest.mark.trap(
+    "limiter-holds-a-lone-order",
+    "deribit",
+    "binanceusdm",
+    "binancecoinm",
+    "binance",
+    "bybit",
+    "okx",
+)
 async def test_x02_x05_x08_as_made(venue):
     """X02, X05, X08: no retries anywhere in the options, 5 s, quiet, no limiter."""
     connection = connect(venue, Venue(loopback="http://127.0.0.1:1"), Mode.LIVE)
     exchange = connection.exchange
     connection.check()
     exchange.options["createOrder"] = {"maxRetriesOnFailure": 1}
-    with pytest.raises(Defect):
+    with pytest.raises(Defect, match="maxRetriesOnFailure must be 0"):
         connection.check()
+    del exchange.options["createOrder"]
+    for name in ("verbose", "enableRateLimit"):
+        setattr(exchange, name, True)
+        with pytest.raises(Defect, match="quiet"):
+            connection.check()
+        setattr(exchange, name, False)
+    connection.check()
     await connection.close()
 
     assert 5_000 == exchange.timeout == TIMEOUT
@@ -170,6 +191,7 @@ async def test_x02_x05_x08_as_made(venue):
     assert str is exchange.number
 
 
+@pytest.mark.trap("X08", "deribit")
 async def test_x08_verbose_is_a_defect():
     """X08: verbose prints signed requests, so nothing is sent while it is on."""
     connection = connect("deribit", Venue(loopback="http://127.0.0.1:1"), Mode.LIVE)
@@ -179,6 +201,7 @@ async def test_x08_verbose_is_a_defect():
     await connection.close()
 
 
+@pytest.mark.trap("X08", "deribit")
 async def test_x08_nothing_is_logged(caplog):
     """X08: ccxt logs headers with signatures at debug level; not here."""
     with caplog.at_level(logging.DEBUG):
@@ -189,8 +212,10 @@ async def test_x08_nothing_is_logged(caplog):
     assert not [line for line in ours if "private/buy" in line.getMessage()]
 
 
+@pytest.mark.trap("flags-have-other-names", "deribit")
+@pytest.mark.trap("client-id-has-its-own-name", "deribit")
 async def test_wire_flags():
-    """Each flag that is asked for stands in the request, in Deribit's words (venues.md §1.1)."""
+    """Each flag that is asked for stands in the request, in Deribit's words."""
 
     async def accept(request):
         return json_of('{"error": {"code": 10009, "message": "not_enough_funds"}}', 400)
@@ -214,6 +239,7 @@ async def test_wire_flags():
             assert "clientOrderId" not in query
 
 
+@pytest.mark.trap("numbers-become-floats", "deribit")
 async def test_numbers_are_exact():
     """A fraction that a float would round arrives as it was written."""
 
@@ -252,6 +278,7 @@ async def test_timeout_is_one_send():
         (418, "120", (120 * SECOND, True)),
     ],
 )
+@pytest.mark.trap("too-many-requests", "deribit")
 async def test_retry_after(status, header, told):
     """What the venue asks to wait is heard, also when it is nothing that can be read."""
     heard = []
@@ -278,9 +305,9 @@ async def test_loopback_stays_on_this_machine():
         assert [] == sends
 
 
-@pytest.mark.parametrize("venue", ["deribit", "binanceusdm", "bybit", "okx"])
+@pytest.mark.parametrize("venue", PROFILES)
 async def test_every_address_is_rewritten(venue):
-    """No address of the four is left as it was, and its host is the first part of the path."""
+    """No address of any is left as it was, and its host is the first part of the path."""
     connection = connect(venue, Venue(loopback="http://127.0.0.1:8700"), Mode.LIVE)
     found = []
 

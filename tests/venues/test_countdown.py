@@ -72,6 +72,7 @@ def switch_of(profile, told, names=("BTCUSDT", "ETHUSDT"), left=nothing, window=
 @pytest.mark.proves("okx", "dead_man", "documented")
 @pytest.mark.proves("binanceusdm", "dead_man", "documented")
 @pytest.mark.proves("binancecoinm", "dead_man", "documented")
+@pytest.mark.trap("X04", "binanceusdm", "okx")
 def test_wound_up(profile, told, asked):
     """One venue counts each instrument down, the other the account; both say so."""
     names = [each.get("symbol") for each in asked]

@@ -199,6 +199,8 @@ async def test_no_socket():
 
 
 @pytest.mark.proves("deribit", "dead_man", "loopback")
+@pytest.mark.trap("X04", "deribit")
+@pytest.mark.trap("deribit-switch-needs-its-socket", "deribit")
 async def test_at_the_venue():
     """The venue itself takes a resting order away when its socket is cut, and not before."""
     async with desk(resting=True) as opened:

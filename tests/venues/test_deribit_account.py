@@ -100,6 +100,7 @@ SUMMARY = {
 
 
 @pytest.mark.proves("deribit", "margin", "recorded")
+@pytest.mark.trap("balance-is-not-equity", "deribit")
 def test_recorded_summaries(recordings):
     """In the recorded answers cash is balance and what the session realised, to the last digit.
 
@@ -246,6 +247,7 @@ COMBO = {**TRADE, "instrument_name": "BTC-CS-27FEB26-90000_98000", "trade_id": "
 LEG = {**TRADE, "instrument_name": "BTC-27FEB26-90000-C", "combo_id": COMBO["instrument_name"]}
 
 
+@pytest.mark.trap("deribit-combos", "deribit")
 async def test_a_combo_is_told_by_its_legs():
     """A combo's own line is nothing that is held; its legs are booked, each once."""
 
@@ -270,6 +272,7 @@ async def test_a_combo_is_told_by_its_legs():
         ("0.0001", "0.0", None),  # what a trade paid came back
     ],
 )
+@pytest.mark.trap("deribit-no-funding-history", "deribit")
 def test_session_funding_is_booked_once(last, total, paid):
     """A trade brings no funding; its settlement books that of the whole session, trades' included.
 
@@ -293,8 +296,11 @@ def test_session_funding_is_booked_once(last, total, paid):
     ],
 )
 @pytest.mark.proves("deribit", "positions", "documented")
+@pytest.mark.trap("sign-of-a-position", "deribit")
+@pytest.mark.trap("deribit-size-is-whole", "deribit")
+@pytest.mark.trap("deribit-direction-zero", "deribit")
 def test_positions(row, size):
-    """A size carries its sign and is never multiplied (venues.md §1.2)."""
+    """A size carries its sign and is never multiplied."""
     assert ("deribit:BTC-PERPETUAL", size) == rows.position(row)[:2]
 
 
@@ -338,6 +344,7 @@ def test_entry_of_a_position(instrument, size, average, mark, floating, entry):
     ],
 )
 @pytest.mark.parametrize("value", ["absent", None, ""])
+@pytest.mark.trap("missing-is-not-zero", "deribit")
 def test_missing_field(read, row, name, value):
     """A missing, null or empty field is named, and never read as 0."""
     broken = {key: each for key, each in row.items() if key != name}
@@ -373,6 +380,7 @@ def test_contradiction(read, row, changes):
         "[5]",
     ],
 )
+@pytest.mark.trap("missing-is-not-zero", "deribit")
 async def test_malformed_positions(result):
     """A positions answer that lacks a field is an error by name, never "flat"."""
 
@@ -404,6 +412,7 @@ def book(ledger, events):
 
 
 @pytest.mark.proves("deribit", "history", "loopback")
+@pytest.mark.trap("X07", "deribit")
 async def test_polling_alone_converges():
     """Fills, fees, premiums, funding, a settlement and cash: the ledger is the exchange's, exactly.
 
@@ -442,6 +451,7 @@ async def test_polling_alone_converges():
 
 
 @pytest.mark.proves("deribit", "margin", "loopback")
+@pytest.mark.trap("margin-by-the-account", "deribit")
 async def test_margin_is_the_exchanges():
     """Balance, maintenance and initial margin are the venue's own, to the digits that it shows."""
     async with desk() as opened:
@@ -505,6 +515,7 @@ async def test_a_list_that_is_not_answered_takes_nothing_from_the_others():
         assert "get_transaction_log" in str(told.fault)
 
 
+@pytest.mark.trap("deribit-lists-are-of-bitcoin", "deribit")
 async def test_currencies_that_matter():
     """Once all are known to be empty only what is traded, or ever held something, is asked for."""
     empty = {"USDC": D(0), "USDT": D(0)}
@@ -561,6 +572,7 @@ async def test_an_order_without_a_label_may_be_the_one(word, label):
             await opened.books.placed("rb01", PERP)
 
 
+@pytest.mark.trap("margin-by-the-account", "deribit")
 def test_recorded_figures(recordings):
     """Each currency of the recorded summaries is a pool, in the venue's own numbers."""
     path = recordings / "raw" / "payloads_deribit.jsonl.gz"
@@ -577,6 +589,7 @@ def test_recorded_figures(recordings):
 @pytest.mark.parametrize(
     ("price", "expected"), [("183437.4", D("183437.4")), (0, None), (None, None)]
 )
+@pytest.mark.trap("liquidation-price-is-not-there", "deribit")
 def test_liquidation_price_of_a_position(price, expected):
     """A price of nothing, or none, is no price: nothing takes the position down."""
     row = {"instrument_name": "BTC-PERPETUAL", "maintenance_margin": "0.05"}

@@ -108,6 +108,7 @@ async def at_work(wanted=NAMES, pace=PACE):
 
 @pytest.mark.proves("deribit", "market", "loopback")
 @pytest.mark.proves("deribit", "options", "loopback")
+@pytest.mark.trap("greeks-have-no-stream", "deribit")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     async with at_work() as desk:
@@ -173,6 +174,7 @@ async def _until(condition):
 
 
 @pytest.mark.proves("deribit", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "deribit")
 async def test_chained_book():
     """Changes chain; one that is lost on its way brings the book anew, and nothing else."""
     wanted = Wanted(("BTC-PERPETUAL",), book="100ms")
@@ -187,6 +189,7 @@ async def test_chained_book():
 
 
 @pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.DUPLICATE, Kind.REORDER])
+@pytest.mark.trap("bad-frame-ends-the-loop", "deribit")
 async def test_faults_that_cost_nothing(kind):
     """Garbage is counted, old words are dropped; the stream goes on."""
     async with at_work() as desk:
@@ -202,6 +205,7 @@ async def test_faults_that_cost_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", [Kind.CLOSE, Kind.CUT])
+@pytest.mark.trap("reconnect-is-a-gap", "deribit")
 async def test_lost_connections(kind):
     """Lost and back are told once, within a second, and the account must be reconciled."""
     async with at_work() as desk:
@@ -227,6 +231,7 @@ async def test_refused_dials():
 @pytest.mark.parametrize("kind", [Kind.STALL, Kind.FREEZE])
 @pytest.mark.parametrize("channel", [TICKER, INDEX])
 @pytest.mark.proves("deribit", "standstill", "loopback")
+@pytest.mark.trap("pongs-without-data", "deribit")
 async def test_standstill(kind, channel):
     """One channel stands still, others move, heartbeats go on: found, renewed, told."""
     async with at_work() as desk:
@@ -251,6 +256,7 @@ async def test_quiet_market():
         assert 0 == desk.feed.rebuilt
 
 
+@pytest.mark.trap("frozen-peer", "deribit")
 async def test_half_open_socket():
     """A peer that takes everything and answers nothing is given up."""
     async with at_work() as desk:

@@ -64,6 +64,7 @@ class Talk:
         return self.stream.judge(self.now)
 
 
+@pytest.mark.trap("deribit-raw-needs-a-login", "deribit")
 def test_asks_for_what_the_book_needs():
     """Index, quote, ticker, levels and trades of a hedge; of an option its ticker alone."""
     talk = Talk()
@@ -110,6 +111,7 @@ def test_every_frame_is_told_at_once():
     assert 0 == talk.stream.counts.unknown
 
 
+@pytest.mark.trap("deribit-raw-needs-a-login", "deribit")
 def test_logs_in_before_it_subscribes():
     """The secret is in the login alone: in no later request, no log line."""
     talk = Talk(access=Access("desk", lambda: ("id-7", "secret-7")))
@@ -124,6 +126,7 @@ def test_logs_in_before_it_subscribes():
     assert "7'" not in str(later) + str(talk.log.lines)
 
 
+@pytest.mark.trap("deribit-login-without-an-answer", "deribit")
 def test_refused_login_leaves_the_market():
     """Without a login the account is not told, but prices are."""
     talk = Talk(access=Access("desk", lambda: ("id", "secret")))
@@ -176,6 +179,7 @@ def test_refused_for_now_rebuilds():
     assert [] == talk.stream.counts.dropped
 
 
+@pytest.mark.trap("deribit-login-without-an-answer", "deribit")
 def test_unanswered_request_rebuilds():
     """A request that nobody answers means that nobody listens."""
     talk = Talk()

@@ -171,14 +171,23 @@ def test_calls_exist(name):
 
 
 @each_shipped
+@pytest.mark.trap("X05", "hyperliquid", "krakenfutures")
+@pytest.mark.trap("X08", "hyperliquid", "krakenfutures")
+@pytest.mark.trap("limiter-holds-a-lone-order", "hyperliquid", "krakenfutures")
 async def test_x02_x05_x08_as_made(name):
     """X02, X05, X08: no retries anywhere in the options, 5 s, quiet, no limiter."""
     connection = connect(name, Venue(loopback="http://127.0.0.1:1"), Mode.LIVE)
     exchange = connection.exchange
     connection.check()
     exchange.options["createOrder"] = {"maxRetriesOnFailure": 1}
-    with pytest.raises(Defect):
+    with pytest.raises(Defect, match="maxRetriesOnFailure must be 0"):
         connection.check()
+    del exchange.options["createOrder"]
+    for option in ("verbose", "enableRateLimit"):
+        setattr(exchange, option, True)
+        with pytest.raises(Defect, match="quiet"):
+            connection.check()
+        setattr(exchange, option, False)
     await connection.close()
 
     assert (5_000, False, False) == (exchange.timeout, exchange.verbose, exchange.enableRateLimit)
@@ -200,6 +209,7 @@ async def test_every_address_is_rewritten(name):
 
 
 @each_shipped
+@pytest.mark.trap("X04", "hyperliquid", "krakenfutures")
 def test_x04_nothing_rests(name):
     """X04: ccxt has a countdown here that nobody winds up: so nothing that may rest leaves."""
     assert getattr(ccxt.pro, name)().has["cancelAllOrdersAfter"]
@@ -208,6 +218,7 @@ def test_x04_nothing_rests(name):
 
 @each_shipped
 @pytest.mark.parametrize("lifetime", TimeInForce)
+@pytest.mark.trap("X06", "hyperliquid", "krakenfutures")
 def test_x06_our_id_travels(name, lifetime):
     """X06: each order has our id in the venue's parameter, and the wire must show it."""
     row = row_of(name)

@@ -25,6 +25,7 @@ from rebalancer.core.events import (
     OrderUnknown,
     Quote,
 )
+from rebalancer.errors import Unavailable
 from rebalancer.venues import requests
 from rebalancer.venues.connection import Misspelt
 from rebalancer.venues.credentials import Credentials, Secret
@@ -53,6 +54,8 @@ def orders_of(opened):
 # --- what goes out ---------------------------------------------------------------
 
 
+@pytest.mark.trap("hyperliquid-builder", "hyperliquid")
+@pytest.mark.trap("questions-inside-an-order", "hyperliquid")
 async def test_no_builder_no_approval_no_referrer():
     """Nobody is paid, approved or named: nothing but the order is even asked of ccxt's sender."""
     async with desk() as opened:
@@ -72,6 +75,7 @@ async def test_no_builder_no_approval_no_referrer():
         assert {"type", "orders", "grouping"} == set(actions[0])
 
 
+@pytest.mark.trap("hyperliquid-builder", "hyperliquid")
 async def test_loading_names_no_referrer():
     """With a key ccxt would name one as soon as it reads the markets: nothing of it is tried."""
     venue, asked = Hyperliquid(), []
@@ -87,6 +91,7 @@ async def test_loading_names_no_referrer():
 
 
 @pytest.mark.parametrize("built", [True, False])
+@pytest.mark.trap("hyperliquid-builder", "hyperliquid")
 async def test_ccxt_by_itself_pays_a_builder(built):
     """As ccxt comes it approves a builder and names a referrer first: the wire refuses both.
 
@@ -119,6 +124,7 @@ async def test_nothing_but_orders_and_cancels(kind):
 
 
 @pytest.mark.parametrize("lifetime", TimeInForce)
+@pytest.mark.trap("flags-have-other-names", "hyperliquid")
 async def test_time_in_force_on_the_wire(lifetime):
     """Ioc, Gtc and Alo, spelt as the venue does; what only reduces says so, nothing else does."""
     async with desk() as opened:
@@ -135,6 +141,7 @@ async def test_time_in_force_on_the_wire(lifetime):
         assert orders_of(opened)[1]["orders"][0]["r"] is False
 
 
+@pytest.mark.trap("X04", "hyperliquid")
 async def test_what_may_rest_does_not_leave():
     """There is no dead-man switch here, so nothing that may rest is sent."""
     async with desk() as opened:
@@ -144,6 +151,8 @@ async def test_what_may_rest_does_not_leave():
         assert [] == orders_of(opened)
 
 
+@pytest.mark.trap("client-id-has-its-own-name", "hyperliquid")
+@pytest.mark.trap("X06", "hyperliquid")
 async def test_client_id_there_and_back():
     """Our id is a number of 128 bits on the wire, and our id again wherever it is told."""
     async with desk() as opened:
@@ -156,6 +165,7 @@ async def test_client_id_there_and_back():
         assert (name_of(1), answer.venue_order_id) == (placed.label, placed.order_id)
 
 
+@pytest.mark.trap("client-id-has-a-form", "hyperliquid")
 async def test_id_that_is_none_of_ours_does_not_travel():
     """An id that cannot be told without loss is refused before anything is sent."""
     async with desk() as opened:
@@ -174,6 +184,9 @@ async def test_id_that_is_none_of_ours_does_not_travel():
         ("0.01", "123456.7", "123456"),  # whole prices may have any number of digits
     ],
 )
+@pytest.mark.trap("hyperliquid-five-digits", "hyperliquid")
+@pytest.mark.trap("amount-has-its-own-unit", "hyperliquid")
+@pytest.mark.trap("price-is-rounded-to-the-nearest", "hyperliquid")
 async def test_five_significant_digits(quantity, price, spelt):
     """A price is rounded to what the venue takes against the order, never to the nearest."""
     async with desk() as opened:
@@ -184,6 +197,7 @@ async def test_five_significant_digits(quantity, price, spelt):
         assert (spelt, quantity.removeprefix("-")) == (order["p"], order["s"])
 
 
+@pytest.mark.trap("hyperliquid-five-digits", "hyperliquid")
 def test_steps_of_a_price():
     """The finest step comes of the decimals of a quantity, the coarser ones of the digits."""
     finest, steps = requests.digits(D("0.01"), ROW)
@@ -198,6 +212,7 @@ def test_steps_of_a_price():
 @pytest.mark.parametrize(
     ("quantity", "spelt"), [("0.01234", "0.01234"), ("0.012345", None), ("0.000001", None)]
 )
+@pytest.mark.trap("amount-is-cut", "hyperliquid")
 async def test_decimals_of_a_size(quantity, spelt):
     """A contract has its own number of decimals: more are refused here, and not cut by ccxt."""
     async with desk() as opened:
@@ -208,6 +223,7 @@ async def test_decimals_of_a_size(quantity, spelt):
         assert spelt or ("a multiple of 0.00001" in answer.reason and not answer.sent)
 
 
+@pytest.mark.trap("market-orders-have-a-hidden-price", "hyperliquid")
 async def test_no_market_order_at_a_price_of_ccxts():
     """A market order is one at 5 % off, made up by ccxt: the price on the wire is ours, or none is.
 
@@ -263,6 +279,7 @@ async def test_names_and_numbers():
         ("Too many cumulative requests sent (2 > 1)", OrderRejected),
     ],
 )
+@pytest.mark.trap("X01", "hyperliquid")
 async def test_words_of_an_error(error, kind):
     """The venue has no codes: a word that is listed proves something, any other nothing (X01)."""
     async with desk() as opened:
@@ -273,6 +290,8 @@ async def test_words_of_an_error(error, kind):
         assert not isinstance(answer, OrderRejected) or answer.sent
 
 
+@pytest.mark.trap("no-answer-proves-nothing", "hyperliquid")
+@pytest.mark.trap("found-by-our-id", "hyperliquid")
 async def test_lost_answer_buys_once():
     """An answer that is lost: one order, unknown, then found by its id."""
     async with desk() as opened:
@@ -293,6 +312,17 @@ async def test_order_that_never_arrived():
 
         assert isinstance(told, OrderNotFound)
         assert 0 == told.position
+
+
+@pytest.mark.trap("absence-is-no-proof", "hyperliquid")
+async def test_accepted_and_not_shown():
+    """An order that was accepted and that the venue shows nowhere is not called absent."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1))
+        opened.linear.orders.clear()
+        opened.linear.executions.clear()
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(Query(name_of(1), "hyperliquid", PERP.id))
 
 
 async def test_part_of_an_order():
@@ -428,6 +458,8 @@ async def test_pages_of_fills():
 
 
 @pytest.mark.parametrize("short", [False, True])
+@pytest.mark.trap("sign-of-a-position", "hyperliquid")
+@pytest.mark.trap("balance-is-not-equity", "hyperliquid")
 async def test_position_as_the_venue_signs_it(short):
     """The sign is in the size; the entry explains the profit, as the shown one is rounded."""
     async with desk() as opened:
@@ -448,6 +480,7 @@ async def test_position_as_the_venue_signs_it(short):
         ({"unrealizedPnl": None}, "unrealizedPnl must be there"),
     ],
 )
+@pytest.mark.trap("missing-is-not-zero", "hyperliquid")
 async def test_field_that_is_missing(changes, word):
     """A null or an empty text is no zero: the whole answer means nothing."""
     async with desk() as opened:
@@ -457,6 +490,9 @@ async def test_field_that_is_missing(changes, word):
             await opened.venue.positions()
 
 
+@pytest.mark.trap("margin-by-the-account", "hyperliquid")
+@pytest.mark.trap("positions-without-margin-figures", "hyperliquid")
+@pytest.mark.trap("liquidation-price-is-not-there", "hyperliquid")
 async def test_margin():
     """The account's own figures, and of a position what the venue tells: no more."""
     async with desk() as opened:
@@ -532,6 +568,8 @@ async def test_other_account_than_is_pinned():
 # --- the stream ------------------------------------------------------------------
 
 
+@pytest.mark.trap("mark-is-not-in-the-ticker", "hyperliquid")
+@pytest.mark.trap("hyperliquid-slow-ticker", "hyperliquid")
 async def test_stream():
     """The book tells quotes, the context mark, index and funding; fills are a hint and no more."""
     venue = Hyperliquid()

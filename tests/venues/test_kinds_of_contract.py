@@ -62,6 +62,8 @@ def fills_of(events):
 
 
 @each_kind
+@pytest.mark.trap("deribit-fee-is-always-in-coin", "deribit")
+@pytest.mark.trap("deribit-balance-by-currency", "deribit")
 async def test_bought_and_sold(name, quantity, ask, bid, amount, currency):
     """Fills, fees, cash and positions are those of the venue's own books."""
     async with desk() as opened:
@@ -88,6 +90,8 @@ async def test_bought_and_sold(name, quantity, ask, bid, amount, currency):
 
 
 @each_kind
+@pytest.mark.trap("amount-has-its-own-unit", "deribit")
+@pytest.mark.trap("deribit-contract-size-is-decoration", "deribit")
 async def test_sent_in_the_unit_of_the_venue(name, quantity, ask, bid, amount, currency):
     """What stands in the request: dollars of an inverse contract, coins of every other."""
     async with desk() as opened:
@@ -100,6 +104,7 @@ async def test_sent_in_the_unit_of_the_venue(name, quantity, ask, bid, amount, c
 
 
 @each_kind
+@pytest.mark.trap("deribit-lists-are-of-bitcoin", "deribit")
 async def test_found_after_a_lost_answer(name, quantity, ask, bid, amount, currency):
     """The label is looked for where the contract settles, not only among bitcoin's."""
     async with desk() as opened:

@@ -28,6 +28,7 @@ from rebalancer.core.events import (
 from rebalancer.core.instruments import Kind as Kinds
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import Params
+from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.venues import requests, skew
 from rebalancer.venues.credentials import Credentials, Secret
@@ -58,6 +59,7 @@ def orders_of(opened):
 # --- what goes out ---------------------------------------------------------------
 
 
+@pytest.mark.trap("krakenfutures-capital-ioc", "krakenfutures")
 async def test_capital_ioc_becomes_an_order_that_rests():
     """A limit order is what ccxt makes of an "IOC": read before it leaves, it does not."""
     async with desk() as opened:
@@ -72,6 +74,28 @@ async def test_capital_ioc_becomes_an_order_that_rests():
         assert {} == opened.linear.orders
 
 
+@pytest.mark.trap("features-promise-too-much", "krakenfutures")
+async def test_features_of_ccxt():
+    """They say that fill-or-kill is there: what goes out is an order that rests. Ours does not."""
+    async with desk() as opened:
+        told = opened.exchange.features["swap"]["linear"]["createOrder"]["timeInForce"]
+        await opened.exchange.create_order(
+            *("BTC/USD:USD", "limit", "buy", "0.01", "60000"), {"timeInForce": "FOK"}
+        )
+        rested = [each["orderType"] for each in orders_of(opened)]
+        trap = replace(ROW, order_flags={**ROW.order_flags, IOC: {"timeInForce": "FOK"}})
+        opened.venue._line = replace(opened.line, profile=trap)
+        answer = await opened.venue.submit(opened.order())
+
+        assert told["FOK"]
+        assert ["lmt"] == rested
+        assert "orderType must be ioc, was lmt" in answer.reason
+        assert 1 == len(orders_of(opened))
+
+
+@pytest.mark.trap("client-id-has-its-own-name", "krakenfutures")
+@pytest.mark.trap("amount-has-its-own-unit", "krakenfutures")
+@pytest.mark.trap("X06", "krakenfutures")
 async def test_ioc_on_the_wire():
     """Spelt in small letters it is one; our id, the size, the price and a time limit beside it."""
     async with desk() as opened:
@@ -87,6 +111,7 @@ async def test_ioc_on_the_wire():
 @pytest.mark.parametrize(
     ("lifetime", "spelt"), [(IOC, "ioc"), (TimeInForce.GTC, "lmt"), (TimeInForce.POST_ONLY, "post")]
 )
+@pytest.mark.trap("flags-have-other-names", "krakenfutures")
 async def test_flags_of_each_lifetime(lifetime, spelt):
     """What unmodified ccxt spells is what the profile says, also of what only reduces."""
     async with desk() as opened:
@@ -101,6 +126,7 @@ async def test_flags_of_each_lifetime(lifetime, spelt):
         assert wanted.fault(tuple(order.items())) is None
 
 
+@pytest.mark.trap("krakenfutures-inverse-apart", "krakenfutures")
 async def test_inverse_contracts_are_not_traded():
     """Each has a wallet of its own, which nobody reads: the row takes linear ones only."""
     async with desk() as opened:
@@ -126,6 +152,8 @@ async def test_inverse_contracts_are_not_traded():
         ("somethingNew", OrderUnknown),
     ],
 )
+@pytest.mark.trap("X01", "krakenfutures")
+@pytest.mark.trap("duplicate-id-is-no-refusal", "krakenfutures")
 async def test_statuses_of_an_order(status, kind):
     """They come in ccxt's own words: what is listed proves something (X01)."""
     async with desk() as opened:
@@ -136,6 +164,8 @@ async def test_statuses_of_an_order(status, kind):
         assert not isinstance(answer, OrderRejected) or (answer.sent and status in answer.reason)
 
 
+@pytest.mark.trap("found-by-our-id", "krakenfutures")
+@pytest.mark.trap("no-answer-proves-nothing", "krakenfutures")
 async def test_found_by_client_id_through_the_raw_call():
     """A lost answer is found by `cliOrdIds`, spelt as the venue reads it."""
     async with desk() as opened:
@@ -150,6 +180,7 @@ async def test_found_by_client_id_through_the_raw_call():
         assert [OrderAccepted, Fill, OrderEnded] == [type(each) for each in told]
 
 
+@pytest.mark.trap("unified-lookup-asks-for-another", "krakenfutures")
 async def test_unified_lookup_asks_something_else():
     """Asked the unified way no id goes out, and a list travels as Python spells it."""
     async with desk() as opened:
@@ -178,6 +209,17 @@ async def test_venue_that_forgets_what_ended():
         assert (Ending.EXPIRED, D("0.004")) == (told[-1].how, told[-1].filled)
 
 
+@pytest.mark.trap("absence-is-no-proof", "krakenfutures")
+async def test_accepted_and_not_shown():
+    """An order that was accepted and that the venue shows nowhere is not called absent."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order(1))
+        opened.linear.orders.clear()
+        opened.linear.executions.clear()
+        with pytest.raises(Unavailable, match="may be behind"):
+            await opened.venue.query(QUERY)
+
+
 async def test_order_that_never_arrived():
     """What the venue does not show and has no trade of is not found."""
     async with desk() as opened:
@@ -190,6 +232,7 @@ async def test_order_that_never_arrived():
 # --- the clock -------------------------------------------------------------------
 
 
+@pytest.mark.trap("krakenfutures-tells-no-time", "krakenfutures")
 async def test_clock_without_fetch_time():
     """No call of ccxt tells the venue's clock: it stands in every answer."""
     async with desk() as opened:
@@ -287,6 +330,8 @@ async def test_funding_that_a_trade_realises():
 
 
 @pytest.mark.parametrize("short", [False, True])
+@pytest.mark.trap("sign-of-a-position", "krakenfutures")
+@pytest.mark.trap("balance-is-not-equity", "krakenfutures")
 async def test_position_has_its_sign_by_its_side(short):
     """The size has none; a short is negative."""
     async with desk() as opened:
@@ -298,6 +343,7 @@ async def test_position_has_its_sign_by_its_side(short):
         assert ("krakenfutures:USD", opened.linear.cash) == (cash.instrument, cash.quantity)
 
 
+@pytest.mark.trap("missing-is-not-zero", "krakenfutures")
 async def test_answer_without_positions():
     """A degraded answer is no flat account."""
     async with desk() as opened:
@@ -306,9 +352,23 @@ async def test_answer_without_positions():
             await opened.venue.positions()
 
 
+@pytest.mark.trap("margin-by-the-account", "krakenfutures")
+async def test_margin():
+    """The figures are those of the wallet as a whole, whatever its positions say."""
+    async with desk() as opened:
+        await opened.venue.submit(opened.order())
+        opened.linear.mark = D(66_000)
+        (pool,) = (await opened.venue.margin()).pools
+
+        assert ("USD", D(5), D(12)) == (pool.currency, pool.maintenance, pool.initial)
+        assert opened.linear.equity == pool.equity == pool.balance
+        assert opened.linear.equity != opened.linear.cash
+
+
 @pytest.mark.parametrize(
     "name", ["maintenanceMargin", "portfolioValue", "marginEquity", "initialMarginWithOrders"]
 )
+@pytest.mark.trap("missing-is-not-zero", "krakenfutures")
 async def test_margin_that_is_missing_is_named(name):
     """Without one of the wallet's figures there are none: the missing one is said."""
     async with desk() as opened:
@@ -317,6 +377,8 @@ async def test_margin_that_is_missing_is_named(name):
             await opened.venue.margin()
 
 
+@pytest.mark.trap("positions-without-margin-figures", "krakenfutures")
+@pytest.mark.trap("liquidation-price-is-not-there", "krakenfutures")
 async def test_positions_without_margin_figures():
     """Of a position the venue tells neither margin nor liquidation: None, and nobody guesses.
 
@@ -378,6 +440,7 @@ async def test_isolated_position_is_refused():
 # --- the stream ------------------------------------------------------------------
 
 
+@pytest.mark.trap("funding-rate-is-emulated", "krakenfutures")
 async def test_stream():
     """The ticker tells sizes, its own time, mark, index and an hourly rate; fills are a hint."""
     venue = Kraken()
@@ -404,6 +467,7 @@ async def test_stream():
 
 
 @pytest.mark.parametrize("sign", [+1, -1])
+@pytest.mark.trap("funding-rate-is-emulated", "krakenfutures")
 async def test_funding_is_the_relative_rate_of_an_hour(sign):
     """The venue tells USD a coin as `funding_rate`: what counts is the fraction, + longs pay."""
     table = ROW.table
@@ -420,6 +484,7 @@ async def test_funding_is_the_relative_rate_of_an_hour(sign):
     assert 1_800_000_000_000 * 10**6 == rate.next_ts
 
 
+@pytest.mark.trap("client-id-has-a-form", "krakenfutures")
 async def test_client_id_is_ours_as_it_is():
     """Plain, and at most 18 characters: what its answers may cut an id to is all of ours."""
     async with desk() as opened:
@@ -432,6 +497,8 @@ async def test_client_id_is_ours_as_it_is():
 
 
 @pytest.mark.parametrize("quantity", ["0.0001", "1.2345", "-0.5"])
+@pytest.mark.trap("amount-has-its-own-unit", "krakenfutures")
+@pytest.mark.trap("amount-is-cut", "krakenfutures")
 async def test_amount_is_coins(quantity):
     """A linear contract is counted in coins: the size on the wire is ours, and nothing is cut."""
     async with desk() as opened:

@@ -23,6 +23,7 @@ from tests.runtime.stage import Lines
         (Mode.TESTNET, "wss://test.deribit.com/ws/api/v2"),
     ],
 )
+@pytest.mark.trap("testnet-replaces-the-addresses", "deribit")
 def test_streams_go_where_the_keys_belong(mode, address):
     """A testnet's keys and prices are the testnet's: its stream does not go to production."""
     settings = book.settings_of(book.table())

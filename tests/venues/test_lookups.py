@@ -5,7 +5,9 @@ answered here as if the order had never been.
 """
 
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
+import ccxt
 import pytest
 
 from rebalancer.core.commands import Query, TimeInForce
@@ -48,6 +50,7 @@ def blind(*calls):
     ],
 )
 @pytest.mark.proves("deribit", "lookup", "loopback")
+@pytest.mark.trap("found-by-our-id", "deribit")
 async def test_found(sent, lost, without, told):
     """One question that sees is enough, whichever it is."""
     async with desk(resting=sent is RESTING) as opened:
@@ -62,6 +65,22 @@ async def test_found(sent, lost, without, told):
         assert {D(100)} >= {each.quantity for each in found if isinstance(each, Fill)}
         if OrderNotFound in told:
             assert D(100) == found[0].position  # which speaks against it, and it is not believed
+
+
+@pytest.mark.trap("unified-lookup-asks-for-another", "deribit")
+async def test_ccxt_looks_up_nothing():
+    """Why the lookup is raw: the unified call asks for an order without a number, by no label."""
+    async with desk() as opened:
+        await opened.venue.submit(TAKEN)
+        exchange = opened.line.connection.exchange
+        with pytest.raises(ccxt.BaseError):
+            await exchange.fetch_order_with_client_order_id("rb01", "BTC/USD:BTC")
+        asked = parse_qs(urlsplit(exchange.last_request_url).query, keep_blank_values=True)
+        told = await opened.venue.query(QUERY)
+
+    assert [""] == asked["order_id"]
+    assert "label" not in asked
+    assert ENDED == [type(each) for each in told]
 
 
 IOC = order(quantity=D(5_000), price=D("100000.5"))  # the book has 2,000

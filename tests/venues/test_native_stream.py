@@ -113,6 +113,7 @@ async def test_closed_by_the_venue():
         await desk.until(lambda: Quote in kinds(desk.events))
 
 
+@pytest.mark.trap("bursts-are-swallowed", "every")
 async def test_five_fills_in_a_burst():
     """Each execution is told, none waits for the next message."""
     async with at_work(access=Access("desk", lambda: ("id", "secret"))) as (venue, desk):

@@ -138,6 +138,7 @@ def test_what_does_not_say_is_no_conversion(row, value):
 
 @pytest.mark.parametrize("name", ["instId", "tradeId", "fillSz", "fillPx", "fee", "feeCcy", "side"])
 @pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.trap("missing-is-not-zero", "okx")
 def test_nothing_is_zero(name, value):
     """A field that is missing, null or empty is no 0: the row is refused by name."""
     without = {key: each for key, each in TRADE.items() if key != name}
@@ -278,6 +279,8 @@ HELD = {"instId": "BTC-USD-SWAP", "instType": "SWAP", "posSide": "net", "pos": "
         ({"instType": "MARGIN"}, "loan"),
     ],
 )
+@pytest.mark.trap("sign-of-a-position", "okx")
+@pytest.mark.trap("hedge-mode", "okx")
 def test_positions(changes, told):
     """In net mode a position carries its sign; anything else is refused."""
     if isinstance(told, tuple):
@@ -290,6 +293,18 @@ def test_positions(changes, told):
 BALANCE = {"ccy": "BTC", "cashBal": "2", "eq": "2.05", "imr": "0.1", "mmr": "0.05"}
 
 
+@pytest.mark.parametrize(
+    ("told", "price"), [("91000.5", D("91000.5")), ("", None), ("0", None), (None, None)]
+)
+@pytest.mark.trap("liquidation-price-is-not-there", "okx")
+def test_no_liquidation_price(told, price):
+    """Where nothing, or 0, stands no price takes the position down."""
+    leg = rows.leg(HELD | {"liqPx": told, "mmr": "0.05"}, alone=True)
+
+    assert (price, D("0.05")) == (leg.liquidation, leg.maintenance)
+
+
+@pytest.mark.trap("okx-margin-ratio-is-upside-down", "okx")
 def test_a_large_margin_ratio_is_safe():
     """OKX tells balance ÷ requirement: 41 there is a ratio of 1/41 here, and 1 is the end."""
     (pool,) = rows.pools({"adjEq": ""}, [BALANCE | {"mgnRatio": "41"}])
@@ -394,6 +409,8 @@ async def test_what_is_empty_is_told_by_name():
 
 
 @pytest.mark.proves("okx", "margin", "loopback")
+@pytest.mark.trap("margin-by-the-account", "okx")
+@pytest.mark.trap("X07", "okx")
 async def test_figures():
     """Margin and liquidation prices are the venue's own, by currency and by position."""
     async with desk() as opened:
@@ -424,6 +441,7 @@ async def test_figures_together():
     assert [None] == [each.maintenance for each in told.legs]
 
 
+@pytest.mark.trap("conditional-orders-lie-apart", "okx")
 async def test_what_rests():
     """Open orders of anybody, pages of them, and the stops that people left."""
     async with desk() as opened:

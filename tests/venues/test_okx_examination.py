@@ -118,6 +118,7 @@ async def test_account_levels(mode, settings, wrong):
     assert wrong == failed(found)
 
 
+@pytest.mark.trap("hedge-mode", "okx")
 async def test_hedge_mode():
     """An account that holds long and short apart is refused."""
     async with desk() as opened:
@@ -142,6 +143,7 @@ async def test_leverage_must_match():
     )
 
 
+@pytest.mark.trap("okx-option-multiplier", "okx")
 async def test_the_multiplier_counts():
     """An option's contract is ctVal x ctMult; whoever leaves one out is off by a hundred."""
     async with desk() as opened:
@@ -169,6 +171,7 @@ async def test_one_balance_of_a_coin(names, wrong):
     assert wrong == failed(found)
 
 
+@pytest.mark.trap("okx-margin-mode-is-chosen", "okx")
 async def test_isolated_positions(monkeypatch):
     """What is held isolated, or on loan, is none of what this reads."""
     before = protocol.READING["GET account/positions"]
@@ -327,6 +330,8 @@ async def test_a_suspended_contract_comes_back():
         assert "suspend" in watch.refusal(LINEAR)
 
 
+@pytest.mark.trap("testnet-replaces-the-addresses", "okx")
+@pytest.mark.trap("X05", "okx")
 async def test_x05_and_the_testnet():
     """X05: orders wait 5 s and no longer. A testnet is the same hosts with a header of its own."""
     settings = Venue(account="1")

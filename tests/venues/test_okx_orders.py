@@ -88,6 +88,10 @@ async def test_contract(story):
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
 @pytest.mark.proves("okx", "once", "loopback")
+@pytest.mark.trap("no-answer-proves-nothing", "okx")
+@pytest.mark.trap("cut-answer-looks-final", "okx")
+@pytest.mark.trap("page-with-status-200", "okx")
+@pytest.mark.trap("status-without-a-code", "okx")
 async def test_one_drop_is_one_order(kind):
     """Whatever becomes of the answer: one order, unknown, then a query proves it."""
     async with desk() as opened:
@@ -102,6 +106,7 @@ async def test_one_drop_is_one_order(kind):
         assert (Ending.FILLED, D(10)) == (told[-1].how, told[-1].filled)
 
 
+@pytest.mark.trap("X02", "okx")
 async def test_x02_retries_send_once():
     """X02: ccxt's own retries would repeat an order; the second never leaves."""
     async with desk() as opened:
@@ -145,6 +150,8 @@ async def test_lost_before_acceptance(kind):
     ],
 )
 @pytest.mark.proves("okx", "codes", "loopback")
+@pytest.mark.trap("X01", "okx")
+@pytest.mark.trap("okx-orders-travel-in-batches", "okx")
 async def test_x01_codes_and_not_classes(code, kind):
     """X01: a code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -155,6 +162,7 @@ async def test_x01_codes_and_not_classes(code, kind):
         assert str(code) in answer.reason
 
 
+@pytest.mark.trap("okx-orders-travel-in-batches", "okx")
 def test_the_outer_code_says_nothing():
     """The code of an order stands in its row; the outer one only says that some failed."""
     answer = {
@@ -168,6 +176,7 @@ def test_the_outer_code_says_nothing():
 
 
 @pytest.mark.parametrize("code", ["1", "2", "51149", "50026", "59999"])
+@pytest.mark.trap("X01", "okx")
 def test_nothing_unlisted_proves_anything(code):
     """An error of a venue's own body whose code is not listed leaves an order unknown."""
     body = json.dumps({"code": "1", "data": [{"sCode": code, "sMsg": ""}], "msg": ""})
@@ -176,6 +185,7 @@ def test_nothing_unlisted_proves_anything(code):
     assert Outcome.UNKNOWN is judged.outcome
 
 
+@pytest.mark.trap("duplicate-id-is-no-refusal", "okx")
 async def test_a_client_id_seen_twice():
     """A second order with the id of an open one is no new order: the first is looked up."""
     async with desk(resting=True) as opened:
@@ -217,6 +227,8 @@ def bodies(monkeypatch):
     [(TimeInForce.IOC, ASK), (TimeInForce.GTC, BID), (TimeInForce.POST_ONLY, BID)],
 )
 @pytest.mark.proves("okx", "flags", "loopback")
+@pytest.mark.trap("flags-have-other-names", "okx")
+@pytest.mark.trap("okx-margin-mode-is-chosen", "okx")
 async def test_flags_on_the_wire(bodies, lifetime, price):
     """A time in force goes out as OKX's own order type, whatever ccxt calls it."""
     async with desk(resting=True) as opened:
@@ -228,6 +240,8 @@ async def test_flags_on_the_wire(bodies, lifetime, price):
         assert "posSide" not in bodies.rows[0]
 
 
+@pytest.mark.trap("X06", "okx")
+@pytest.mark.trap("client-id-has-its-own-name", "okx")
 async def test_x06_the_client_id_is_ours(bodies):
     """X06: ccxt puts a broker's prefix and tag where an order has no id; ours always has one."""
     async with desk() as opened:
@@ -261,6 +275,7 @@ async def test_after_its_deadline(monkeypatch):
         assert [] == opened.placed()
 
 
+@pytest.mark.trap("flags-have-other-names", "okx")
 async def test_reduce_only(bodies):
     """A reduce-only order says so, and takes nothing where there is nothing to reduce."""
     async with desk() as opened:
@@ -286,6 +301,7 @@ async def test_reduce_only(bodies):
     ],
 )
 @pytest.mark.proves("okx", "amounts", "loopback")
+@pytest.mark.trap("amount-has-its-own-unit", "okx")
 async def test_amounts_are_contracts(bodies, name, price, told):
     """Every quantity of ours is contracts, and goes out as such; a coin is a multiple of it."""
     async with desk() as opened:
@@ -307,6 +323,7 @@ async def test_amounts_are_contracts(bodies, name, price, told):
         ({"time_in_force": TimeInForce.GTC}, "dead-man"),
     ],
 )
+@pytest.mark.trap("X04", "okx")
 async def test_refused_here(changes, word):
     """What must not go does not: it is named, and nothing reaches the venue."""
     async with desk() as opened:
@@ -333,6 +350,7 @@ def blind(*calls):
     ],
 )
 @pytest.mark.proves("okx", "lookup", "loopback")
+@pytest.mark.trap("found-by-our-id", "okx")
 async def test_each_question_finds_it(rests, lost, without, told):
     """After a lost answer one question that sees is enough, whichever it is."""
     changes = {"price": BID, "time_in_force": TimeInForce.GTC} if rests else {}
@@ -346,6 +364,7 @@ async def test_each_question_finds_it(rests, lost, without, told):
         assert told == [type(each) for each in found]
 
 
+@pytest.mark.trap("absence-is-no-proof", "okx")
 async def test_lag_is_no_absence():
     """An order that was accepted and does not show yet is not called absent."""
     async with desk() as opened:
@@ -356,6 +375,7 @@ async def test_lag_is_no_absence():
             await opened.venue.query(query())
 
 
+@pytest.mark.trap("absence-is-no-proof", "okx")
 async def test_unknown_then_found():
     """Where nobody saw an acceptance a lagging venue says not found: evidence, not proof."""
     async with desk() as opened:
@@ -402,6 +422,7 @@ async def test_markets_need_the_key():
             await at(served, replace(KEY, passphrase="wrong")).__aenter__()
 
 
+@pytest.mark.trap("X08", "okx")
 async def test_x08_no_text_shows_a_secret():
     """X08: what is said of a failure names class and code, and no address or signature."""
     async with desk() as opened:
@@ -424,6 +445,7 @@ async def test_reading_key_trades_nothing():
         assert [] == opened.placed()
 
 
+@pytest.mark.trap("too-many-requests", "okx")
 async def test_rate_limit_pauses_polling_and_orders():
     """After a 429 polls and orders rest, and cancels pass."""
     async with desk() as opened:
@@ -492,6 +514,7 @@ async def _proved(venue, name):
             continue
 
 
+@pytest.mark.trap("limiter-holds-a-lone-order", "okx")
 async def test_idle_order_waits_for_nobody():
     """An order after an idle time is sent at once; ccxt's own limiter would hold it back."""
     async with desk() as opened:

@@ -202,6 +202,7 @@ def test_what_each_channel_tells():
     assert D(-3) == told.events[5].quantity
 
 
+@pytest.mark.trap("greeks-have-no-time", "okx")
 def test_an_option_needs_both():
     """An option is marked by what two channels tell, and is as old as the older of the two."""
     told = Told()
@@ -339,6 +340,7 @@ def test_refused_for_now(code):
     assert [] == told.stream.counts.dropped
 
 
+@pytest.mark.trap("okx-error-without-a-number", "okx")
 def test_an_error_of_nobody():
     """An error that names no request of ours changes nothing, until answers are overdue."""
     told = Told()
@@ -507,6 +509,8 @@ def test_a_quiet_market_is_no_standstill():
 
 
 @pytest.mark.parametrize(("mode", "host"), [(Mode.LIVE, HOST), (Mode.TESTNET, TESTNET)])
+@pytest.mark.trap("testnet-replaces-the-addresses", "okx")
+@pytest.mark.trap("okx-error-without-a-number", "okx")
 def test_two_sockets(mode, host):
     """The market and the account have a socket each; without keys there is the market alone."""
     seat = StreamSeat("okx", WANTED, Lines(), mode, credentials_of(KEY))
@@ -535,11 +539,11 @@ class Desk:
         self.account_stream = stream.account(HOST, access, self.log, QUICK)
         self.streams = (self.market_stream, self.account_stream)
         ports = Ports(self.clock, self.tasks, SeededRandomness(7), self.log)
-        feeds = [
+        self.feeds = [
             NativeFeed(each, ports, loopback.address, self.reasons.append, PACE)
             for each in self.streams
         ]
-        feed = together("okx", feeds, self.tasks)
+        feed = together("okx", self.feeds, self.tasks)
         self.tasks.spawn("feed", feed.run(self.events.append))
         self.moves, self.moving = 0, True
         self.tasks.spawn("market", self.market())
@@ -590,6 +594,8 @@ def submit(desk, quantity, price, **changes):
 
 @pytest.mark.proves("okx", "market", "loopback")
 @pytest.mark.proves("okx", "options", "loopback")
+@pytest.mark.trap("greeks-have-no-stream", "okx")
+@pytest.mark.trap("mark-is-not-in-the-ticker", "okx")
 async def test_all_that_a_book_needs():
     """Two readings of the protocol meet: every kind of event comes, nothing is refused."""
     needed = {Quote, Mark, Index, FundingRate, Trade, OptionMark, OpenInterest}
@@ -638,7 +644,34 @@ async def test_orders_that_rest_and_lapse():
     assert [Ending.CANCELED, Ending.EXPIRED] == [each.how for each in told[1:]]
 
 
+@pytest.mark.trap("bad-frame-ends-the-loop", "okx")
+async def test_garbage():
+    """Frames that are no JSON are counted, and the stream goes on."""
+    async with at_work() as desk:
+        desk.loopback.script.add(Plan(Kind.GARBAGE, "*BTC*", times=5))
+        await desk.until(lambda: len(desk.loopback.script.struck(Kind.GARBAGE)) == 5)
+        seen = len(desk.events)
+        await desk.until(lambda: len(desk.events) > seen + 20)
+
+        assert desk.market_stream.counts.refused >= 5
+        assert [] == desk.statuses()
+
+
+@pytest.mark.trap("frozen-peer", "okx")
+async def test_half_open_socket():
+    """A peer that takes everything and answers nothing is given up."""
+    async with at_work() as desk:
+        plans = Plan(Kind.HALF_OPEN, "connect"), Plan(Kind.CUT, "bbo-tbt:BTC-USDT-SWAP")
+        desk.loopback.script.add(*plans)
+        await desk.until(lambda: False in desk.statuses())
+        await desk.until(lambda: desk.statuses() == [False, True], 20)
+
+        assert 1 == len(desk.loopback.script.struck(Kind.HALF_OPEN))
+        assert desk.feeds[0].rebuilt >= 2
+
+
 @pytest.mark.parametrize("channel", ["bbo-tbt:*", "orders"])
+@pytest.mark.trap("reconnect-is-a-gap", "okx")
 async def test_a_lost_socket(channel):
     """Whichever socket is lost, the venue is lost once and back once, and the account is read."""
     async with at_work() as desk:
@@ -651,6 +684,7 @@ async def test_a_lost_socket(channel):
 
 
 @pytest.mark.proves("okx", "standstill", "loopback")
+@pytest.mark.trap("pongs-without-data", "okx")
 async def test_a_frozen_channel_is_rebuilt():
     """Best prices that freeze while the rest moves are found; the socket is built anew."""
     async with at_work() as desk:
@@ -660,6 +694,7 @@ async def test_a_frozen_channel_is_rebuilt():
         assert "feed.stale" in [event for event, _ in desk.log.lines]
 
 
+@pytest.mark.trap("pongs-without-data", "okx")
 async def test_a_silent_market_is_rebuilt():
     """A market that says nothing while pongs go on is found within its time."""
     async with at_work() as desk:
@@ -670,6 +705,7 @@ async def test_a_silent_market_is_rebuilt():
 
 
 @pytest.mark.proves("okx", "books", "loopback")
+@pytest.mark.trap("book-without-a-chain", "okx")
 async def test_a_lost_change_is_mended():
     """A book whose change was lost on the way is whole again, on the same socket."""
     async with at_work() as desk:

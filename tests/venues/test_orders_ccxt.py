@@ -45,6 +45,11 @@ async def test_contract(story):
     "kind", [Kind.DROP_AFTER, Kind.TRUNCATE, Kind.HTML, Kind.ERROR_AFTER], ids=str
 )
 @pytest.mark.proves("deribit", "once", "loopback")
+@pytest.mark.trap("get-is-sent-twice", "deribit")
+@pytest.mark.trap("no-answer-proves-nothing", "deribit")
+@pytest.mark.trap("cut-answer-looks-final", "deribit")
+@pytest.mark.trap("page-with-status-200", "deribit")
+@pytest.mark.trap("status-without-a-code", "deribit")
 async def test_lost_answer_buys_once(kind):
     """The GET drop, and every answer that is none: one buy, unknown, then a query proves it."""
     async with desk() as opened:
@@ -75,6 +80,7 @@ async def test_lost_before_acceptance(kind):
         assert isinstance(told, OrderNotFound)
 
 
+@pytest.mark.trap("refused-connection-is-not-sent", "deribit")
 async def test_nobody_there_is_not_sent():
     """A refused connection proves that nothing left: it is rejected, and may be decided anew."""
     async with desk() as opened:
@@ -97,6 +103,7 @@ async def test_nobody_there_is_not_sent():
     ],
 )
 @pytest.mark.proves("deribit", "codes", "loopback")
+@pytest.mark.trap("X01", "deribit")
 async def test_codes(code, kind, sent):
     """A code that proves non-acceptance rejects; one that does not leaves it unknown."""
     async with desk() as opened:
@@ -138,6 +145,7 @@ async def test_foreign_trades_are_facts():
         assert D(-50) == held[PERP]
 
 
+@pytest.mark.trap("absence-is-no-proof", "deribit")
 async def test_lag_is_no_absence():
     """An order that was accepted and does not show yet is not called absent."""
     async with desk() as opened:
@@ -148,6 +156,7 @@ async def test_lag_is_no_absence():
             await opened.venue.query(QUERY)
 
 
+@pytest.mark.trap("absence-is-no-proof", "deribit")
 async def test_lag_after_a_lost_answer():
     """Where nobody saw an acceptance, a lagging venue says not found: evidence, not proof."""
     async with desk() as opened:
@@ -164,6 +173,7 @@ async def test_lag_after_a_lost_answer():
         assert isinstance(late[-1], OrderEnded)
 
 
+@pytest.mark.trap("deribit-label-twice", "deribit")
 async def test_duplicate_label():
     """Deribit takes a label twice: both are found, and nothing of either is left out."""
     async with desk() as opened:
@@ -212,6 +222,7 @@ async def test_reading_key_trades_nothing():
         ({"time_in_force": TimeInForce.POST_ONLY}, "dead-man"),
     ],
 )
+@pytest.mark.trap("X04", "deribit")
 async def test_refused_here(changes, word):
     """What must not go does not: it is named, and nothing reaches the venue."""
     async with desk() as opened:
@@ -223,6 +234,7 @@ async def test_refused_here(changes, word):
         assert [] == opened.buys()
 
 
+@pytest.mark.trap("deribit-contract-size-is-decoration", "deribit")
 async def test_declared_size_is_not_guessed():
     """An instrument whose contract is not what the venue counts is refused by name."""
     odd = {PERP: replace(INSTRUMENTS[PERP], size=D(10))}
@@ -242,6 +254,7 @@ async def test_cancel_without_answer_raises():
             await opened.venue.cancel(Cancel(NAME, ACCOUNT, PERP))
 
 
+@pytest.mark.trap("too-many-requests", "deribit")
 async def test_rate_limit_pauses_polling_and_orders():
     """After a 429 polls and orders rest, and cancels pass."""
     async with desk() as opened:
@@ -284,6 +297,7 @@ async def test_socket_answer_lost():
         assert 1 == len(opened.buys(NAME))
 
 
+@pytest.mark.trap("limiter-holds-a-lone-order", "deribit")
 async def test_idle_order_waits_for_nobody():
     """An order after an idle time is sent at once, and so are those right behind it."""
     async with desk() as opened:

@@ -27,7 +27,7 @@ OPTION = Market(
     [
         (PERPETUAL, "60000.17", "60000", "60000.5"),  # ccxt would send 60000.2 for a buy
         (PERPETUAL, "60000.5", "60000.5", "60000.5"),
-        # venues.md §2.2: above 0.005 a step of 0.0005, which ccxt does not know
+        # above 0.005 a step of 0.0005, which ccxt does not know
         (OPTION, "0.0513", "0.051", "0.0515"),
         (OPTION, "0.0049", "0.0049", "0.0049"),
         (OPTION, "0.005", "0.005", "0.005"),
@@ -36,6 +36,8 @@ OPTION = Market(
     ],
 )
 @pytest.mark.proves("deribit", "amounts", "documented")
+@pytest.mark.trap("deribit-tick-grows", "deribit")
+@pytest.mark.trap("price-is-rounded-to-the-nearest", "deribit")
 def test_rounded_by_side(where, price, buy, sell):
     """A buy goes down to the venue's step and a sale up, also over a change of step."""
     assert D(buy) == rounded(D(price), D(1), where)
@@ -46,6 +48,7 @@ def test_rounded_by_side(where, price, buy, sell):
     price=st.decimals(min_value="0.0001", max_value="2", places=6),
     sign=st.sampled_from([1, -1]),
 )
+@pytest.mark.trap("deribit-tick-grows", "deribit")
 def test_never_loosened(price, sign):
     """Whatever the price: on a step of the venue, and no looser than asked."""
     sent = rounded(price, D(sign), OPTION)
@@ -58,8 +61,9 @@ def test_never_loosened(price, sign):
 @pytest.mark.parametrize(
     ("quantity", "sent"), [("47", None), ("40", "40"), ("-1E+3", "1000"), ("29.99999999", None)]
 )
+@pytest.mark.trap("amount-is-cut", "deribit")
 def test_quantities_are_not_cut(quantity, sent):
-    """What is no multiple of the lot is refused; ccxt would send 40 for 47 (venues.md §2.2)."""
+    """What is no multiple of the lot is refused; ccxt would send 40 for 47."""
     told = order(quantity=D(quantity))
     refused = requests.refusal(told, INSTRUMENTS[PERP], PERPETUAL, DERIBIT)
 

@@ -42,6 +42,7 @@ def labels(opened):
     ]
 
 
+@pytest.mark.trap("deribit-lists-are-of-bitcoin", "deribit")
 async def test_an_order_that_an_earlier_start_left():
     """It is withdrawn in whatever currency it rests, and somebody hears of it."""
     async with desk() as opened:

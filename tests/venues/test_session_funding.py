@@ -130,6 +130,7 @@ async def test_closed_meanwhile(quantity):
 
 
 @BOTH
+@pytest.mark.trap("deribit-no-funding-history", "deribit")
 async def test_settled(quantity):
     """At 08:00 the log books the funding of the session, and of it what came since the last trade.
 

@@ -74,6 +74,7 @@ def test_what_no_request_may_say(told, word):
     assert (found is None) if word is None else (word in found)
 
 
+@pytest.mark.trap("deribit-lifetime-is-dropped", "deribit")
 async def test_flag_that_ccxt_drops():
     """Deribit's class drops a GTD without a word, and the order would rest: it does not leave."""
     async with desk() as opened:
@@ -94,6 +95,8 @@ async def test_flag_that_ccxt_drops():
         ({"step": D(1), "minimum": D(1)}, D(1), "amount must be 25, was 20"),
     ],
 )
+@pytest.mark.trap("amount-is-cut", "deribit")
+@pytest.mark.trap("price-is-rounded-to-the-nearest", "deribit")
 async def test_number_that_ccxt_rounds(changes, lot, word):
     """A price would go through its limit, and a quantity be cut: neither leaves."""
     async with desk() as opened:
@@ -153,6 +156,7 @@ def listed(name):
 @pytest.mark.parametrize("lifetime", TimeInForce)
 @pytest.mark.parametrize("reduce_only", [False, True])
 @pytest.mark.parametrize("name", MARKETS)
+@pytest.mark.trap("flags-have-other-names", "binanceusdm", "bybit", "okx")
 async def test_other_venues(name, lifetime, reduce_only):
     """What unmodified ccxt spells for each row is what the row says, form or JSON."""
 

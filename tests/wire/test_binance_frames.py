@@ -287,25 +287,35 @@ def test_refused_reports(changes):
     assert isinstance(frames.decode(update(**changes), Market.FUTURES), Refused)
 
 
-def test_account_update():
-    """Balances are wallets without open profit, positions have their sign."""
+@pytest.mark.parametrize(
+    ("venue", "settle", "names"),
+    [
+        (USDM, "USDT", ("BTCUSDT", "ETHUSDT")),
+        ("binancecoinm", "BTC", ("BTCUSD_PERP", "ETHUSD_PERP")),
+    ],
+)
+@pytest.mark.trap("binance-closed-is-both", "binanceusdm", "binancecoinm")
+@pytest.mark.trap("sign-of-a-position", "binanceusdm", "binancecoinm")
+def test_account_update(venue, settle, names):
+    """Balances are wallets without open profit, positions have their sign; closed ones are 0."""
+    held, closed = names
     told = {
         "e": "ACCOUNT_UPDATE",
         "E": 9,
         "T": 8,
         "a": {
             "m": "ORDER",
-            "B": [{"a": "USDT", "wb": "100.5", "cw": "90", "bc": "0"}],
-            "P": [{"s": "BTCUSDT", "pa": "-0.5", "ep": "61000", "up": "3", "ps": "BOTH"},
-                  {"s": "ETHUSDT", "pa": "0", "ep": "0", "up": "0", "ps": "BOTH"}],
+            "B": [{"a": settle, "wb": "100.5", "cw": "90", "bc": "0"}],
+            "P": [{"s": held, "pa": "-0.5", "ep": "61000", "up": "3", "ps": "BOTH"},
+                  {"s": closed, "pa": "0", "ep": "0", "up": "0", "ps": "BOTH"}],
         },
     }  # fmt: skip
 
     assert [
-        PositionReport(5, 8 * MS, USDM, "binanceusdm:USDT", D("100.5")),
-        PositionReport(5, 8 * MS, USDM, "binanceusdm:BTCUSDT", D("-0.5"), D(61000)),
-        PositionReport(5, 8 * MS, USDM, "binanceusdm:ETHUSDT", D(0)),
-    ] == events(msgspec.json.encode(told))
+        PositionReport(5, 8 * MS, venue, f"{venue}:{settle}", D("100.5")),
+        PositionReport(5, 8 * MS, venue, f"{venue}:{held}", D("-0.5"), D(61000)),
+        PositionReport(5, 8 * MS, venue, f"{venue}:{closed}", D(0)),
+    ] == events(msgspec.json.encode(told), venue)
 
 
 def test_coins():

@@ -259,6 +259,7 @@ def test_a_linear_ticker():
     "changes",
     [{"fundingIntervalHour": None}, {"fundingIntervalHour": ""}, {"fundingRate": ""}],
 )
+@pytest.mark.trap("funding-rate-is-emulated", "bybit")
 def test_funding_is_never_guessed(changes):
     """Without its rate or its interval no funding is told: eight hours are never assumed."""
     data = {k: v for k, v in (LINEAR | changes).items() if v is not None}
@@ -274,6 +275,8 @@ def test_a_dated_future_has_no_funding():
     assert "bybit:BTC-27FEB26" == market.mark(ticker, "linear", T, 5).instrument
 
 
+@pytest.mark.trap("vol-is-percent-or-fraction", "bybit")
+@pytest.mark.trap("greeks-have-no-time", "bybit")
 def test_an_option_ticker():
     """Mark in dollars, vol as a fraction, forward; a bid of 0 is an empty side."""
     ticker = whole(OPTION, "option")
@@ -545,6 +548,7 @@ def test_an_order_without_our_id():
         (HELD | {"entryPrice": ""}, "-0.5", None),
     ],
 )
+@pytest.mark.trap("sign-of-a-position", "bybit")
 def test_positions(row, size, entry):
     """A size has the sign of its side; a USDC contract counts from its last settlement."""
     (record,) = frames.decode(booked("position", row)).records
@@ -578,6 +582,7 @@ def test_positions(row, size, entry):
         (booked("position", HELD | {"size": ""}), "decimal"),
     ],
 )
+@pytest.mark.trap("missing-is-not-zero", "bybit")
 def test_refused(payload, words):
     """What cannot be believed is refused with its reason; an empty text is never 0."""
     found = frames.decode(payload)

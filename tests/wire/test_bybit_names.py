@@ -57,6 +57,7 @@ def test_listed(name):
     side=st.sampled_from("CP"),
     tail=st.sampled_from(["", "-USDT"]),
 )
+@pytest.mark.trap("option-names", "bybit")
 def test_options(of, day, strike, side, tail):
     """An option's date is its delivery at 08:00 UTC, its tail what it settles in."""
     when = f"{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"

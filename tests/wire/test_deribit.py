@@ -338,6 +338,9 @@ D = Decimal
 PERP, CALL = "deribit:BTC-PERPETUAL", "deribit:BTC-27FEB26-52000-C"
 
 
+@pytest.mark.trap("vol-is-percent-or-fraction", "deribit")
+@pytest.mark.trap("deribit-empty-side", "deribit")
+@pytest.mark.trap("deribit-funding-is-past", "deribit")
 def test_market_events():
     """Each message says what it says once, in the house's units and signs."""
     perpetual, option = body(TICKER, PERPETUAL), body(OPTION_TICKER, OPTION)
@@ -371,6 +374,7 @@ def test_other_market_events():
     )
 
 
+@pytest.mark.trap("numbers-become-floats", "deribit")
 def test_number_text_is_kept():
     """Prices are the digits of the payload, never what a float makes of them."""
     payload = frame("deribit_price_index.btc_usd", INDEX).replace(
@@ -402,6 +406,7 @@ def test_fills(edits, order, quantity, forced):
     assert expected == deribit_account.fill(told, "desk", 5)
 
 
+@pytest.mark.trap("deribit-combos", "deribit")
 def test_a_combo_is_told_by_its_legs():
     """A combo's own line is no execution of ours; the lines of its legs are."""
     own = USER_TRADE | {"instrument_name": "BTC-FS-27FEB26_PERP", "trade_id": "400"}
@@ -443,6 +448,7 @@ def test_orders(edits, expected):
     assert expected == deribit_account.order_event(told, 5)
 
 
+@pytest.mark.trap("sign-of-a-position", "deribit")
 def test_positions_and_balances():
     """Positions are signed; cash has the session's realised profit of futures in it."""
     positions = deribit.read(msgspec.json.encode([POSITION]), tuple[Position, ...])

@@ -336,6 +336,7 @@ def test_open_interest():
     assert okx_market.open_interest(row("open-interest", oi="0"), NOW) is None
 
 
+@pytest.mark.trap("vol-is-percent-or-fraction", "okx")
 def test_an_option_has_the_older_time():
     """Price, vol and forward come from two channels; vols are fractions, the price is in coin."""
     mark = row("mark-price", instId=OPTION, markPx="0.35", ts=str(T + 50))
@@ -352,6 +353,7 @@ def test_a_worthless_option():
     )
 
 
+@pytest.mark.trap("okx-two-deltas", "okx")
 def test_two_deltas():
     """`deltaBS` is Black's; `delta` is less the premium: taking one for the other hedges wrong."""
     years, vol, forward = 0.25, 0.6, 101_000.0
@@ -453,6 +455,7 @@ def test_overfilled():
     assert isinstance(okx.decode(orders(ORDER | {"accFillSz": "0.06"})), Refused)
 
 
+@pytest.mark.trap("balance-is-not-equity", "okx")
 def test_balances_and_positions():
     """Cash is `cashBal`; a position is signed in net mode, and by its side else."""
     account = {"details": [{"ccy": "BTC", "cashBal": "1.5", "eq": "1.7"}], "uTime": str(T)}

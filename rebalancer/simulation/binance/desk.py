@@ -48,6 +48,18 @@ SPOT = House(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An order of a person's that waits for a price, and never triggers."""
+
+    number: int
+    account: str
+    instrument: Instrument
+    quantity: Decimal | None  # contracts, signed; None: it closes what is held then
+    trigger: Decimal  # price
+    created: int  # ns
+
+
 @dataclass(slots=True)
 class Desk(shut.Desk[shut.Shut[int]]):
     """One venue's protocol and all that it stands on."""
@@ -59,6 +71,7 @@ class Desk(shut.Desk[shut.Shut[int]]):
     halted: dict[str, str] = field(default_factory=dict)  # id → status of what takes no orders now
     retold: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → terms by field
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
+    stops: list[Stop] = field(default_factory=list)
     timers: Countdowns = field(init=False)  # of orders, by account and symbol
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ _FUTURES: Mapping[str, Private] = {
     "GET /positionSide/dual": wallet.dual,
     "GET /leverageBracket": wallet.brackets,
 }
+_USDM: Mapping[str, Private] = {"GET /openAlgoOrders": trading.stops}
 _VERSIONS = {  # where a question is not of the first version
     "/fapi": {"GET /positionRisk": "/v3", "GET /account": "/v3"},
     "/dapi": {"GET /leverageBracket": "/v2"},
@@ -58,7 +59,7 @@ TRADING = (
 def private(house: House) -> dict[str, Private]:
     """Return method and path → what is done, of all that must be signed."""
     found = dict(_SAPI)
-    own = _SPOT if house.spot else _FUTURES
+    own = _SPOT if house.spot else _FUTURES if house.coins else {**_FUTURES, **_USDM}
     versions = _VERSIONS.get(house.base, {})
     for name, deed in own.items():
         method, path = name.split(" ")

@@ -11,6 +11,7 @@ from rebalancer.simulation.binance.desk import (
     ZERO,
     Desk,
     House,
+    Stop,
     label_of,
     number_of,
     pair,
@@ -108,6 +109,36 @@ def _futures_order(placed: PlacedOrder, house: House) -> dict[str, Any]:
     if house.coins:
         return told | {"pair": pair(placed.instrument), "cumBase": number(worth(placed))}
     return told | {"cumQuote": number(worth(placed))}
+
+
+def stop(waiting: Stop) -> dict[str, Any]:
+    """Return an order that waits for a price."""
+    size, stamp = waiting.quantity, milliseconds(waiting.created)
+    return {
+        "algoId": waiting.number,
+        "clientAlgoId": f"web_{waiting.number}",
+        "algoType": "CONDITIONAL",
+        "orderType": "STOP_MARKET",
+        "symbol": waiting.instrument.name,
+        "side": side(-Decimal(1) if size is None else size),
+        "positionSide": "BOTH",
+        "timeInForce": "GTC",
+        "quantity": number(ZERO if size is None else abs(size)),
+        "algoStatus": "NEW",
+        "triggerPrice": number(waiting.trigger),
+        "price": "0",
+        "icebergQuantity": None,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "workingType": "CONTRACT_PRICE",
+        "priceMatch": "NONE",
+        "closePosition": size is None,
+        "priceProtect": False,
+        "reduceOnly": False,
+        "createTime": stamp,
+        "updateTime": stamp,
+        "triggerTime": 0,
+        "goodTillDate": 0,
+    }
 
 
 def _spot_order(placed: PlacedOrder, house: House) -> dict[str, Any]:

@@ -191,6 +191,13 @@ def open_orders(asking: Asking) -> Any:
     return [shapes.order(each, asking.desk.house) for each in chosen]
 
 
+def stops(asking: Asking) -> Any:
+    """Return what waits for a price, of one symbol or of all."""
+    wanted, account = asking.params.get("symbol"), asking.key.account
+    own = (each for each in asking.desk.stops if each.account == account)
+    return [shapes.stop(each) for each in own if wanted in (None, each.instrument.name)]
+
+
 def all_orders(asking: Asking) -> Any:
     """Return the orders of a symbol, oldest first."""
     name = asking.desk.seen(asking.params).instrument.id

@@ -23,6 +23,7 @@ class Venue:
     prices: str  # path of the socket of best prices and depth
     marks: str  # … of mark, index and trades; the same where they share one
     user: str  # … of the account's stream; `{key}` is the listen key, where there is one
+    waiting: str = ""  # what lists orders that wait for a price; empty: the open ones do
 
     @property
     def name(self) -> str:
@@ -51,6 +52,7 @@ USDM = Venue(
     prices="fstream.binance.com/public/ws",
     marks="fstream.binance.com/market/ws",
     user="fstream.binance.com/private/ws?listenKey={key}",
+    waiting="OpenAlgoOrders",
 )
 COINM = Venue(
     profile=BINANCE_COINM,

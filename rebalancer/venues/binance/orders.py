@@ -98,15 +98,22 @@ class Orders:
         return 1
 
     async def resting(self) -> Shelf:
-        """Return every open order of the account; without a symbol the venue tells all."""
-        call = self._calls.venue.call("Get", "OpenOrders")
+        """Return every open order of the account; without a symbol the venue tells all.
+
+        USD-M lists what waits for its price apart: nothing of ours does, but a person's may.
+        """
+        venue = self._calls.venue
+        lists = [(venue.call("Get", "OpenOrders"), rows.resting)]
+        if venue.waiting:
+            lists.append((venue.call("Get", venue.waiting), rows.waiting))
         found: list[Resting] = []
         unread: list[str] = []
-        for row in rows_of(await self._calls.ask(call, {}, Lane.POLL), call):
-            try:
-                found.append(rows.resting(row, self._account))
-            except Malformed as error:  # one that nobody understands must not hide the others
-                unread.append(str(error))
+        for call, read in lists:
+            for row in rows_of(await self._calls.ask(call, {}, Lane.POLL), call):
+                try:
+                    found.append(read(row, self._account))
+                except Malformed as error:  # one that nobody understands must not hide the others
+                    unread.append(str(error))
         return Shelf(found, unread)
 
     # --- trades -----------------------------------------------------------------

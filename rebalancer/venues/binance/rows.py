@@ -91,6 +91,24 @@ def resting(row: Row, account: str) -> Resting:
     )
 
 
+def waiting(row: Row, account: str) -> Resting:
+    """Return an order that waits for its price; raises Malformed where it cannot even be named.
+
+    One that closes whatever is held tells no amount.
+    """
+    where = f"{account} order that waits"
+    try:
+        left = None if row.get("closePosition") is True else _signed(row, "quantity", where)
+    except Malformed:
+        left = None
+    return Resting(
+        order_id=f"algo-{text(row, 'algoId', where)}",
+        label=str(row.get("clientAlgoId") or ""),
+        instrument=f"{account}:{text(row, 'symbol', where)}",
+        left=left,
+    )
+
+
 def fill(row: Row, account: str, owner: Owner, ts: int) -> Fill:
     """Return a trade of a futures or spot account as it is learnt at `ts`; raises Malformed."""
     where = f"{account} trade"

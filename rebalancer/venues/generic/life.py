@@ -2,7 +2,8 @@
 
 ccxt keeps books and watchers of a connection that is gone, and hands them on to
 the next one; a watcher that nobody awaits is rejected without a word, and a
-login that stays unanswered is awaited for ever. So an object lives once: the
+login that stays unanswered is awaited for ever. A peer that answers pings and
+tells nothing is no fault to it at all. So an object lives once: the
 first stream, connection or login that fails, stands still or lies ends all of
 it, and the feed begins anew with an object that remembers nothing but markets.
 """
@@ -26,6 +27,7 @@ from rebalancer.venues.native import Ports
 
 Tapping = Callable[[type[Any]], type[Any]]
 _MINUTE = 60 * SECOND
+_MARKET = (Kind.TICKER, Kind.BOOK, Kind.TRADE)
 _GOODBYE = SECOND  # ns until the venue must have said its own
 
 
@@ -51,6 +53,7 @@ class Endurance:
     quiet: int = SECOND  # a subscription that did not fail for so long is up, though nothing came
     answer: int = 10 * SECOND  # a stream that is not up by then will not be
     silent: int = 25 * SECOND  # without any frame: more than two heartbeats
+    mute: int = _MINUTE  # without a word of the market, though heartbeats go on
     frozen: int = 10 * SECOND  # of venue time that a channel may stand still while another moves
     sound: int = _MINUTE  # of life until the next fall is a first one
     old: int = 23 * 60 * _MINUTE  # venues cut at 24 h, when it suits them
@@ -97,6 +100,7 @@ class Life:
         self._freezes = FreezeWatch(endurance.frozen)
         self._fallen, self._why = asyncio.Event(), ""
         self._began = self._heard = 0  # monotonic ns: of watching, of the newest frame
+        self._spoken = 0  # monotonic ns: of the newest word of the market
         self.connection = connect(lambda base: tapped(base, self.tap))
 
     @property
@@ -114,7 +118,7 @@ class Life:
             await self.connection.exchange.load_markets()
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no life without
             return f"no markets: {type(error).__name__}"
-        self._began = self._heard = self._ports.clock.monotonic()
+        self._began = self._heard = self._spoken = self._ports.clock.monotonic()
         self._streams = self._asked(self.connection)
         self._missing = set(self._streams)
         for stream in self._streams:
@@ -150,6 +154,8 @@ class Life:
 
     def witness(self, word: Word) -> bool:
         """Take note of prices; return False where they cannot be, which ends this life."""
+        if word.kind in _MARKET:
+            self._spoken = self._ports.clock.monotonic()
         symbol = word.told.get("symbol")
         touch = _touch(word)
         if touch is None:
@@ -232,8 +238,11 @@ class Life:
             return
         clock = self._ports.clock
         frozen = self._freezes.frozen(clock.now())
+        follows = any(not each.private for each in self._streams)
         if self._streams and clock.monotonic() - self._heard >= self._endurance.silent:
             self.fell("silence")
+        elif follows and clock.monotonic() - self._spoken >= self._endurance.mute:
+            self.fell("the market is silent")
         elif frozen:
             self.fell(f"{frozen[0]} is frozen")
         elif self.age() >= self._endurance.old:
