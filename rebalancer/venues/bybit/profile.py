@@ -48,6 +48,8 @@ BYBIT = Profile(
     venue="bybit",
     finished=True,
     # A perpetual that settles in its coin is counted in USD; either way a contract is 1.
+    wire_amount="qty",
+    wire_price="price",
     amounts={
         Kind.PERPETUAL: Unit.COIN,
         Kind.FUTURE: Unit.COIN,

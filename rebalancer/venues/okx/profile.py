@@ -80,6 +80,8 @@ def _terms(answer: Mapping[str, Any]) -> Any:
 OKX = Profile(
     venue="okx",
     finished=True,
+    wire_amount="sz",
+    wire_price="px",
     amounts={
         Kind.SPOT: Unit.COIN,
         Kind.PERPETUAL: Unit.CONTRACT,
