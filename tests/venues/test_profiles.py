@@ -50,6 +50,13 @@ def test_x04_unified_dead_man(name):
     assert (name in ("bybit", "okx")) is bool(CCXT[name].has.get("cancelAllOrdersAfter"))
 
 
+@pytest.mark.parametrize("name", [name for name, each in PROFILES.items() if each.finished])
+def test_numbers_are_read_once_more(name):
+    """Quantity and price of an order are held against what was meant before it leaves."""
+    assert PROFILES[name].wire_amount
+    assert PROFILES[name].wire_price
+
+
 @each_venue
 @pytest.mark.trap("X07", "deribit", "binanceusdm", "binancecoinm", "binance", "bybit", "okx")
 def test_x07_position_streams(name):
