@@ -17,9 +17,11 @@ from tests.simulation.okx_fair import (
     CALL,
     KEY,
     LINEAR,
+    PAIR,
     SYMBOLS,
     ccxt_pro,
     fair,
+    get,
     step_of,
     wire,
 )
@@ -153,6 +155,24 @@ async def test_each_fill_is_pushed_with_its_order():
     assert ("canceled", "14", "") == tuple(
         rest[-1][name] for name in ("state", "cancelSource", "tradeId")
     )
+
+
+async def test_a_fee_has_its_own_currency():
+    """The fee of a purchase of a pair is coin, that of a sale money: the stream says it as REST."""
+    own = {"time_in_force": TimeInForce.IOC, "label": "rb1"}
+    async with fair() as loopback, wire(loopback, "private") as line:
+        await line.log_in()
+        await line.ask("subscribe", ORDERS)
+        for quantity, price in ((D("0.5"), ASK), (D("-0.2"), D("99999.9"))):
+            loopback.place.submit(Asked(ACCOUNT, PAIR, quantity, price, **own))
+        pushed = [each["data"][0] for each in await line.until("orders", 2)]
+        _, listed = await get(loopback, "trade/fills", KEY)
+
+    fills = list(reversed(listed["data"]))
+    assert ["BTC", "USDT"] == [each["feeCcy"] for each in fills]
+    assert [tuple(each[name] for name in ("tradeId", "fee", "feeCcy")) for each in fills] == [
+        tuple(each[name] for name in ("tradeId", "fillFee", "fillFeeCcy")) for each in pushed
+    ]
 
 
 async def test_an_order_that_rests():

@@ -100,7 +100,7 @@ def pushed(placed: PlacedOrder, filled: Execution | None = None) -> dict[str, An
         "amendSource": "",
         "code": "0",
         "fillFee": "0" if filled is None else told(-filled.fee),
-        "fillFeeCcy": "" if filled is None else placed.instrument.settle,
+        "fillFeeCcy": "" if filled is None else filled.fee_currency,
         "fillFwdPx": "",
         "fillIdxPx": "" if filled is None else told(filled.index),
         "fillMarkPx": "" if filled is None else told(filled.mark),
