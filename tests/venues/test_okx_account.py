@@ -22,6 +22,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.figures import TOGETHER
 from rebalancer.core.ledger import Ledger
+from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import DeliveryDue, FundingDue
@@ -391,6 +392,20 @@ async def test_a_pair_is_a_position():
     assert D("10.4995") == held[PAIR] == one == cash["okx:BTC"]
     assert "okx:BTC" not in held
     assert "okx:USDT" in held
+
+
+async def test_a_currency_that_is_gone_is_nothing():
+    """What contracts settle in, or a pair is paid with, is told where the venue lists none of it.
+
+    Without an answer to read, nothing is told of anything.
+    """
+    async with desk(cash={"BTC": D(1)}) as opened:
+        held = {each.instrument: each.quantity for each in await opened.venue.positions()}
+        opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, "GET account/balance"))
+        with pytest.raises(Unavailable):
+            await opened.venue.positions()
+
+    assert {"okx:BTC": D(1), "okx:USDT": D(0)} == held
 
 
 def test_pairs_beside_contracts():

@@ -182,7 +182,9 @@ class OkxAccount:
         held = await self._calls.ask(POSITIONS, {}, Lane.POLL)
         told = [rows.position(each) for each in held]
         ts = self._clock.now()
-        balances = {text(each, "ccy", BALANCE): rows.cash(each) for each in details}
+        # The list leaves out what is empty.
+        balances = dict.fromkeys(self._settled, Decimal(0))
+        balances |= {text(each, "ccy", BALANCE): rows.cash(each) for each in details}
         for coin, pair in self._pairs.items():
             told.append((pair, balances.pop(coin, Decimal(0)), None))
         for currency, cash in balances.items():
