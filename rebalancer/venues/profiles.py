@@ -15,12 +15,13 @@ from rebalancer.venues.binance.profile import BINANCE_COINM, BINANCE_SPOT, BINAN
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.deribit.profile import DERIBIT
 from rebalancer.venues.generic.making import made
-from rebalancer.venues.okx.profile import OKX
+from rebalancer.venues.okx.profile import DEMO, OKX
 from rebalancer.venues.profile import Profile
 
 PROFILES: Mapping[str, Profile] = {
     each.venue: each for each in (DERIBIT, BINANCE_USDM, BINANCE_COINM, BINANCE_SPOT, BYBIT, OKX)
 }
+_TESTNETS: Mapping[str, Profile] = {DEMO.venue: DEMO}  # where a testnet differs from production
 
 
 def row_of(venue: str, own: ProfileTable | None = None) -> Profile | None:
@@ -50,7 +51,7 @@ def profile_of(venue: str, mode: Mode, own: ProfileTable | None = None) -> Profi
         raise ConfigError("venues", [Fault(f"venues.{venue}", must, was)])
     if mode not in profile.modes:
         raise ConfigError("venues", [Fault(f"venues.{venue}", "must know the mode", str(mode))])
-    return profile
+    return _TESTNETS.get(venue, profile) if mode is Mode.TESTNET else profile
 
 
 def matrix() -> dict[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.okx.profile import OKX
 from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.profiles import profile_of
 from tests.simulation.okx_fair import (
     CALL,
     FUTURE,
@@ -258,9 +259,38 @@ async def test_a_maintenance_is_told():
 )
 def test_which_maintenance_matters(state, service, locked):
     """Only a maintenance of swaps, or of trading as a whole, that is under way is a lock."""
-    answer = {"data": [{"state": state, "serviceType": service}]}
+    answer = {"data": [{"state": state, "serviceType": service, "env": "1"}]}
 
     assert {"locked": locked} == OKX.opening.read(answer)
+
+
+@pytest.mark.parametrize(
+    ("mode", "env", "locked"),
+    [
+        (Mode.LIVE, "1", "true"),
+        (Mode.LIVE, "2", "false"),
+        (Mode.TESTNET, "1", "false"),
+        (Mode.TESTNET, "2", "true"),
+        (Mode.LIVE, "", "true"),  # it does not say where
+        (Mode.TESTNET, "", "true"),
+    ],
+)
+def test_a_maintenance_of_elsewhere(mode, env, locked):
+    """What is under way in demo trading locks no production, nor the other way round."""
+    event = {"state": "ongoing", "serviceType": "5"} | ({"env": env} if env else {})
+
+    assert {"locked": locked} == profile_of("okx", mode).opening.read({"data": [event]})
+
+
+async def test_demo_trading_may_rest():
+    """Orders leave while the one list of events tells a maintenance of demo trading."""
+    event = {"state": "ongoing", "serviceType": "5", "env": "2", "maintType": "2"}
+    async with desk() as opened:
+        opened.loopback.host.desk.events.append(event)
+        hold = held(opened, [])
+        await hold.look()
+
+    assert hold.refusal() is None
     assert {"locked": "false"} == OKX.opening.read({"data": []})
     assert OKX.opening.read({"data": None}) is None
 

@@ -49,6 +49,7 @@ class Desk(shut.Desk[shut.Shut[str]]):
     hedged: bool = False  # whether long and short are held apart
     mode: str = ""  # account level; empty: as the exchange model margins it
     hurdle: dict[str, str] = field(default_factory=dict)  # channel → code that it is refused by
+    events: list[Mapping[str, str]] = field(default_factory=list)  # in its list beside its own
     timers: Countdowns = field(init=False)  # of orders, by account
 
     def __post_init__(self) -> None:

@@ -19,11 +19,12 @@ def _time(desk: Desk, _: Params) -> Rows:
 
 
 def _status(desk: Desk, _: Params) -> Rows:
-    """Return maintenances that are planned or under way."""
+    """Return maintenances that are planned or under way, those of demo trading among them."""
     shut = desk.closed
     if shut is None or not shut.dark:
-        return []
+        return list(desk.events)
     return [
+        *desk.events,
         {
             "begin": ms(desk.now),
             "end": ms(shut.until),
@@ -36,7 +37,7 @@ def _status(desk: Desk, _: Params) -> Rows:
             "state": ONGOING,
             "system": "unified",
             "title": "Maintenance",
-        }
+        },
     ]
 
 

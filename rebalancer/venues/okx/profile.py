@@ -1,6 +1,8 @@
 """OKX: what differs there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rebalancer.core.commands import TimeInForce
@@ -25,6 +27,7 @@ from rebalancer.venues.profile import (
 # batches of accounts or products, other services and planned events are left to the answers.
 _TRADING = frozenset({"3", "5"})
 _UNDER_WAY = frozenset({"ongoing", "pre_open"})  # pre_open: post-only orders and cancels again
+_PRODUCTION, _DEMO = "1", "2"  # environments of an event: one list tells those of both
 
 
 def kind_of(name: str) -> str:
@@ -50,13 +53,18 @@ def family_of(name: str) -> str:
     return "-".join(name.split("-")[:2])
 
 
-def _maintained(answer: Mapping[str, Any]) -> Any:
-    """Return whether trading is under maintenance, from the list of events."""
+def _maintained(environment: str, answer: Mapping[str, Any]) -> Any:
+    """Return whether trading in an environment is under maintenance, from the list of events.
+
+    An event that does not say where it is may be here.
+    """
     events = answer.get("data")
     if not isinstance(events, list) or not all(isinstance(each, Mapping) for each in events):
         return None
     locked = any(
-        each.get("state") in _UNDER_WAY and str(each.get("serviceType")) in _TRADING
+        each.get("state") in _UNDER_WAY
+        and str(each.get("serviceType")) in _TRADING
+        and str(each.get("env") or environment) == environment
         for each in events
     )
     return {"locked": str(locked).lower()}
@@ -132,7 +140,7 @@ OKX = Profile(
         call="publicGetSystemStatus",
         open=frozenset({"false"}),
         codes=frozenset({"50001", "51028", "51029", "51030"}),
-        read=_maintained,
+        read=partial(_maintained, _PRODUCTION),
         least=6 * SECOND,  # documented: one question in five seconds
     ),
     listing=Listing(
@@ -162,3 +170,5 @@ OKX = Profile(
         read=_terms,
     ),
 )
+
+DEMO = replace(OKX, opening=replace(OKX.opening, read=partial(_maintained, _DEMO)))
