@@ -227,15 +227,16 @@ def feeds(
     held = [each.instrument for each in opened.held if each.quantity]
     held += [each.instrument for each in settings.holdings]  # outside, and marked here
     wanted = followed(opened.name, settings, instruments, held)
-    seat = StreamSeat(opened.name, wanted, around.log, settings.book.mode, keys, opened.connection)
+    own = (opened.name, wanted, around.log, settings.book.mode, keys, opened.connection)
+    seat = StreamSeat(*own, look=poll.now)
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
     loopback = settings.venues[opened.name].loopback
     backoff = Backoff(around.randomness.generator(f"backoff/{opened.name}/orders"))
     keeper = DeadManKeeper(
         *(opened.line.dead_man, opened.name, around.clock, backoff, around.log, around.healthy)
     )
-    own = (list(settings.venues).index(opened.name), epoch)
-    resting = RestingWatch(opened.venue, opened.line.sent, own, around.clock, around.log)
+    place = (list(settings.venues).index(opened.name), epoch)
+    resting = RestingWatch(opened.venue, opened.line.sent, place, around.clock, around.log)
     parts = parts_of(opened.name)
     if parts.feed is not None:
         own_feed = parts.feed(

@@ -33,6 +33,10 @@ class AccountSeat:
     ours: Callable[[str], bool]  # whether a label is a client order id of ours
 
 
+def unheard(_why: str) -> None:
+    """Hear why an account is to be read at once, where nobody reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSeat:
     """Where the streams of a venue sit."""
@@ -44,6 +48,7 @@ class StreamSeat:
     keys: Credentials | None = None  # None: the market only
     connection: Connection | None = None  # for what a stream must ask by REST
     depth: Callable[[int, Depth], None] | None = None  # hears the best levels, ns local
+    look: Callable[[str], None] = unheard  # why the account is to be read at once
 
 
 @dataclass(frozen=True, slots=True)
