@@ -175,6 +175,24 @@ async def test_a_fee_has_its_own_currency():
     ]
 
 
+async def test_force_has_two_trade_ids():
+    """What was taken down is pushed with a trade id, and listed with a negative one."""
+    async with fair(cash={"USDT": D(40_000)}) as loopback, wire(loopback, "private") as line:
+        submit(loopback, D(300), D("100000.5"))
+        await line.log_in()
+        await line.ask("subscribe", ORDERS)
+        for move in (-50_000, -90_000, -120_000, -150_000):  # ticks of 0.1
+            loopback.place.tell(step_of(loopback.place.now(), move))
+        (told,) = await line.until("orders")
+        _, listed = await get(loopback, "trade/fills", KEY)
+
+    (pushed,), ids = told["data"], [each["tradeId"] for each in listed["data"]]
+    assert ("full_liquidation", "") == (pushed["category"], pushed["clOrdId"])
+    assert int(pushed["tradeId"]) > 0
+    assert f"-{pushed['tradeId']}" in ids
+    assert pushed["tradeId"] not in ids
+
+
 async def test_an_order_that_rests():
     """What rests is live; what is withdrawn says by whom."""
     async with fair() as loopback, wire(loopback, "private") as line:

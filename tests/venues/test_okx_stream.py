@@ -26,6 +26,7 @@ from rebalancer.core.events import (
     Trade,
 )
 from rebalancer.core.figures import OpenInterest
+from rebalancer.core.ledger import Ledger, book_fill
 from rebalancer.exchange.orders import TimeInForce
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
@@ -40,9 +41,18 @@ from rebalancer.venues.okx import build, channels, stream
 from rebalancer.venues.okx.stream import HOST, TESTNET, Access, Patience
 from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.wanted import Wanted
-from tests.simulation.okx_fair import ACCOUNT, CALL, INVERSE, KEY, LINEAR, fair, step_of
+from tests.simulation.okx_fair import (
+    ACCOUNT,
+    CALL,
+    INSTRUMENTS,
+    INVERSE,
+    KEY,
+    LINEAR,
+    fair,
+    step_of,
+)
 from tests.venues.deribit_frames import Lines, kinds
-from tests.venues.okx_loopback import credentials_of
+from tests.venues.okx_loopback import at, credentials_of
 
 D = Decimal
 T = 1_700_000_000_000  # ms
@@ -530,13 +540,13 @@ QUICK = Patience(ping=300 * MS, answer=1_500 * MS, frozen=400 * MS, silent=1_500
 class Desk:
     """The feeds of a loopback, and its market."""
 
-    def __init__(self, loopback, wanted):
+    def __init__(self, loopback, wanted, look=lambda why: None):
         self.loopback, self.events, self.reasons, self.failures = loopback, [], [], []
         self.log, self.clock = Lines(), WallClock()
         self.tasks = TaskRegistry(self.failures.append)
         access = Access(ACCOUNT, lambda: (KEY.client_id, KEY.secret, KEY.passphrase))
         self.market_stream = stream.market(HOST, wanted, self.log, patience=QUICK)
-        self.account_stream = stream.account(HOST, access, self.log, QUICK)
+        self.account_stream = stream.account(HOST, access, self.log, QUICK, look)
         self.streams = (self.market_stream, self.account_stream)
         ports = Ports(self.clock, self.tasks, SeededRandomness(7), self.log)
         self.feeds = [
@@ -629,6 +639,55 @@ async def test_an_order_and_its_fills():
     ]
     assert (Ending.FILLED, D(2_500), "rb01") == (end.how, end.filled, end.client_order_id)
     assert kinds(desk.events).index(Fill) < kinds(desk.events).index(OrderEnded)
+
+
+async def test_a_liquidation_is_booked_once():
+    """What was taken by force is no fill of the stream: the account is read at once instead."""
+    looks = []
+    async with fair(cash={"USDT": D(40_000)}) as loopback:
+        desk = Desk(loopback, BOTH, looks.append)
+        try:
+            await desk.until(lambda: desk.live)
+            desk.moving = False
+            await asyncio.sleep(0.1)
+            submit(desk, D(300), D(100_100))
+            await desk.until(lambda: OrderEnded in kinds(desk.events))
+            for move in (-50_000, -90_000, -120_000, -150_000):  # ticks of 0.1
+                loopback.place.tell(step_of(loopback.place.now(), move))
+            await desk.until(lambda: looks)
+            async with at(loopback) as opened:
+                told = (await opened.venue.history(0)).events
+        finally:
+            await desk.tasks.close()
+
+    streamed = [each.trade_id for each in desk.events if isinstance(each, Fill)]
+    ledger = Ledger()
+    for each in (*desk.events, *told):
+        if isinstance(each, Fill):
+            book_fill(ledger, each, INSTRUMENTS[LINEAR], ours=False)
+    assert streamed == [each.trade_id for each in told if isinstance(each, Fill)][: len(streamed)]
+    assert "full_liquidation" in looks[0]
+    assert (
+        loopback.place.positions(ACCOUNT).get(LINEAR, 0)
+        == ledger.position(ACCOUNT, LINEAR).quantity
+    )
+
+
+def test_whom_the_stream_wakes():
+    """A venue that trades by itself wakes whoever reads the account; an order does not."""
+    looks = []
+    seat = StreamSeat("okx", WANTED, Lines(), Mode.LIVE, credentials_of(KEY), look=looks.append)
+    own = build.streams(seat)[1].stream
+    own.opened([].append, NOW)
+    row = {"instId": SWAP, "ordId": "1", "side": "sell", "state": "filled", "uTime": str(T)}
+    row |= {"sz": "5", "accFillSz": "5", "fillSz": "5", "fillPx": "9", "tradeId": "77"}
+    for category in ("normal", "adl"):
+        frame = {"arg": {"channel": "orders", "instType": "ANY"}, "data": [row]}
+        row["category"] = category
+        own.received(json.dumps(frame).encode(), NOW)
+
+    assert 1 == len(looks)
+    assert "adl" in looks[0]
 
 
 async def test_orders_that_rest_and_lapse():

@@ -14,7 +14,6 @@ from rebalancer.core import pricing
 from rebalancer.core.events import (
     Ending,
     Fill,
-    Forced,
     FundingRate,
     Index,
     Mark,
@@ -403,7 +402,7 @@ def test_a_fill_comes_before_its_order():
         ({"fillFee": ""}, None),  # which part of the order's is its own nobody says
         ({"fillFeeCcy": "", "feeCcy": ""}, None),
         ({"fillSz": "0", "tradeId": ""}, None),  # nothing was filled
-        ({"tradeId": "0"}, None),  # by force: the list of fills tells it under its own number
+        ({"tradeId": "0"}, None),
     ],
 )
 def test_fills(changes, fee):
@@ -431,18 +430,23 @@ def test_endings(changes, how, filled):
 
 
 @pytest.mark.parametrize(
-    ("category", "forced"),
-    [
-        ("full_liquidation", Forced.LIQUIDATION),
-        ("partial_liquidation", Forced.LIQUIDATION),
-        ("adl", Forced.DELEVERAGING),
-    ],
+    "category",
+    ["full_liquidation", "partial_liquidation", "adl", "twap", "delivery", "auto_conversion"],
 )
-def test_by_force(category, forced):
-    """What the venue made by force is a fill of that kind, and no order of anybody."""
-    (told,) = told_of(ORDER | {"category": category, "clOrdId": ""})
+@pytest.mark.parametrize("trade", ["1518905999", "0", "-1518905999"])
+def test_by_the_venue(category, trade):
+    """What the venue itself traded is left to the lists, where it may have another trade id."""
+    told = ORDER | {"category": category, "clOrdId": "", "tradeId": trade, "state": "filled"}
+    (row_,) = okx.decode(orders(told)).rows
 
-    assert (forced, None) == (told.forced, told.client_order_id)
+    assert [] == told_of(told)
+    assert okx_account.by_venue(row_)
+
+
+@pytest.mark.parametrize("category", ["normal", "ddh", ""])
+def test_by_somebody(category):
+    """What was ordered is told at once, also by the bot that hedges options at the venue."""
+    assert [Fill, OrderAccepted] == [type(each) for each in told_of(ORDER | {"category": category})]
 
 
 def test_a_foreign_order():
@@ -529,7 +533,7 @@ ELSEWHERE = {
 @pytest.mark.proves("okx", "account", "recorded")
 def test_the_payloads(recordings):
     """Every payload of a websocket is read, or is of a channel that nobody follows."""
-    seen = {}
+    seen, forced = {}, []
     for line in lines(recordings, "payloads_okx.jsonl.gz"):
         if line.file.startswith("ws_"):
             seen[line.file] = okx.decode(line.msg)
@@ -539,9 +543,12 @@ def test_the_payloads(recordings):
                 assert isinstance(seen[line.file], Told), line.file
                 for each in seen[line.file].rows:
                     if isinstance(each, okx_account.Order):
-                        assert list(okx_account.events(each, "desk", NOW))
+                        told = list(okx_account.events(each, "desk", NOW))
+                        assert bool(told) is not okx_account.by_venue(each)
+                        forced += [line.file] if okx_account.by_venue(each) else []
 
     assert 21 == len(seen)
+    assert ["ws_orders_adl.json", "ws_orders_liquidation.json"] == sorted(forced)
 
 
 @pytest.mark.proves("okx", "options", "recorded")

@@ -89,7 +89,7 @@ def _filled(execution: Execution | None) -> dict[str, Any]:
         "fillPx": told(execution.price),
         "fillSz": told(abs(execution.quantity)),
         "fillTime": ms(execution.ts),
-        "tradeId": "0" if execution.forced else trade_id(execution),
+        "tradeId": str(execution.number),
     }
 
 
@@ -166,7 +166,7 @@ def stop(waiting: Stop) -> dict[str, Any]:
 
 
 def trade_id(execution: Execution) -> str:
-    """Return the id of a fill; what was taken by force has a negative one."""
+    """Return the id of a fill in the lists; what was taken by force has a negative one there."""
     return f"-{execution.number}" if execution.forced else str(execution.number)
 
 

@@ -28,7 +28,7 @@ def streams(seat: StreamSeat) -> Sequence[Spoken]:
         password = "" if keys.password is None else keys.password.reveal()
         return keys.key.reveal(), keys.secret.reveal(), password
 
-    own = stream.account(host, Access(seat.account, signs), seat.log)
+    own = stream.account(host, Access(seat.account, signs), seat.log, look=seat.look)
     return market, Spoken(own)
 
 

@@ -19,6 +19,7 @@ from rebalancer.venues.freezing import Asking, Thaw
 from rebalancer.venues.native import worth_a_line
 from rebalancer.venues.okx.requests import LOGIN, SUBSCRIBE, UNSUBSCRIBE, Request, Requests
 from rebalancer.venues.okx.told import Account, Counts, Deliver, Market, Sayings
+from rebalancer.venues.seats import unheard
 from rebalancer.venues.wanted import Wanted
 from rebalancer.wire.okx import frames as okx
 from rebalancer.wire.okx.frames import Failure, LoggedIn, Message, Notice, Pong, Subscribed, Told
@@ -228,10 +229,16 @@ def market(
     return OkxStream(f"{host}/{PUBLIC}", sayings, log, counts=counts, patience=patience)
 
 
-def account(host: str, access: Access, log: Log, patience: Patience = Patience()) -> OkxStream:
-    """Return the stream of an account."""
-    path = f"{host}/{PRIVATE}"
-    return OkxStream(path, Account(access.account), log, access, patience=patience)
+def account(
+    host: str,
+    access: Access,
+    log: Log,
+    patience: Patience = Patience(),
+    look: Callable[[str], None] = unheard,
+) -> OkxStream:
+    """Return the stream of an account; `look` is told why that is to be read at once."""
+    sayings = Account(access.account, look)
+    return OkxStream(f"{host}/{PRIVATE}", sayings, log, access, patience=patience)
 
 
 def _login(access: Access, now: int) -> dict[str, str]:

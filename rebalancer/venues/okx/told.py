@@ -69,11 +69,13 @@ class Account:
 
     Args:
         account: Its name in the settings.
+        look: Is told why the account is to be read at once: the venue itself
+            traded, which only the account's lists tell.
     """
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, look: Callable[[str], None]) -> None:
         self.watch = FreezeWatch(0)
-        self._account = account
+        self._account, self._look = account, look
         self._deliver: Deliver = _nowhere
 
     def names(self) -> tuple[str, ...]:
@@ -94,6 +96,8 @@ class Account:
         for row in told.rows:
             for event in okx_account.events(row, self._account, now):
                 self._deliver(event)
+            if okx_account.by_venue(row):
+                self._look(f"okx tells an order of the venue itself: {row.category}")
         return True
 
     def drop(self, _name: str) -> None:

@@ -2,8 +2,9 @@
 
 The `orders` channel tells each fill in the state that it brought about: the
 fields `fill...` are of this fill alone, `accFillSz` and `fee` of the order so
-far. A fee is negative where it is paid. What was taken by force bears the trade
-id 0 here and a number of its own in the list of fills, which alone tells it.
+far. A fee is negative where it is paid. What the venue itself trades for the
+account has one trade id here and another in the list of fills (a negative one
+where it was taken by force), or is no trade there: the account's lists tell it.
 https://www.okx.com/docs-v5/en/#order-book-trading-trade-ws-order-channel
 """
 
@@ -17,7 +18,6 @@ from rebalancer.core.events import (
     AccountEvent,
     Ending,
     Fill,
-    Forced,
     OrderAccepted,
     OrderEnded,
     PositionReport,
@@ -39,11 +39,11 @@ from rebalancer.wire.okx.values import (
 
 AT_ONCE = frozenset({"ioc", "fok", "optimal_limit_ioc", "market"})  # what is left of them expires
 BY_PERSON = "1"  # a cancelSource
-FORCED = {
-    "full_liquidation": Forced.LIQUIDATION,
-    "partial_liquidation": Forced.LIQUIDATION,
-    "adl": Forced.DELEVERAGING,
-}
+# Categories of what nobody ordered: liquidations, deleveraging, forced repayments, expiries, and
+# conversions of currencies.
+BY_VENUE = frozenset(
+    {"full_liquidation", "partial_liquidation", "adl", "twap", "delivery", "auto_conversion"}
+)
 NO_TRADE = ("", "0")  # trade ids of an order that filled nothing now
 
 
@@ -141,10 +141,11 @@ def _fills(told: Order) -> bool:
 def fill(told: Order, account: str, ts_local: int) -> Fill | None:
     """Return the execution in the state of an order; None where there is none to be told.
 
+    None either of what the venue itself did: two ids of one trade would be two fills.
     The fee of a fill that the venue leaves out is known only of an order's first.
     """
     size, price = number(told.fill_size), number(told.fill_price)
-    if not _fills(told) or size is None or price is None:
+    if by_venue(told) or not _fills(told) or size is None or price is None:
         return None
     fee, currency = number(told.fill_fee), told.fill_fee_currency or told.fee_currency
     if fee is None and told.filled == size:
@@ -163,8 +164,12 @@ def fill(told: Order, account: str, ts_local: int) -> Fill | None:
         price=price,
         fee=-fee,
         fee_currency=currency,
-        forced=FORCED.get(told.category),
     )
+
+
+def by_venue(told: Row) -> bool:
+    """Whether a row is of an order that nobody placed: the account's lists tell what it did."""
+    return isinstance(told, Order) and told.category in BY_VENUE
 
 
 def order_event(told: Order, ts_local: int) -> OrderAccepted | OrderEnded:
@@ -197,7 +202,7 @@ def events(row: Row, account: str, ts_local: int) -> Iterator[AccountEvent]:
             filled = fill(row, account, ts_local)
             if filled is not None:
                 yield filled
-            if row.category not in FORCED:
+            if not by_venue(row):
                 yield order_event(row, ts_local)
         case Account():
             for each in row.details:
