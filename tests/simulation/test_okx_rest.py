@@ -101,6 +101,32 @@ async def test_a_pair_is_a_balance():
     assert [] == positions
 
 
+async def test_a_pair_has_two_bills():
+    """A trade of a pair is two bills, each with its currency, its fee and a number of its own."""
+    async with fair() as loopback, ccxt_rest(loopback) as exchange:
+        await exchange.load_markets()
+        await exchange.create_order(SYMBOLS[PAIR], "limit", "buy", 0.5, 100_001)
+        await exchange.create_order(SYMBOLS[LINEAR], "limit", "buy", 1, 100_001)
+        told = (await exchange.privateGetAccountBills({}))["data"]
+        (first,) = (await exchange.privateGetAccountBills({"limit": "1"}))["data"]
+        older = (await exchange.privateGetAccountBills({"after": told[0]["billId"]}))["data"]
+        next_ = (await exchange.privateGetAccountBills({"after": older[0]["billId"]}))["data"]
+        (_, fill) = (await exchange.privateGetTradeFills({}))["data"]
+
+    rows = [tuple(each[n] for n in ("ccy", "balChg", "fee", "subType", "sz")) for each in told[1:]]
+    assert [
+        ("BTC", "0.4995", "-0.0005", "1", "0.5"),
+        ("USDT", "-50000.05", "0", "2", "50000.05"),
+    ] == rows
+    numbers = [int(each["billId"]) for each in told]
+    assert sorted(numbers, reverse=True) == numbers
+    assert 3 == len({*numbers})
+    assert told[0] == first
+    assert (told[1:], told[2:]) == (older, next_)
+    assert fill["billId"] in [each["billId"] for each in told[1:]]
+    assert {fill["tradeId"]} == {each["tradeId"] for each in told[1:]}
+
+
 async def test_an_order_lives_and_ends():
     """An order is found open and by its client id, cancelled, and cancelled only once."""
     async with fair() as loopback, ccxt_rest(loopback) as exchange:

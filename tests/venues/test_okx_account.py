@@ -589,6 +589,51 @@ async def test_a_random_hour(seed):
     assert [each.ts_venue for each in told.events] == sorted(each.ts_venue for each in told.events)
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_trades_of_a_pair(named):
+    """A pair that the book names is told by fills; of another each currency is cash that moved.
+
+    Told twice, nothing is booked twice, and the ledger is the venue's either way.
+    """
+    book_ = {LINEAR: INSTRUMENTS[LINEAR]} | ({PAIR: INSTRUMENTS[PAIR]} if named else {})
+    async with make() as served, at(served, instruments=book_) as opened:
+        ledger, began = Ledger(), opened.clock.now()
+        for report in await opened.venue.positions():
+            if report.instrument == PAIR:
+                books.adopt(ledger, report, INSTRUMENTS[PAIR], D(100_000), hedge=False)
+            else:
+                books.credit(ledger, ACCOUNT, report.instrument.partition(":")[2], report.quantity)
+        for quantity, price in ((D("0.5"), D("100000.1")), (D("-0.2"), D("99999.9"))):
+            submit(served.place, PAIR, quantity, price)
+        submit(served.place, LINEAR, D(3), D("100000.1"))
+        await asyncio.sleep(0.002)
+        for _ in range(2):
+            told = await opened.venue.history(began - SECOND)
+            book(ledger, told.events)
+        reported = await opened.venue.positions()
+
+    moved = [(each.currency, each.amount) for each in told.events if isinstance(each, CashMoved)]
+    bought, sold = (D("0.4995"), D("-50000.05")), (D("-0.2"), D("19999.98") * D("0.999"))
+    alone = [("BTC", bought[0]), ("USDT", bought[1]), ("BTC", sold[0]), ("USDT", sold[1])]
+    assert ([] if named else sorted(alone)) == sorted(moved)
+    fills = [each.instrument for each in told.events if isinstance(each, Fill)]
+    assert [*((PAIR, PAIR) if named else ()), LINEAR] == fills
+    assert {} == differences(ledger, ACCOUNT, reported, book_)
+
+
+@pytest.mark.parametrize("instrument", ["BTC-USDT", "ETH-BTC"])
+def test_a_pair_that_nobody_names(instrument):
+    """Its fill is none, and each of its bills moves the currency that it names."""
+    own = {"instId": instrument, "instType": "SPOT", "ccy": "ETH", "balChg": "3", "pnl": "0"}
+    told = READER.booking(BILL | own, 7)
+
+    assert not READER.fills(TRADE | own)
+    assert CashMoved(7, NS, "okx", BILL["billId"], "2.1", D(3), "ETH", False) == told
+    named = replace(READER, pairs=frozenset({f"okx:{instrument}"}))
+    assert named.fills(TRADE | own)
+    assert named.booking(BILL | own, 7) is None
+
+
 async def test_a_liquidation_is_told_as_one():
     """What the venue took down is a fill by force, and the ledger ends as the venue's books do."""
     async with desk(cash={"BTC": D(1), "USDT": D(40_000)}) as opened:

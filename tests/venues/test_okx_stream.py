@@ -673,6 +673,23 @@ async def test_a_liquidation_is_booked_once():
     )
 
 
+def test_pairs_of_the_book():
+    """The stream tells fills of the pairs that the book hedges with, and of no others."""
+    events = []
+    wanted = Wanted(("BTC-USDT", SWAP))
+    seat = StreamSeat("okx", wanted, Lines(), Mode.LIVE, credentials_of(KEY))
+    own = build.streams(seat)[1].stream
+    own.opened(events.append, NOW)
+    row = {"ordId": "1", "side": "buy", "state": "filled", "uTime": str(T), "tradeId": "77"}
+    row |= {"sz": "5", "accFillSz": "5", "fillSz": "5", "fillPx": "9"}
+    row |= {"fillFee": "-1", "fillFeeCcy": "BTC"}
+    told = [row | {"instId": name} for name in ("BTC-USDT", "ETH-USDT", SWAP)]
+    frame = {"arg": {"channel": "orders", "instType": "ANY"}, "data": told}
+    own.received(json.dumps(frame).encode(), NOW)
+
+    assert ["okx:BTC-USDT", LINEAR] == [e.instrument for e in events if isinstance(e, Fill)]
+
+
 def test_whom_the_stream_wakes():
     """A venue that trades by itself wakes whoever reads the account; an order does not."""
     looks = []

@@ -383,6 +383,16 @@ def told_of(*rows):
     return [event for each in told.rows for event in okx_account.events(each, "desk", NOW)]
 
 
+@pytest.mark.parametrize("pairs", [frozenset(), frozenset({"okx:BTC-USDT"})])
+def test_pairs(pairs):
+    """A pair's coin is a position where the book names the pair; else bills tell what moved."""
+    told = okx.decode(orders(ORDER | {"instId": "BTC-USDT", "fillFeeCcy": "BTC"}))
+    events = list(okx_account.events(told.rows[0], "desk", NOW, pairs))
+
+    assert ([Fill] if pairs else []) == [type(each) for each in events[:-1]]
+    assert isinstance(events[-1], OrderAccepted)
+
+
 def test_a_fill_comes_before_its_order():
     """The fill has the fee of its own, and the order what it filled so far."""
     fill, order = told_of(ORDER)

@@ -1,6 +1,7 @@
 """What was: fills and bills, newest first, page by page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from rebalancer.ports import SECOND
@@ -11,6 +12,7 @@ from rebalancer.simulation.okx.rest import amount, text, whole
 
 DAY = 86_400 * SECOND  # ns
 RECENT_FILLS, RECENT_BILLS, KEPT = 3 * DAY, 7 * DAY, 90 * DAY  # ns that a list reaches back
+Row = dict[str, Any]
 
 
 def fills(asking: Asking) -> list[Any]:
@@ -28,15 +30,15 @@ def _fills(asking: Asking, back: int) -> list[Any]:
     order_id = str(asking.params.get("ordId") or "")
     names = {each.instrument.id: None for each in asking.desk.listed(asking.params)}
 
-    def chosen(line: Posting) -> bool:
+    def told(line: Posting) -> list[Row]:
         execution = line.execution
         if line.kind is not PostingKind.TRADE or execution is None:
-            return False
+            return []
         mine = number(execution.order.order_id) == order_id
-        return execution.order.instrument.id in names and (not order_id or mine)
+        here = execution.order.instrument.id in names and (not order_id or mine)
+        return [shapes.fill(execution, shapes.first(line))] if here else []
 
-    page = _page(asking, back, chosen)
-    return [shapes.fill(each.execution, each.number) for each in page if each.execution is not None]
+    return _page(asking, back, told)
 
 
 def bills(asking: Asking) -> list[Any]:
@@ -53,26 +55,29 @@ def _bills(asking: Asking, back: int) -> list[Any]:
     params = asking.params
     wanted = {name: params.get(name) for name in ("type", "subType", "ccy", "instType")}
 
-    def chosen(line: Posting) -> bool:
-        row = shapes.bill(line)
-        return all(value in (None, "", row[name]) for name, value in wanted.items())
+    def told(line: Posting) -> list[Row]:
+        return [
+            row
+            for row in shapes.bills(line)
+            if all(value in (None, "", row[name]) for name, value in wanted.items())
+        ]
 
-    return [shapes.bill(each) for each in _page(asking, back, chosen)]
+    return _page(asking, back, told)
 
 
-def _page(asking: Asking, back: int, chosen: Callable[[Posting], bool]) -> Sequence[Posting]:
-    """Return lines between two times and before a bill, newest first, as many as one answer has."""
+def _page(asking: Asking, back: int, told: Callable[[Posting], list[Row]]) -> list[Row]:
+    """Return rows between two times and before a bill, newest first, as many as one answer has."""
     params, at, now = asking.params, asking.at, asking.desk.now
     first, last = whole(params, "begin", 0), whole(params, "end", 2**62)
     before, after = amount(params, "after"), amount(params, "before")
-    found = [
-        each
+    found = (
+        row
         for each in reversed(asking.statement.postings)
         if first <= each.ts // MILLISECOND <= last
         and now - each.ts <= back
         and (at is None or each.ts <= at)
-        and (before is None or each.number < before)
-        and (after is None or each.number > after)
-        and chosen(each)
-    ]
-    return found[: min(whole(params, "limit", asking.desk.page), asking.desk.page)]
+        for row in reversed(told(each))
+        if (before is None or int(row["billId"]) < before)
+        and (after is None or int(row["billId"]) > after)
+    )
+    return list(islice(found, min(whole(params, "limit", asking.desk.page), asking.desk.page)))

@@ -171,10 +171,9 @@ def trade_id(execution: Execution) -> str:
 
 
 def _sub_type(execution: Execution) -> str:
-    buys = execution.quantity > 0
     if execution.forced:
-        return "106" if buys else "107"
-    return "1" if buys else "2"
+        return "106" if execution.quantity > 0 else "107"
+    return _action(execution.quantity)
 
 
 def fill(execution: Execution, bill: int) -> dict[str, Any]:
@@ -210,8 +209,41 @@ def fill(execution: Execution, bill: int) -> dict[str, Any]:
     }
 
 
-def bill(line: Posting) -> dict[str, Any]:
-    """Return one line of an account's bills."""
+def bills(line: Posting) -> list[dict[str, Any]]:
+    """Return what a posting is in an account's bills: a trade of a pair is one a currency."""
+    told_, execution = _bill(line), line.execution
+    if execution is None or execution.order.instrument.kind is not Kind.SPOT:
+        return [told_]
+    brought = execution.quantity * execution.order.instrument.size
+    kept = execution.fee if execution.fee_currency != line.currency else ZERO
+    coins = {
+        "bal": "",
+        "balChg": told(brought - kept),
+        "billId": str(second(line)),
+        "ccy": execution.order.instrument.underlying,
+        "fee": told(-kept),
+        "subType": _action(brought),
+        "sz": told(abs(brought)),
+    }
+    money = {"subType": _action(-brought), "sz": told(abs(line.change + line.fee))}
+    return [told_ | money, told_ | coins]
+
+
+def first(line: Posting) -> int:
+    """Return the number of a posting's bill."""
+    return 2 * line.number
+
+
+def second(line: Posting) -> int:
+    """Return the number of its other bill, where there are two."""
+    return 2 * line.number + 1
+
+
+def _action(brought: Decimal) -> str:
+    return "1" if brought > 0 else "2"
+
+
+def _bill(line: Posting) -> dict[str, Any]:
     contract, execution = line.instrument, line.execution
     row = {
         **dict.fromkeys(("fillFwdPx", "fillIdxPx", "fillMarkPx", "fillMarkVol"), ""),
@@ -219,7 +251,7 @@ def bill(line: Posting) -> dict[str, Any]:
         **dict.fromkeys(("clOrdId", "execType", "ordId", "tradeId"), ""),
         "bal": told(line.balance),
         "balChg": told(line.change),
-        "billId": str(line.number),
+        "billId": str(first(line)),
         "ccy": line.currency,
         "earnAmt": "",
         "earnApr": "",

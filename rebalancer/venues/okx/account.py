@@ -63,10 +63,10 @@ class OkxAccount:
     ) -> None:
         self._account, self._clock, self._connection = account, clock, connection
         self._calls = OkxCalls(connection, budget)
-        reader = rows.Reader(account, ours)
         own = [each for each in instruments.values() if each.venue == account]
         self._settled = tuple(dict.fromkeys(each.settle for each in own))
         self._pairs = pairs(own)
+        reader = rows.Reader(account, ours, frozenset(self._pairs.values()))
         sizes = {each.name: each.size for each in own if each.kind is Kind.OPTION}
         self._history = OkxHistory(self._calls, clock, reader, sizes.get)
 

@@ -7,6 +7,7 @@ from rebalancer.venues.okx import identity, stream
 from rebalancer.venues.okx.account import OkxAccount
 from rebalancer.venues.okx.stream import Access
 from rebalancer.venues.seats import AccountSeat, Spoken, StreamSeat, VenueParts
+from rebalancer.wire.okx.values import instrument_id, is_pair
 
 
 def account(seat: AccountSeat) -> OkxAccount:
@@ -28,7 +29,8 @@ def streams(seat: StreamSeat) -> Sequence[Spoken]:
         password = "" if keys.password is None else keys.password.reveal()
         return keys.key.reveal(), keys.secret.reveal(), password
 
-    own = stream.account(host, Access(seat.account, signs), seat.log, look=seat.look)
+    pairs = frozenset(map(instrument_id, filter(is_pair, seat.wanted.hedge)))
+    own = stream.account(host, Access(seat.account, signs, pairs), seat.log, look=seat.look)
     return market, Spoken(own)
 
 

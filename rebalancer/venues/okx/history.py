@@ -79,8 +79,8 @@ class OkxHistory:
         return History(rows.in_order(found.values()), fault)
 
     def fills(self, told: Sequence[Row]) -> list[Fill]:
-        """Return the fills among rows, oldest first; what is no trade is told by bills."""
-        ts, trades = self._clock.now(), filter(rows.is_trade, told)
+        """Return the fills among rows, oldest first; what is told by bills is left out."""
+        ts, trades = self._clock.now(), filter(self._reader.fills, told)
         found = [(rows.number(each), self._reader.fill(each, ts)) for each in trades]
         return rows.in_order(found)
 

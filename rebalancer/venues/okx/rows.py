@@ -16,6 +16,7 @@ from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, missing, optional, text
+from rebalancer.wire.okx.values import instrument_id, is_pair
 
 VENUE = "okx"
 TRANSFER, DELIVERY, LIQUIDATION, FUNDING, DELEVERAGING, SETTLEMENT = "1", "3", "5", "8", "9", "34"
@@ -48,6 +49,20 @@ class Reader:
 
     account: str
     ours: Callable[[str], bool]  # whether a label is one of our client order ids
+    pairs: frozenset[str] = frozenset()  # ids of pairs whose coin is a position
+
+    def fills(self, row: Row) -> bool:
+        """Whether a row of fills or bills is of a trade that its fill tells.
+
+        That of a pair which the book does not name is none: there are two bills
+        of it, one a currency, and they tell what moved.
+
+        Raises:
+            Malformed: It does not say what it is of.
+        """
+        name = str(row.get("instId") or "")
+        told_by_bills = is_pair(name) and instrument_id(name) not in self.pairs
+        return is_trade(row) and not told_by_bills
 
     def fill(self, row: Row, ts: int) -> Fill:
         """Return a fill of the account as it is learnt at `ts`; raises Malformed."""
@@ -73,16 +88,16 @@ class Reader:
     def booking(self, row: Row, ts: int) -> AccountEvent | None:
         """Return what a bill moved, as it is learnt at `ts`; None where it is told elsewhere.
 
-        A trade is told by its fill; but what a liquidation took beyond profit and
-        fee is cash that moved. Deliveries and settlements need a price: see
-        `history`. A kind that is new to us is cash that moved.
+        A trade is told by its fill, see `fills`; but what a liquidation took
+        beyond profit and fee is cash that moved. Deliveries and settlements need a
+        price: see `history`. A kind that is new to us is cash that moved.
 
         Raises:
             Malformed: A field is missing.
         """
         where = "okx bill"
         kind, change = text(row, "type", where), decimal(row, "balChg", where)
-        if is_trade(row):
+        if self.fills(row):
             change = _penalty(row, kind, change)
         if not change:
             return None

@@ -39,6 +39,7 @@ class Access:
 
     account: str  # as the configuration names it
     credentials: Callable[[], tuple[str, str, str]]  # key, secret, passphrase, anew at each login
+    pairs: frozenset[str] = frozenset()  # ids of pairs whose coin is a position
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def account(
     look: Callable[[str], None] = unheard,
 ) -> OkxStream:
     """Return the stream of an account; `look` is told why that is to be read at once."""
-    sayings = Account(access.account, look)
+    sayings = Account(access.account, access.pairs, look)
     return OkxStream(f"{host}/{PRIVATE}", sayings, log, access, patience=patience)
 
 

@@ -6,7 +6,7 @@ venue's model says of it are known. What a channel told last stays here as its
 pulse, so that a standstill can be told from a quiet market.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -69,13 +69,14 @@ class Account:
 
     Args:
         account: Its name in the settings.
+        pairs: Ids of pairs whose coin is a position.
         look: Is told why the account is to be read at once: the venue itself
             traded, which only the account's lists tell.
     """
 
-    def __init__(self, account: str, look: Callable[[str], None]) -> None:
+    def __init__(self, account: str, pairs: Container[str], look: Callable[[str], None]) -> None:
         self.watch = FreezeWatch(0)
-        self._account, self._look = account, look
+        self._account, self._pairs, self._look = account, pairs, look
         self._deliver: Deliver = _nowhere
 
     def names(self) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ class Account:
         if told.channel != channels.ORDERS:
             return False
         for row in told.rows:
-            for event in okx_account.events(row, self._account, now):
+            for event in okx_account.events(row, self._account, now, self._pairs):
                 self._deliver(event)
             if okx_account.by_venue(row):
                 self._look(f"okx tells an order of the venue itself: {row.category}")

@@ -8,7 +8,7 @@ where it was taken by force), or is no trade there: the account's lists tell it.
 https://www.okx.com/docs-v5/en/#order-book-trading-trade-ws-order-channel
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
@@ -30,6 +30,7 @@ from rebalancer.wire.okx.values import (
     Side,
     amount_fault,
     instrument_id,
+    is_pair,
     ns,
     number,
     number_fault,
@@ -195,12 +196,22 @@ def holding(told: Position, account: str, ts_local: int) -> PositionReport:
     return PositionReport(ts_local, None, account, instrument_id(told.instrument), quantity, entry)
 
 
-def events(row: Row, account: str, ts_local: int) -> Iterator[AccountEvent]:
-    """Yield the core events in a row of an account's channel: a fill before what it led to."""
+def events(
+    row: Row, account: str, ts_local: int, pairs: Container[str] = ()
+) -> Iterator[AccountEvent]:
+    """Yield the core events in a row of an account's channel: a fill before what it led to.
+
+    Args:
+        row: Of a channel.
+        account: Whose.
+        ts_local: ns.
+        pairs: Ids of pairs whose coin is a position. Of others bills tell how
+            their currencies moved.
+    """
     match row:
         case Order():
             filled = fill(row, account, ts_local)
-            if filled is not None:
+            if filled is not None and (not is_pair(row.instrument) or filled.instrument in pairs):
                 yield filled
             if not by_venue(row):
                 yield order_event(row, ts_local)

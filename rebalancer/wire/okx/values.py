@@ -90,6 +90,15 @@ def is_perpetual(name: str) -> bool:
     return name.endswith("-SWAP")
 
 
+def is_pair(name: str) -> bool:
+    """Tell whether a native name is that of a pair of currencies.
+
+    >>> is_pair("BTC-USDT"), is_pair("BTC-USDT-SWAP")
+    (True, False)
+    """
+    return name.count("-") == 1
+
+
 def family(name: str) -> str:
     """Return what instruments of one index have in common, which is the index's own name.
 
