@@ -219,6 +219,17 @@ async def test_option_summaries_tell_both_deltas():
     assert 0 < float(row["deltaBS"]) < 1
 
 
+async def test_an_option_that_the_model_says_nothing_of():
+    """Its row is there, and what is not known of it is an empty text."""
+    async with fair() as loopback:
+        loopback.place.tape.seen[CALL].vol = None
+        _, told = await get(loopback, "public/opt-summary?instFamily=BTC-USD")
+
+    assert [("", "", "")] == [
+        tuple(each[name] for name in ("markVol", "fwdPx", "deltaBS")) for each in told["data"]
+    ]
+
+
 async def test_old_events_can_be_told_again():
     """A subscription may begin with what an account was told before."""
     async with fair() as loopback:

@@ -228,6 +228,19 @@ def test_an_option_needs_both():
     assert {(0.6, 101_000.0)} == {(each.vol, each.forward) for each in told.of(OptionMark)}
 
 
+def test_an_option_without_a_vol():
+    """One that the venue's model says nothing of is left out, and told once; others are marked."""
+    told = Told()
+    told.push("mark-price", mark("0.35", OPTION), subject=OPTION)
+    for second in range(3):
+        other = summary(vol="", name="BTC-USD-371225-1-C", ts=T + second)
+        told.push("opt-summary", other, summary(ts=T + second), subject="BTC-USD")
+
+    assert [OptionMark] * 3 == kinds(told.events)
+    assert (3, 0) == (told.stream.counts.spoiled, told.stream.counts.refused)
+    assert ["feed.malformed"] == [event for event, _ in told.log.lines]
+
+
 def test_older_words_are_withheld():
     """A word that is older than the newest of its channel is counted, and not told."""
     told = Told()

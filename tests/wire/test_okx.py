@@ -243,6 +243,21 @@ def test_not_believed(channel, changes):
     assert isinstance(okx.decode(frame(channel, ROWS[channel] | changes)), Refused)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"markVol": "0"}, {"markVol": ""}, {"fwdPx": ""}, {"fwdPx": "NaN"}, {"instId": 7}]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_option_spoils_no_other(changes, place):
+    """A summary tells a whole family: a row that cannot be believed is left out of it, and why."""
+    rows = [ROWS["opt-summary"] | {"instId": f"BTC-USD-371225-{each}-C"} for each in (1, 2)]
+    rows.insert(place, ROWS["opt-summary"] | changes)
+    told = okx.decode(frame("opt-summary", *rows, subject="BTC-USD"))
+
+    assert isinstance(told, Told)
+    assert ["BTC-USD-371225-1-C", "BTC-USD-371225-2-C"] == [each.instrument for each in told.rows]
+    assert 1 == len(told.spoiled)
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes(payload):
     """Whatever comes, a message is returned."""

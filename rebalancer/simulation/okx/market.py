@@ -15,6 +15,10 @@ from rebalancer.simulation.tape import Print, Seen
 YEAR = 365 * 86_400 * 10**9  # ns
 HOUR = 3_600 * 10**9  # ns
 DEEP, CHECKED = 400, 25  # levels a side of a book, and of its checksum
+MODELLED = (  # what a summary says of an option by the venue's model
+    *("askVol", "bidVol", "delta", "deltaBS", "fwdPx", "gamma", "gammaBS", "markVol", "realVol"),
+    *("theta", "thetaBS", "vega", "vegaBS", "volLv"),
+)
 INTEREST = "2500000"  # contracts that all hold together: nobody counts them here
 
 
@@ -159,28 +163,37 @@ def open_interest(seen: Seen) -> dict[str, Any]:
 
 
 def summary(desk: Desk, seen: Seen) -> dict[str, Any] | None:
-    """Return what the venue's model says of an option; None before it says anything."""
+    """Return what the venue's model says of an option; None before it is marked.
+
+    What it does not know of an option, another of the same family may still have.
+    """
     contract, vol, forward = seen.instrument, seen.vol, seen.forward
-    if not vol or not forward or seen.mark is None:
+    if seen.mark is None:
         return None
+    if not vol or not forward:
+        return {**dict.fromkeys(MODELLED, ""), **_named(contract, seen)}
     years = max((contract.expiry or 0) - desk.now, 10**9) / YEAR
     outright = black_delta(forward, float(contract.strike or 1), vol * years**0.5, contract.sign)
-    none = dict.fromkeys(("gamma", "theta", "vega", "gammaBS", "thetaBS", "vegaBS"), "0")
     return {
-        **none,
+        **dict.fromkeys(MODELLED, "0"),
+        **_named(contract, seen),
         "askVol": told(round(vol, 4)),
         "bidVol": told(round(vol, 4)),
         "delta": told(round(outright - float(seen.mark), 8)),
         "deltaBS": told(round(outright, 8)),
         "fwdPx": told(round(forward, 4)),
+        "markVol": told(vol),
+        "volLv": told(round(vol, 4)),
+    }
+
+
+def _named(contract: Instrument, seen: Seen) -> dict[str, str]:
+    return {
         "instId": contract.name,
         "instType": "OPTION",
         "lever": "",
-        "markVol": told(vol),
-        "realVol": "0",
         "ts": ms(seen.ts),
         "uly": family(contract),
-        "volLv": told(round(vol, 4)),
     }
 
 

@@ -108,6 +108,7 @@ class OkxStream:
             self._control(message, now)
             return
         self._heard = now
+        self._leave_out(message)
         if self._sayings.take(message, now):
             self.counts.decoded += 1
         else:
@@ -193,6 +194,13 @@ class OkxStream:
                 if request is not None:
                     self._failed(request, message, now)
         self.counts.decoded += 1
+
+    def _leave_out(self, told: Told) -> None:
+        """Count the rows that cannot be read; the first is told, and none of the many after it."""
+        if told.spoiled and not self.counts.spoiled:
+            why = f"{told.channel}: a row was left out: {told.spoiled[0]}"
+            self._log.warning("feed.malformed", venue=self.venue, why=why, count=1)
+        self.counts.spoiled += len(told.spoiled)
 
     def _failed(self, request: Request, failure: Failure, now: int) -> None:
         why = f"{failure.code} {failure.message}"

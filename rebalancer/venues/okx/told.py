@@ -35,6 +35,7 @@ class Counts:
     decoded: int = 0
     unknown: int = 0  # of another type, or of a channel that nobody follows
     refused: int = 0
+    spoiled: int = 0  # rows left out of frames that were read
     late: int = 0  # older than what the channel told before
     gaps: int = 0  # books that had lost a change
     dropped: list[str] = field(default_factory=list)  # channels that cannot be had

@@ -3,11 +3,13 @@
 A socket carries pushes of channels, answers to what was asked, notices of the
 venue and the bare word `pong`. `decode` never raises: what it does not know is
 `Unknown`, what it knows but cannot believe is `Refused` with the reason, and
-neither spoils the frames after it. Bodies are in `market` and `account`.
+neither spoils the frames after it. A summary of options tells a whole family: a
+row of it that cannot be believed spoils none of the others. Bodies are in
+`market` and `account`.
 https://www.okx.com/docs-v5/en/#overview-websocket
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,6 +33,7 @@ from rebalancer.wire.okx.values import Refused, Unknown
 
 PING, PONG = b"ping", b"pong"
 PRIVATE = frozenset({"orders", "account", "positions"})  # channels of an account
+APART = "opt-summary"  # a channel whose rows are judged one by one
 _ABSENT = msgspec.Raw()  # msgspec reads a union with Raw as the union without it
 _WHOLE = "snapshot"
 
@@ -42,6 +45,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     subject: str  # what it is about: an instrument, a family; empty: an account
     rows: tuple[Any, ...]
     whole: bool = True  # False: only what changed since the last one
+    spoiled: tuple[str, ...] = ()  # why rows were left out, one each
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +124,14 @@ _CHANNELS: Mapping[str, msgspec.json.Decoder[Any]] = {
     "index-tickers": _rows(IndexTicker),
     "funding-rate": _rows(Funding),
     "open-interest": _rows(Interest),
-    "opt-summary": _rows(Summary),
+    APART: _rows(msgspec.Raw),
     "orders": _rows(Order),
     "account": _rows(Account),
     "positions": _rows(Position),
 }
+
+
+_SUMMARY = msgspec.json.Decoder(Summary, strict=False)
 
 
 def decode(payload: bytes | msgspec.Raw) -> Message:
@@ -136,7 +143,8 @@ def decode(payload: bytes | msgspec.Raw) -> Message:
     Returns:
         A known message that can be believed, `Unknown`, or `Refused` with the
         reason: not an object, a field missing or of another type, a number out
-        of range, a price not positive, bid not below ask.
+        of range, a price not positive, bid not below ask. Of a summary of options
+        only where no row can be believed.
     """
     if payload == PONG:
         return Pong()
@@ -159,10 +167,31 @@ def _decode(payload: bytes | msgspec.Raw) -> Message:
     if head.data is _ABSENT:
         return Refused("Object missing required field `data`")
     rows, whole = decoder.decode(head.data), head.action == _WHOLE
+    if head.arg.channel == APART:
+        return _apart(head.arg, rows)
     for row in rows:
         if reason := _fault(row, whole):
             return Refused(reason)
     return Told(_key(head.arg), _subject(head.arg), rows, whole)
+
+
+def _apart(arg: _Arg, told: Sequence[msgspec.Raw]) -> Told | Refused:
+    """Return the rows that can be believed, of a channel that tells of many things at once."""
+    read = [_summary(raw) for raw in told]
+    rows = tuple(each for each in read if isinstance(each, Summary))
+    spoiled = tuple(each for each in read if isinstance(each, str))
+    if spoiled and not rows:
+        return Refused(spoiled[0])
+    return Told(_key(arg), _subject(arg), rows, spoiled=spoiled)
+
+
+def _summary(raw: msgspec.Raw) -> Summary | str:
+    """Return a row, or why it cannot be believed."""
+    try:
+        row = _SUMMARY.decode(raw)
+        return okx_market.fault(row) or row
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        return str(error) or type(error).__name__
 
 
 def _event(head: _Head, event: str) -> Message:
