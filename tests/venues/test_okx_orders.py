@@ -143,6 +143,7 @@ async def test_lost_before_acceptance(kind):
         (50011, OrderRejected),  # too many requests: not looked at
         (50001, OrderUnknown),  # ccxt: not available
         (50004, OrderUnknown),  # "does not mean that the request was successful or failed"
+        (50013, OrderUnknown),  # busy, with a status of 429: what was done nobody says
         (50026, OrderUnknown),
         (51149, OrderUnknown),  # ccxt knows no class for it (X01)
         (51054, OrderUnknown),

@@ -36,10 +36,10 @@ PROOFS: Mapping[str, Outcome] = {
     **each(Outcome.REJECTED, "51008 51009 51017 51018 51019 51127 51129 51131 51147"),  # funds
     **each(Outcome.REJECTED, "51037 51038 51111 51112 51119 51124 51128 51130"),
     **each(Outcome.REJECTED, "51133 51134 51139 51148 51169 51170 51205 51206"),  # reduce-only
-    **each(Outcome.LIMITED, "50011 50013 50040 50061"),
+    **each(Outcome.LIMITED, "50011 50040 50061"),
     **each(Outcome.DUPLICATE, "51016"),
     # 50001 unavailable, 50004 timeout ("does not mean that the request was successful or
-    # failed"), 50005, 50026 system error, 50042 repeated request, 51011 order id exists,
-    # 51054 and 51149 timed out prove nothing.
+    # failed"), 50005, 50013 busy (HTTP 429, but no word that nothing was done), 50026 system
+    # error, 50042 repeated request, 51011 order id exists, 51054 and 51149 timed out prove nothing.
 }
 CODES = Codes(PROOFS, frozenset(KEY.split()), said)
