@@ -20,6 +20,8 @@ from rebalancer.core.events import (
 from rebalancer.errors import Unavailable
 from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.simulation.okx import protocol, trading
+from rebalancer.venues.okx.account import POSITIONS
+from rebalancer.venues.okx.calls import OkxCalls
 from rebalancer.venues.okx.codes import said
 from rebalancer.venues.okx.profile import OKX
 from rebalancer.venues.outcome import Outcome
@@ -363,6 +365,27 @@ async def test_each_question_finds_it(rests, lost, without, told):
 
         assert isinstance(answer, OrderUnknown) is lost
         assert told == [type(each) for each in found]
+
+
+async def test_an_instrument_that_is_gone(monkeypatch):
+    """An instrument that has just expired proves no order absent, whatever its position is."""
+    before = OkxCalls.ask
+
+    async def ask(self, call, params, *more):
+        return [] if call == POSITIONS else await before(self, call, params, *more)
+
+    monkeypatch.setattr(OkxCalls, "ask", ask)
+    async with desk() as opened:
+        opened.loopback.script.add(Plan(Kind.DROP_AFTER, ORDERS))
+        answer = await opened.venue.submit(order())
+        opened.loopback.host.desk.delisted[LINEAR] = None
+        (gone,) = await opened.venue.query(query())
+        del opened.loopback.host.desk.delisted[LINEAR]
+        (back,) = await opened.venue.query(query("rb02"))
+
+    assert isinstance(answer, OrderUnknown)
+    assert [OrderNotFound, None] == [type(gone), gone.position]
+    assert [OrderNotFound, D(0)] == [type(back), back.position]
 
 
 @pytest.mark.trap("absence-is-no-proof", "okx")

@@ -33,7 +33,7 @@ BALANCE, POSITIONS = OKX.figures.call, "privateGetAccountPositions"
 CANCEL = "privatePostTradeCancelOrder"
 WAITING = ("conditional,oco", "trigger", "move_order_stop")  # kinds of orders that people leave
 _NO_SUCH_INSTRUMENT = ("51001",)
-_NO_SUCH_ORDER = ("51603", "51001")
+_NO_SUCH_ORDER = ("51603",)
 _NOTHING_TO_CANCEL = ("51400", "51401", "51402", "51410", "51603")
 _DAY = 86_400_000 * MILLISECOND  # ns
 _DONE = "0"
@@ -68,6 +68,7 @@ class OkxAccount:
         self._pairs = pairs(own)
         reader = rows.Reader(account, ours, frozenset(self._pairs.values()))
         sizes = {each.name: each.size for each in own if each.kind is Kind.OPTION}
+        self._denied: dict[str, None] = {}  # names that the venue did not know when asked last
         self._history = OkxHistory(self._calls, clock, reader, sizes.get)
 
     def answered(self, order: Any) -> tuple[Placed, Sequence[Fill]]:
@@ -107,12 +108,16 @@ class OkxAccount:
         return await self._one({"instId": instrument.partition(":")[2], "ordId": order_id})
 
     async def _one(self, params: Row) -> Placed | None:
+        name = str(params["instId"])
+        self._denied.pop(name, None)
         try:
             return rows.placed(await self._calls.one(ORDER, params, Lane.HEDGE))
         except Refused as error:
-            if error.code in _NO_SUCH_ORDER:
-                return None
-            raise
+            if error.code in _NO_SUCH_INSTRUMENT:
+                self._denied[name] = None
+            elif error.code not in _NO_SUCH_ORDER:
+                raise
+            return None
 
     async def fills_of(self, order: Placed) -> Sequence[Fill]:
         """Return the fills of an order, oldest first."""
@@ -159,8 +164,14 @@ class OkxAccount:
         return Shelf(found, unread)
 
     async def position(self, instrument: str) -> Decimal | None:
-        """Return what is held of an instrument: nothing where the venue lists no position in it."""
+        """Return what is held of an instrument: nothing where the venue lists no position in it.
+
+        Where the venue has just denied the instrument itself, nobody can tell: what
+        has expired has no position, and did not prove an order absent.
+        """
         name = instrument.partition(":")[2]
+        if name in self._denied:
+            return None
         coin = next((coin for coin, pair in self._pairs.items() if pair == instrument), None)
         if coin is not None:
             return _sum_of(await self._details(Lane.HEDGE), coin)
