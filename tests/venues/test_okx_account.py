@@ -308,16 +308,16 @@ def test_no_liquidation_price(told, price):
 @pytest.mark.trap("okx-margin-ratio-is-upside-down", "okx")
 def test_a_large_margin_ratio_is_safe():
     """OKX tells balance ÷ requirement: 41 there is a ratio of 1/41 here, and 1 is the end."""
-    (pool,) = rows.pools({"adjEq": ""}, [BALANCE | {"mgnRatio": "41"}])
+    (pool,) = rows.pools({"adjEq": ""}, [BALANCE | {"mgnRatio": "41"}], ("BTC",))
 
     assert pool.maintenance / pool.balance == pytest.approx(D(1) / 41)
     assert (D("2.05"), "BTC", False) == (pool.equity, pool.currency, pool.together)
-    assert D(1) == rows.standing(BALANCE | {"mgnRatio": "1"}).margin_ratio
+    assert D(1) == rows.standing(BALANCE | {"mgnRatio": "1"}, ("BTC",)).margin_ratio
 
 
 def test_without_a_requirement_equity_counts():
     """Where nothing is required there is no ratio, and all that is owned counts."""
-    (pool,) = rows.pools({}, [BALANCE | {"mmr": "0", "mgnRatio": ""}])
+    (pool,) = rows.pools({}, [BALANCE | {"mmr": "0", "mgnRatio": ""}], ())
 
     assert (D("2.05"), D(0)) == (pool.balance, pool.maintenance)
 
@@ -325,7 +325,7 @@ def test_without_a_requirement_equity_counts():
 def test_together():
     """Where collateral counts together there is one pool, in USD, by the account's own figures."""
     account = {"adjEq": "900", "totalEq": "1000", "imr": "90", "mmr": "30", "mgnRatio": "30"}
-    (pool,) = rows.pools(account, [BALANCE | {"imr": "", "mmr": "", "mgnRatio": ""}])
+    (pool,) = rows.pools(account, [BALANCE | {"imr": "", "mmr": "", "mgnRatio": ""}], ("BTC",))
 
     assert (TOGETHER, True) == (pool.currency, pool.together)
     assert (D(1000), D(900), D(30), D(90)) == (
@@ -334,10 +334,39 @@ def test_together():
 
 
 @pytest.mark.parametrize("name", ["cashBal", "eq", "mmr", "imr"])
-def test_a_balance_without_a_figure(name):
+@pytest.mark.parametrize("crossed", [(), ("BTC",)])
+def test_a_balance_without_a_figure(name, crossed):
     """A currency whose figures are not all there is no pool."""
     with pytest.raises(Malformed, match=name):
-        rows.pools({}, [BALANCE | {name: ""}])
+        rows.pools({}, [BALANCE | {name: ""}], crossed)
+
+
+NOTHING = {"ccy": "OKB", "imr": "", "mmr": "", "mgnRatio": ""}
+
+
+def test_a_currency_that_margins_nothing():
+    """Margin is told of a currency with a position; of one without, nothing is asked."""
+    pools = rows.pools({}, [BALANCE | {"mgnRatio": "41"}, BALANCE | NOTHING], ("BTC",))
+
+    assert [("BTC", D("0.05")), ("OKB", D(0))] == [
+        (each.currency, each.maintenance) for each in pools
+    ]
+    assert (D("2.05"), D(0)) == (pools[1].balance, pools[1].initial)
+    with pytest.raises(Malformed, match="mmr"):
+        rows.pools({}, [BALANCE | NOTHING], ("BTC", "OKB"))
+    with pytest.raises(Malformed, match="imr"):  # missing is not empty
+        rows.pools({}, [BALANCE | {"ccy": "OKB", "mmr": "0", "imr": None}], ())
+    with pytest.raises(Malformed, match="mmr"):
+        rows.pools({}, [BALANCE | NOTHING | {"mmr": None}], ())
+
+
+def test_what_positions_are_margined_in():
+    """An empty position margins nothing, and one that does not say in what is refused."""
+    held = HELD | {"ccy": "BTC"}
+
+    assert ["BTC"] == list(rows.margins([held, held | {"ccy": "ETH", "pos": "0"}]))
+    with pytest.raises(Malformed, match="ccy"):
+        rows.margins([HELD])
 
 
 def test_recorded_payloads(recordings):
@@ -437,6 +466,7 @@ async def test_figures():
 
     pools = {each.currency: each for each in told.pools}
     (leg,) = told.legs
+    assert (D(0), D(500_000)) == (pools["USDT"].maintenance, pools["USDT"].balance)
     assert float(pools["BTC"].balance) == pytest.approx(float(standing.balance))
     assert (standing.maintenance, standing.initial) == (
         *(pools["BTC"].maintenance, pools["BTC"].initial),

@@ -2,7 +2,7 @@
 
 `mgnRatio` is what counts against the requirement ÷ the requirement: large is safe.
 Where collateral of several currencies counts together it is told of the whole
-account in USD, else of each currency in its own.
+account in USD, else of each currency that margins a position in its own.
 """
 
 from collections.abc import Sequence
@@ -214,7 +214,7 @@ def of_currency(asking: Asking, currency: str) -> dict[str, Any]:
     equity = cash + open_profit + options
     rate = place.tape.indexes.get(currency, Decimal(1))
     standing = place.standing(asking.key.account, currency)
-    single = level(desk, asking.key.account) == SINGLE
+    required = standing if level(desk, asking.key.account) == SINGLE and held else None
     return {
         **dict.fromkeys(EMPTY, ""),
         **dict.fromkeys(NOTHING, "0"),
@@ -224,14 +224,14 @@ def of_currency(asking: Asking, currency: str) -> dict[str, Any]:
         "ccy": currency,
         "coinUsdPrice": told(rate),
         "colBorrAutoConversion": "0",
-        "collateralEnabled": not single,
+        "collateralEnabled": level(desk, asking.key.account) != SINGLE,
         "collateralRestrict": False,
         "disEq": told(equity * rate),
         "eq": told(equity),
         "eqUsd": told(equity * rate),
-        "imr": "" if standing is None or not single else told(standing.initial),
-        "mgnRatio": "" if standing is None or not single else ratio(standing),
-        "mmr": "" if standing is None or not single else told(standing.maintenance),
+        "imr": "" if required is None else told(required.initial),
+        "mgnRatio": "" if required is None else ratio(required),
+        "mmr": "" if required is None else told(required.maintenance),
         "uTime": ms(desk.now),
         "upl": told(open_profit),
     }

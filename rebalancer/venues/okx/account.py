@@ -205,14 +205,17 @@ class OkxAccount:
 
     async def standing(self) -> Sequence[Standing]:
         """Return each currency of the account."""
-        return [rows.standing(each) for each in await self._details(Lane.POLL)]
+        crossed = rows.margins(await self._calls.ask(POSITIONS, {}, Lane.POLL))
+        return [rows.standing(each, crossed) for each in await self._details(Lane.POLL)]
 
     async def figures(self) -> tuple[Sequence[PoolFigures], Sequence[LegFigures]]:
         """Return how each currency stands, or all together, and each position, by the venue."""
         account = await self._calls.one(BALANCE, {}, Lane.POLL)
-        pools = rows.pools(account, rows_of(account.get("details"), BALANCE))
         told = await self._calls.ask(POSITIONS, {}, Lane.POLL)
         alone = not rows.together(account)
+        details = rows_of(account.get("details"), BALANCE)
+        crossed = rows.margins(told) if alone else ()
+        pools = rows.pools(account, details, crossed)
         return pools, [rows.leg(each, alone=alone) for each in told if rows.position(each)[1]]
 
     async def _details(self, lane: Lane) -> Sequence[Row]:

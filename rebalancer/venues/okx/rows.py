@@ -6,7 +6,7 @@ carries its sign in net mode, an order's and a fill's `side` gives it. A fee is
 negative where it is paid.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -212,20 +212,39 @@ def position(row: Row) -> tuple[str, Decimal, Decimal | None]:
     return instrument(row, where), size, (optional(row, "avgPx") or None) if size else None
 
 
-def standing(row: Row) -> Standing:
-    """Return one currency of the account; raises Malformed."""
+def standing(row: Row, crossed: Container[str]) -> Standing:
+    """Return one currency of the account.
+
+    What it requires is documented as told "when there is cross position": where
+    there is none and the fields are empty, nothing is required.
+
+    Args:
+        row: Of the balance.
+        crossed: Currencies that margin a position, see `margins`.
+
+    Raises:
+        Malformed: A field is missing.
+    """
     currency = text(row, "ccy", "okx balance")
     where = f"okx balance of {currency}"
     equity = decimal(row, "eq", where)
-    maintenance, ratio = decimal(row, "mmr", where), optional(row, "mgnRatio")
+    empty = all(row.get(name) == "" for name in ("mmr", "imr", "mgnRatio"))
+    idle = empty and currency not in crossed
+    maintenance = Decimal(0) if idle else decimal(row, "mmr", where)
     return Standing(
         currency=currency,
         equity=equity,
-        margin_balance=_balance(maintenance, ratio, equity),
+        margin_balance=_balance(maintenance, optional(row, "mgnRatio"), equity),
         maintenance=maintenance,
-        initial=decimal(row, "imr", where),
+        initial=Decimal(0) if idle else decimal(row, "imr", where),
         cash=cash(row),
     )
+
+
+def margins(held: Sequence[Row]) -> dict[str, None]:
+    """Return the currencies in which positions are margined; raises Malformed."""
+    where = "okx position"
+    return {text(each, "ccy", where): None for each in held if position(each)[1]}
 
 
 def cash(row: Row) -> Decimal:
@@ -243,10 +262,19 @@ def together(account: Row) -> bool:
     return bool(account.get("adjEq"))
 
 
-def pools(account: Row, details: Sequence[Row]) -> Sequence[PoolFigures]:
-    """Return what stands together for losses: each currency, or all of them in USD."""
+def pools(account: Row, details: Sequence[Row], crossed: Container[str]) -> Sequence[PoolFigures]:
+    """Return what stands together for losses: each currency, or all of them in USD.
+
+    Args:
+        account: The row of the whole account.
+        details: Those of its currencies.
+        crossed: Currencies that margin a position.
+
+    Raises:
+        Malformed: A field is missing.
+    """
     if not together(account):
-        return [_pool(standing(each)) for each in details]
+        return [_pool(standing(each, crossed)) for each in details]
     where = "okx account"
     adjusted, maintenance = decimal(account, "adjEq", where), decimal(account, "mmr", where)
     return (
