@@ -153,6 +153,9 @@ def test_nothing_is_zero(name, value):
     [
         ({}, None),  # a trade: its fill tells it
         ({"type": "9", "subType": "125", "pnl": "-0.0002", "balChg": "-0.0003"}, None),
+        ({"type": "13", "subType": "131"}, None),  # the venue's bot hedged: there is a fill of it
+        ({"type": "4", "subType": "114", "balChg": "3"}, ("4.114", "3", False)),  # of one currency
+        ({"type": "4", "subType": "115", "balChg": "-2"}, ("4.115", "-2", False)),  # of the other
         ({"type": "7", "subType": "9", "balChg": "-0.02"}, ("7.9", "-0.02", False)),  # interest
         ({"type": "1", "subType": "11", "balChg": "5"}, ("1.11", "5", True)),
         ({"type": "1", "subType": "12", "balChg": "-5"}, ("1.12", "-5", True)),
@@ -502,6 +505,21 @@ async def test_what_rests():
     assert ("77", D(-3), "") == (
         *(shelf.orders[-1].order_id, shelf.orders[-1].left, shelf.orders[-1].label),
     )
+    assert () == tuple(shelf.unread)
+
+
+@pytest.mark.parametrize(
+    "kind", ["conditional", "oco", "trigger", "move_order_stop", "iceberg", "twap", "chase"]
+)
+async def test_what_goes_on_ordering(kind):
+    """An order that waits or orders by itself rests at the venue, whatever its kind."""
+    async with desk() as opened:
+        place, desk_ = opened.loopback.place, opened.loopback.host.desk
+        left = Stop("77", ACCOUNT, INSTRUMENTS[LINEAR], D(-3), D(9), place.now(), kind)
+        desk_.stops.append(left)
+        shelf = await opened.venue.resting()
+
+    assert [("77", D(-3))] == [(each.order_id, each.left) for each in shelf.orders]
     assert () == tuple(shelf.unread)
 
 

@@ -26,7 +26,7 @@ TYPES: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop order that a person left at the venue and that never triggers."""
+    """An order that a person left at the venue and that never triggers."""
 
     order_id: str
     account: str
@@ -34,6 +34,7 @@ class Stop:
     quantity: Decimal  # contracts, signed
     trigger: Decimal  # price
     created: int  # ns
+    kind: str = "conditional"  # or oco, trigger, move_order_stop, iceberg, twap, chase
 
 
 @dataclass(slots=True)

@@ -146,7 +146,7 @@ def stop(waiting: Stop) -> dict[str, Any]:
         "ordId": "",
         "instId": waiting.instrument.name,
         "instType": kind(waiting.instrument),
-        "ordType": "conditional",
+        "ordType": waiting.kind,
         "state": "live",
         "side": "buy" if waiting.quantity > 0 else "sell",
         "posSide": "net",

@@ -23,6 +23,8 @@ TYPES: Mapping[str, TimeInForce] = {
     "optimal_limit_ioc": TimeInForce.IOC,
 }
 AT_MARKET = ("market", "optimal_limit_ioc")
+WAITING = ("conditional", "oco", "trigger", "move_order_stop", "iceberg", "twap", "chase")
+TOGETHER = ["conditional", "oco"]  # kinds of waiting orders that are asked for at once
 LONGEST = 32  # characters of a client id
 MOST = 20  # orders of one request
 FAILED, PARTLY = "1", "2"  # outer codes: everything, or something, failed
@@ -208,10 +210,12 @@ def _last_fill(asking: Asking, placed: PlacedOrder) -> Execution | None:
 def stops(asking: Asking) -> list[Any]:
     """Return the stop orders of an account that wait for their price."""
     words = text(asking.params, "ordType").split(",")
+    if any(each not in WAITING for each in words) or (len(words) > 1 and sorted(words) != TOGETHER):
+        raise parameter("ordType")
     own = [each for each in asking.desk.stops if each.account == asking.key.account]
     wanted = asking.params.get("instType")
     return [
         shapes.stop(each)
         for each in own
-        if "conditional" in words and wanted in (None, "", kind(each.instrument))
+        if each.kind in words and wanted in (None, "", kind(each.instrument))
     ]

@@ -31,7 +31,10 @@ from rebalancer.venues.profile import MATCHING
 ORDER, PENDING, ALGOS = OKX.lookups[0], OKX.lookups[1], "privateGetTradeOrdersAlgoPending"
 BALANCE, POSITIONS = OKX.figures.call, "privateGetAccountPositions"
 CANCEL = "privatePostTradeCancelOrder"
-WAITING = ("conditional,oco", "trigger", "move_order_stop")  # kinds of orders that people leave
+WAITING = (  # kinds of orders that people leave: stops, and what goes on ordering by itself
+    *("conditional,oco", "trigger", "move_order_stop"),
+    *("iceberg", "twap", "chase"),
+)
 _NO_SUCH_INSTRUMENT = ("51001",)
 _NO_SUCH_ORDER = ("51603",)
 _NOTHING_TO_CANCEL = ("51400", "51401", "51402", "51410", "51603")

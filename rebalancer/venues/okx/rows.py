@@ -36,11 +36,12 @@ def _between(first: int, last: int) -> list[str]:
 
 
 # Subtypes of bills and fills by which contracts or coins changed hands, by force or not: buys and
-# sales, liquidations, deleveraging, block and spread trades, positions moved between accounts.
+# sales, liquidations, deleveraging, hedges of the venue's bot, block and spread trades, positions
+# moved between accounts. Forced repayments (114, 115) have bills alone, one a currency.
 LIQUIDATED, DELEVERAGED = frozenset(_between(100, 107)), frozenset(_between(125, 128))
 TRADED = frozenset(
-    (*_between(1, 6), *LIQUIDATED, *DELEVERAGED, *_between(204, 209), *_between(270, 275))
-) | frozenset(_between(324, 329))
+    (*_between(1, 6), *LIQUIDATED, *DELEVERAGED, *_between(131, 132), *_between(204, 209))
+) | frozenset((*_between(270, 275), *_between(324, 329)))
 
 
 @dataclass(frozen=True, slots=True)
