@@ -1,5 +1,6 @@
 """Live venues put together: each part goes where the mode of the book says."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,16 +17,8 @@ from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
 
 
-@pytest.mark.parametrize(
-    ("mode", "address"),
-    [
-        (Mode.LIVE, "wss://www.deribit.com/ws/api/v2"),
-        (Mode.TESTNET, "wss://test.deribit.com/ws/api/v2"),
-    ],
-)
-@pytest.mark.trap("testnet-replaces-the-addresses", "deribit")
-def test_streams_go_where_the_keys_belong(mode, address):
-    """A testnet's keys and prices are the testnet's: its stream does not go to production."""
+def feeds_of(mode):
+    """Return the feeds of a book of a mode, before anything is dialled."""
     settings = book.settings_of(book.table())
     told = settings.book.model_copy(update={"mode": mode})
     settings = settings.model_copy(update={"book": told})
@@ -37,8 +30,34 @@ def test_streams_go_where_the_keys_belong(mode, address):
     }
     line = SimpleNamespace(dead_man=None, sent=None, **watches)
     opened = live.LiveVenue(book.VENUE, None, None, line, {}, (), 0)
+    return live.feeds(opened, settings, resolve(settings), None, around, 1)
 
-    stream, poll, keeper, *_ = live.feeds(opened, settings, resolve(settings), None, around, 1)
+
+def test_a_stream_may_ask_for_a_look(monkeypatch):
+    """What a stream cannot tell has whoever reads the account look at once."""
+    seats, parts = [], live.parts_of(book.VENUE)
+
+    def streams(seat):
+        seats.append(seat)
+        return parts.streams(seat)
+
+    monkeypatch.setattr(live, "parts_of", lambda _: replace(parts, streams=streams))
+    poll = feeds_of(Mode.LIVE).bookings
+
+    assert [poll.now] == [each.look for each in seats]
+
+
+@pytest.mark.parametrize(
+    ("mode", "address"),
+    [
+        (Mode.LIVE, "wss://www.deribit.com/ws/api/v2"),
+        (Mode.TESTNET, "wss://test.deribit.com/ws/api/v2"),
+    ],
+)
+@pytest.mark.trap("testnet-replaces-the-addresses", "deribit")
+def test_streams_go_where_the_keys_belong(mode, address):
+    """A testnet's keys and prices are the testnet's: its stream does not go to production."""
+    stream, poll, keeper, *_ = feeds_of(mode)
 
     assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
     assert address == native.address(stream._stream.path)
