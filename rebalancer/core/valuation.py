@@ -97,7 +97,7 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
     have to agree with the price that they come with.
     Where the first two words contradict one another, nobody knows the vol.
     """
-    known, name = valuation.options.get(event.instrument), event.instrument
+    known, name = _last_vol(valuation, instrument), event.instrument
     suspect = valuation.suspects.pop(name, None)
     if known is None and suspect is None:
         if not _agrees(event, instrument):
@@ -105,7 +105,7 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
             return False
         valuation.alone.add(name)
         return True
-    if known is not None and (known.vol <= 0 or _apart(event.vol, known.vol) <= JUMP):
+    if known is not None and (known <= 0 or _apart(event.vol, known) <= JUMP):
         valuation.alone.discard(name)
         return True
     twice = suspect is not None and _apart(event.vol, suspect) <= CONFIRMS
@@ -115,10 +115,20 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
     valuation.suspects[name] = event.vol
     if name in valuation.alone:
         valuation.alone.discard(name)
-        del valuation.options[name]
+        valuation.options.pop(name, None)
+        valuation.waiting.get(instrument.underlying, {}).pop(name, None)
         for coin in [c for c, each in valuation.compiled.items() if name in each.rows]:
             del valuation.compiled[coin]
     return False
+
+
+def _last_vol(valuation: Valuation, instrument: Instrument) -> float | None:
+    """Return the vol by which an option is valued, or will be when an index is told."""
+    known = valuation.options.get(instrument.id)
+    waiting, _ = valuation.waiting.get(instrument.underlying, {}).get(instrument.id, (None, None))
+    if known is None and isinstance(waiting, OptionMark):
+        return waiting.vol
+    return None if known is None else known.vol
 
 
 def _agrees(event: OptionMark, instrument: Instrument) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import AccountRead, FeedStatus, Index
+from rebalancer.core.events import AccountRead, FeedStatus, Index, OptionMark
 from rebalancer.core.params import Numeraire
 from tests.scenarios.desk import (
     CALL,
@@ -255,6 +255,37 @@ def test_a_first_vol_that_is_contradicted(second, third):
 
     desk.option(CALL, third)
     assert [third] == list(desk.state.book("BTC").options.vol)
+
+
+@pytest.mark.parametrize(
+    ("words", "vol"),
+    [
+        ((0.6,), 0.6),
+        ((0.6, 0.61), 0.61),
+        ((0.6, 9.0), None),  # nobody knows, though the first agreed with its price
+        ((0.6, 9.0, 5.0), None),
+        ((0.6, 9.0, 9.1), 9.1),
+        ((0.6, -9.0, 5.0), None),  # the second does not agree with its price
+        ((0.6, 9.0, 0.61, 0.6), 0.6),
+    ],
+)
+def test_a_vol_that_is_contradicted_while_no_index_counts(words, vol):
+    """What waits for an index is held against what comes after it, as if it counted already."""
+    desk = build(holdings=[(CALL, "1")])
+    desk.index(120_000)  # one word of a jump: no index is believed
+    for word in words:
+        desk.now += SECOND // 10
+        if word > 0:
+            desk.option(CALL, word, 120_000.0)
+        else:
+            wrong = OptionMark(desk.now, desk.now, CALL, D("0.01"), -word, 120_000.0)
+            desk.take(wrong)
+    desk.now += SECOND // 10
+    desk.index(120_000)  # it is confirmed
+
+    book = desk.state.book("BTC")
+    assert ([CALL] if vol is None else []) == list(book.missing)
+    assert vol is None or [vol] == list(book.options.vol)
 
 
 def test_a_false_vol_is_not_hedged():
