@@ -7,7 +7,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings.models import Venue
 from rebalancer.venues.bybit.account import POSITIONS
 from rebalancer.venues.bybit.manners import mannered
-from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding
+from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 from rebalancer.wire.bybit.values import category_of, symbol_of
@@ -55,7 +55,7 @@ def _rights(groups: Row, name: str) -> Sequence[str]:
 
 
 async def account(subject: Subject) -> Sequence[Finding]:
-    """Find out which account it is, and how it is margined: as one pool."""
+    """Find out which account it is, how it is margined, and what a coin of it is told as."""
     key, settings = await _told(subject, KEY, {}), subject.settings
     uid, pinned = text(key, "userID", KEY), settings.account
     told = await _told(subject, ACCOUNT, {})
@@ -64,6 +64,7 @@ async def account(subject: Subject) -> Sequence[Finding]:
         finding("account", uid == pinned, uid, f"uid {pinned}, as the settings pin it"),
         finding("unified", status in UNIFIED, f"status {status}", "5 or 6: a unified account"),
         _margin_mode(text(told, "marginMode", ACCOUNT), settings),
+        *pairs(subject.instruments),
     )
 
 
