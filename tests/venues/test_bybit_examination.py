@@ -20,6 +20,7 @@ from tests.venues.bybit_loopback import (
     CALL,
     INSTRUMENTS,
     INVERSE,
+    MOVER,
     PAIR,
     PERP,
     READER,
@@ -120,6 +121,18 @@ async def test_keys(key, name):
         found = await graded(subject(opened, instruments=tuple(INSTRUMENTS.values())))
 
     assert [name] == failed(found)
+
+
+async def test_a_key_that_moves_coins():
+    """S01: one that may transfer is told to a person, and stands in nobody's way."""
+    async with desk(MOVER) as opened:
+        found = await graded(subject(opened))
+
+    assert [] == failed(found)
+    assert ["permission.transfer"] == [
+        name for name, each in found.items() if each.grade is Grade.WARNED
+    ]
+    assert "AccountTransfer, SubMemberTransfer" == found["permission.transfer"].measured
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def key(asking: Asking) -> Any:
     """Return what a key may do."""
     own = asking.key
     trades = ["Order", "Position"]
+    moves = ["AccountTransfer", "SubMemberTransfer"] if own.transfers else []
     return {
         "id": "13770661",
         "note": "loopback",
@@ -160,7 +161,7 @@ def key(asking: Asking) -> Any:
         "permissions": {
             "ContractTrade": trades,
             "Spot": ["SpotTrade"],
-            "Wallet": ["AccountTransfer", *(["Withdraw"] if own.withdraws else [])],
+            "Wallet": [*moves, *(["Withdraw"] if own.withdraws else [])],
             "Options": ["OptionsTrade"],
             "Derivatives": ["DerivativesTrade"],
             "Exchange": [],

@@ -7,12 +7,13 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings.models import Venue
 from rebalancer.venues.bybit.account import POSITIONS
 from rebalancer.venues.bybit.manners import mannered
-from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding, pairs
+from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 from rebalancer.wire.bybit.values import category_of, symbol_of
 
 KEY, ACCOUNT = "privateGetV5UserQueryApi", "privateGetV5AccountInfo"
+WITHDRAW = "Withdraw"
 TICKERS = "publicGetV5MarketTickers"
 UNIFIED = ("5", "6")  # unified accounts of the second kind: inverse contracts are in the pool too
 MODES = {"cross": "REGULAR_MARGIN", "portfolio": "PORTFOLIO_MARGIN"}
@@ -36,14 +37,17 @@ async def permissions(subject: Subject) -> Sequence[Finding]:
     writes = str(result.get("readOnly")) == "0"
     measured = "reads only" if not writes else f"lacks {', '.join(lacking)}" if lacking else "all"
     wallet = _rights(groups, "Wallet")
+    moving = ", ".join(each for each in wallet if each != WITHDRAW)
+    moves = (Finding("permission.transfer", Grade.WARNED, moving, "none"),) if moving else ()
     return (
         finding("permission.trade", writes and not lacking, measured, "read and write, all"),
         finding(
             "permission.withdraw",
-            "Withdraw" not in wallet,
+            WITHDRAW not in wallet,
             f"wallet: {', '.join(wallet) or 'none'}",
             "no Withdraw: a key that can withdraw is refused",
         ),
+        *moves,
     )
 
 
