@@ -134,7 +134,9 @@ async def open_venue(
         around.log.warning("rate.limited", venue=name, banned=banned)
         budget.complained(pause, banned=banned)
         if banned:
-            around.deliver(ShutOut(around.clock.now(), name, "banned for too many requests (418)"))
+            said = " or ".join(map(str, profile.bans))
+            reason = f"banned for too many requests ({said})"
+            around.deliver(ShutOut(around.clock.now(), name, reason))
 
     connection = connect(name, settings.venues[name], mode, keys, limited)
     try:

@@ -21,6 +21,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.figures import TOGETHER, MarginTold, fault
 from rebalancer.core.ledger import Ledger
+from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
 from rebalancer.market.records import Book, DeliveryDue, FundingDue
@@ -32,10 +33,12 @@ from rebalancer.settings.catalogue import known
 from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.dress import apart
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.budget import Lane
 from rebalancer.venues.bybit import calls as bybit_calls
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.rows import Reader
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
+from rebalancer.venues.profile import OTHER
 from tests.venues.bybit_loopback import (
     ACCOUNT,
     CALL,
@@ -461,6 +464,31 @@ async def test_a_list_that_fails_takes_nothing_from_the_others():
 
         assert [CashMoved] == [type(each) for each in told.events]
         assert told.fault is not None
+
+
+async def test_too_many_reads():
+    """The venue says so with status 200 and a code: the budget rests, and what polls with it."""
+    async with desk() as opened:
+        opened.loopback.script.add(Plan(Kind.LIMIT, "*position/list"))
+        with pytest.raises(Refused, match="10006"):
+            await opened.venue.positions()
+        budget = opened.line.budget
+
+        assert (1, False) == (budget.complaints, budget.banned)
+        assert budget.take(OTHER, Lane.POLL) > SECOND // 2
+        assert 0 == budget.take(OTHER, Lane.CANCEL)
+
+
+async def test_an_address_that_is_banned():
+    """After an answer 403 nothing but cancels is asked for ten minutes."""
+    async with desk() as opened:
+        opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, "*position/list", code=403))
+        with pytest.raises(Unavailable):
+            await opened.venue.positions()
+        budget = opened.line.budget
+
+        assert (1, True) == (budget.complaints, budget.banned)
+        assert budget.take(OTHER, Lane.POLL) > 590 * SECOND
 
 
 async def test_a_key_that_is_refused():
