@@ -491,6 +491,84 @@ async def test_an_address_that_is_banned():
         assert budget.take(OTHER, Lane.POLL) > 590 * SECOND
 
 
+def telling(lists):
+    """Return a venue that answers calls by the end of their path, and all else with nothing."""
+
+    async def act(request):
+        told = next((rows for end, rows in lists.items() if request.path.endswith(end)), [])
+        mine = request.query.get("category", "linear") == "linear"
+        page = {"list": told if mine or "delivery" in request.path else []}
+        symbol = request.query.get("symbol")
+        page["list"] = [each for each in page["list"] if symbol in (None, each["symbol"])]
+        return json_of(json.dumps({"retCode": 0, "result": page}))
+
+    return act
+
+
+async def look(lists):
+    """Return what the history is of a venue that answers with these lists."""
+    async with (
+        answering(telling(lists)) as (_, address),
+        at(None, address=address) as opened,
+    ):
+        return await opened.venue.history(opened.clock.now())
+
+
+BAD = [
+    {"execType": "SessionSettlePnL"},
+    {"execQty": ""},
+    {"execFee": ""},
+    {"side": "None"},
+]
+
+
+@pytest.mark.parametrize("changes", BAD)
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_execution_that_hides_none(changes, first):
+    """One row that nobody can read is a fault; those around it are told all the same."""
+    bad = EXECUTION | {"execId": "e-2"} | changes
+    listed = [bad, EXECUTION] if first else [EXECUTION, bad]
+    told = await look({"execution/list": listed})
+
+    assert ["e-1"] == [each.trade_id for each in told.events]
+    assert isinstance(told.fault, Malformed)
+
+
+async def test_a_line_that_hides_none():
+    """A line of the log without its change hides neither the next lines nor the fills."""
+    bad = LINE | {"id": "592_X_2", "type": "INTEREST", "change": ""}
+    told = await look({"execution/list": [EXECUTION], "transaction-log": [bad, LINE]})
+
+    assert [Fill, FundingPaid] == [type(each) for each in told.events]
+    assert "change" in str(told.fault)
+
+
+async def test_a_delivery_that_holds_up_none():
+    """Of two deliveries one has no price yet: the other is told, and what the log goes on with."""
+    lines = [
+        LINE | {"id": name, "type": "DELIVERY", "category": "option", "symbol": symbol}
+        for name, symbol in (("592_X_2", "BTC-27FEB26-8000-P"), ("592_X_3", "BTC-27FEB26-9000-P"))
+    ]
+    record = {"symbol": "BTC-27FEB26-9000-P", "deliveryPrice": "9500", "fee": "0.1"}
+    told = await look({"transaction-log": [*lines, LINE], "delivery-record": [record]})
+
+    ended = [each for each in told.events if isinstance(each, Delivered)]
+    assert [("bybit:BTC-27FEB26-9000-P", D(9500))] == [(e.instrument, e.price) for e in ended]
+    assert [FundingPaid] == [type(each) for each in told.events if each not in ended]
+    assert "BTC-27FEB26-8000-P" in str(told.fault)
+
+
+async def test_fills_of_an_order_are_whole_or_not_told():
+    """What an order filled is never told in part: a row that cannot be read is an error."""
+    lists = {"execution/list": [EXECUTION, EXECUTION | {"execId": "e-2", "execQty": ""}]}
+    async with (
+        answering(telling(lists)) as (_, address),
+        at(None, address=address) as opened,
+    ):
+        with pytest.raises(Malformed, match="execQty"):
+            await opened.books.fills_labelled("rb01", PERP, opened.clock.now())
+
+
 async def test_a_key_that_is_refused():
     """A wrong secret is told as such, and says no secret."""
     wrong = replace(KEY, secret="other")
