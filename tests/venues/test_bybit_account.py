@@ -1,5 +1,6 @@
 """The unified account: its rows as events, and a ledger that they alone bring to the venue's."""
 
+import gzip
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -337,6 +338,44 @@ async def test_a_coin_is_the_position_of_its_pair():
     async with desk() as opened:
         told = {each.instrument: each.quantity for each in await opened.venue.positions()}
         assert (D(10), True) == (told["bybit:BTC"], PAIR not in told)
+
+
+async def test_what_is_borrowed_is_owed():
+    """A balance is what is there less what is owed: a coin that was borrowed and sold is short."""
+    async with desk(cash={"ETH": D("-0.06142")}) as opened:
+        opened.loopback.host.desk.borrowed |= {"ETH": D("0.06142"), "USDT": D(200)}
+        told = {each.instrument: each.quantity for each in await opened.venue.positions()}
+        raw = await opened.books._wallet(Lane.POLL)
+
+    shown = {each["coin"]: (each["walletBalance"], each["spotBorrow"]) for each in raw["coin"]}
+    assert (("0", "0.06142"), ("1000200", "200")) == (shown["ETH"], shown["USDT"])
+    assert (D("-0.06142"), D(1_000_000)) == (told["bybit:ETH"], told["bybit:USDT"])
+
+
+async def test_a_pair_that_was_sold_short():
+    """The position of a pair is what is owned of its coin."""
+    async with desk(instruments=WITH_PAIR) as opened:
+        opened.loopback.host.desk.borrowed["BTC"] = D("0.5")
+
+        assert D(10) == await opened.books.position(PAIR)
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("http_get_wallet_balance_spot_short.json", {"ETH": D("-0.06142"), "USDT": D(2500)}),
+        ("http_get_wallet_balance_with_spot_borrow.json", {"USDT": D(1000)}),
+    ],
+)
+def test_recorded_loans(recordings, name, owned):
+    """What is owned is what the venue reckons the value of: the sign is its own."""
+    with gzip.open(recordings / "raw/payloads_bybit.jsonl.gz") as lines:
+        (told,) = (each["msg"] for each in map(json.loads, lines) if each["file"] == name)
+    row = rows.wallet(told["result"])
+
+    assert owned == rows.coins(row)
+    for each in row["coin"]:
+        assert (owned[each["coin"]] < 0) == (D(each["usdValue"]) < 0)
 
 
 @pytest.mark.proves("bybit", "margin", "loopback")

@@ -135,6 +135,19 @@ async def test_a_key_that_moves_coins():
     assert "AccountTransfer, SubMemberTransfer" == found["permission.transfer"].measured
 
 
+async def test_an_account_that_has_borrowed():
+    """Interest runs: a person is told what is owed, and the book may be traded."""
+    async with desk() as opened:
+        opened.loopback.host.desk.borrowed |= {"BTC": D("0.5"), "USDT": D(200)}
+        found = await graded(subject(opened))
+
+    assert [] == failed(found)
+    assert (Grade.WARNED, "USDT 200, BTC 0.5") == (
+        found["borrowed"].grade,
+        found["borrowed"].measured,
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "names"),
     [

@@ -5,11 +5,14 @@ from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings.models import Venue
+from rebalancer.venues.bybit import rows as bybit_rows
 from rebalancer.venues.bybit.account import POSITIONS
 from rebalancer.venues.bybit.manners import mannered
+from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
+from rebalancer.venues.requests import plain
 from rebalancer.wire.bybit.values import category_of, symbol_of
 
 KEY, ACCOUNT = "privateGetV5UserQueryApi", "privateGetV5AccountInfo"
@@ -68,8 +71,16 @@ async def account(subject: Subject) -> Sequence[Finding]:
         finding("account", uid == pinned, uid, f"uid {pinned}, as the settings pin it"),
         finding("unified", status in UNIFIED, f"status {status}", "5 or 6: a unified account"),
         _margin_mode(text(told, "marginMode", ACCOUNT), settings),
+        await _borrowed(subject),
         *pairs(subject.instruments),
     )
+
+
+async def _borrowed(subject: Subject) -> Finding:
+    """Find out whether the account owes coins: interest runs, and its collateral is spoken for."""
+    told = bybit_rows.wallet(await _told(subject, BYBIT.figures.call, {"accountType": "UNIFIED"}))
+    owed = ", ".join(f"{coin} {plain(owes)}" for coin, owes in bybit_rows.borrowed(told).items())
+    return Finding("borrowed", Grade.WARNED if owed else Grade.PASSED, owed or "nothing", "nothing")
 
 
 def _margin_mode(mode: str, settings: Venue) -> Finding:

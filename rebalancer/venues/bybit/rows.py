@@ -206,8 +206,17 @@ def wallet(result: Row) -> Row:
 
 
 def coins(row: Row) -> Mapping[str, Decimal]:
-    """Return currency → balance without open profit; raises Malformed."""
-    return {each.coin: each.wallet_balance for each in record(row, Wallet).coin}
+    """Return currency → balance without open profit and what is owed; raises Malformed."""
+    return {each.coin: told.owned(each) for each in record(row, Wallet).coin}
+
+
+def borrowed(row: Row) -> Mapping[str, Decimal]:
+    """Return currency → what is owed of it, for spot and for contracts, > 0; raises Malformed."""
+    owed = {each.coin: each.spot_borrow for each in record(row, Wallet).coin}
+    for each in row["coin"]:
+        name = each["coin"]
+        owed[name] = max(owed[name], optional(each, "borrowAmount") or Decimal(0))
+    return {name: amount for name, amount in owed.items() if amount}
 
 
 def pool(row: Row) -> PoolFigures:
