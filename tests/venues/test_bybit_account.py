@@ -4,7 +4,7 @@ import gzip
 import json
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -467,6 +467,38 @@ async def test_trades_of_one_millisecond():
 
         assert [each.quantity for each in fills] == [each.quantity for each in told]
         assert len({each.ts_venue for each in told}) < 30
+
+
+@pytest.mark.parametrize("listed", list(permutations(range(4))))
+async def test_a_list_without_an_order(listed):
+    """Of one millisecond the list has no order: it is the match's, then what its order lacked."""
+    made = [
+        EXECUTION | {"execId": "d", "execTime": str(T - 1), "seq": 9, "leavesQty": "0"},
+        EXECUTION | {"execId": "b", "execTime": str(T), "seq": 10, "leavesQty": "0.4"},
+        EXECUTION | {"execId": "c", "execTime": str(T), "seq": 10, "leavesQty": "0.1"},
+        EXECUTION | {"execId": "a", "execTime": str(T), "seq": 11, "leavesQty": "0.7"},
+    ]
+    told = await look({"execution/list": [made[each] for each in listed]})
+
+    assert ["d", "b", "c", "a"] == [each.trade_id for each in told.events]
+
+
+@pytest.mark.parametrize("listed", list(permutations(range(3))))
+async def test_a_crossing_realises_by_its_order(listed):
+    """A long is sold through 0 and bought back within a millisecond: each realises its own part."""
+    made = [
+        EXECUTION | {"execId": "c", "execQty": "1", "side": "Buy", "seq": 1},
+        EXECUTION | {"execId": "b", "execQty": "2", "execPrice": "50100.5", "seq": 2},
+        EXECUTION
+        | {"execId": "a", "execQty": "3", "execPrice": "50050.5", "side": "Buy", "seq": 3},
+    ]
+    told = await look({"execution/list": [made[each] for each in listed]})
+    ledger = Ledger()
+    for fill in told.events:
+        ledgers.book_fill(ledger, fill, known(PERP), ours=False)
+
+    assert 100 + 50 + 3 * D("1.25") == ledger.balance(ACCOUNT, "USDT")  # the fees are rebates
+    assert D(2) == ledger.position(ACCOUNT, PERP).quantity
 
 
 def test_a_long_past_is_asked_week_by_week():

@@ -90,6 +90,7 @@ def execution(told: Execution) -> dict[str, Any]:
         "side": side_of(told.quantity),
         "orderPrice": placed.asked.price or ZERO,
         "orderQty": abs(placed.asked.quantity),
+        "leavesQty": abs(placed.asked.quantity) - abs(placed.filled),
         "orderType": "Market" if placed.asked.price is None else "Limit",
         "execId": exec_id(told),
         "execPrice": told.price,

@@ -86,23 +86,21 @@ class BybitHistory:
         for row in await self._executions(category, params, since, lane):
             for each in self._reader.executed(row, category, self._clock.now()):
                 found[each.trade_id] = each
-        return sorted(found.values(), key=lambda each: each.ts_venue or 0)
+        return list(found.values())
 
     async def _executions(
         self, category: Category, params: Mapping[str, object], since: int | None, lane: Lane
     ) -> list[Row]:
-        """Return the rows of executions, oldest first.
-
-        The venue lists the newest first, and tells milliseconds: of one of them the
-        list's own order says which came before which.
-        """
+        """Return the rows of executions, oldest first; the venue lists the newest first."""
         call, asked = BYBIT.ledger[0], {"category": category, "limit": FILLS_PAGE, **params}
         listed = (
             self._calls.pages(call, asked, lane)
             if since is None
             else self._calls.past(call, asked, since, lane)
         )
-        return [row async for row in listed][::-1]
+        told = [row async for row in listed]
+        told.reverse()
+        return sorted(told, key=rows.sequence)
 
     async def _fills(self, category: Category, since: int) -> _Booked:
         for row in await self._executions(category, {}, since, Lane.POLL):
