@@ -25,7 +25,7 @@ from rebalancer.core.ledger import Ledger
 from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
-from rebalancer.market.records import Book, DeliveryDue, FundingDue
+from rebalancer.market.records import Book, DeliveryDue, FundingDue, SettlementDue
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
@@ -338,6 +338,56 @@ async def test_a_coin_is_the_position_of_its_pair():
     async with desk() as opened:
         told = {each.instrument: each.quantity for each in await opened.venue.positions()}
         assert (D(10), True) == (told["bybit:BTC"], PAIR not in told)
+
+
+async def test_the_entry_after_a_session():
+    """A USDC contract's profit moved into cash at the mark: its entry is that, not its price.
+
+    Its average price does not change, and a USDT contract has no sessions.
+    """
+    async with desk() as opened:
+        for name in (USDC, PERP):
+            _trade(opened.place, name, D("0.5"), f"hand-{name}")
+        before = {each.instrument: each.entry for each in await opened.venue.positions()}
+        due = (SettlementDue(USDC, D("100020.5")),)
+        opened.place.tell(step(opened.clock.now(), 105, settlements=due))
+        _trade(opened.place, USDC, D("0.5"), "hand-more")
+        after = {each.instrument: each.entry for each in await opened.venue.positions()}
+        (row,) = [row async for category, row in opened.books._held() if row["symbol"] == "BTCPERP"]
+        (settled,) = [
+            each
+            for each in (await opened.venue.history(opened.place.opened)).events
+            if isinstance(each, Settled)
+        ]
+
+    assert (D("100010.1"), D("100000.1")) == (before[USDC], before[PERP])
+    assert (USDC, D("100020.5")) == (settled.instrument, settled.price)
+    assert (D("100020.5") + D("100020.6")) / 2 == after[USDC] == D(row["sessionAvgPrice"])
+    assert (D("100010.1") + D("100020.6")) / 2 == D(row["avgPrice"])
+    assert before[PERP] == after[PERP]
+
+
+async def test_a_session_in_the_ledger():
+    """Adopted after a session, or booked through it: a ledger ends as the venue's books."""
+    async with desk() as opened:
+        place, through, late = opened.place, Ledger(), Ledger()
+        for report in await opened.venue.positions():
+            ledgers.adopt(through, report, known(report.instrument), D(1))
+        _trade(place, USDC, D("0.5"), "hand-1")
+        due = (SettlementDue(USDC, D("100020.5")),)
+        place.tell(step(opened.clock.now(), 105, settlements=due))
+        await _look(opened, through, place.opened)
+        for report in await opened.venue.positions():
+            ledgers.adopt(late, report, known(report.instrument), report.entry or D(1))
+        await opened.clock.sleep(2 * MS)
+        since = opened.clock.now()
+        _trade(place, USDC, D("-0.5"), "hand-2")
+        told = (await opened.venue.history(since - MS)).events
+        for ledger in (through, late):
+            for event in told:
+                bookings.book(ledger, event, known(event.instrument), {}, ours=False)
+            gaps = apart(ledger, place, ACCOUNT).values()
+            assert [] == [gap for gap in gaps if abs(gap) > D("1e-7")]  # balances have 8 digits
 
 
 async def test_what_is_borrowed_is_owed():

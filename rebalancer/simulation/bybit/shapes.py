@@ -112,6 +112,16 @@ def exec_id(told: Execution) -> str:
     return f"{told.number:08d}-{told.sequence:04d}"
 
 
+def _session(held: Held) -> Decimal | str:
+    """Return what a USDC contract's profit of this session is counted from; others tell nothing.
+
+    `avgPrice` stays what it was bought at, whatever was settled since.
+    """
+    if not held.margined or held.instrument.settle != "USDC":
+        return ""
+    return entry_price(held.instrument, held.quantity, held.basis) or ZERO
+
+
 def position(desk: Desk, held: Held, maintenance: Decimal, liquidation: Decimal | None) -> Any:
     """Return a position seen at the mark, without a sign; what is empty has no side."""
     contract, quantity = held.instrument, held.quantity
@@ -134,7 +144,7 @@ def position(desk: Desk, held: Held, maintenance: Decimal, liquidation: Decimal 
         "liqPrice": "" if liquidation is None else round(liquidation, 2),
         "positionMM": maintenance,
         "unrealisedPnl": floating,
-        "sessionAvgPrice": "",
+        "sessionAvgPrice": _session(held),
         "createdTime": milliseconds(desk.place.opened),
         "updatedTime": milliseconds(desk.now),
     }
