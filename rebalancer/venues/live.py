@@ -134,8 +134,7 @@ async def open_venue(
         around.log.warning("rate.limited", venue=name, banned=banned)
         budget.complained(pause, banned=banned)
         if banned:
-            said = " or ".join(map(str, profile.bans))
-            reason = f"banned for too many requests ({said})"
+            reason = f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
             around.deliver(ShutOut(around.clock.now(), name, reason))
 
     connection = connect(name, settings.venues[name], mode, keys, limited)
