@@ -13,4 +13,5 @@ class Key:
     uid: int = 1
     trades: bool = True
     withdraws: bool = False
+    transfers: bool = False  # between accounts of its owner, where the venue tells that apart
     passphrase: str = ""  # where the venue asks for one too

@@ -16,7 +16,8 @@ from enum import StrEnum
 from rebalancer.ports import SECOND, Clock
 
 PAUSE = SECOND  # ns of rest when the venue complains and names no time
-BAN = 120 * SECOND  # ns that a ban (418) lasts at least, by Binance's rules
+BAN = 120 * SECOND  # ns that a ban lasts at least, by Binance's rules
+BANS: Mapping[int, int] = {418: BAN}  # HTTP status by which a venue shuts us out → ns at least
 HEDGE_SHARE = 0.2  # of a bucket that only cancels may take
 POLL_SHARE = 0.5  # of a bucket that polling leaves alone
 
@@ -98,7 +99,7 @@ class Budget:
 
         Args:
             pause: ns that it asked to wait; None: it did not say.
-            banned: Whether it shut us out (418) rather than refusing once.
+            banned: Whether it shut us out rather than refusing once.
         """
         self.complaints += 1
         self.banned = self.banned or banned

@@ -28,6 +28,7 @@ import ccxt.pro
 from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
+from rebalancer.venues.budget import BANS
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.profile import Profile
 from rebalancer.venues.profiles import row_of
@@ -36,7 +37,7 @@ from rebalancer.venues.wording import NOTHING, Banned, Misspelt, Wording, fields
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
 CONNECTIONS = 16  # at most, to one venue
-_TOO_MANY, _BANNED = 429, 418
+_TOO_MANY = 429
 _REDIRECTS = range(300, 400)
 
 Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
@@ -163,8 +164,8 @@ def connect(
     exchange.logger = _quiet
     exchange.on_json_response = _exact_json
     exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
-    banned = NOTHING if profile is None else profile.banned
-    guard = _once(limited, stays=settings.loopback is not None, banned=banned)
+    banned, bans = (NOTHING, BANS) if profile is None else (profile.banned, profile.bans)
+    guard = _once(limited, stays=settings.loopback is not None, banned=banned, bans=bans)
     tls = ssl.create_default_context(cafile=exchange.cafile)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
@@ -263,7 +264,13 @@ def _checked(request: aiohttp.ClientRequest, banned: Banned) -> None:
         request.headers.update(turn.beside)
 
 
-def _once(limited: Limited | None, *, stays: bool, banned: Banned = NOTHING) -> Middleware:
+def _once(
+    limited: Limited | None,
+    *,
+    stays: bool,
+    banned: Banned = NOTHING,
+    bans: Mapping[int, int] = BANS,
+) -> Middleware:
     """Return what stands between ccxt and the wire; `stays`: nothing leaves this machine."""
 
     async def once(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
@@ -279,8 +286,9 @@ def _once(limited: Limited | None, *, stays: bool, banned: Banned = NOTHING) -> 
         if response.status in _REDIRECTS:
             response.close()
             raise Redirected(f"answered with {response.status}")
-        if response.status in (_TOO_MANY, _BANNED) and limited is not None:
-            limited(_retry_after(response), response.status == _BANNED)
+        if response.status in (_TOO_MANY, *bans) and limited is not None:
+            asked, least = _retry_after(response), bans.get(response.status)
+            limited(least if asked is None else asked, least is not None)
         return response
 
     return once

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rebalancer.core.instruments import Instrument
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.ports import Clock
 from rebalancer.settings.models import Underlying, Venue
 from rebalancer.venues.connection import Connection
@@ -58,6 +58,24 @@ Questions = Sequence[tuple[str, Question]]
 def finding(name: str, passes: bool, measured: object, must: str) -> Finding:
     """Return a finding that passes or fails."""
     return Finding(name, Grade.PASSED if passes else Grade.FAILED, str(measured), must)
+
+
+def pairs(instruments: Sequence[Instrument]) -> Sequence[Finding]:
+    """Refuse a book that holds a coin as a pair twice, or beside what settles in it.
+
+    The account has one balance of the coin, which is told as the pair's position:
+    profit and fees of the others, which are booked as cash, would show there.
+    """
+    found: list[Finding] = []
+    spots = [each for each in instruments if each.kind is Kind.SPOT]
+    others = [each for each in instruments if each.kind is not Kind.CASH]
+    for coin in dict.fromkeys(each.underlying for each in spots):
+        named = [each.name for each in spots if each.underlying == coin]
+        settled = [each.name for each in others if each.settle == coin]
+        must = "one pair, and nothing that settles in it: the account has one balance of it"
+        told = ", ".join((*named, *settled))
+        found.append(finding(f"spot.{coin}", len(named) == 1 and not settled, told, must))
+    return found
 
 
 async def ask(connection: Connection, call: str, params: Row | None = None) -> Any:

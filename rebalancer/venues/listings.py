@@ -23,7 +23,7 @@ from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
-from rebalancer.venues.outcomes import Malformed, Refused, explain
+from rebalancer.venues.outcomes import Malformed, Refused, heed
 from rebalancer.venues.payloads import Row, optional, table
 from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile
 from rebalancer.venues.requests import Market, coarser
@@ -201,7 +201,7 @@ class ListingWatch:
                 await seat.budget.wait(OTHER, Lane.POLL)
                 answer = await getattr(seat.connection.exchange, listing.call)(params)
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
-            told = explain(seat.connection.venue, listing.call, error)
+            told = heed(seat.budget, seat.connection.venue, listing.call, error)
             code = told.code if isinstance(told, Refused) else None
             seat.hold.heard(code)
             if code in listing.unknown:

@@ -134,7 +134,8 @@ async def open_venue(
         around.log.warning("rate.limited", venue=name, banned=banned)
         budget.complained(pause, banned=banned)
         if banned:
-            around.deliver(ShutOut(around.clock.now(), name, "banned for too many requests (418)"))
+            reason = f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
+            around.deliver(ShutOut(around.clock.now(), name, reason))
 
     connection = connect(name, settings.venues[name], mode, keys, limited)
     try:

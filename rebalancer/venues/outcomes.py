@@ -21,6 +21,7 @@ import ccxt
 
 from rebalancer.errors import Unavailable
 from rebalancer.venues.binance import codes as binance
+from rebalancer.venues.budget import Budget
 from rebalancer.venues.bybit import codes as bybit
 from rebalancer.venues.deribit import codes as deribit
 from rebalancer.venues.okx import codes as okx
@@ -128,6 +129,21 @@ def explain(venue: str, what: str, error: BaseException, codes: Codes | None = N
     if code is not None:
         return Refused(f"{venue} refused {what}: {detail}", code)
     return Unavailable(text)
+
+
+def heed(
+    budget: Budget, venue: str, what: str, error: BaseException, codes: Codes | None = None
+) -> Unavailable:
+    """Return what `explain` does; the budget rests where the answer's code says "too many".
+
+    Some venues say so with an HTTP status, which the connection hears, others in
+    the words of an answer like any other.
+    """
+    codes = CODES.get(venue, NONE) if codes is None else codes
+    code, _ = said(venue, error, codes)
+    if code is not None and codes.proofs.get(code) is Outcome.LIMITED:
+        budget.complained()
+    return explain(venue, what, error, codes)
 
 
 def said(venue: str, error: BaseException, codes: Codes | None = None) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
 from rebalancer.settings.models import Mode
 from rebalancer.settings.profiling import ProfileTable
-from rebalancer.venues.budget import Rate
+from rebalancer.venues.budget import BANS, Rate
 from rebalancer.venues.labels import AS_IT_IS, Spelling
 from rebalancer.venues.outcome import Codes
 from rebalancer.venues.wording import NOTHING, Banned
@@ -162,6 +162,8 @@ class Profile:
     settles: tuple[str, ...] = ()  # currencies in which that settles; empty: any
     significant_digits: int = 0  # of a price; 0: as its tick says
     price_decimals: int = 0  # of a price together with those of a quantity
+    bans: Mapping[int, int] = field(default_factory=lambda: BANS)  # HTTP status that shuts this
+    #   machine out → ns at least
     codes: Codes | None = None  # None: those of the venue's package
     table: ProfileTable | None = None  # what the generic account is read by
 

@@ -39,6 +39,9 @@ class Freely:
     async def wait(self, *_: object) -> None:
         """Let everybody ask at once."""
 
+    def complained(self) -> None:
+        """Hear that the venue was asked too often, and go on."""
+
 
 @dataclass
 class Host:

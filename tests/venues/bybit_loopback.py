@@ -47,6 +47,7 @@ ACCOUNT = "bybit"
 KEY = Key("key-of-desk", "secret-of-desk", ACCOUNT, uid=12_345)
 READER = Key("key-of-reader", "secret-of-reader", ACCOUNT, uid=12_345, trades=False)
 WITHDRAWER = Key("key-of-owner", "secret-of-owner", ACCOUNT, uid=12_345, withdraws=True)
+MOVER = Key("key-of-mover", "secret-of-mover", ACCOUNT, uid=12_345, transfers=True)
 PERP, ETH, USDC = "bybit:BTCUSDT", "bybit:ETHUSDT", "bybit:BTCPERP"
 INVERSE, PAIR = "bybit:BTCUSD", "bybit:BTC/USDT"
 CALL, PUT = "bybit:BTC-25DEC37-100000-C-USDT", "bybit:BTC-25DEC37-90000-P"
@@ -105,7 +106,7 @@ def make(instruments=INSTRUMENTS, cash=None, clock=None, **changes):
     account = OpeningAccount(ACCOUNT, CASH | (cash or {}), terms=terms)
     setup = open_setup(ACCOUNT, list(instruments.values()), [account])
     chance = SeededRandomness(7).generator("faults")
-    loopback = Loopback(setup, [KEY, READER, WITHDRAWER], clock, chance)
+    loopback = Loopback(setup, [KEY, READER, WITHDRAWER, MOVER], clock, chance)
     loopback.place.tell(step(clock.now(), **changes))
     return loopback
 

@@ -1,9 +1,10 @@
 """The unified account: its rows as events, and a ledger that they alone bring to the venue's."""
 
+import gzip
 import json
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -21,9 +22,10 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.figures import TOGETHER, MarginTold, fault
 from rebalancer.core.ledger import Ledger
+from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest, TimeInForce
 from rebalancer.exchange.records import CashKind
-from rebalancer.market.records import Book, DeliveryDue, FundingDue
+from rebalancer.market.records import Book, DeliveryDue, FundingDue, SettlementDue
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.randomness import SeededRandomness
@@ -32,10 +34,12 @@ from rebalancer.settings.catalogue import known
 from rebalancer.simulation.accounts import Asked
 from rebalancer.simulation.dress import apart
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.budget import Lane
 from rebalancer.venues.bybit import calls as bybit_calls
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.rows import Reader
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
+from rebalancer.venues.profile import OTHER
 from tests.venues.bybit_loopback import (
     ACCOUNT,
     CALL,
@@ -336,6 +340,94 @@ async def test_a_coin_is_the_position_of_its_pair():
         assert (D(10), True) == (told["bybit:BTC"], PAIR not in told)
 
 
+async def test_the_entry_after_a_session():
+    """A USDC contract's profit moved into cash at the mark: its entry is that, not its price.
+
+    Its average price does not change, and a USDT contract has no sessions.
+    """
+    async with desk() as opened:
+        for name in (USDC, PERP):
+            _trade(opened.place, name, D("0.5"), f"hand-{name}")
+        before = {each.instrument: each.entry for each in await opened.venue.positions()}
+        due = (SettlementDue(USDC, D("100020.5")),)
+        opened.place.tell(step(opened.clock.now(), 105, settlements=due))
+        _trade(opened.place, USDC, D("0.5"), "hand-more")
+        after = {each.instrument: each.entry for each in await opened.venue.positions()}
+        (row,) = [row async for category, row in opened.books._held() if row["symbol"] == "BTCPERP"]
+        (settled,) = [
+            each
+            for each in (await opened.venue.history(opened.place.opened)).events
+            if isinstance(each, Settled)
+        ]
+
+    assert (D("100010.1"), D("100000.1")) == (before[USDC], before[PERP])
+    assert (USDC, D("100020.5")) == (settled.instrument, settled.price)
+    assert (D("100020.5") + D("100020.6")) / 2 == after[USDC] == D(row["sessionAvgPrice"])
+    assert (D("100010.1") + D("100020.6")) / 2 == D(row["avgPrice"])
+    assert before[PERP] == after[PERP]
+
+
+async def test_a_session_in_the_ledger():
+    """Adopted after a session, or booked through it: a ledger ends as the venue's books."""
+    async with desk() as opened:
+        place, through, late = opened.place, Ledger(), Ledger()
+        for report in await opened.venue.positions():
+            ledgers.adopt(through, report, known(report.instrument), D(1))
+        _trade(place, USDC, D("0.5"), "hand-1")
+        due = (SettlementDue(USDC, D("100020.5")),)
+        place.tell(step(opened.clock.now(), 105, settlements=due))
+        await _look(opened, through, place.opened)
+        for report in await opened.venue.positions():
+            ledgers.adopt(late, report, known(report.instrument), report.entry or D(1))
+        await opened.clock.sleep(2 * MS)
+        since = opened.clock.now()
+        _trade(place, USDC, D("-0.5"), "hand-2")
+        told = (await opened.venue.history(since - MS)).events
+        for ledger in (through, late):
+            for event in told:
+                bookings.book(ledger, event, known(event.instrument), {}, ours=False)
+            gaps = apart(ledger, place, ACCOUNT).values()
+            assert [] == [gap for gap in gaps if abs(gap) > D("1e-7")]  # balances have 8 digits
+
+
+async def test_what_is_borrowed_is_owed():
+    """A balance is what is there less what is owed: a coin that was borrowed and sold is short."""
+    async with desk(cash={"ETH": D("-0.06142")}) as opened:
+        opened.loopback.host.desk.borrowed |= {"ETH": D("0.06142"), "USDT": D(200)}
+        told = {each.instrument: each.quantity for each in await opened.venue.positions()}
+        raw = await opened.books._wallet(Lane.POLL)
+
+    shown = {each["coin"]: (each["walletBalance"], each["spotBorrow"]) for each in raw["coin"]}
+    assert (("0", "0.06142"), ("1000200", "200")) == (shown["ETH"], shown["USDT"])
+    assert (D("-0.06142"), D(1_000_000)) == (told["bybit:ETH"], told["bybit:USDT"])
+
+
+async def test_a_pair_that_was_sold_short():
+    """The position of a pair is what is owned of its coin."""
+    async with desk(instruments=WITH_PAIR) as opened:
+        opened.loopback.host.desk.borrowed["BTC"] = D("0.5")
+
+        assert D(10) == await opened.books.position(PAIR)
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("http_get_wallet_balance_spot_short.json", {"ETH": D("-0.06142"), "USDT": D(2500)}),
+        ("http_get_wallet_balance_with_spot_borrow.json", {"USDT": D(1000)}),
+    ],
+)
+def test_recorded_loans(recordings, name, owned):
+    """What is owned is what the venue reckons the value of: the sign is its own."""
+    with gzip.open(recordings / "raw/payloads_bybit.jsonl.gz") as lines:
+        (told,) = (each["msg"] for each in map(json.loads, lines) if each["file"] == name)
+    row = rows.wallet(told["result"])
+
+    assert owned == rows.coins(row)
+    for each in row["coin"]:
+        assert (owned[each["coin"]] < 0) == (D(each["usdValue"]) < 0)
+
+
 @pytest.mark.proves("bybit", "margin", "loopback")
 @pytest.mark.trap("X07", "bybit")
 @pytest.mark.trap("margin-by-the-account", "bybit")
@@ -427,6 +519,38 @@ async def test_trades_of_one_millisecond():
         assert len({each.ts_venue for each in told}) < 30
 
 
+@pytest.mark.parametrize("listed", list(permutations(range(4))))
+async def test_a_list_without_an_order(listed):
+    """Of one millisecond the list has no order: it is the match's, then what its order lacked."""
+    made = [
+        EXECUTION | {"execId": "d", "execTime": str(T - 1), "seq": 9, "leavesQty": "0"},
+        EXECUTION | {"execId": "b", "execTime": str(T), "seq": 10, "leavesQty": "0.4"},
+        EXECUTION | {"execId": "c", "execTime": str(T), "seq": 10, "leavesQty": "0.1"},
+        EXECUTION | {"execId": "a", "execTime": str(T), "seq": 11, "leavesQty": "0.7"},
+    ]
+    told = await look({"execution/list": [made[each] for each in listed]})
+
+    assert ["d", "b", "c", "a"] == [each.trade_id for each in told.events]
+
+
+@pytest.mark.parametrize("listed", list(permutations(range(3))))
+async def test_a_crossing_realises_by_its_order(listed):
+    """A long is sold through 0 and bought back within a millisecond: each realises its own part."""
+    made = [
+        EXECUTION | {"execId": "c", "execQty": "1", "side": "Buy", "seq": 1},
+        EXECUTION | {"execId": "b", "execQty": "2", "execPrice": "50100.5", "seq": 2},
+        EXECUTION
+        | {"execId": "a", "execQty": "3", "execPrice": "50050.5", "side": "Buy", "seq": 3},
+    ]
+    told = await look({"execution/list": [made[each] for each in listed]})
+    ledger = Ledger()
+    for fill in told.events:
+        ledgers.book_fill(ledger, fill, known(PERP), ours=False)
+
+    assert 100 + 50 + 3 * D("1.25") == ledger.balance(ACCOUNT, "USDT")  # the fees are rebates
+    assert D(2) == ledger.position(ACCOUNT, PERP).quantity
+
+
 def test_a_long_past_is_asked_week_by_week():
     """No span is longer than the venue answers, none is left out between two."""
     week, now = 7 * 86_400 * 1_000, 30 * 86_400 * 1_000
@@ -461,6 +585,109 @@ async def test_a_list_that_fails_takes_nothing_from_the_others():
 
         assert [CashMoved] == [type(each) for each in told.events]
         assert told.fault is not None
+
+
+async def test_too_many_reads():
+    """The venue says so with status 200 and a code: the budget rests, and what polls with it."""
+    async with desk() as opened:
+        opened.loopback.script.add(Plan(Kind.LIMIT, "*position/list"))
+        with pytest.raises(Refused, match="10006"):
+            await opened.venue.positions()
+        budget = opened.line.budget
+
+        assert (1, False) == (budget.complaints, budget.banned)
+        assert budget.take(OTHER, Lane.POLL) > SECOND // 2
+        assert 0 == budget.take(OTHER, Lane.CANCEL)
+
+
+async def test_an_address_that_is_banned():
+    """After an answer 403 nothing but cancels is asked for ten minutes."""
+    async with desk() as opened:
+        opened.loopback.script.add(Plan(Kind.ERROR_BEFORE, "*position/list", code=403))
+        with pytest.raises(Unavailable):
+            await opened.venue.positions()
+        budget = opened.line.budget
+
+        assert (1, True) == (budget.complaints, budget.banned)
+        assert budget.take(OTHER, Lane.POLL) > 590 * SECOND
+
+
+def telling(lists):
+    """Return a venue that answers calls by the end of their path, and all else with nothing."""
+
+    async def act(request):
+        told = next((rows for end, rows in lists.items() if request.path.endswith(end)), [])
+        mine = request.query.get("category", "linear") == "linear"
+        page = {"list": told if mine or "delivery" in request.path else []}
+        symbol = request.query.get("symbol")
+        page["list"] = [each for each in page["list"] if symbol in (None, each["symbol"])]
+        return json_of(json.dumps({"retCode": 0, "result": page}))
+
+    return act
+
+
+async def look(lists):
+    """Return what the history is of a venue that answers with these lists."""
+    async with (
+        answering(telling(lists)) as (_, address),
+        at(None, address=address) as opened,
+    ):
+        return await opened.venue.history(opened.clock.now())
+
+
+BAD = [
+    {"execType": "SessionSettlePnL"},
+    {"execQty": ""},
+    {"execFee": ""},
+    {"side": "None"},
+]
+
+
+@pytest.mark.parametrize("changes", BAD)
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_execution_that_hides_none(changes, first):
+    """One row that nobody can read is a fault; those around it are told all the same."""
+    bad = EXECUTION | {"execId": "e-2"} | changes
+    listed = [bad, EXECUTION] if first else [EXECUTION, bad]
+    told = await look({"execution/list": listed})
+
+    assert ["e-1"] == [each.trade_id for each in told.events]
+    assert isinstance(told.fault, Malformed)
+
+
+async def test_a_line_that_hides_none():
+    """A line of the log without its change hides neither the next lines nor the fills."""
+    bad = LINE | {"id": "592_X_2", "type": "INTEREST", "change": ""}
+    told = await look({"execution/list": [EXECUTION], "transaction-log": [bad, LINE]})
+
+    assert [Fill, FundingPaid] == [type(each) for each in told.events]
+    assert "change" in str(told.fault)
+
+
+async def test_a_delivery_that_holds_up_none():
+    """Of two deliveries one has no price yet: the other is told, and what the log goes on with."""
+    lines = [
+        LINE | {"id": name, "type": "DELIVERY", "category": "option", "symbol": symbol}
+        for name, symbol in (("592_X_2", "BTC-27FEB26-8000-P"), ("592_X_3", "BTC-27FEB26-9000-P"))
+    ]
+    record = {"symbol": "BTC-27FEB26-9000-P", "deliveryPrice": "9500", "fee": "0.1"}
+    told = await look({"transaction-log": [*lines, LINE], "delivery-record": [record]})
+
+    ended = [each for each in told.events if isinstance(each, Delivered)]
+    assert [("bybit:BTC-27FEB26-9000-P", D(9500))] == [(e.instrument, e.price) for e in ended]
+    assert [FundingPaid] == [type(each) for each in told.events if each not in ended]
+    assert "BTC-27FEB26-8000-P" in str(told.fault)
+
+
+async def test_fills_of_an_order_are_whole_or_not_told():
+    """What an order filled is never told in part: a row that cannot be read is an error."""
+    lists = {"execution/list": [EXECUTION, EXECUTION | {"execId": "e-2", "execQty": ""}]}
+    async with (
+        answering(telling(lists)) as (_, address),
+        at(None, address=address) as opened,
+    ):
+        with pytest.raises(Malformed, match="execQty"):
+            await opened.books.fills_labelled("rb01", PERP, opened.clock.now())
 
 
 async def test_a_key_that_is_refused():

@@ -11,7 +11,7 @@ from rebalancer.core.params import BandKind
 from rebalancer.settings.models import Fees, Venue
 from rebalancer.simulation.faults import Kind as Fault
 from rebalancer.simulation.faults import Plan
-from rebalancer.venues.bybit.identity import mark
+from rebalancer.venues.bybit.identity import account, mark
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.examination import examine, identify
 from rebalancer.venues.findings import Grade, Subject
@@ -20,15 +20,21 @@ from tests.venues.bybit_loopback import (
     CALL,
     INSTRUMENTS,
     INVERSE,
+    MOVER,
     PAIR,
     PERP,
     READER,
+    USDC,
     WITH_PAIR,
     WITHDRAWER,
     desk,
 )
 
 D = Decimal
+PAIRED = {name: each for name, each in WITH_PAIR.items() if name != INVERSE}
+OTHER = Instrument("bybit:BTC/USDC", Kind.SPOT, "BTC", "USDC")
+CROSS = Instrument("bybit:ETH/BTC", Kind.SPOT, "ETH", "BTC")
+COIN = Instrument("bybit:USDC/USDT", Kind.SPOT, "USDC", "USDT")
 
 
 def band():
@@ -52,7 +58,7 @@ def subject(opened, *, settings=None, **changes):
         profile=BYBIT,
         settings=Venue(**(told | (settings or {}))),
         clock=opened.clock,
-        instruments=tuple(WITH_PAIR.values()),
+        instruments=tuple(INSTRUMENTS.values()),
         underlyings={"BTC": band()},
     )
     return replace(found, **changes)
@@ -68,19 +74,41 @@ def failed(found):
     return [name for name, each in found.items() if not each.ok]
 
 
+@pytest.mark.parametrize("book", [INSTRUMENTS, PAIRED])
 @pytest.mark.proves("bybit", "identity", "loopback")
-async def test_fit():
+async def test_fit(book):
     """An account as the settings have it passes everything; no question is left out."""
     async with desk(instruments=WITH_PAIR) as opened:
-        found = await graded(subject(opened))
-        await identify(subject(opened))
+        told = subject(opened, instruments=tuple(book.values()))
+        found = await graded(told)
+        await identify(told)
 
     assert [] == failed(found)
     assert {Grade.PASSED} == {each.grade for each in found.values()}
     assert {"reach", "clock", "permission.trade", "permission.withdraw", "account"} <= set(found)
     assert {"unified", "margin", f"positions.{PERP}", f"leverage.{PERP}"} <= set(found)
-    assert {f"instrument.{name}" for name in WITH_PAIR} <= set(found)
-    assert {f"lot.{PERP}", f"lot.{INVERSE}", "dead_man"} <= set(found)
+    assert {f"instrument.{name}" for name in book} <= set(found)
+    assert {f"lot.{PERP}", "dead_man"} <= set(found)
+    assert (INVERSE in book) == (f"lot.{INVERSE}" in found)
+
+
+@pytest.mark.parametrize(
+    ("book", "faults"),
+    [
+        ((WITH_PAIR[PAIR], WITH_PAIR[PERP], WITH_PAIR[CALL]), []),
+        ((WITH_PAIR[INVERSE], WITH_PAIR[PERP]), []),
+        ((WITH_PAIR[PAIR], WITH_PAIR[INVERSE]), ["spot.BTC"]),
+        ((WITH_PAIR[PAIR], OTHER), ["spot.BTC"]),
+        ((WITH_PAIR[PAIR], CROSS), ["spot.BTC"]),
+        ((COIN, WITH_PAIR[USDC]), ["spot.USDC"]),
+    ],
+)
+async def test_a_coin_that_is_a_position(book, faults):
+    """Its pair must be the only one, and nothing may settle in the coin: there is one balance."""
+    async with desk(instruments=WITH_PAIR) as opened:
+        found = await account(subject(opened, instruments=book))
+
+    assert faults == [each.name for each in found if not each.ok]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +121,31 @@ async def test_keys(key, name):
         found = await graded(subject(opened, instruments=tuple(INSTRUMENTS.values())))
 
     assert [name] == failed(found)
+
+
+async def test_a_key_that_moves_coins():
+    """S01: one that may transfer is told to a person, and stands in nobody's way."""
+    async with desk(MOVER) as opened:
+        found = await graded(subject(opened))
+
+    assert [] == failed(found)
+    assert ["permission.transfer"] == [
+        name for name, each in found.items() if each.grade is Grade.WARNED
+    ]
+    assert "AccountTransfer, SubMemberTransfer" == found["permission.transfer"].measured
+
+
+async def test_an_account_that_has_borrowed():
+    """Interest runs: a person is told what is owed, and the book may be traded."""
+    async with desk() as opened:
+        opened.loopback.host.desk.borrowed |= {"BTC": D("0.5"), "USDT": D(200)}
+        found = await graded(subject(opened))
+
+    assert [] == failed(found)
+    assert (Grade.WARNED, "USDT 200, BTC 0.5") == (
+        found["borrowed"].grade,
+        found["borrowed"].measured,
+    )
 
 
 @pytest.mark.parametrize(

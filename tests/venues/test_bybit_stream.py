@@ -296,12 +296,70 @@ def test_a_refused_topic():
     assert talk.stream.live
 
 
+@pytest.mark.parametrize("batch", [1, BATCH])
+@pytest.mark.parametrize("words", ["System error. Please try again later.", "args size >10", ""])
+def test_topics_refused_for_now(monkeypatch, batch, words):
+    """No topic is dropped for what may pass: the socket is rebuilt, and is not live before."""
+    monkeypatch.setattr("rebalancer.venues.bybit.asks.BATCH", batch)
+    talk = Talk()
+    _ping, first, *_others = talk.asked()
+    talk.hear(done(first, success=False, message=words))
+
+    assert not talk.stream.live
+    assert f"subscribe was refused for now: {words or 'without a word'}" == talk.judge()
+    assert ([], []) == (talk.asked(), talk.stream.counts.dropped)
+    talk.stream.opened(talk.events.append, talk.now)
+    assert 3 == len(talk.subscribe())
+    assert talk.stream.live
+    assert talk.judge() is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "error:invalid symbol,topic:tickers.BTCUSDT",
+        "Invalid symbol :[tickers.BTCUSDT]",
+        "error:handler not found,topic:tickers.BTCUSDT",
+        "Invalid topic: tickers.BTCUSDT",
+    ],
+)
+def test_topics_that_there_are_not(monkeypatch, words):
+    """These words are final: the topic is dropped, and the socket is live without it."""
+    monkeypatch.setattr("rebalancer.venues.bybit.asks.BATCH", 1)
+    talk = Talk()
+    _ping, first, *others = talk.asked()
+    talk.hear(done(first, success=False, message=words), *map(done, others))
+
+    assert first["args"] == talk.stream.counts.dropped
+    assert talk.stream.live
+    assert talk.judge() is None
+
+
+def test_a_batch_with_one_that_is_there():
+    """One that is there already proves nothing of the others of its batch: halves do."""
+    talk = Talk(wanted=Wanted((NAME, "ETHUSDT")))
+    there, asked_for = f"tickers.{NAME}", []
+    while asked := talk.asked():
+        for each in asked:
+            topics_ = each.get("args", [])
+            asked_for += [topics_]
+            words = f"error:already subscribed,topic:{there}" if there in topics_ else ""
+            talk.hear(done(each, success=not words, message=words))
+
+    granted = [name for each in asked_for if there not in each for name in each]
+    assert sorted(topics.public(Wanted((NAME, "ETHUSDT")))) == sorted([*granted, there])
+    assert [there] in asked_for
+    assert [] == talk.stream.counts.dropped
+    assert talk.stream.live
+
+
 def test_already_subscribed():
     """A topic that is there already is no topic that cannot be had."""
     talk = Talk()
-    for each in talk.asked():
-        message = f"error:already subscribed,topic:tickers.{NAME}"
-        talk.hear(done(each, success=each["op"] == "ping", message=message))
+    while asked := talk.asked():
+        for each in asked:
+            message = f"error:already subscribed,topic:tickers.{NAME}"
+            talk.hear(done(each, success=each["op"] == "ping", message=message))
 
     assert [] == talk.stream.counts.dropped
     assert talk.stream.live
@@ -437,6 +495,53 @@ def test_a_refused_login():
     assert talk.stream.live
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(10016, "Server error."), (10006, "Too many visits."), (10001, "Params Error"), (None, "")],
+)
+def test_a_login_refused_for_now(code, words):
+    """What says nothing of the key may pass: the socket is rebuilt, and is not live before."""
+    talk = private()
+    talk.asked()
+    refused = {"op": "auth", "success": False, "retCode": code, "retMsg": words}
+    talk.hear(msgspec.json.encode({name: told for name, told in refused.items() if told}))
+
+    assert not talk.stream.live
+    assert talk.judge().startswith("auth was refused for now")
+    assert [] == talk.stream.counts.dropped
+    talk.stream.opened(talk.events.append, talk.now)
+    assert list(topics.PRIVATE) == talk.subscribe()
+    assert talk.stream.live
+
+
+@pytest.mark.parametrize("code", [10003, 10004, 10005, 10007, 10010, 33004])
+def test_a_key_that_is_refused(code):
+    """What speaks of the key is final."""
+    talk = private()
+    talk.asked()
+    talk.hear(msgspec.json.encode({"op": "auth", "success": False, "retCode": code}))
+
+    assert list(topics.PRIVATE) == talk.stream.counts.dropped
+    assert talk.judge() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "final"),
+    [("error:handler not found,topic:execution", True), ("System error.", False)],
+)
+def test_a_private_topic_that_is_refused(words, final):
+    """Once more: what there is not is dropped, what may pass ends the socket."""
+    talk = private()
+    _ping, login = talk.asked()
+    talk.hear(done(login))
+    for each in talk.asked():
+        told = words if each["args"] == ["execution"] else ""
+        talk.hear(done(each, success=not told, message=told))
+
+    assert final == talk.stream.live == (talk.judge() is None)
+    assert (["execution"] if final else []) == talk.stream.counts.dropped
+
+
 # --- over the loopback --------------------------------------------------------------
 
 FOLLOWED = Wanted(
@@ -538,6 +643,23 @@ async def test_account_events():
 
         assert [f"mine-{number}" for number in range(5)] == [x.client_order_id for x in fills]
         assert D("0.05") == sum(each.quantity for each in fills)
+
+
+@pytest.mark.parametrize("asked", ["ws/auth", "ws/subscribe"])
+async def test_refused_for_now(asked):
+    """A venue that restarts refuses logins and topics: all is followed once it is well again."""
+    async with make() as loopback:
+        loopback.script.add(Plan(Kind.CODE, asked, times=2, code=10016))
+        fair = Fair(loopback)
+        try:
+            await fair.until(lambda: len(loopback.script.struck(Kind.CODE)) == 2)
+            await fair.until(lambda: all(each.live for each in fair.streams), within=10.0)
+
+            assert [] == [name for each in fair.streams for name in each.counts.dropped]
+            assert sum(each.rebuilt for each in fair.feeds) >= 1
+        finally:
+            await fair.tasks.close()
+            assert [] == fair.failures
 
 
 @pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.DUPLICATE])

@@ -1,6 +1,7 @@
 """The connection: unmodified ccxt on a loopback server, one request on the wire for each order."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from rebalancer.errors import ConfigError, Defect
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues import requests
+from rebalancer.venues.budget import BAN
 from rebalancer.venues.connection import (
     TIMEOUT,
     Redirected,
@@ -68,8 +70,8 @@ class Opened:
 class opened:  # noqa: N801 - reads like the context managers beside it
     """A connection at a server that answers orders as `act` says."""
 
-    def __init__(self, act, **settings):
-        self._act, self._limited = act, settings.get("limited")
+    def __init__(self, act):
+        self._act = act
 
     async def _answer(self, request):
         if "get_instruments" in request.path:
@@ -81,9 +83,7 @@ class opened:  # noqa: N801 - reads like the context managers beside it
     async def __aenter__(self):
         self._server = answering(self._answer)
         server, address = await self._server.__aenter__()
-        self.connection = connect(
-            "deribit", Venue(loopback=address), Mode.LIVE, SECRETS, self._limited
-        )
+        self.connection = connect("deribit", Venue(loopback=address), Mode.LIVE, SECRETS)
         self.markets = await load(self.connection)
         return Opened(self.connection, server)
 
@@ -270,16 +270,21 @@ async def test_timeout_is_one_send():
 
 
 @pytest.mark.parametrize(
-    ("status", "header", "told"),
+    ("name", "status", "header", "told"),
     [
-        (429, "2", (2 * SECOND, False)),
-        (429, None, (None, False)),
-        (429, "soon", (None, False)),
-        (418, "120", (120 * SECOND, True)),
+        ("deribit", 429, "2", [(2 * SECOND, False)]),
+        ("deribit", 429, None, [(None, False)]),
+        ("deribit", 429, "soon", [(None, False)]),
+        ("deribit", 418, "120", [(120 * SECOND, True)]),
+        ("deribit", 418, None, [(BAN, True)]),
+        ("deribit", 403, None, []),
+        ("bybit", 403, None, [(600 * SECOND, True)]),
+        ("bybit", 403, "900", [(900 * SECOND, True)]),
+        ("bybit", 418, None, [(BAN, True)]),
     ],
 )
 @pytest.mark.trap("too-many-requests", "deribit")
-async def test_retry_after(status, header, told):
+async def test_retry_after(name, status, header, told):
     """What the venue asks to wait is heard, also when it is nothing that can be read."""
     heard = []
 
@@ -289,10 +294,14 @@ async def test_retry_after(status, header, told):
             answer.headers["Retry-After"] = header
         return answer
 
-    async with opened(limit, limited=lambda *said: heard.append(said)) as venue:
-        await venue.buy()
+    async with answering(limit) as (_, address):
+        settings = Venue(loopback=address)
+        heeding = connect(name, settings, Mode.LIVE, None, lambda *said: heard.append(said))
+        with contextlib.suppress(ccxt.BaseError):
+            await heeding.exchange.fetch_time()
+        await heeding.close()
 
-    assert [told] == heard
+    assert told == heard
 
 
 async def test_loopback_stays_on_this_machine():

@@ -12,6 +12,7 @@ from rebalancer.core.orders import Order, OrderState, note
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.simulation.faults import Kind, Plan
+from rebalancer.venues.outcomes import KeyRefused
 from tests.venues.guarded import HOUSES, WINDOW, guarded, guarded_at
 
 D = Decimal
@@ -187,6 +188,17 @@ async def test_protection_that_nobody_applied_for():
             await found.switch.arm()
         assert not found.switch.armed
         assert [] == found.loopback.server.lines
+
+
+@pytest.mark.parametrize(("code", "final"), [(10003, True), (10016, False)])
+async def test_protection_whose_login_is_refused(code, final):
+    """Only a word about the key is a refusal of it, after which nobody asks for long."""
+    async with guarded("bybit") as found:
+        found.loopback.script.add(Plan(Kind.CODE, "ws/auth", code=code))
+        with pytest.raises(Unavailable, match="refused our login") as raised:
+            await found.switch.arm()
+        assert final == isinstance(raised.value, KeyRefused)
+        assert not found.switch.armed
 
 
 async def test_protection_that_takes_its_time():

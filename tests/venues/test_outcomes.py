@@ -8,9 +8,21 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from rebalancer.errors import Unavailable
+from rebalancer.runtime.clock import WallClock
+from rebalancer.venues.budget import Budget, Lane, Rate
 from rebalancer.venues.connection import NotAnswered
 from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import CODES, KeyRefused, Malformed, Refused, explain, judge, said
+from rebalancer.venues.outcomes import (
+    CODES,
+    KeyRefused,
+    Malformed,
+    Refused,
+    explain,
+    heed,
+    judge,
+    said,
+)
+from rebalancer.venues.profile import OTHER
 from tests.venues.loopback import answering, at, cut, desk, json_of, order
 from tests.venues.test_connection import MARKETS, opened
 
@@ -147,6 +159,28 @@ def test_explain(error, kind, words):
 
     assert kind is type(told)
     assert words in str(told)
+
+
+@pytest.mark.parametrize(
+    ("venue", "body", "complaints"),
+    [
+        ("bybit", '{"retCode":10006,"retMsg":"Too many visits."}', 1),
+        ("bybit", '{"retCode":10016,"retMsg":"Server error."}', 0),
+        ("okx", '{"code":"50011","msg":"Rate limit reached","data":[]}', 1),
+        ("deribit", '{"jsonrpc":"2.0","error":{"message":"too_many_requests","code":10028}}', 1),
+        ("binanceusdm", '{"code":-1003,"msg":"Too many requests."}', 1),
+        ("binanceusdm", '{"code":-1121,"msg":"Invalid symbol."}', 0),
+        ("bybit", "429 Too Many Requests", 0),  # of which the connection hears
+    ],
+)
+def test_heed(venue, body, complaints):
+    """A code that says "too many" to whatever was asked lets the budget rest."""
+    budget = Budget({OTHER: Rate(10, 10)}, WallClock())
+    told = heed(budget, venue, "positions", ccxt.RateLimitExceeded(f"{venue} {body}"))
+
+    assert isinstance(told, Unavailable)
+    assert complaints == budget.complaints
+    assert bool(complaints) == (budget.take(OTHER, Lane.POLL) > 0)
 
 
 @pytest.mark.trap("X08", "binanceusdm")

@@ -127,7 +127,7 @@ WALLET = {
     "totalMarginBalance": "990.5",
     "totalInitialMargin": "20",
     "totalMaintenanceMargin": "10",
-    "coin": [{"coin": "USDT", "walletBalance": "900.25", "equity": "901"}],
+    "coin": [{"coin": "USDT", "walletBalance": "900.25", "spotBorrow": "0", "equity": "901"}],
 }
 
 

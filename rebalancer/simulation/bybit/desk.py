@@ -27,6 +27,7 @@ class Desk(shut.Desk[shut.Shut[int]]):
     unified: int = 5  # status of the account: 5 and 6 are unified, version 2
     limit: int = 200  # most positions of a page
     remembers: int = 86_400 * 10**9  # ns that an order is shown after its end
+    borrowed: dict[str, Decimal] = field(default_factory=dict)  # coin → owed by each account
     retold: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # id → terms by field
     protected: dict[str, int] = field(  # product with disconnection protect → its window, s
         default_factory=lambda: dict.fromkeys(("SPOT", "DERIVATIVES", "OPTIONS"), 10)

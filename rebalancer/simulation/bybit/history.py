@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.simulation.accounts import OrderState, PlacedOrder, Posting, PostingKind
+from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder, Posting, PostingKind
 from rebalancer.simulation.bybit import shapes
 from rebalancer.simulation.bybit.desk import (
     Asking,
@@ -69,13 +70,13 @@ def _here(asking: Asking, contract: Instrument, wanted: str) -> bool:
 
 
 def executions(asking: Asking) -> Any:
-    """Return the executions of a category within a week."""
+    """Return the executions of a category within a week: of one millisecond in no order."""
     params, wanted = asking.params, category(asking.params)
     first, last = _span(asking)
     name, label = text(params, "orderId", ""), text(params, "orderLinkId", "")
     found = [
         shapes.execution(each)
-        for each in reversed(asking.statement.executions)
+        for each in sorted(asking.statement.executions, key=_listed)
         if (asking.at is None or each.ts <= asking.at)
         and first <= int(milliseconds(each.ts)) <= last
         and _here(asking, each.order.instrument, wanted)
@@ -83,6 +84,11 @@ def executions(asking: Asking) -> Any:
         and label in ("", each.order.asked.label)
     ]
     return {**page(params, found, (50, 100)), "category": wanted}
+
+
+def _listed(told: Execution) -> tuple[int, int]:
+    """Return what the venue sorts an execution by: newest first, and then its random name."""
+    return -int(milliseconds(told.ts)), crc32(shapes.exec_id(told).encode())
 
 
 def _span(asking: Asking) -> tuple[int, int]:

@@ -59,8 +59,11 @@ class Session:
         """Listen to topics; return them.
 
         Raises:
-            Refusal: There is none of a name, and so none is listened to.
+            Refusal: There is none of a name, or it is listened to already, and so none is.
         """
+        there = [each for each in names if each in self.topics or each in self.account]
+        if there:
+            raise Refusal(10001, f"error:already subscribed,topic:{there[0]}")
         if self.private:
             wrong = [each for each in names if each not in PRIVATE]
             if wrong or self.key is None:

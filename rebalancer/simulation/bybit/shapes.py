@@ -90,6 +90,7 @@ def execution(told: Execution) -> dict[str, Any]:
         "side": side_of(told.quantity),
         "orderPrice": placed.asked.price or ZERO,
         "orderQty": abs(placed.asked.quantity),
+        "leavesQty": abs(placed.asked.quantity) - abs(placed.filled),
         "orderType": "Market" if placed.asked.price is None else "Limit",
         "execId": exec_id(told),
         "execPrice": told.price,
@@ -109,6 +110,16 @@ def execution(told: Execution) -> dict[str, Any]:
 def exec_id(told: Execution) -> str:
     """Return the venue's name for an execution."""
     return f"{told.number:08d}-{told.sequence:04d}"
+
+
+def _session(held: Held) -> Decimal | str:
+    """Return what a USDC contract's profit of this session is counted from; others tell nothing.
+
+    `avgPrice` stays what it was bought at, whatever was settled since.
+    """
+    if not held.margined or held.instrument.settle != "USDC":
+        return ""
+    return entry_price(held.instrument, held.quantity, held.basis) or ZERO
 
 
 def position(desk: Desk, held: Held, maintenance: Decimal, liquidation: Decimal | None) -> Any:
@@ -133,7 +144,7 @@ def position(desk: Desk, held: Held, maintenance: Decimal, liquidation: Decimal 
         "liqPrice": "" if liquidation is None else round(liquidation, 2),
         "positionMM": maintenance,
         "unrealisedPnl": floating,
-        "sessionAvgPrice": "",
+        "sessionAvgPrice": _session(held),
         "createdTime": milliseconds(desk.place.opened),
         "updatedTime": milliseconds(desk.now),
     }

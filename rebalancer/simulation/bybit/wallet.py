@@ -68,7 +68,11 @@ def wallet(asking: Asking) -> dict[str, Any]:
         if each.instrument.kind is Kind.SPOT and each.quantity
     ]
     names = dict.fromkeys(
-        (*statement.currencies(), *(each.instrument.underlying for each in pairs))
+        (
+            *statement.currencies(),
+            *(each.instrument.underlying for each in pairs),
+            *asking.desk.borrowed,
+        )
     )
     coins = [_coin(asking, name, pairs) for name in names]
     totals = _totals(asking, coins)
@@ -117,16 +121,17 @@ def _coin(asking: Asking, name: str, pairs: list[Held]) -> dict[str, Any]:
         elif contract.kind is Kind.OPTION:
             worth += now
     rate = tape.indexes.get(name, Decimal(1))
-    equity = cash + open_profit + worth
+    owed = asking.desk.borrowed.get(name, ZERO)
+    equity = cash + open_profit + worth  # what was borrowed is there, and owed
     return {
         "coin": name,
-        "walletBalance": cash.quantize(EIGHT),
+        "walletBalance": (cash + owed).quantize(EIGHT),
         "equity": equity.quantize(EIGHT),
         "usdValue": (equity * rate).quantize(EIGHT),
         "usdWallet": (cash * rate).quantize(EIGHT),
         "unrealisedPnl": open_profit.quantize(EIGHT),
-        "borrowAmount": "0",
-        "spotBorrow": "0",
+        "borrowAmount": owed,
+        "spotBorrow": owed,
         "locked": "0",
         "collateralSwitch": True,
         "marginCollateral": True,
@@ -152,6 +157,7 @@ def key(asking: Asking) -> Any:
     """Return what a key may do."""
     own = asking.key
     trades = ["Order", "Position"]
+    moves = ["AccountTransfer", "SubMemberTransfer"] if own.transfers else []
     return {
         "id": "13770661",
         "note": "loopback",
@@ -160,7 +166,7 @@ def key(asking: Asking) -> Any:
         "permissions": {
             "ContractTrade": trades,
             "Spot": ["SpotTrade"],
-            "Wallet": ["AccountTransfer", *(["Withdraw"] if own.withdraws else [])],
+            "Wallet": [*moves, *(["Withdraw"] if own.withdraws else [])],
             "Options": ["OptionsTrade"],
             "Derivatives": ["DerivativesTrade"],
             "Exchange": [],

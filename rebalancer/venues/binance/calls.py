@@ -15,7 +15,7 @@ from rebalancer.ports import Clock
 from rebalancer.venues.binance.family import Venue
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.outcomes import Malformed, explain
+from rebalancer.venues.outcomes import Malformed, heed
 from rebalancer.venues.payloads import MILLISECOND, Row, rows
 from rebalancer.venues.profile import LOG, OTHER
 
@@ -42,7 +42,7 @@ class BinanceCalls:
         try:
             return await getattr(self.connection.exchange, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
-            raise explain(self.venue.name, call, error) from None
+            raise heed(self.budget, self.venue.name, call, error) from None
 
     async def trades(self, symbol: str, since: int, lane: Lane) -> AsyncIterator[Row]:
         """Yield an account's trades of a symbol since a time (ns), oldest first, each once."""

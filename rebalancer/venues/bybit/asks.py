@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import msgspec
 
 from rebalancer.ports import SECOND
+from rebalancer.venues.bybit.codes import CODES
 from rebalancer.wire.bybit.frames import Answer
 
 BATCH = 10  # topics a request; a socket of pairs takes no more
 PING = 18 * SECOND  # ns between two pings; the venue asks for one every 20 s
 SUBSCRIBE, UNSUBSCRIBE, AUTH = "subscribe", "unsubscribe", "auth"
+_NONE_SUCH = ("invalid symbol", "invalid topic", "handler not found")  # words for "no such topic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class Asked:
     op: str
     topics: tuple[str, ...]
     sent: int  # ns, local
+
+
+def final(answer: Answer) -> bool:
+    """Tell whether a refusal stays one: there is no such topic, or the key may not.
+
+    Whatever else a venue says may pass, as when it restarts or is too busy.
+    """
+    words = answer.message.lower()
+    told = bool(answer.failed) or any(each in words for each in _NONE_SUCH)
+    return told or str(answer.code) in CODES.key
 
 
 class Asks:

@@ -2,7 +2,7 @@
 
 Executions of one category at a time, and the transaction log of all of them. The
 log tells that a contract was delivered but not at what price: a third list does,
-and it may do so later.
+and it may do so later. A row that cannot be read hides none of the others.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -15,7 +15,7 @@ from rebalancer.venues.budget import Lane
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.calls import BybitCalls
 from rebalancer.venues.bybit.profile import BYBIT
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
 from rebalancer.venues.payloads import MILLISECOND, Row, text
 from rebalancer.venues.profile import LOG
 from rebalancer.wire.bybit.values import Category
@@ -25,7 +25,7 @@ CATEGORIES: tuple[Category, ...] = ("linear", "inverse", "option")
 NEAR = 3_600 * SECOND  # ns around the log's line in which its delivery is recorded
 DELIVERIES = "privateGetV5AssetDeliveryRecord"
 _Key = tuple[str, str, str]  # of a booking
-_Booked = AsyncIterator[tuple[_Key, AccountEvent]]
+_Booked = AsyncIterator[tuple[_Key, AccountEvent] | Unavailable]  # why one cannot be read
 
 
 class BybitHistory:
@@ -63,8 +63,11 @@ class BybitHistory:
         fault: Unavailable | None = None
         for booked in (*lists, self._logged(since)):
             try:
-                async for key, event in booked:
-                    found.setdefault(key, event)
+                async for each in booked:
+                    if isinstance(each, Unavailable):
+                        fault = fault or each
+                    else:
+                        found.setdefault(*each)
             except KeyRefused:
                 raise
             except Unavailable as error:
@@ -76,9 +79,19 @@ class BybitHistory:
     ) -> list[Fill]:
         """Return fills of a category, oldest first; since a time, ns, or as many as there are.
 
-        The venue lists the newest first, and tells milliseconds: of one of them the
-        list's own order says which came before which.
+        Raises:
+            Malformed: One of them cannot be read: what it was nobody knows.
         """
+        found: dict[str, Fill] = {}
+        for row in await self._executions(category, params, since, lane):
+            for each in self._reader.executed(row, category, self._clock.now()):
+                found[each.trade_id] = each
+        return list(found.values())
+
+    async def _executions(
+        self, category: Category, params: Mapping[str, object], since: int | None, lane: Lane
+    ) -> list[Row]:
+        """Return the rows of executions, oldest first; the venue lists the newest first."""
         call, asked = BYBIT.ledger[0], {"category": category, "limit": FILLS_PAGE, **params}
         listed = (
             self._calls.pages(call, asked, lane)
@@ -86,29 +99,32 @@ class BybitHistory:
             else self._calls.past(call, asked, since, lane)
         )
         told = [row async for row in listed]
-        found: dict[str, Fill] = {}
-        for row in reversed(told):
-            for each in self._reader.executed(row, category, self._clock.now()):
-                found[each.trade_id] = each
-        return sorted(found.values(), key=lambda each: each.ts_venue or 0)
+        told.reverse()
+        return sorted(told, key=rows.sequence)
 
     async def _fills(self, category: Category, since: int) -> _Booked:
-        for fill in await self.fills(category, {}, since, Lane.POLL):
-            yield ("fill", fill.instrument, fill.trade_id), fill
+        for row in await self._executions(category, {}, since, Lane.POLL):
+            try:
+                for fill in self._reader.executed(row, category, self._clock.now()):
+                    yield ("fill", fill.instrument, fill.trade_id), fill
+            except Malformed as error:
+                yield error
 
     async def _logged(self, since: int) -> _Booked:
         params = {"accountType": "UNIFIED", "limit": LOG_PAGE}
-        ended: list[Row] = []
         # Nobody else asks this list, so nothing of its limit is kept for anybody.
         async for row in self._calls.past(BYBIT.ledger[1], params, since, Lane.HEDGE, LOG):
-            if row.get("type") == "DELIVERY":
-                ended.append(row)
-            for event in self._reader.booked(row, self._clock.now()):
-                yield (type(event).__name__, "log", str(row.get("id"))), event
-        for row in ended:
-            told = await self._delivery(row)
-            event = self._reader.delivered(row, told, self._clock.now())
-            yield ("delivery", event.instrument, event.delivery_id), event
+            try:
+                if row.get("type") == "DELIVERY":
+                    yield await self._delivered(row)
+                for event in self._reader.booked(row, self._clock.now()):
+                    yield (type(event).__name__, "log", str(row.get("id"))), event
+            except (Malformed, Refused) as error:
+                yield error
+
+    async def _delivered(self, row: Row) -> tuple[_Key, AccountEvent]:
+        event = self._reader.delivered(row, await self._delivery(row), self._clock.now())
+        return ("delivery", event.instrument, event.delivery_id), event
 
     async def _delivery(self, line: Row) -> Row:
         """Return the record of a delivery that the log has a line of.

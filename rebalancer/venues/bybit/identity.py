@@ -5,14 +5,18 @@ from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.settings.models import Venue
+from rebalancer.venues.bybit import rows as bybit_rows
 from rebalancer.venues.bybit.account import POSITIONS
 from rebalancer.venues.bybit.manners import mannered
-from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding
+from rebalancer.venues.bybit.profile import BYBIT
+from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.outcomes import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
+from rebalancer.venues.requests import plain
 from rebalancer.wire.bybit.values import category_of, symbol_of
 
 KEY, ACCOUNT = "privateGetV5UserQueryApi", "privateGetV5AccountInfo"
+WITHDRAW = "Withdraw"
 TICKERS = "publicGetV5MarketTickers"
 UNIFIED = ("5", "6")  # unified accounts of the second kind: inverse contracts are in the pool too
 MODES = {"cross": "REGULAR_MARGIN", "portfolio": "PORTFOLIO_MARGIN"}
@@ -36,14 +40,17 @@ async def permissions(subject: Subject) -> Sequence[Finding]:
     writes = str(result.get("readOnly")) == "0"
     measured = "reads only" if not writes else f"lacks {', '.join(lacking)}" if lacking else "all"
     wallet = _rights(groups, "Wallet")
+    moving = ", ".join(each for each in wallet if each != WITHDRAW)
+    moves = (Finding("permission.transfer", Grade.WARNED, moving, "none"),) if moving else ()
     return (
         finding("permission.trade", writes and not lacking, measured, "read and write, all"),
         finding(
             "permission.withdraw",
-            "Withdraw" not in wallet,
+            WITHDRAW not in wallet,
             f"wallet: {', '.join(wallet) or 'none'}",
             "no Withdraw: a key that can withdraw is refused",
         ),
+        *moves,
     )
 
 
@@ -55,7 +62,7 @@ def _rights(groups: Row, name: str) -> Sequence[str]:
 
 
 async def account(subject: Subject) -> Sequence[Finding]:
-    """Find out which account it is, and how it is margined: as one pool."""
+    """Find out which account it is, how it is margined, and what a coin of it is told as."""
     key, settings = await _told(subject, KEY, {}), subject.settings
     uid, pinned = text(key, "userID", KEY), settings.account
     told = await _told(subject, ACCOUNT, {})
@@ -64,7 +71,16 @@ async def account(subject: Subject) -> Sequence[Finding]:
         finding("account", uid == pinned, uid, f"uid {pinned}, as the settings pin it"),
         finding("unified", status in UNIFIED, f"status {status}", "5 or 6: a unified account"),
         _margin_mode(text(told, "marginMode", ACCOUNT), settings),
+        await _borrowed(subject),
+        *pairs(subject.instruments),
     )
+
+
+async def _borrowed(subject: Subject) -> Finding:
+    """Find out whether the account owes coins: interest runs, and its collateral is spoken for."""
+    told = bybit_rows.wallet(await _told(subject, BYBIT.figures.call, {"accountType": "UNIFIED"}))
+    owed = ", ".join(f"{coin} {plain(owes)}" for coin, owes in bybit_rows.borrowed(told).items())
+    return Finding("borrowed", Grade.WARNED if owed else Grade.PASSED, owed or "nothing", "nothing")
 
 
 def _margin_mode(mode: str, settings: Venue) -> Finding:

@@ -1,8 +1,8 @@
 """Bybit's account over a native feed: log in, then executions and orders. No socket here.
 
 What it tells are hints, which come early; the account's own lists are the truth.
-A login that is refused leaves the socket open and silent: reading the lists says
-loudly that the key is not taken.
+A login that is refused for good leaves the socket open and silent: reading the lists
+says loudly that the key is not taken. One that is refused for now ends the socket.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rebalancer.core.events import Event
 from rebalancer.ports import SECOND, Log
-from rebalancer.venues.bybit.asks import AUTH, SUBSCRIBE, Asks
+from rebalancer.venues.bybit.asks import AUTH, SUBSCRIBE, Asks, final
 from rebalancer.venues.bybit.stream import HOST, PATIENCE, Patience
 from rebalancer.venues.bybit.told import Counts, Deliver
 from rebalancer.venues.bybit.topics import PRIVATE
@@ -56,10 +56,11 @@ class BybitPrivate:
         self._access, self._log, self._patience = access, log, patience
         self._asks = Asks()
         self._deliver: Deliver = _nowhere
+        self._broken: str | None = None
 
     def opened(self, deliver: Deliver, now: int) -> None:
         """Begin on a new socket: log in."""
-        self._deliver = deliver
+        self._deliver, self._broken = deliver, None
         self._asks.reset(now)
         key, secret = self._access.credentials()
         expires = (now + VALID) // MILLISECOND
@@ -94,6 +95,9 @@ class BybitPrivate:
         if asked.op == AUTH and answer.done:
             for topic in PRIVATE:
                 self._asks.ask(SUBSCRIBE, (topic,), now, (topic,))
+        elif not answer.done and not final(answer):
+            said = f"{answer.code or ''} {answer.message}".strip()
+            self._broken = f"{asked.op} was refused for now: {said}"
         elif not answer.done:
             login = asked.op == AUTH
             why = f"login was refused: {answer.message}" if login else answer.message
@@ -103,6 +107,8 @@ class BybitPrivate:
 
     def judge(self, now: int) -> str | None:
         """Ping, about once a second; return why to rebuild the socket."""
+        if self._broken is not None:
+            return self._broken
         self._asks.beat(now)
         overdue = self._asks.overdue(now - self._patience.answer)
         return None if overdue is None else f"{overdue.op} was not answered"
@@ -119,7 +125,7 @@ class BybitPrivate:
     @property
     def live(self) -> bool:
         """Whether the account is followed, or cannot be."""
-        return not self._asks.waits(AUTH, SUBSCRIBE)
+        return self._broken is None and not self._asks.waits(AUTH, SUBSCRIBE)
 
     def want(self, _wanted: Wanted, _now: int) -> None:
         """Follow something else: an account is followed whole."""

@@ -6,7 +6,7 @@ from typing import Any
 from rebalancer.core.commands import TimeInForce
 from rebalancer.core.instruments import Kind
 from rebalancer.ports import SECOND
-from rebalancer.venues.budget import Rate
+from rebalancer.venues.budget import BANS, Rate
 from rebalancer.venues.profile import (
     LOG,
     MATCHING,
@@ -90,6 +90,8 @@ BYBIT = Profile(
         window=30 * SECOND,
     ),
     rates={MATCHING: Rate(5, 10), LOG: Rate(5, 15), OTHER: Rate(20, 50)},
+    # /docs/v5/rate-limit: after "403, access too frequent" ten minutes without a request.
+    bans={**BANS, 403: 600 * SECOND},
     window=2_000,
     streams_positions=True,
     refuses_duplicates=True,

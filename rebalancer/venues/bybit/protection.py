@@ -23,6 +23,7 @@ import aiohttp
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
+from rebalancer.venues.bybit.codes import CODES
 from rebalancer.venues.deadline import deadline
 from rebalancer.venues.outcomes import KeyRefused, explain
 from rebalancer.venues.payloads import MILLISECOND, Row
@@ -148,7 +149,8 @@ class Protection:
         try:
             told = await self._call("auth", self._login())
             if told.get("success") is not True:
-                raise KeyRefused(f"{VENUE} refused our key for disconnection protect")
+                why = f"{VENUE} refused our login for disconnection protect"
+                raise (KeyRefused if str(told.get("retCode")) in CODES.key else Unavailable)(why)
             topics = [TOPICS[each] for each in self._products]
             told = await self._call("subscribe", topics)
             if told.get("success") is not True:

@@ -135,6 +135,19 @@ def stamp(row: Row, name: str, where: str) -> int:
     return int(value) * MILLISECOND
 
 
+def sequence(row: Row) -> tuple[Decimal, Decimal, Decimal]:
+    """Return what puts executions in the order in which they were made; what is not told is 0.
+
+    Of one millisecond the venue's list has no order. `seq` grows with each match of
+    an instrument, and all fills of one match have the same: what their order still
+    lacked after each tells those apart. Which was first decides what is realised
+    where a position crosses 0.
+    https://bybit-exchange.github.io/docs/v5/order/execution
+    """
+    time, number, left = (optional(row, each) for each in ("execTime", "seq", "leavesQty"))
+    return time or Decimal(0), number or Decimal(0), -(left or Decimal(0))
+
+
 def category_in(row: Row, where: str) -> Category:
     """Return the category that a row names; raises Malformed."""
     found = next((each for each in CATEGORIES if row.get("category") == each), None)
@@ -206,8 +219,17 @@ def wallet(result: Row) -> Row:
 
 
 def coins(row: Row) -> Mapping[str, Decimal]:
-    """Return currency → balance without open profit; raises Malformed."""
-    return {each.coin: each.wallet_balance for each in record(row, Wallet).coin}
+    """Return currency → balance without open profit and what is owed; raises Malformed."""
+    return {each.coin: told.owned(each) for each in record(row, Wallet).coin}
+
+
+def borrowed(row: Row) -> Mapping[str, Decimal]:
+    """Return currency → what is owed of it, for spot and for contracts, > 0; raises Malformed."""
+    owed = {each.coin: each.spot_borrow for each in record(row, Wallet).coin}
+    for each in row["coin"]:
+        name = each["coin"]
+        owed[name] = max(owed[name], optional(each, "borrowAmount") or Decimal(0))
+    return {name: amount for name, amount in owed.items() if amount}
 
 
 def pool(row: Row) -> PoolFigures:

@@ -1,11 +1,11 @@
 """Bybit's market over a native feed: one socket a category. No socket here.
 
 Every frame is told at once and in the order in which it came. A frame that
-cannot be read is counted and the stream goes on; a topic that is refused is
+cannot be read is counted and the stream goes on; a topic that there is not is
 dropped and the others live; a book that lost a change is subscribed anew, and so
-is a topic that stands still while others move. If that does not help, the socket
-must be rebuilt. A perpetual's ticker moves all the time: a socket on which no
-topic says anything is subscribed anew, and then rebuilt.
+is a topic that stands still while others move. If that does not help, or topics are
+refused for now, the socket must be rebuilt. A perpetual's ticker moves all the time:
+a socket on which no topic says anything is subscribed anew, and then rebuilt.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rebalancer.ports import SECOND, Log
 from rebalancer.venues.bybit import topics
-from rebalancer.venues.bybit.asks import SUBSCRIBE, UNSUBSCRIBE, Asked, Asks
+from rebalancer.venues.bybit.asks import SUBSCRIBE, UNSUBSCRIBE, Asked, Asks, final
 from rebalancer.venues.bybit.told import Counts, Deliver, Tap, Topics
 from rebalancer.venues.freezing import Asking, FreezeWatch, Thaw
 from rebalancer.venues.native import worth_a_line
@@ -70,6 +70,7 @@ class BybitMarket:
         self._thaw = Thaw(self._watch, Asking(self.venue, self._ask, SUBSCRIBE, UNSUBSCRIBE), log)
         self._heard = 0  # ns local: when a topic spoke last
         self._roused = False  # whether all were subscribed anew since
+        self._broken: str | None = None
 
     def _public(self, wanted: Wanted) -> tuple[str, ...]:
         return topics.public(topics.here(wanted, self._category))
@@ -78,7 +79,7 @@ class BybitMarket:
 
     def opened(self, deliver: Deliver, now: int) -> None:
         """Begin on a new socket: ping, which brings a first frame, and subscribe."""
-        self._heard, self._roused = now, False
+        self._heard, self._roused, self._broken = now, False, None
         self._asks.reset(now)
         self._thaw.begin()
         self._topics.begin(deliver)
@@ -111,6 +112,8 @@ class BybitMarket:
 
     def judge(self, now: int) -> str | None:
         """Ping, and look for standstills, about once a second; return why to rebuild the socket."""
+        if self._broken is not None:
+            return self._broken
         self._asks.beat(now)
         overdue = self._asks.overdue(now - self._patience.answer)
         if overdue is not None:
@@ -140,7 +143,7 @@ class BybitMarket:
     @property
     def live(self) -> bool:
         """Whether all topics are subscribed, and those that stood still moved again."""
-        return self._thaw.done and not self._asks.waits(SUBSCRIBE)
+        return self._broken is None and self._thaw.done and not self._asks.waits(SUBSCRIBE)
 
     def want(self, wanted: Wanted, now: int) -> None:
         """Follow something else from now on, on the same socket."""
@@ -159,9 +162,12 @@ class BybitMarket:
     # --- answers ----------------------------------------------------------------
 
     def _answered(self, asked: Asked, answer: Answer, now: int) -> None:
-        if answer.done or _THERE in answer.message:
+        there = _THERE in answer.message
+        if answer.done or (there and len(asked.topics) == 1):
             return
-        if len(asked.topics) > 1:
+        if not there and not final(answer):
+            self._broken = f"{asked.op} was refused for now: {answer.message or 'without a word'}"
+        elif len(asked.topics) > 1:  # one of them: which, and what of the others, is not told
             self._asks.halve(asked, now)
         else:
             self._drop(asked.topics[0], answer.message or "refused")

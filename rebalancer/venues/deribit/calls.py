@@ -12,7 +12,7 @@ from rebalancer.ports import Clock
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.deribit.profile import DERIBIT
-from rebalancer.venues.outcomes import Malformed, explain
+from rebalancer.venues.outcomes import Malformed, heed
 from rebalancer.venues.payloads import MILLISECOND, Row, rows, table
 from rebalancer.venues.profile import LOG, OTHER
 
@@ -37,7 +37,7 @@ class DeribitCalls:
         try:
             answer = await getattr(self.connection.exchange, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
-            raise explain(DERIBIT.venue, call, error) from None
+            raise heed(self.budget, DERIBIT.venue, call, error) from None
         told = table(answer, call)
         if "result" not in told:
             raise Malformed(f"{call}: result must be there, was missing")

@@ -19,7 +19,7 @@ from rebalancer.settings.profiling import UNIFIED_CALLS, ProfileTable, ReadingTa
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic.paths import moment, rows_at
-from rebalancer.venues.outcomes import Malformed, Refused, explain
+from rebalancer.venues.outcomes import Malformed, Refused, heed
 from rebalancer.venues.payloads import MILLISECOND, Row, as_iso
 from rebalancer.venues.profile import LOG, MATCHING, OTHER
 
@@ -108,7 +108,7 @@ class GenericCalls:
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses
             profile = self.connection.profile
             codes = None if profile is None else profile.codes
-            told = explain(venue, reading.call, error, codes)
+            told = heed(self.budget, venue, reading.call, error, codes)
             if isinstance(error, ccxt.OrderNotFound) and not isinstance(told, Refused):
                 told = Refused(f"{venue} refused {reading.call}: OrderNotFound", ABSENT)
             raise told from None

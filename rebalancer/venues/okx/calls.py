@@ -12,7 +12,7 @@ from typing import Any
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.okx.profile import OKX
-from rebalancer.venues.outcomes import Malformed, explain
+from rebalancer.venues.outcomes import Malformed, heed
 from rebalancer.venues.payloads import Row, rows, table, text
 from rebalancer.venues.profile import OTHER
 
@@ -35,7 +35,7 @@ class OkxCalls:
         try:
             answer = await getattr(self.connection.exchange, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry addresses
-            raise explain(OKX.venue, call, error) from None
+            raise heed(self.budget, OKX.venue, call, error) from None
         return rows(table(answer, call).get("data"), call)
 
     async def one(self, call: str, params: Mapping[str, Any], lane: Lane) -> Row:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import Instrument
 from rebalancer.settings.models import Venue
-from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding
+from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.okx.account import POSITIONS
 from rebalancer.venues.okx.profile import kind_of
 from rebalancer.venues.outcomes import Malformed
@@ -52,7 +52,7 @@ async def account(subject: Subject) -> Sequence[Finding]:
         finding("account", uid == pinned, uid, f"uid {pinned}, as the settings pin it"),
         _margin_mode(text(told, "acctLv", CONFIG), settings),
         finding("position_mode", mode == NET, mode, netted),
-        *_pairs(subject.instruments),
+        *pairs(subject.instruments),
     )
 
 
@@ -64,19 +64,6 @@ def _margin_mode(level: str, settings: Venue) -> Finding:
     pool = "one pool" if pooled else "each currency by itself"
     must = f"{settings.margin}, {pool} ({LEVELS.get(wanted or '', 'none is read here')})"
     return finding("margin", agrees, f"{level} ({LEVELS.get(level, 'unknown')})", must)
-
-
-def _pairs(instruments: Sequence[Instrument]) -> Sequence[Finding]:
-    """Refuse a book that holds a coin as a pair twice, or beside contracts that settle in it."""
-    found: list[Finding] = []
-    spots = [each for each in instruments if each.kind is Kind.SPOT]
-    for coin in dict.fromkeys(each.underlying for each in spots):
-        named = [each.name for each in spots if each.underlying == coin]
-        settled = [each.name for each in instruments if each.inverse and each.settle == coin]
-        must = "one pair, and no contract that settles in it: the account has one balance of it"
-        told = ", ".join((*named, *settled))
-        found.append(finding(f"spot.{coin}", len(named) == 1 and not settled, told, must))
-    return found
 
 
 async def positions(subject: Subject) -> Sequence[Finding]:

@@ -103,7 +103,8 @@ class Coin(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One currency of a wallet."""
 
     coin: Name
-    wallet_balance: Decimal  # without open profit
+    wallet_balance: Decimal  # without open profit, with what was borrowed
+    spot_borrow: Decimal  # owed: borrowed by hand, or to sell a coin that was not there
     equity: Decimal
 
 
@@ -150,12 +151,19 @@ def fault(record: Record) -> str | None:
         case Position():
             return _position_fault(record)
         case Wallet():
-            found = (
-                number_fault(name, told)
-                for each in record.coin
-                for name, told in (("walletBalance", each.wallet_balance), ("equity", each.equity))
-            )
-            return next((reason for reason in found if reason), None)
+            return next((reason for each in record.coin if (reason := _coin_fault(each))), None)
+
+
+def _coin_fault(record: Coin) -> str | None:
+    told = {
+        "walletBalance": record.wallet_balance,
+        "spotBorrow": record.spot_borrow,
+        "equity": record.equity,
+    }
+    reason = next((why for name in told if (why := number_fault(name, told[name]))), None)
+    if reason is None and record.spot_borrow < ZERO:
+        return f"spotBorrow must be at least zero, was {record.spot_borrow}"
+    return reason
 
 
 def _position_fault(record: Position) -> str | None:
@@ -213,6 +221,11 @@ def order_event(told: Order, ts_local: int) -> OrderAccepted | OrderEnded | Orde
     if told.order_status == "Rejected":
         return OrderRejected(ts_local, ts, name, told.reject_reason or "rejected")
     return OrderAccepted(ts_local, ts, name, told.order_id)
+
+
+def owned(told: Coin) -> Decimal:
+    """Return what an account owns of a coin, less what it owes of it; without open profit."""
+    return told.wallet_balance - told.spot_borrow
 
 
 def held(told: Position) -> Decimal:
