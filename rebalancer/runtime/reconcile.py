@@ -4,7 +4,8 @@ A difference counts only when two looks in a row find it and nothing moved in
 between: a report taken while a fill was on its way proves nothing. Nor does
 one that shows the account as the ledger had it a moment ago: a venue's report
 may lag behind its fills, and two that lag behind fills of one size would
-agree on a difference that there never was.
+agree on a difference that there never was. One that is never the same and never
+gone counts at the third look: each time the venue had been asked what it booked.
 """
 
 from collections import deque
@@ -25,6 +26,7 @@ from rebalancer.settings.parameters import READING
 EVERY = READING  # ns between two looks that proved something
 AGAIN = 2 * SECOND  # ns after one that proved nothing: orders were open, or bookings on their way
 SLOWLY = 15 * SECOND  # ns after one that found a difference, or no answer: bookings may take long
+MOVING = 3  # looks in a row that find a difference on one side, each time another, until it counts
 PATIENCE = 600 * SECOND  # ns without proof until somebody is told
 BEHIND = 10 * SECOND  # ns that a report may be behind the fills that the venue told
 # Of a cash balance, its currency; quantities must agree exactly. A venue tells figures that it
@@ -112,6 +114,7 @@ class Reconciler:
         self._due = clock.now()  # ns of the next look that the schedule asks for
         self._doubted: set[str] = set()  # ids of orders whose outcome was unknown, until it is not
         self._last: dict[str, Decimal] = {}  # what the last look found: venue less ledger
+        self._moving: dict[str, int] = {}  # looks in a row that found one on the same side
         self._proved = clock.now()  # ns of the last look that proved something, or was missed
         self._now = _copy(state.ledger)
         self._before: deque[tuple[int, Ledger]] = deque()  # the ledger, and until when it stood so
@@ -203,8 +206,7 @@ class Reconciler:
             found |= odd
             if each.gaps is not None and not odd and each.gaps.keys() <= busy:
                 self._inbox.put(AccountRead(self._clock.now(), each.asked, each.account))
-        lasting = {name: gap for name, gap in found.items() if self._last.get(name) == gap}
-        self._last = found
+        lasting = self._lasting(found, {each.account for each in seen if each.gaps is None})
         if lasting:
             lines = (f"{name}: venue less ledger is {gap}" for name, gap in lasting.items())
             return self._prove(tuple(lines))
@@ -216,6 +218,24 @@ class Reconciler:
         if busy or any(each.gaps for each in seen):
             return self._miss(AGAIN)
         return self._prove(())
+
+    def _lasting(self, found: Mapping[str, Decimal], silent: Set[str]) -> Mapping[str, Decimal]:
+        """Return the differences that were there before, and remember all of them.
+
+        Those of an account that is silent now stay as they were.
+        """
+        last = self._last
+        kept = {name: gap for name, gap in last.items() if name.partition(":")[0] in silent}
+        self._moving = {name: self._moving[name] for name in kept} | {
+            name: self._moving.get(name, 0) + 1 if last.get(name, 0) * gap > 0 else 1
+            for name, gap in found.items()
+        }
+        self._last = {**kept, **found}
+        return {
+            name: gap
+            for name, gap in found.items()
+            if last.get(name) == gap or self._moving[name] >= MOVING
+        }
 
     def _busy(self) -> Set[str]:
         """Return the holdings that orders whose outcome is open may touch, by id."""

@@ -168,6 +168,48 @@ def test_passing_difference(between):
     assert [] == heard[-1]
 
 
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ((1, 2, 3), [0, 0, 1]),  # never the same and never gone
+        ((1, 2, 3, 3, 4), [0, 0, 1, 1, 1]),
+        ((1, -1, 1, -1), [0, 0, 0, 0]),  # on this side and on that: something is on its way
+        ((1, 2, 0, 1, 2), [0, 0, 0, 0, 0]),  # it was gone in between
+        ((-1, -3, -2), [0, 0, 1]),
+    ],
+)
+def test_a_difference_that_moves(held, told):
+    """One that each look finds on the same side, however large, is told at the third."""
+
+    async def story(stage):
+        for each in held:
+            stage.venue.held.clear()
+            if each:
+                stage.venue.held[LINEAR] = D(each)
+            await stage.look()
+
+    assert told == [sum(map(len, lines)) for lines in look(story).heard]
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_difference_beside_a_silence(after):
+    """A look that an account does not answer proves nothing of what the one before found."""
+
+    async def story(stage):
+        stage.venue.held[LINEAR] = D(1)
+        await stage.look()
+        stage.venue.positions_error = Unavailable("down")
+        await stage.look()
+        stage.venue.positions_error = None
+        stage.venue.held[LINEAR] = D(after)
+        await stage.look()
+        await stage.look()
+
+    told = [sum(map(len, lines)) for lines in look(story).heard]
+
+    assert [0, 0, 1, 1] == told if after == 1 else [0, 0, 0, 1] == told
+
+
 def test_nothing_counts_before_the_past_is_told():
     """What was booked while nobody listened is told first; until then nothing is compared."""
 
