@@ -30,6 +30,11 @@ class Hearing:
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
+        self._told = -1  # ns at which it was last told what it did not know
+
+    def whole(self, ts: int) -> bool:
+        """Whether the process knew all at `ts`, ns: before what it was told at that instant."""
+        return not self._missing and self._told != ts
 
     @property
     def missing(self) -> tuple[Key, ...]:
@@ -44,8 +49,8 @@ class Hearing:
         self._booked[key] = self._missing[key] = self.latest = record.ts
         return True
 
-    def hear(self, event: Event) -> None:
-        """Note what reached the process."""
+    def hear(self, event: Event, ts: int = -1) -> None:
+        """Note what reached the process at `ts`, ns: news to it, or told again."""
         if isinstance(event, Adopted):
             as_of = event.ts_local if event.ts_venue is None else event.ts_venue
             self.adopted[event.account] = as_of
@@ -53,7 +58,9 @@ class Hearing:
                 if self._missing[key] <= as_of:
                     del self._missing[key]
         elif isinstance(event, Booking):
-            self._missing.pop(booking_of(event) or ("", "", ""), None)
+            known = booking_of(event) or ("", "", "")
+            if self._missing.pop(known, None) is not None:
+                self._told = ts
 
     def begin(self, written: Iterable[Event]) -> None:
         """Note that another process begins, which knows what was written down."""

@@ -50,6 +50,7 @@ class VirtualJournal:
         disk.epoch += 1
         self.epoch = disk.epoch
         self.cut = False  # whether the process is gone: nothing gets through any more
+        self.through = -1  # last step that was written whole, where the process fell right after
         self._disk, self._strikes, self._kill = disk, strikes, kill
         self._waiting: list[Entry] = []
         self._dead = False
@@ -85,8 +86,9 @@ class VirtualJournal:
         for entry in self._waiting:
             if entry.kind == "order":
                 self._disk.intents[entry.key] = None
-        self._waiting.clear()
+        written, self._waiting = self._waiting, []
         if mishap is Mishap.AFTER:
+            self.through = max(entry.sequence for entry in written)
             self._kill()
 
     def _alive(self) -> None:

@@ -85,7 +85,7 @@ class Oracle:
 
     def sent(self, order: Submit, ts: int) -> None:
         """Judge an order as it leaves, before it does."""
-        name, blind = order.client_order_id, bool(self.hearing.missing)
+        name, blind = order.client_order_id, not self.hearing.whole(ts)
         what = f"{order.purpose} {order.quantity:+} {order.instrument} at {order.price}"
         self.note(ts, f"{name} leaves: {what}")
         if name in self.orders:
@@ -170,7 +170,7 @@ class Oracle:
 
     def heard(self, event: Event, ts: int) -> None:
         """Note what reached the process at `ts`, true ns."""
-        self.hearing.hear(event)
+        self.hearing.hear(event, ts)
         if isinstance(event, Quote | Index):
             self.conduct.words.hear(event, ts)
         self._answered(event, ts)

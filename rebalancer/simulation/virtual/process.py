@@ -218,7 +218,8 @@ class Process:
         )
 
     def _written(self, event: Event, _decisions: Sequence[Decision]) -> None:
-        if self.lives:  # else it was killed before it was written
+        through = self.engine.state.sequence <= self.journal.through
+        if self.lives or through:  # else it was killed before it was written
             self._outside.after(event)
 
     def _agreed(self, event: Event, _decisions: Sequence[Decision]) -> None:
