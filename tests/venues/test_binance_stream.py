@@ -334,6 +334,31 @@ def test_steady_channel_falls_silent():
     assert told.stream.judge(NOW + 21 * SECOND + 1) is not None
 
 
+def test_a_symbol_that_ends():
+    """One whose marks end for good costs one rebuild; the other's are told all the while."""
+    told = Told(USDM, 1, ("BTCUSDT", "ETHUSDT"))
+    told.grant()
+    rebuilt, live = 0, 0
+    for second in range(3_600):
+        told.now += SECOND
+        at = told.now // MS
+        for symbol in ("BTCUSDT", "ETHUSDT") if second < 30 else ("BTCUSDT",):
+            told.say({**MARK, "s": symbol, "E": at})
+        why = told.stream.judge(told.now)
+        told.grant()
+        live += told.stream.live
+        if why is not None:
+            rebuilt += 1
+            told.open()
+            told.grant()
+
+    assert 1 == rebuilt
+    assert live > 3_600 - 30
+    assert told.stream.live
+    told.say({**MARK, "s": "ETHUSDT", "E": told.now // MS})
+    assert "binanceusdm:ETHUSDT" == told.of(Mark)[-1].instrument
+
+
 def test_repeated_word():
     """A channel that says one thing again and again under one time is frozen."""
     told = Told(USDM, 1)
