@@ -84,6 +84,10 @@ class Hearing:
     def of(self, kind):
         return [each for each in self.events if isinstance(each, kind)]
 
+    def said(self):
+        """Return the names of the log's lines."""
+        return [event for event, _ in self.log.lines]
+
     async def until(self, holds, seconds=8.0):
         """Wait until something holds, while the market goes on."""
         end, move = time.monotonic() + seconds, 0
@@ -143,6 +147,32 @@ async def test_market(venue):
     assert {8 * 3600 * SECOND} >= {each.interval for each in rates}
     assert all(each.next_ts > each.ts_local for each in rates)
     assert [] == [each for each in heard.log.lines if each[0] == "feed.malformed"]
+
+
+@pytest.mark.parametrize(("venue", "lost"), [(SPOT, []), (USDM, [False])])
+async def test_the_host_of_usdm_is_gone(venue, lost):
+    """USD-M is lost with its market's host; spot borrows an index there, and goes on without."""
+    async with hearing(venue) as heard:
+        await heard.until(lambda: heard.of(Index))
+        heard.found.loopback.script.add(
+            Plan(Kind.REFUSE, "connect/fstream.binance.com", times=None)
+        )
+        heard.reasons.clear()
+        for line in list(heard.found.loopback.server.lines):
+            if line.target == "/market/ws":
+                line.cut()
+        await heard.until(lambda: "feed.lost" in heard.said())
+        indexes, quotes = len(heard.of(Index)), len(heard.of(Quote))
+        await heard.until(lambda: len(heard.of(Quote)) > quotes + 5)
+
+        assert lost == [each.alive for each in heard.of(FeedStatus)]
+        assert indexes == len(heard.of(Index))
+        heard.found.loopback.script.clear()
+        await heard.until(lambda: len(heard.of(Index)) > indexes)
+        await heard.until(lambda: "feed.recovered" in heard.said())
+
+    assert lost + [True] * len(lost) == [each.alive for each in heard.of(FeedStatus)]
+    assert bool(lost) is bool(heard.reasons)
 
 
 @pytest.mark.parametrize("venue", ALL)
