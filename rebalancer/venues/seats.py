@@ -103,3 +103,4 @@ class VenueParts:
     socket: Callable[[SocketSeat], Socket] | None = None  # None: what rests goes by REST too
     guardian: Callable[[SocketSeat], Guardian] | None = None  # where the switch is a service
     feed: Callable[[FeedSeat], Follower] | None = None  # instead of streams over our own sockets
+    asks: bool = False  # whether its market streams must ask by REST what nobody tells them

@@ -79,7 +79,7 @@ def _path(seat: StreamSeat, path: str) -> str:
 
 def _parts(venue: Venue) -> VenueParts:
     reads, hears = partial(account, venue), partial(streams, venue)
-    return VenueParts(reads, hears, identity.QUESTIONS, identity.mark)
+    return VenueParts(reads, hears, identity.QUESTIONS, identity.mark, asks=True)
 
 
 PARTS, COINM_PARTS, SPOT_PARTS = _parts(USDM), _parts(COINM), _parts(SPOT)
