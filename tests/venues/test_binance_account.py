@@ -909,6 +909,23 @@ async def test_a_trade_before_its_order():
     assert 1 == len(later.events)
 
 
+@pytest.mark.parametrize("label", ["adl_autoclose_12345", "autoclose-insurance-5678"])
+@pytest.mark.parametrize("venue", MARGINED)
+async def test_states_of_what_the_venue_trades(venue, label):
+    """An order of the venue's own hides no fill of its symbol, whatever its state is called."""
+    async with desk(venue) as found:
+        since = found.clock.now() - 10**10
+        found.trades(LOTS[venue], label=label)
+        found.trades(LOTS[venue], label="rb77")
+        told = await found.books.history(since)
+        number = next(each for each in found.books._orders._labels)
+        placed = await found.books.by_id(number, FIRST[venue])
+
+    assert told.fault is None
+    assert [True, False] == [each.forced is not None for each in told.events]
+    assert (label, None) == (placed.label, placed.ending)
+
+
 async def test_liquidation_is_forced():
     """What the venue trades for an account is told as forced, from its own label."""
     async with desk(USDM) as found:

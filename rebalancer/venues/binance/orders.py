@@ -16,7 +16,7 @@ from rebalancer.venues.binance.calls import PAGE, BinanceCalls
 from rebalancer.venues.binance.rows import Owner
 from rebalancer.venues.budget import Lane
 from rebalancer.venues.outcomes import Malformed, Refused
-from rebalancer.venues.payloads import Row, decimal, moment, table
+from rebalancer.venues.payloads import Row, decimal, moment, table, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING
 from rebalancer.wire.binance.values import order_id
@@ -162,7 +162,8 @@ class Orders:
                     f"{self._account} shows a trade of order {number} and not the order yet"
                 ) from None
             return self._keep(order_id(symbol, number), "")
-        return self._note(table(told, call)).label
+        found = text(table(told, call), "clientOrderId", call)  # whatever its state is called
+        return self._keep(order_id(symbol, number), found)
 
     def _fill(self, row: Row, label: str) -> Fill:
         owner = Owner(label, ours=bool(label) and self._ours(label))
