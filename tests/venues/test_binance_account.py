@@ -12,6 +12,7 @@ from rebalancer.core.events import (
     CashMoved,
     Delivered,
     Fill,
+    Forced,
     FundingPaid,
     OrderAccepted,
     OrderEnded,
@@ -19,6 +20,7 @@ from rebalancer.core.events import (
     OrderRejected,
     OrderUnknown,
 )
+from rebalancer.core.foreign import unwound
 from rebalancer.core.ledger import Ledger
 from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest
@@ -924,6 +926,33 @@ async def test_states_of_what_the_venue_trades(venue, label):
     assert told.fault is None
     assert [True, False] == [each.forced is not None for each in told.events]
     assert (label, None) == (placed.label, placed.ending)
+
+
+@pytest.mark.parametrize(
+    ("venue", "label"),
+    [
+        (USDM, "settlement_autoclose-9999"),
+        (COINM, "delivery_autoclose-12345"),
+        (COINM, "delivery-12345"),
+    ],
+)
+async def test_a_contract_that_the_venue_ends(venue, label):
+    """What it closes of a hedge is no foreign trade: the hedge is gone, and no phantom stays."""
+    own, lot = known(FIRST[venue]), LOTS[venue]
+    async with desk(venue) as found:
+        ledger, since = await opened(found), found.clock.now() - 10**10
+        found.trades(-lot, label="rb77")
+        found.trades(lot, label=label)
+        told = await found.books.history(since)
+        for each in told.events:
+            ours = each.client_order_id is None and each.forced is None
+            held = ledger.position(venue, own.id)
+            books.book_fill(ledger, each, own, ours=ours, unwound=unwound(held, each))
+        gaps = apart(found, ledger)
+
+    assert [None, Forced.DELEVERAGING] == [each.forced for each in told.events]
+    assert {} == gaps
+    assert (0, 0) == (ledger.position(venue, own.id).quantity, ledger.position(venue, own.id).hedge)
 
 
 async def test_liquidation_is_forced():
