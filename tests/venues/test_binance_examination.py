@@ -87,6 +87,38 @@ async def test_keys(venue, key, wrong):
 
 
 @pytest.mark.parametrize("venue", ALL)
+async def test_an_account_that_may_not_trade(venue):
+    """It is refused, though its key may do all that a key must."""
+    async with desk(venue) as found:
+        found.host.locked = True
+        names = await failed(subject(found))
+
+    assert ["trades"] == names
+
+
+@pytest.mark.parametrize(("venue", "wrong"), [(USDM, True), (COINM, True), (SPOT, False)])
+async def test_portfolio_margin(venue, wrong):
+    """Where accounts are margined as one, the figures of one alone are worth nothing."""
+    async with desk(venue) as found:
+        found.host.portfolio = True
+        names = await failed(subject(found))
+
+    assert ["permission.portfolio"] * wrong == names
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_a_key_that_is_good_from_anywhere(venue):
+    """A key that is bound to no address is a warning."""
+    async with desk(venue) as found:
+        found.host.anywhere = True
+        told = await examine(subject(found))
+
+    warned = [each.name for each in told if each.grade is Grade.WARNED]
+    assert ["permission.address"] == [each for each in warned if each.startswith("permission")]
+    assert all(each.ok for each in told)
+
+
+@pytest.mark.parametrize("venue", ALL)
 async def test_another_account(venue):
     """An account of another uid is refused."""
     async with desk(venue) as found:

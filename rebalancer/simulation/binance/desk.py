@@ -84,6 +84,9 @@ class Desk(shut.Desk[shut.Shut[int]]):
     together: bool = False  # whether all assets count as one
     halted: dict[str, str] = field(default_factory=dict)  # id → status of what takes no orders now
     retold: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → terms by field
+    locked: bool = False  # whether the account may not trade, whatever its key may do
+    portfolio: bool = False  # whether keys may trade with portfolio margin
+    anywhere: bool = False  # whether keys are good from every address
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
     stops: list[Stop] = field(default_factory=list)
     underway: list[Underway] = field(default_factory=list)  # that are or were

@@ -31,6 +31,11 @@ def isolated(asking: Asking) -> bool:
     return terms is not None and terms.mode.value == "isolated"
 
 
+def trades(asking: Asking) -> bool:
+    """Whether an account may trade."""
+    return asking.key.trades and not asking.desk.locked
+
+
 def held(asking: Asking) -> list[Held]:
     """Return the margined positions that are or were, also empty ones."""
     return [each for each in asking.statement.positions(asking.at) if each.margined]
@@ -101,7 +106,7 @@ def account(asking: Asking) -> Any:
     totals = {name: sum((Decimal(each[name]) for each in dollars), ZERO) for name in names}
     common: dict[str, Any] = {
         "feeTier": 0,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canDeposit": True,
         "canWithdraw": True,
         "updateTime": 0,
@@ -225,7 +230,7 @@ def config(asking: Asking) -> Any:
     """Return how a USD-M account is set up."""
     return {
         "feeTier": 0,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canDeposit": True,
         "canWithdraw": True,
         "dualSidePosition": asking.desk.hedged,
@@ -290,7 +295,7 @@ def spot_account(asking: Asking) -> Any:
     return {
         "makerCommission": 10,
         "takerCommission": 10,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canWithdraw": True,
         "canDeposit": True,
         "accountType": "SPOT",
@@ -343,7 +348,7 @@ def restrictions(asking: Asking) -> Any:
     """Return what the key may do."""
     key = asking.key
     return {
-        "ipRestrict": True,
+        "ipRestrict": not asking.desk.anywhere,
         "createTime": milliseconds(asking.desk.place.opened),
         "enableReading": True,
         "enableWithdrawals": key.withdraws,
@@ -353,7 +358,7 @@ def restrictions(asking: Asking) -> Any:
         "enableFutures": key.trades,
         "enableSpotAndMarginTrading": key.trades,
         "enableVanillaOptions": False,
-        "enablePortfolioMarginTrading": False,
+        "enablePortfolioMarginTrading": asking.desk.portfolio,
     }
 
 
