@@ -955,6 +955,23 @@ async def test_a_contract_that_the_venue_ends(venue, label):
     assert (0, 0) == (ledger.position(venue, own.id).quantity, ledger.position(venue, own.id).hedge)
 
 
+@pytest.mark.parametrize("first", [False, True])
+async def test_assets_that_are_counted_otherwise(first):
+    """An account that is switched is not the examined one: its figures are none until it is."""
+    async with desk(USDM) as found:
+        found.trades(1)
+        found.host.together = first
+        before, _ = await found.books.figures()
+        found.host.together = not first
+        for _ in range(2):
+            with pytest.raises(Malformed, match=f"must be {first}, as at the start, was {not first}"):
+                await found.books.figures()
+        found.host.together = first
+        after, _ = await found.books.figures()
+
+    assert {first} == {each.together for each in (*before, *after)}
+
+
 async def test_liquidation_is_forced():
     """What the venue trades for an account is told as forced, from its own label."""
     async with desk(USDM) as found:
