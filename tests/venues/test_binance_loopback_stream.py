@@ -37,6 +37,7 @@ from tests.venues.binance_desk import (
     COINM,
     FIRST,
     KEY,
+    LISTED,
     SPOT,
     USDM,
     credentials_of,
@@ -54,11 +55,11 @@ ALL = (USDM, COINM, SPOT)
 class Hearing:
     """All sockets of one venue as one feed, and what came of them."""
 
-    def __init__(self, found, quick):
+    def __init__(self, found, quick, listed=1):
         self.found, self.events, self.depths, self.failures = found, [], [], []
         self.reasons, self.log = [], Lines()
         self.tasks = TaskRegistry(self.failures.append)
-        names = (FIRST[found.name].partition(":")[2],)
+        names = tuple(each.partition(":")[2] for each in LISTED[found.name][:listed])
         seat = StreamSeat(
             account=found.name,
             wanted=Wanted(names),
@@ -110,10 +111,10 @@ class Hearing:
 
 
 @contextlib.asynccontextmanager
-async def hearing(venue, quick=True):
+async def hearing(venue, quick=True, names=1):
     """Yield a desk whose feeds run."""
     async with desk(venue) as found:
-        heard = Hearing(found, quick)
+        heard = Hearing(found, quick, names)
         try:
             await heard.until(lambda: heard.live)
             yield heard
@@ -147,6 +148,21 @@ async def test_market(venue):
     assert {8 * 3600 * SECOND} >= {each.interval for each in rates}
     assert all(each.next_ts > each.ts_local for each in rates)
     assert [] == [each for each in heard.log.lines if each[0] == "feed.malformed"]
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_a_delisted_name(venue):
+    """Nobody tells anything of it any more, and no other name is the quieter for it."""
+    async with hearing(venue, names=2) as heard:
+        gone, stays = LISTED[venue]
+        about = lambda name: [e for e in heard.events if getattr(e, "instrument", "") == name]  # noqa: E731
+        await heard.until(lambda: about(gone) and about(stays))
+        heard.found.loopback.host.happen(Plan(Kind.DELISTING, instrument=gone))
+        await asyncio.sleep(0.2)
+        before, told = len(about(gone)), len(about(stays))
+        await heard.until(lambda: len(about(stays)) > told + 10)
+
+        assert before == len(about(gone))
 
 
 @pytest.mark.parametrize(("venue", "lost"), [(SPOT, []), (USDM, [False])])
