@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from rebalancer.core.params import BandKind
+from rebalancer.exchange.terms import Schedule
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Fees, Mode, Venue
 from rebalancer.venues.connection import connect
@@ -22,6 +23,7 @@ from tests.venues.binance_desk import (
     WITHDRAWER,
     D,
     desk,
+    make,
     order,
 )
 
@@ -160,6 +162,22 @@ async def test_tiers(venue):
         ]  # fmt: skip
 
     assert [["warned"] * 2, ["passed"] * 2] == graded
+
+
+TIERS = ((D(0), D("0.004")), (D(250_000), D("0.02")))
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.parametrize(("floor", "grade"), [(250_000, "passed"), (260_000, "warned")])
+async def test_floors_of_tiers(venue, floor, grade):
+    """A venue that counts its floors in coins means them at the mark."""
+    schedule = Schedule(TIERS, in_usd=True)
+    loopback = make(venue, maintenance=schedule)
+    async with desk(venue, loopback=loopback) as found:
+        told = await examine(subject(found, tiers=[[0, 0.004], [floor, 0.02]]))
+
+    name = f"tiers.{FIRST[venue]}"
+    assert [grade] == [each.grade for each in told if each.name == name]
 
 
 async def test_assets_that_count_together():

@@ -269,15 +269,13 @@ def brackets(asking: Asking) -> Any:
         contract = seen.instrument
         schedule = terms.maintenance.get(contract.id) or terms.maintenance.get(contract.kind)
         tiers = () if schedule is None else schedule.tiers
+        price = seen.mark or ZERO if schedule is not None and schedule.in_usd else Decimal(1)
         edges = [*(floor for floor, _ in tiers[1:]), Decimal("1e12")]
         rows = [
             {
                 "bracket": place,
                 "initialLeverage": max(int(Decimal(1) / (2 * share)), 1),
-                "notionalCap": int(edge),
-                "notionalFloor": int(floor),
-                "qtyCap": int(edge),
-                "qtyFloor": int(floor),  # its spelling varies: COIN-M counts contracts' coins
+                **_edges(asking, floor, edge, price),
                 "maintMarginRatio": float(share),
                 "cum": 0.0,
             }
@@ -285,6 +283,13 @@ def brackets(asking: Asking) -> Any:
         ]
         told.append({"symbol": contract.name, "brackets": rows})
     return told
+
+
+def _edges(asking: Asking, floor: Decimal, cap: Decimal, price: Decimal) -> dict[str, float]:
+    """Return where a tier begins and ends: in the quote currency, or on COIN-M in coins."""
+    if not asking.desk.house.coins:
+        return {"notionalCap": int(cap), "notionalFloor": int(floor)}
+    return {"qtyCap": float(cap / price), "qtylFloor": float(floor / price)}  # its spelling
 
 
 # --- spot, and the key --------------------------------------------------------------------
