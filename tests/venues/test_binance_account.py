@@ -964,7 +964,9 @@ async def test_assets_that_are_counted_otherwise(first):
         before, _ = await found.books.figures()
         found.host.together = not first
         for _ in range(2):
-            with pytest.raises(Malformed, match=f"must be {first}, as at the start, was {not first}"):
+            with pytest.raises(
+                Malformed, match=f"must be {first}, as at the start, was {not first}"
+            ):
                 await found.books.figures()
         found.host.together = first
         after, _ = await found.books.figures()

@@ -37,7 +37,9 @@ class Futures:
     ) -> None:
         self._calls, self._settled = calls, tuple(settled)
         self.symbols: dict[str, None] = dict.fromkeys(symbols)  # that were ever met
-        self._together: bool | None = None  # whether all assets counted as one at first; None: not asked
+        self._together: bool | None = (
+            None  # whether all assets counted as one at first; None: not asked
+        )
         self._coins = not calls.venue.private.startswith("fapi")  # each contract pays in its coin
 
     async def account(self) -> Row:
