@@ -868,10 +868,16 @@ async def test_a_delivery_without_a_price():
             return []
 
         found.exchange.fapiDataGetDeliveryPrice = none
+        due = FundingDue(FIRST[USDM], 0.001)
+        found.trades(1)
+        found.loopback.place.tell(
+            replace(step(USDM, found.loopback.place.now()), funding_due=(due,))
+        )
         told = await found.books.history(since)
 
     assert "no price is told" in str(told.fault)
     assert [] == [each for each in told.events if isinstance(each, Delivered)]
+    assert 1 == len([each for each in told.events if isinstance(each, FundingPaid)])
 
 
 DATED = "binanceusdm:BTCUSDT_261225"
