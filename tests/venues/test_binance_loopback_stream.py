@@ -150,6 +150,20 @@ async def test_market(venue):
     assert [] == [each for each in heard.log.lines if each[0] == "feed.malformed"]
 
 
+async def test_depth_that_is_not_answered():
+    """It keeps nothing else from being asked: funding is told, and the book later."""
+    async with desk(COINM) as found:
+        found.loopback.script.add(Plan(Kind.ERROR_BEFORE, "GET */depth", times=None, code=503))
+        heard = Hearing(found, quick=True)
+        try:
+            await heard.until(lambda: heard.of(FundingRate) and heard.of(OpenInterest))
+            asked = [name for name, _ in found.loopback.server.calls if name.endswith("/depth")]
+            assert [] == heard.depths
+            assert 1 == len(asked)
+        finally:
+            await heard.tasks.close()
+
+
 @pytest.mark.parametrize("venue", ALL)
 async def test_a_delisted_name(venue):
     """Nobody tells anything of it any more, and no other name is the quieter for it."""
