@@ -980,6 +980,20 @@ async def test_assets_that_are_counted_otherwise(first):
     assert {first} == {each.together for each in (*before, *after)}
 
 
+@pytest.mark.parametrize("venue", MARGINED)
+async def test_an_order_of_the_venues_that_is_denied(venue):
+    """Where the venue shows its own order in its own list alone, the symbol's fills are told."""
+    async with desk(venue) as found:
+        since = found.clock.now() - 10**10
+        found.trades(LOTS[venue], label="autoclose-1")
+        denied = Plan(Kind.CODE, "signed/GET */order", code=-2013, times=None)
+        found.loopback.script.add(denied)
+        told = await found.books.history(since)
+
+    assert told.fault is None
+    assert [Forced.LIQUIDATION] == [each.forced for each in told.events]
+
+
 async def test_liquidation_is_forced():
     """What the venue trades for an account is told as forced, from its own label."""
     async with desk(USDM) as found:
