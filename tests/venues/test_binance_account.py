@@ -712,8 +712,9 @@ async def test_ledger_equals_the_books(venue, seed):
 
 
 @pytest.mark.parametrize("venue", MARGINED)
-async def test_looks_that_overlap(venue):
+async def test_looks_that_overlap(venue, monkeypatch):
     """Looks that overlap, one a few bookings, book each of them once."""
+    monkeypatch.setattr(calls, "WEIGHTS", {})  # all at once
     async with desk(venue) as found:
         ledger, since = await opened(found), found.clock.now()
         async for _ in _an_hour(found, 3, 6):
@@ -725,6 +726,7 @@ async def test_looks_that_overlap(venue):
 
 async def test_pages_to_the_end(monkeypatch):
     """Trades and income are asked for page by page, also within a moment."""
+    monkeypatch.setattr(calls, "WEIGHTS", {})  # all at once
     monkeypatch.setattr(calls, "PAGE", 3)
     async with desk(USDM) as found:
         ledger, since = await opened(found), found.clock.now()
