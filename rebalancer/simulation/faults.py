@@ -1,7 +1,8 @@
 """The fault script: what goes wrong, where, when and how often. What it did it writes down.
 
 A plan strikes what its pattern names: a method (`private/buy`), a channel
-(`ticker.BTC-PERPETUAL.raw`), or the opening of a websocket (`connect`). Of
+(`ticker.BTC-PERPETUAL.raw`), or the opening of a websocket (`connect`, or
+`connect/HOST` where one host of a venue refuses alone). Of
 what matches, it leaves `first - 1` alone, strikes at most `times`, each by
 `chance`; with `lasts` it also ends so long after it first struck.
 """

@@ -106,7 +106,9 @@ class Server:
     # --- websockets -----------------------------------------------------------
 
     async def _talk(self, request: web.Request, host: Host) -> web.StreamResponse:
-        if self._script.strike((Kind.REFUSE,), "connect") is not None:
+        name = request.match_info["host"]
+        opening = "connect", f"connect/{name}"
+        if any(self._script.strike((Kind.REFUSE,), each) is not None for each in opening):
             return web.Response(status=503, text="Service Unavailable")
         socket = web.WebSocketResponse(autoping=False, compress=False)
         await socket.prepare(request)
@@ -114,7 +116,7 @@ class Server:
         line = Line(self._numbers, socket, _cutter(request), self._script, self._memory)
         line.deaf = self._script.strike((Kind.HALF_OPEN,), "connect") is not None
         line.heard = self._clock.now()
-        line.target = request.raw_path.removeprefix(f"/{request.match_info['host']}")
+        line.target = request.raw_path.removeprefix(f"/{name}")
         self.lines.append(line)
         host.opened(line)
         self._tasks.spawn(f"line-{line.number}", line.write())

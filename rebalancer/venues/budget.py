@@ -37,8 +37,8 @@ KEPT: Mapping[Lane, float] = {Lane.CANCEL: 0.0, Lane.HEDGE: HEDGE_SHARE, Lane.PO
 class Rate:
     """What a venue allows for a class of endpoints."""
 
-    per_second: float  # requests, > 0
-    burst: float  # requests at once after a silence, >= 2
+    per_second: float  # requests, or what they weigh, > 0
+    burst: float  # … at once after a silence, >= 2
 
 
 @dataclass(slots=True)
@@ -52,9 +52,9 @@ class _Bucket:
         self.tokens = min(self.tokens + grown, self.rate.burst)
         self.filled_at = now
 
-    def lacks(self, lane: Lane) -> float:
-        """Return how many tokens must grow before this lane may take one."""
-        return 1 + KEPT[lane] * self.rate.burst - self.tokens
+    def lacks(self, lane: Lane, weight: float) -> float:
+        """Return how many tokens must grow before this lane may take so many."""
+        return weight + KEPT[lane] * self.rate.burst - self.tokens
 
 
 class Budget:
@@ -73,8 +73,13 @@ class Budget:
         self.complaints = 0  # times that the venue said: too many
         self.banned = False  # whether it ever said: go away
 
-    def take(self, bucket: str, lane: Lane) -> int:
+    def take(self, bucket: str, lane: Lane, weight: float = 1) -> int:
         """Take the right to send one request now.
+
+        Args:
+            bucket: Class of endpoints.
+            lane: What the request is for.
+            weight: What the venue counts it as, at most the half of the burst.
 
         Returns:
             0 when it may be sent; else nothing was taken, and ns until it may.
@@ -83,15 +88,15 @@ class Budget:
         own = self._buckets[bucket]
         own.fill(now)
         rest = 0 if lane is Lane.CANCEL else max(self._rests_until - now, 0)
-        lacks = own.lacks(lane)
+        lacks = own.lacks(lane, weight)
         if lacks <= 0 and not rest:
-            own.tokens -= 1
+            own.tokens -= weight
             return 0
         return max(rest, 1, int(max(lacks, 0.0) / own.rate.per_second * SECOND))
 
-    async def wait(self, bucket: str, lane: Lane) -> None:
+    async def wait(self, bucket: str, lane: Lane, weight: float = 1) -> None:
         """Return when one request may be sent, having taken the right to it."""
-        while pause := self.take(bucket, lane):
+        while pause := self.take(bucket, lane, weight):
             await self._clock.sleep(pause)
 
     def complained(self, pause: int | None = None, *, banned: bool = False) -> None:

@@ -1,7 +1,8 @@
 """Chorus: several sockets of one venue, heard as one feed.
 
 A venue is lost as soon as one of its sockets is, and back when all of them are:
-a book that hears half of a venue knows half of what it stands on.
+a book that hears half of a venue knows half of what it stands on. A socket that the venue
+can do without (`Way.vital`) says nothing of that, and is no part of it.
 """
 
 from collections.abc import Callable, Sequence

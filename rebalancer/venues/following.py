@@ -60,7 +60,8 @@ class Following:
             instruments: By id.
         """
         outside = (each.instrument for each in self._settings.holdings)
-        wanted = followed(self._venue, self._settings, instruments, (*held, *outside))
+        names, now = (*held, *outside), self._clock.now()
+        wanted = followed(self._venue, self._settings, instruments, names, now)
         if wanted != self._wanted:
             self._wanted = wanted
             for stream, feed in self._spoken:

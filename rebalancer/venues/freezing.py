@@ -7,7 +7,9 @@ frozen, too, when it goes on talking for the limit under one and the same venue
 time. Any later venue time of its own clears it.
 
 What is frozen is subscribed anew, once; if it stands where it stood a limit later, its
-socket must be rebuilt (`Thaw`).
+socket must be rebuilt. If that does not move it either and others of the socket moved on,
+it is given up alone, for its instrument may be at its end: what it told grows old, the
+others live, and it is asked for again now and then (`Thaw`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,11 +18,13 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from rebalancer.core.quotes import SKEW
-from rebalancer.ports import Log
+from rebalancer.ports import SECOND, Log
 
 Fact: TypeAlias = Literal["index", "touch"]
 Touch: TypeAlias = tuple[Decimal | None, Decimal | None]  # best bid and ask
 REPEATS = 3  # words under one venue time that make a standstill; fewer may be a new subscription
+REBUILT = 600 * SECOND  # ns in which a socket is rebuilt once for one channel, and not again
+AGAIN = 60 * SECOND  # ns between two subscriptions of a channel that was given up
 
 
 @dataclass(slots=True)
@@ -111,6 +115,16 @@ class Asking:
     send: Callable[[str, Sequence[str], int], None]  # word, channels, ns local
     subscribe: str  # the venue's words
     unsubscribe: str
+    asked: str = ""  # what moves by questions of ours, and says nothing of the socket's channels
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewal:
+    """That a channel was subscribed anew."""
+
+    ts: int  # its venue time then
+    at: int  # ns local
+    newest: int  # venue time of the newest word of any channel then
 
 
 class Thaw:
@@ -132,25 +146,43 @@ class Thaw:
         spares: Callable[[str, int], bool] = lambda _name, _ts: False,
     ) -> None:
         self._watch, self._asking, self._log, self._spares = watch, asking, log, spares
-        self._renewed: dict[str, tuple[int, int]] = {}  # channel → its venue time, when, ns
+        self._renewed: dict[str, _Renewal] = {}
         self._stale: dict[str, int] = {}  # channel that stood still → venue time to get past, ns
+        self._causes: dict[str, None] = {}  # channels that must move before the stream is live
+        self._rebuilt: dict[str, int] = {}  # channel → ns local of the newest rebuild for it
+        self._missing: dict[str, int] = {}  # channel that was given up → ns local: asked for last
+        self._began: int | None = None  # ns local: the first look at this socket
 
     def begin(self) -> None:
         """Begin on a new socket; what stood still on the last one must move all the same."""
         self._renewed.clear()
+        self._began = None
 
     def forget(self, name: str) -> None:
         """Wait for a channel no longer: nobody follows it."""
-        self._stale.pop(name, None)
-        self._renewed.pop(name, None)
+        for known in (self._stale, self._renewed, self._rebuilt, self._missing):
+            known.pop(name, None)
+        self._causes.pop(name, None)
 
     @property
     def done(self) -> bool:
-        """Whether all that stood still moved again."""
+        """Whether all that a socket was rebuilt for moved again, or was given up."""
+        self._heard()
+        return all(name in self._missing for name in self._causes)
+
+    def _heard(self) -> None:
+        """Wait no longer for what moved."""
         pulses = self._watch.pulses
         for name in [each for each, ts in self._stale.items() if past(pulses.get(each), ts)]:
             del self._stale[name]
-        return not self._stale
+            self._causes.pop(name, None)
+            if self._missing.pop(name, None) is not None:
+                self._log.info("feed.recovered", venue=self._asking.venue, channel=name)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The channels that were given up and have not moved since."""
+        return tuple(self._missing)
 
     def judge(self, now: int, silent: Iterable[str] = ()) -> str | None:
         """Subscribe anew what is frozen; return why the socket must be rebuilt, if it must.
@@ -159,19 +191,60 @@ class Thaw:
             now: ns local.
             silent: Channels that stand still for another reason than the watch's.
         """
-        for name in dict.fromkeys((*self._watch.frozen(now), *silent)):
-            ts = self._watch.pulses[name].ts
+        self._began = now if self._began is None else self._began
+        self._heard()
+        mute: list[str] = []  # what stood still on the last socket and says nothing on this one
+        if now - self._began >= self._watch.limit:
+            mute = list(self._stale)
+        still: list[str] = []
+        for name in dict.fromkeys((*self._watch.frozen(now), *silent, *mute)):
+            pulse = self._watch.pulses.get(name)
+            if pulse is None or name in self._missing:
+                continue
             before = self._renewed.get(name)
-            if before is None or before[0] != ts:
-                self._renewed[name] = (ts, now)
-                self._log.warning("feed.stale", venue=self._asking.venue, channel=name, told=ts)
+            if before is None or before.ts != pulse.ts:
+                self._renewed[name] = _Renewal(pulse.ts, now, self._newest())
+                venue = self._asking.venue
+                self._log.warning("feed.stale", venue=venue, channel=name, told=pulse.ts)
                 self.renew((name,), now)
-            elif now - before[1] >= self._watch.limit and not self._spares(name, ts):
-                self._stale[name] = ts
-                return f"{name} is frozen"
-        return None
+            elif now - before.at >= self._watch.limit and not self._spares(name, pulse.ts):
+                still.append(name)
+        self._ask_again(now)
+        return self._stood(still, now)
 
     def renew(self, names: Sequence[str], now: int) -> None:
         """Subscribe channels anew, which brings their state whole."""
         self._asking.send(self._asking.unsubscribe, names, now)
         self._asking.send(self._asking.subscribe, names, now)
+
+    def _newest(self, besides: Iterable[str] = ()) -> int:
+        """Return the venue time of the newest word that a channel told by itself."""
+        left_out = (*besides, *self._missing, self._asking.asked)
+        pulses = self._watch.pulses.items()
+        return max((pulse.ts for name, pulse in pulses if name not in left_out), default=0)
+
+    def _stood(self, still: Sequence[str], now: int) -> str | None:
+        """Give up what no rebuild has moved; return why the socket must be rebuilt, if it must."""
+        moved = self._newest(still)
+        doubted: list[str] = []
+        for name in still:
+            rebuilt = self._rebuilt.get(name)
+            self._stale[name] = max(self._watch.pulses[name].ts, self._stale.get(name, 0))
+            if rebuilt is None or now - rebuilt >= REBUILT or moved <= self._renewed[name].newest:
+                doubted.append(name)
+                continue
+            self._missing[name] = now
+            why = "stands still on a new socket too"
+            self._log.warning("feed.lost", venue=self._asking.venue, channel=name, why=why)
+        if not doubted:
+            return None
+        self._rebuilt |= dict.fromkeys(doubted, now)
+        self._causes[doubted[0]] = None
+        return f"{doubted[0]} is frozen"
+
+    def _ask_again(self, now: int) -> None:
+        """Subscribe anew what was given up, all that is due at once."""
+        due = [name for name, asked in self._missing.items() if now - asked >= AGAIN]
+        if due:
+            self._missing |= dict.fromkeys(due, now)
+            self.renew(due, now)

@@ -53,8 +53,15 @@ def _deribit_rules(each: Instrument) -> TradingRules | None:
     return DERIBIT_COIN_OPTIONS if each.kind is Kind.OPTION and each.inverse else None
 
 
+# exchangeInfo of its spot pairs, 2026-07-03: NOTIONAL and LOT_SIZE. A pair's prices are held
+# against its mean of five minutes, by half and by double: nobody gets there.
+BINANCE_PAIRS = TradingRules(minimum_notional=Decimal(5), maximum=Decimal(9_000))
+# COIN-M counts in contracts, of which there is no least worth.
+BINANCE_COINS = TradingRules(maximum=Decimal(1_000_000), price_band=BINANCE_BAND)
+
+
 def _binance_rules(each: Instrument) -> TradingRules | None:
-    if each.kind is not Kind.PERPETUAL:
+    if not each.margined:
         return None
     return TradingRules(
         minimum_notional=BINANCE_NOTIONALS.get(each.name, BINANCE_NOTIONAL),
@@ -86,7 +93,13 @@ MODELS: Mapping[str, Model] = {
         slopes=DERIBIT_SLOPES,
     ),
     "binanceusdm": Model(rules=_binance_rules, liquidation=BINANCE_LIQUIDATION),
-    "binance": Model(received=True),
+    "binancecoinm": Model(
+        rules=lambda each: BINANCE_COINS if each.margined else None,
+        liquidation=BINANCE_LIQUIDATION,
+    ),
+    "binance": Model(
+        rules=lambda each: BINANCE_PAIRS if each.kind is Kind.SPOT else None, received=True
+    ),
     "bybit": Model(received=True),
     "okx": Model(received=True),
 }

@@ -97,6 +97,7 @@ class Way:
     route: Route | None = None  # tells its path; None: the stream's own
     beside: Beside | None = None  # where this fails, the socket is given up
     needed: Callable[[], bool] | None = None  # whether anything is to be heard; None: always
+    vital: bool = True  # whether the venue is lost with it; else what it told grows old alone
 
 
 WAY = Way()
@@ -167,10 +168,16 @@ class NativeFeed:
                 continue
             self.rebuilt += 1
             if self._lost is None:
-                self._ports.log.warning("feed.lost", venue=self._stream.venue, why=why)
-                deliver(FeedStatus(clock.now(), self._stream.venue, alive=False))
+                self._ports.log.warning("feed.lost", **self._named(), why=why)
+                if self._way.vital:
+                    deliver(FeedStatus(clock.now(), self._stream.venue, alive=False))
             self._lost = why
             await clock.sleep(self._backoff.wait())
+
+    def _named(self) -> dict[str, str]:
+        """Return what is lost, or back: a venue, or a socket that it can do without."""
+        venue, path = self._stream.venue, self._stream.path
+        return {"venue": venue} if self._way.vital else {"venue": venue, "channel": path}
 
     def flush(self) -> None:
         """Send what the stream has to send; while no socket is open, see whether one is needed."""
@@ -252,7 +259,9 @@ class NativeFeed:
         if self._lost is None:
             return
         why, self._lost = self._lost, None
-        self._ports.log.info("feed.recovered", venue=self._stream.venue)
+        self._ports.log.info("feed.recovered", **self._named())
+        if not self._way.vital:
+            return
         deliver(FeedStatus(self._ports.clock.now(), self._stream.venue, alive=True))
         if self._reconcile is not None:
             self._reconcile(f"{self._stream.venue} stream is back after {why}")

@@ -9,7 +9,7 @@ newest mark, or funding at the stamp that was told, at the last rate told for
 it; and a delivery at the average of the index over the last half hour; where
 the index was not heard when it counted, at the next one that is. A stream
 that is lost shows no levels, so that nothing is filled out of old ones. No key
-is asked for: a market is public.
+is asked for: a market is public, and so is what a stream must ask by REST beside it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +24,7 @@ from rebalancer.settings.models import Mode, Settings, Venue
 from rebalancer.settings.profiling import merged
 from rebalancer.settings.venues import continuous_funding
 from rebalancer.venues.chorus import beside, together
+from rebalancer.venues.connection import connect
 from rebalancer.venues.following import Flushed, Told
 from rebalancer.venues.generic import build as generic
 from rebalancer.venues.native import NativeFeed, Ports
@@ -153,9 +154,16 @@ class ObservedFeed:
         self._stamps: dict[str, dict[int, FundingRate]] = {}  # instrument → ns of a stamp → rate
         self._guessed: dict[str, int] = {}  # instrument → ns of a stamp that nobody told
         self._deliver: Callable[[Event], None] = _nowhere
-        seat = StreamSeat(self._venue, self._wanted, ports.log, Mode.LIVE, depth=self._shown)
-        self._spoken: list[tuple[Told, Flushed]] = []
         parts, loopback = parts_of(self._venue), observing.table.loopback
+        self._connection = (
+            connect(self._venue, observing.table, Mode.LIVE) if parts.asks else None
+        )  # without a key
+        seat = StreamSeat(
+            *(self._venue, self._wanted, ports.log, Mode.LIVE),
+            connection=self._connection,
+            depth=self._shown,
+        )
+        self._spoken: list[tuple[Told, Flushed]] = []
         if parts.feed is not None:
             own = parts.feed(FeedSeat(seat, observing.table, ports, _unread))
             self._spoken.append((own, own))
@@ -163,7 +171,7 @@ class ObservedFeed:
             return
         feeds = []
         for each in parts.streams(seat):
-            feeds.append(NativeFeed(each.stream, ports, loopback, None, each.pace))
+            feeds.append(NativeFeed(each.stream, ports, loopback, None, each.pace, each.way))
             self._spoken.append((each.stream, feeds[-1]))
         self._feed = together(self._venue, feeds, ports.tasks)
 
@@ -171,7 +179,11 @@ class ObservedFeed:
         """Deliver events until canceled."""
         self._deliver = deliver
         self._tasks.spawn(f"bookings/{self._venue}", self._keep())
-        await self._feed.run(self._told)
+        try:
+            await self._feed.run(self._told)
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
 
     def _told(self, event: Event) -> None:
         """Let the model hear of a market event before the daemon does."""

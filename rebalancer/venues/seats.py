@@ -84,11 +84,12 @@ class Spoken:
     pace: Pace = PACE
     beside: Beside | None = None  # asks by REST what the stream needs, while a socket is open
     needed: Callable[[], bool] | None = None  # whether anything is to be heard; None: always
+    vital: bool = True  # whether the venue is lost with it
 
     @property
     def way(self) -> Way:
         """How a socket is got and when, and what is asked beside it."""
-        return Way(self.route, self.beside, self.needed)
+        return Way(self.route, self.beside, self.needed, self.vital)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,4 @@ class VenueParts:
     socket: Callable[[SocketSeat], Socket] | None = None  # None: what rests goes by REST too
     guardian: Callable[[SocketSeat], Guardian] | None = None  # where the switch is a service
     feed: Callable[[FeedSeat], Follower] | None = None  # instead of streams over our own sockets
+    asks: bool = False  # whether its market streams must ask by REST what nobody tells them

@@ -20,7 +20,11 @@ class Wanted:
 
 
 def followed(
-    venue: str, settings: Settings, instruments: Mapping[str, Instrument], held: Iterable[str]
+    venue: str,
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    held: Iterable[str],
+    now: int = 0,
 ) -> Wanted:
     """Return what a book must follow: hedge instruments, and whatever else moves its delta.
 
@@ -29,13 +33,21 @@ def followed(
         settings: Name the hedge instruments.
         instruments: By id; what is not among them is left out.
         held: Ids of what the book holds.
+        now: ns; what expired before it is left out, for nobody tells anything of it.
     """
     own = settings.underlyings.values()
-    hedges = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
+    named = [each for one in own for each in (*one.hedge.buy, *one.hedge.sell)]
+    hedges = [each for each in named if not _over(instruments.get(each), now)]
     known = [instruments[each] for each in held if each in instruments]
+    known = [each for each in known if not _over(each, now)]
     futures = [each.id for each in known if each.margined]
     options = [each.id for each in known if each.kind is Kind.OPTION]
     return Wanted(_native(venue, (*hedges, *futures)), _native(venue, options))
+
+
+def _over(instrument: Instrument | None, now: int) -> bool:
+    expiry = None if instrument is None else instrument.expiry
+    return expiry is not None and expiry <= now
 
 
 def _native(venue: str, ids: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import FundingRate, Index, Mark
 from rebalancer.core.instruments import Kind
 from rebalancer.exchange.exchange import OpeningAccount
-from rebalancer.exchange.terms import AccountTerms
+from rebalancer.exchange.terms import AccountTerms, VenueTerms
 from rebalancer.market.records import Book, WorldStep, quote_of
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock
@@ -90,13 +90,15 @@ def step(venue, ts, move=0, **changes):
     return replace(told, **changes)
 
 
-def make(venue, clock=None, **changes):
+def make(venue, clock=None, maintenance=None, **changes):
     """Return a loopback of one account, its market told once; it does not listen yet."""
     clock = clock or WallClock()
     terms = AccountTerms(leverage=D(10))
     account = OpeningAccount("desk", CASH[venue], terms=terms)
     listed = [known(each) for each in LISTED[venue]]
-    setup = open_setup(venue, listed, [account])
+    own = None if maintenance is None else dict.fromkeys(Kind, maintenance)
+    demands = None if own is None else VenueTerms(maintenance=own)
+    setup = open_setup(venue, listed, [account], terms=demands)
     loopback = Loopback(setup, [KEY, READER, WITHDRAWER], clock)
     loopback.place.tell(step(venue, clock.now(), **changes))
     return loopback

@@ -40,13 +40,19 @@ drawdown = 1e9
 
 [[holdings]]
 instrument = "outside:BTC"
-quantity = "0.3"
+quantity = "{outside}"
 role = "outside"
 
 [[holdings]]
 instrument = "{venue}:{settle}"
-quantity = 100000
-
+quantity = {cash}
+{instrument}
+[guards.staleness]
+quote = "5s"
+index = "5s"
+mark = "5s"
+"""
+INSTRUMENT = """
 [[instruments]]
 id = "{hedge}"
 kind = "perpetual"
@@ -56,23 +62,22 @@ size = "{size}"
 lot = "{lot}"
 tick = "{tick}"
 {described}
-
-[guards.staleness]
-quote = "5s"
-index = "5s"
-mark = "5s"
 """
 
 
 def configured(folder, at, address, **changes):
-    """Return the settings of a paper book at a venue."""
+    """Return the settings of a paper book at a venue; one without a lot is in the catalogue."""
+    names = ("hedge", "settle", "lot", "tick", "size", "more")
     told = {
         "venue": at.hedge.partition(":")[0],
         "address": address,
         "described": "",
-        **{name: getattr(at, name) for name in ("hedge", "settle", "lot", "tick", "size", "more")},
+        "outside": "0.3",
+        "cash": 100_000,
+        **{name: getattr(at, name) for name in names if hasattr(at, name)},
         **changes,
     }
+    told["instrument"] = INSTRUMENT.format(**told) if "lot" in told else ""
     path = folder / "book.toml"
     path.write_text(CONFIG.format(**told))
     return load(path)

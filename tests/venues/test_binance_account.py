@@ -12,6 +12,7 @@ from rebalancer.core.events import (
     CashMoved,
     Delivered,
     Fill,
+    Forced,
     FundingPaid,
     OrderAccepted,
     OrderEnded,
@@ -19,6 +20,7 @@ from rebalancer.core.events import (
     OrderRejected,
     OrderUnknown,
 )
+from rebalancer.core.foreign import unwound
 from rebalancer.core.ledger import Ledger
 from rebalancer.errors import Unavailable
 from rebalancer.exchange.orders import CashRequest
@@ -710,8 +712,9 @@ async def test_ledger_equals_the_books(venue, seed):
 
 
 @pytest.mark.parametrize("venue", MARGINED)
-async def test_looks_that_overlap(venue):
+async def test_looks_that_overlap(venue, monkeypatch):
     """Looks that overlap, one a few bookings, book each of them once."""
+    monkeypatch.setattr(calls, "WEIGHTS", {})  # all at once
     async with desk(venue) as found:
         ledger, since = await opened(found), found.clock.now()
         async for _ in _an_hour(found, 3, 6):
@@ -723,6 +726,7 @@ async def test_looks_that_overlap(venue):
 
 async def test_pages_to_the_end(monkeypatch):
     """Trades and income are asked for page by page, also within a moment."""
+    monkeypatch.setattr(calls, "WEIGHTS", {})  # all at once
     monkeypatch.setattr(calls, "PAGE", 3)
     async with desk(USDM) as found:
         ledger, since = await opened(found), found.clock.now()
@@ -866,10 +870,16 @@ async def test_a_delivery_without_a_price():
             return []
 
         found.exchange.fapiDataGetDeliveryPrice = none
+        due = FundingDue(FIRST[USDM], 0.001)
+        found.trades(1)
+        found.loopback.place.tell(
+            replace(step(USDM, found.loopback.place.now()), funding_due=(due,))
+        )
         told = await found.books.history(since)
 
     assert "no price is told" in str(told.fault)
     assert [] == [each for each in told.events if isinstance(each, Delivered)]
+    assert 1 == len([each for each in told.events if isinstance(each, FundingPaid)])
 
 
 DATED = "binanceusdm:BTCUSDT_261225"
@@ -907,6 +917,83 @@ async def test_a_trade_before_its_order():
 
     assert (0, False) == (len(early.events), early.fault is None)
     assert 1 == len(later.events)
+
+
+@pytest.mark.parametrize("label", ["adl_autoclose_12345", "autoclose-insurance-5678"])
+@pytest.mark.parametrize("venue", MARGINED)
+async def test_states_of_what_the_venue_trades(venue, label):
+    """An order of the venue's own hides no fill of its symbol, whatever its state is called."""
+    async with desk(venue) as found:
+        since = found.clock.now() - 10**10
+        found.trades(LOTS[venue], label=label)
+        found.trades(LOTS[venue], label="rb77")
+        told = await found.books.history(since)
+        number = next(each for each in found.books._orders._labels)
+        placed = await found.books.by_id(number, FIRST[venue])
+
+    assert told.fault is None
+    assert [True, False] == [each.forced is not None for each in told.events]
+    assert (label, None) == (placed.label, placed.ending)
+
+
+@pytest.mark.parametrize(
+    ("venue", "label"),
+    [
+        (USDM, "settlement_autoclose-9999"),
+        (COINM, "delivery_autoclose-12345"),
+        (COINM, "delivery-12345"),
+    ],
+)
+async def test_a_contract_that_the_venue_ends(venue, label):
+    """What it closes of a hedge is no foreign trade: the hedge is gone, and no phantom stays."""
+    own, lot = known(FIRST[venue]), LOTS[venue]
+    async with desk(venue) as found:
+        ledger, since = await opened(found), found.clock.now() - 10**10
+        found.trades(-lot, label="rb77")
+        found.trades(lot, label=label)
+        told = await found.books.history(since)
+        for each in told.events:
+            ours = each.client_order_id is None and each.forced is None
+            held = ledger.position(venue, own.id)
+            books.book_fill(ledger, each, own, ours=ours, unwound=unwound(held, each))
+        gaps = apart(found, ledger)
+
+    assert [None, Forced.DELEVERAGING] == [each.forced for each in told.events]
+    assert {} == gaps
+    assert (0, 0) == (ledger.position(venue, own.id).quantity, ledger.position(venue, own.id).hedge)
+
+
+@pytest.mark.parametrize("first", [False, True])
+async def test_assets_that_are_counted_otherwise(first):
+    """An account that is switched is not the examined one: its figures are none until it is."""
+    async with desk(USDM) as found:
+        found.trades(1)
+        found.host.together = first
+        before, _ = await found.books.figures()
+        found.host.together = not first
+        for _ in range(2):
+            with pytest.raises(
+                Malformed, match=f"must be {first}, as at the start, was {not first}"
+            ):
+                await found.books.figures()
+        found.host.together = first
+        after, _ = await found.books.figures()
+
+    assert {first} == {each.together for each in (*before, *after)}
+
+
+@pytest.mark.parametrize("venue", MARGINED)
+async def test_an_order_of_the_venues_that_is_denied(venue):
+    """Where the venue shows its own order in its own list alone, the symbol's fills are told."""
+    async with desk(venue) as found:
+        since = found.clock.now() - 10**10
+        found.trades(LOTS[venue], label="autoclose-1")
+        denied = Plan(Kind.CODE, "signed/GET */order", code=-2013, times=None)
+        found.loopback.script.add(denied)
+        told = await found.books.history(since)
+
+    assert told.fault is None
+    assert [Forced.LIQUIDATION] == [each.forced for each in told.events]
 
 
 async def test_liquidation_is_forced():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from rebalancer.core.params import BandKind
+from rebalancer.exchange.terms import Schedule
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Fees, Mode, Venue
 from rebalancer.venues.connection import connect
@@ -22,6 +23,7 @@ from tests.venues.binance_desk import (
     WITHDRAWER,
     D,
     desk,
+    make,
     order,
 )
 
@@ -87,6 +89,38 @@ async def test_keys(venue, key, wrong):
 
 
 @pytest.mark.parametrize("venue", ALL)
+async def test_an_account_that_may_not_trade(venue):
+    """It is refused, though its key may do all that a key must."""
+    async with desk(venue) as found:
+        found.host.locked = True
+        names = await failed(subject(found))
+
+    assert ["trades"] == names
+
+
+@pytest.mark.parametrize(("venue", "wrong"), [(USDM, True), (COINM, True), (SPOT, False)])
+async def test_portfolio_margin(venue, wrong):
+    """Where accounts are margined as one, the figures of one alone are worth nothing."""
+    async with desk(venue) as found:
+        found.host.portfolio = True
+        names = await failed(subject(found))
+
+    assert ["permission.portfolio"] * wrong == names
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_a_key_that_is_good_from_anywhere(venue):
+    """A key that is bound to no address is a warning."""
+    async with desk(venue) as found:
+        found.host.anywhere = True
+        told = await examine(subject(found))
+
+    warned = [each.name for each in told if each.grade is Grade.WARNED]
+    assert ["permission.address"] == [each for each in warned if each.startswith("permission")]
+    assert all(each.ok for each in told)
+
+
+@pytest.mark.parametrize("venue", ALL)
 async def test_another_account(venue):
     """An account of another uid is refused."""
     async with desk(venue) as found:
@@ -128,6 +162,22 @@ async def test_tiers(venue):
         ]  # fmt: skip
 
     assert [["warned"] * 2, ["passed"] * 2] == graded
+
+
+TIERS = ((D(0), D("0.004")), (D(250_000), D("0.02")))
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM])
+@pytest.mark.parametrize(("floor", "grade"), [(250_000, "passed"), (260_000, "warned")])
+async def test_floors_of_tiers(venue, floor, grade):
+    """A venue that counts its floors in coins means them at the mark."""
+    schedule = Schedule(TIERS, in_usd=True)
+    loopback = make(venue, maintenance=schedule)
+    async with desk(venue, loopback=loopback) as found:
+        told = await examine(subject(found, tiers=[[0, 0.004], [floor, 0.02]]))
+
+    name = f"tiers.{FIRST[venue]}"
+    assert [grade] == [each.grade for each in told if each.name == name]
 
 
 async def test_assets_that_count_together():

@@ -37,6 +37,7 @@ from tests.venues.binance_desk import (
     COINM,
     FIRST,
     KEY,
+    LISTED,
     SPOT,
     USDM,
     credentials_of,
@@ -54,11 +55,11 @@ ALL = (USDM, COINM, SPOT)
 class Hearing:
     """All sockets of one venue as one feed, and what came of them."""
 
-    def __init__(self, found, quick):
+    def __init__(self, found, quick, listed=1):
         self.found, self.events, self.depths, self.failures = found, [], [], []
         self.reasons, self.log = [], Lines()
         self.tasks = TaskRegistry(self.failures.append)
-        names = (FIRST[found.name].partition(":")[2],)
+        names = tuple(each.partition(":")[2] for each in LISTED[found.name][:listed])
         seat = StreamSeat(
             account=found.name,
             wanted=Wanted(names),
@@ -84,6 +85,10 @@ class Hearing:
     def of(self, kind):
         return [each for each in self.events if isinstance(each, kind)]
 
+    def said(self):
+        """Return the names of the log's lines."""
+        return [event for event, _ in self.log.lines]
+
     async def until(self, holds, seconds=8.0):
         """Wait until something holds, while the market goes on."""
         end, move = time.monotonic() + seconds, 0
@@ -106,10 +111,10 @@ class Hearing:
 
 
 @contextlib.asynccontextmanager
-async def hearing(venue, quick=True):
+async def hearing(venue, quick=True, names=1):
     """Yield a desk whose feeds run."""
     async with desk(venue) as found:
-        heard = Hearing(found, quick)
+        heard = Hearing(found, quick, names)
         try:
             await heard.until(lambda: heard.live)
             yield heard
@@ -143,6 +148,61 @@ async def test_market(venue):
     assert {8 * 3600 * SECOND} >= {each.interval for each in rates}
     assert all(each.next_ts > each.ts_local for each in rates)
     assert [] == [each for each in heard.log.lines if each[0] == "feed.malformed"]
+
+
+async def test_depth_that_is_not_answered():
+    """It keeps nothing else from being asked: funding is told, and the book later."""
+    async with desk(COINM) as found:
+        found.loopback.script.add(Plan(Kind.ERROR_BEFORE, "GET */depth", times=None, code=503))
+        heard = Hearing(found, quick=True)
+        try:
+            await heard.until(lambda: heard.of(FundingRate) and heard.of(OpenInterest))
+            asked = [name for name, _ in found.loopback.server.calls if name.endswith("/depth")]
+            assert [] == heard.depths
+            assert 1 == len(asked)
+        finally:
+            await heard.tasks.close()
+
+
+@pytest.mark.parametrize("venue", ALL)
+async def test_a_delisted_name(venue):
+    """Nobody tells anything of it any more, and no other name is the quieter for it."""
+    async with hearing(venue, names=2) as heard:
+        gone, stays = LISTED[venue]
+        about = lambda name: [e for e in heard.events if getattr(e, "instrument", "") == name]  # noqa: E731
+        await heard.until(lambda: about(gone) and about(stays))
+        heard.found.loopback.host.happen(Plan(Kind.DELISTING, instrument=gone))
+        await asyncio.sleep(0.2)
+        before, told = len(about(gone)), len(about(stays))
+        await heard.until(lambda: len(about(stays)) > told + 10)
+
+        assert before == len(about(gone))
+
+
+@pytest.mark.parametrize(("venue", "lost"), [(SPOT, []), (USDM, [False])])
+async def test_the_host_of_usdm_is_gone(venue, lost):
+    """USD-M is lost with its market's host; spot borrows an index there, and goes on without."""
+    async with hearing(venue) as heard:
+        await heard.until(lambda: heard.of(Index))
+        heard.found.loopback.script.add(
+            Plan(Kind.REFUSE, "connect/fstream.binance.com", times=None)
+        )
+        heard.reasons.clear()
+        for line in list(heard.found.loopback.server.lines):
+            if line.target == "/market/ws":
+                line.cut()
+        await heard.until(lambda: "feed.lost" in heard.said())
+        indexes, quotes = len(heard.of(Index)), len(heard.of(Quote))
+        await heard.until(lambda: len(heard.of(Quote)) > quotes + 5)
+
+        assert lost == [each.alive for each in heard.of(FeedStatus)]
+        assert indexes == len(heard.of(Index))
+        heard.found.loopback.script.clear()
+        await heard.until(lambda: len(heard.of(Index)) > indexes)
+        await heard.until(lambda: "feed.recovered" in heard.said())
+
+    assert lost + [True] * len(lost) == [each.alive for each in heard.of(FeedStatus)]
+    assert bool(lost) is bool(heard.reasons)
 
 
 @pytest.mark.parametrize("venue", ALL)

@@ -334,6 +334,31 @@ def test_steady_channel_falls_silent():
     assert told.stream.judge(NOW + 21 * SECOND + 1) is not None
 
 
+def test_a_symbol_that_ends():
+    """One whose marks end for good costs one rebuild; the other's are told all the while."""
+    told = Told(USDM, 1, ("BTCUSDT", "ETHUSDT"))
+    told.grant()
+    rebuilt, live = 0, 0
+    for second in range(3_600):
+        told.now += SECOND
+        at = told.now // MS
+        for symbol in ("BTCUSDT", "ETHUSDT") if second < 30 else ("BTCUSDT",):
+            told.say({**MARK, "s": symbol, "E": at})
+        why = told.stream.judge(told.now)
+        told.grant()
+        live += told.stream.live
+        if why is not None:
+            rebuilt += 1
+            told.open()
+            told.grant()
+
+    assert 1 == rebuilt
+    assert live > 3_600 - 30
+    assert told.stream.live
+    told.say({**MARK, "s": "ETHUSDT", "E": told.now // MS})
+    assert "binanceusdm:ETHUSDT" == told.of(Mark)[-1].instrument
+
+
 def test_repeated_word():
     """A channel that says one thing again and again under one time is frozen."""
     told = Told(USDM, 1)
@@ -462,13 +487,40 @@ def test_spot_logs_in_with_a_signature():
     assert heard.stream.live
 
 
-def test_login_refused():
-    """A refused login is told, and the market goes on."""
+REFUSED = b'{"id":%d,"status":401,"error":{"code":%d,"msg":"no"}}'
+
+
+@pytest.mark.parametrize(("code", "waits"), [(-2015, 60), (-1022, 60), (-1021, 0), (-1003, 60)])
+def test_login_refused(code, waits):
+    """Nothing is told on such a socket: it is given up; after a fault of the key the next waits."""
     heard = Heard(SPOT)
-    heard.stream.received(b'{"id":1,"status":400,"error":{"code":-1022,"msg":"no"}}', NOW)
+    heard.stream.received(REFUSED % (1, code), NOW)
 
     assert ["feed.lost"] == heard.log.names()
+    assert not heard.stream.live
+    assert f"the login was refused: {code} no" == heard.stream.judge(NOW)
+
+    heard.stream.opened(heard.events.append, NOW)
+    for second in range(waits):
+        assert heard.stream.judge(NOW + second * SECOND) is None
+        assert ([], False) == (heard.stream.take(), heard.stream.live)
+    assert heard.stream.judge(NOW + waits * SECOND) is None
+    (asked,) = [msgspec.json.decode(each) for each in heard.stream.take()]
+    assert (LOGIN, T + waits * 1000) == (asked["method"], asked["params"]["timestamp"])
+    assert not heard.stream.live
+
+    answer = {"id": asked["id"], "status": 200, "result": {"subscriptionId": 0}}
+    heard.stream.received(msgspec.json.encode(answer), NOW)
     assert heard.stream.live
+
+
+def test_another_failure():
+    """What fails and is no login leaves the socket as it is."""
+    heard = Heard(SPOT)
+    heard.stream.received(b'{"id":1,"status":200,"result":{"subscriptionId":0}}', NOW)
+    heard.stream.received(REFUSED % (77, -1000), NOW)
+
+    assert (True, None) == (heard.stream.live, heard.stream.judge(NOW))
 
 
 def test_fee_in_the_coin_that_was_bought():

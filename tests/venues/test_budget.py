@@ -4,7 +4,10 @@ import pytest
 
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
-from rebalancer.venues.budget import BAN, PAUSE, Budget, Lane, Rate
+from rebalancer.venues.binance.profile import BINANCE_COINM, BINANCE_SPOT, BINANCE_USDM
+from rebalancer.venues.binance.weights import WEIGHTS
+from rebalancer.venues.budget import BAN, KEPT, PAUSE, Budget, Lane, Rate
+from rebalancer.venues.profile import LOG, MATCHING, OTHER
 
 MS = 1_000_000
 RATES = {"matching": Rate(per_second=5, burst=10), "other": Rate(per_second=20, burst=20)}
@@ -127,3 +130,54 @@ def test_a_storm_stays_within_the_rate():
         return sent
 
     assert 56 <= run_market(clock, story()) <= 8 + 50
+
+
+def test_what_weighs_more():
+    """A request that the venue counts several times takes several tokens, or waits for them."""
+    own, clock = budget()
+
+    assert 0 == own.take("matching", Lane.POLL, 4)
+    assert 600 * MS == own.take("matching", Lane.POLL, 4)  # of 5 that are left to polls, 1 is
+
+    async def story():
+        await own.wait("matching", Lane.HEDGE, 5)
+        return clock.now()
+
+    assert 200 * MS == run_market(clock, story())  # 6 are there, 2 are kept for cancels
+
+
+@pytest.mark.parametrize(
+    ("profile", "allowed"), [(BINANCE_USDM, 2_400), (BINANCE_COINM, 2_400), (BINANCE_SPOT, 6_000)]
+)
+def test_the_worst_minute_at_binance(profile, allowed):
+    """Whoever takes all that there is after a silence stays below what the venue allows."""
+    clock = MarketClock(0)
+    own, sent = Budget(profile.rates, clock), {}
+    heaviest = max(weight for call, weight in WEIGHTS.items() if _of(profile, call))
+
+    async def story():
+        while clock.now() < 60 * SECOND:
+            for name in profile.rates:
+                weight = 1 if name == MATCHING else heaviest
+                while not own.take(name, Lane.CANCEL, weight):
+                    sent[name] = sent.get(name, 0) + weight
+            await clock.sleep(SECOND // 10)
+
+    run_market(clock, story())
+    assert allowed / 2 < sum(sent.values()) < 0.95 * allowed
+    for rate in profile.rates.values():
+        assert rate.burst >= 2
+
+
+def _of(profile, call):
+    return call.startswith(profile.lookups[0].partition("Get")[0])
+
+
+def test_what_polls_may_take_is_enough_for_one():
+    """No question weighs more than a poll may ever have."""
+    for profile in (BINANCE_USDM, BINANCE_COINM, BINANCE_SPOT):
+        burst = profile.rates[OTHER].burst
+        income = profile.ledger[1]
+        own = [each for call, each in WEIGHTS.items() if _of(profile, call) and call != income]
+        assert max(own) <= burst * (1 - KEPT[Lane.POLL])
+        assert WEIGHTS.get(income, 1) <= profile.rates[LOG].burst * (1 - KEPT[Lane.HEDGE])

@@ -78,6 +78,26 @@ def test_binance_rules(quantity, price, more, reason):
     assert reason == getattr(answer, "reason", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "quantity", "price", "reason"),
+    [
+        ("binancecoinm:BTCUSD_PERP", "1", D("105000"), None),
+        ("binancecoinm:BTCUSD_PERP", "1", D("105000.1"), RejectReason.OUTSIDE_PRICE_BAND),
+        ("binancecoinm:BTCUSD_PERP", "1000001", None, RejectReason.ABOVE_MAXIMUM),
+        ("binance:BTCUSDT", "0.00005", D("100000"), None),
+        ("binance:BTCUSDT", "0.00004", D("100000"), RejectReason.BELOW_NOTIONAL),
+        ("binance:BTCUSDT", "9001", D("100000"), RejectReason.ABOVE_MAXIMUM),
+    ],
+)
+def test_rules_of_the_other_binances(name, quantity, price, reason):
+    """What COIN-M and spot refuse, paper and the played venues refuse too."""
+    venue = name.partition(":")[0]
+    cash = {f"{venue}:{'BTC' if venue == 'binancecoinm' else 'USDT'}": {"quantity": 50_000}}
+    exchange = opened(venue, name, cash)
+
+    assert reason == getattr(submit(exchange, venue, name, quantity, price), "reason", None)
+
+
 def test_collateral_counts_together():
     """With shares of collateral all currencies of the account stand in one pool, in USD."""
     held = {

@@ -155,7 +155,8 @@ def test_payloads_of_orders(recordings):
             told = events(payload, SPOT if spot else USDM, "USDT", dialect)
             found[name.removesuffix(".json")] = [type(each).__name__ for each in told]
             fills = [each for each in told if isinstance(each, Fill)]
-            if "adl" in name:
+            ended = ("order_update_settlement.json", "order_update_delivery.json")
+            if "adl" in name or name in ended:
                 assert [Forced.DELEVERAGING] == [each.forced for each in fills]
             elif name in ("order_update_calculated.json", "order_update_insurance.json"):
                 assert [Forced.LIQUIDATION] == [each.forced for each in fills]

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.exchange.orders import CashRequest
+from rebalancer.exchange.records import CashKind
 from rebalancer.simulation import asking, shut
 from rebalancer.simulation.accounts import Execution, OrderState, PlacedOrder
 from rebalancer.simulation.binance.errors import Refusal
@@ -61,6 +63,18 @@ class Stop:
 
 
 @dataclass(slots=True)
+class Underway:
+    """A deposit or withdrawal that takes its time."""
+
+    account: str
+    currency: str
+    amount: Decimal  # + in
+    began: int  # ns
+    posting: int  # its number in the account's log; 0: it is not there yet
+    ends: int | None = None  # ns; None: it is under way
+
+
+@dataclass(slots=True)
 class Desk(shut.Desk[shut.Shut[int]]):
     """One venue's protocol and all that it stands on."""
 
@@ -70,13 +84,35 @@ class Desk(shut.Desk[shut.Shut[int]]):
     together: bool = False  # whether all assets count as one
     halted: dict[str, str] = field(default_factory=dict)  # id → status of what takes no orders now
     retold: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → terms by field
+    locked: bool = False  # whether the account may not trade, whatever its key may do
+    portfolio: bool = False  # whether keys may trade with portfolio margin
+    anywhere: bool = False  # whether keys are good from every address
     hours: dict[str, int] = field(default_factory=dict)  # symbol → hours between two stamps
     stops: list[Stop] = field(default_factory=list)
+    underway: list[Underway] = field(default_factory=list)  # that are or were
     timers: Countdowns = field(init=False)  # of orders, by account and symbol
 
     def __post_init__(self) -> None:
         """Let it have its timers."""
         self.timers = Countdowns(self.place)
+
+    def begin(self, account: str, currency: str, amount: Decimal) -> Underway:
+        """Begin a deposit, that is not in the balance yet, or a withdrawal, that has left it."""
+        flow = Underway(account, currency, amount, self.now, 0)
+        self.underway.append(flow)
+        if amount < 0:
+            self._book(flow, CashKind.WITHDRAWAL)
+        return flow
+
+    def complete(self, flow: Underway) -> None:
+        """End what was under way: a deposit is credited, a withdrawal has arrived elsewhere."""
+        flow.ends = self.now
+        if flow.amount > 0:
+            self._book(flow, CashKind.DEPOSIT)
+
+    def _book(self, flow: Underway, kind: CashKind) -> None:
+        self.place.move_cash(CashRequest(flow.account, kind, flow.currency, flow.amount))
+        flow.posting = self.place.statements[flow.account].postings[-1].number
 
     def listed(self) -> list[Seen]:
         """Return every instrument that it knows."""

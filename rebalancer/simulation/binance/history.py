@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rebalancer.ports import SECOND
@@ -96,49 +97,88 @@ def _lines(line: Posting) -> Iterator[dict[str, Any]]:
 # --- spot -----------------------------------------------------------------------------
 
 
-def _moved(asking: Asking, *kinds: PostingKind) -> list[Posting]:
-    start = whole(asking.params, "startTime", 0)
-    chosen = (each for each in _postings(asking) if each.kind in kinds)
-    return [each for each in chosen if milliseconds(each.ts) >= start]
+LONGEST = 90 * DAY  # ms of one question after deposits or withdrawals; it must be less
+GIVEN = 180 * DAY  # … after what the venue gave
+_Flow = tuple[str, str, Decimal, int, int | None]  # id, currency, amount, began and ended, ns
+
+
+def _between(asking: Asking, longest: int) -> tuple[int, int]:
+    """Return the times that are asked about, ms; raises `Refusal` where they are too far apart."""
+    end = whole(asking.params, "endTime", milliseconds(asking.desk.now))
+    start = whole(asking.params, "startTime", end - longest + 1)
+    if end - start >= longest:
+        raise Refusal(-1127, "Lookup interval is too big.")
+    return start, end
+
+
+def _moved(asking: Asking, kind: PostingKind, longest: int) -> list[Posting]:
+    """Return the postings of a kind between two times, newest first."""
+    start, end = _between(asking, longest)
+    chosen = (each for each in reversed(_postings(asking)) if each.kind is kind)
+    return [each for each in chosen if start <= milliseconds(each.ts) <= end]
+
+
+def _flows(asking: Asking, kind: PostingKind, sign: int) -> list[_Flow]:
+    """Return a page of deposits (+1) or withdrawals (-1) by when they began, newest first."""
+    start, end = _between(asking, LONGEST)
+    own = [each for each in asking.desk.underway if each.account == asking.key.account]
+    slow = {each.posting for each in own}
+    found: list[_Flow] = [
+        (str(line.number), line.currency, abs(line.change), line.ts, line.ts)
+        for line in _postings(asking)
+        if line.kind is kind and line.number not in slow
+    ]
+    found += [
+        (f"slow{place}", each.currency, abs(each.amount), each.began, each.ends)
+        for place, each in enumerate(own)
+        if each.amount * sign > 0
+    ]
+    within = [each for each in found if start <= milliseconds(each[3]) <= end]
+    within.sort(key=lambda each: each[3], reverse=True)
+    first, limit = whole(asking.params, "offset", 0), whole(asking.params, "limit", MOST)
+    return within[first : first + min(limit, MOST)]
 
 
 def deposits(asking: Asking) -> Any:
-    """Return what came in."""
+    """Return what came in, or is on its way."""
     return [
         {
-            "id": str(each.number),
-            "amount": number(each.change),
-            "coin": each.currency,
-            "network": each.currency,
-            "status": 1,
-            "insertTime": milliseconds(each.ts),
-            "completeTime": milliseconds(each.ts),
+            "id": name,
+            "amount": number(size),
+            "coin": coin,
+            "network": coin,
+            "status": 0 if ended is None else 1,
+            "insertTime": milliseconds(began),
+            **({} if ended is None else {"completeTime": milliseconds(ended)}),
         }
-        for each in _moved(asking, PostingKind.DEPOSIT)
+        for name, coin, size, began, ended in _flows(asking, PostingKind.DEPOSIT, 1)
     ]
 
 
 def withdrawals(asking: Asking) -> Any:
-    """Return what went out."""
+    """Return what went out, or is on its way."""
     return [
         {
-            "id": str(each.number),
-            "amount": number(-each.change),
+            "id": name,
+            "amount": number(size),
             "transactionFee": "0",
-            "coin": each.currency,
-            "status": 6,
-            "applyTime": datetime.fromtimestamp(each.ts // SECOND, UTC).strftime(
-                "%Y-%m-%d %H:%M:%S"
-            ),
+            "coin": coin,
+            "status": 4 if ended is None else 6,
+            "applyTime": _words(began),
+            **({} if ended is None else {"completeTime": _words(ended)}),
         }
-        for each in _moved(asking, PostingKind.WITHDRAWAL)
+        for name, coin, size, began, ended in _flows(asking, PostingKind.WITHDRAWAL, -1)
     ]
+
+
+def _words(ts: int) -> str:
+    return datetime.fromtimestamp(ts // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def transfers(asking: Asking) -> Any:
     """Return what moved between spot and one other account of the same person."""
     kind = word(asking.params, "type")
-    found = _moved(asking, PostingKind.TRANSFER)
+    found = _moved(asking, PostingKind.TRANSFER, GIVEN)
     if kind not in ("MAIN_UMFUTURE", "UMFUTURE_MAIN"):
         found = []  # all that moves here goes there and comes from there
     out = kind.startswith("MAIN_")
@@ -154,21 +194,24 @@ def transfers(asking: Asking) -> Any:
         for each in found
         if (each.change < 0) is out
     ]
-    return {"total": len(rows), "rows": rows} if rows else {"total": 0}
+    size = min(whole(asking.params, "size", 10), 100)
+    first = (whole(asking.params, "current", 1) - 1) * size
+    return {"total": len(rows), "rows": rows[first : first + size]} if rows else {"total": 0}
 
 
 def dividends(asking: Asking) -> Any:
-    """Return what the venue gave."""
+    """Return what the venue gave, newest first; there are no pages, only times."""
     rows = [
         {
             "id": each.number,
-            "tranId": each.number,
-            "amount": number(each.change),
+            "tranId": each.number // 2,  # of a batch, that others may be of too
+            "amount": number(abs(each.change)),
             "asset": each.currency,
             "divTime": milliseconds(each.ts),
             "enInfo": each.note,
-            "direction": 1,
+            "direction": 1 if each.change > 0 else -1,
         }
-        for each in _moved(asking, PostingKind.CORRECTION)
+        for each in _moved(asking, PostingKind.CORRECTION, GIVEN)
     ]
-    return {"rows": rows, "total": len(rows)}
+    limit = min(whole(asking.params, "limit", 20), PAGE)
+    return {"rows": rows[:limit], "total": len(rows)}

@@ -100,7 +100,7 @@ class Binance(Doings[Desk, Shut[int]]):
         trades = trades and method in ("POST", "DELETE")
         self._opened(trades)
         key = self.desk.keyring.signed(call, call.received)
-        if trades and not key.trades:
+        if trades and (not key.trades or self.desk.locked):
             raise Refusal(-2015)
         return deed(Asking(self.desk, call, key, None if trades else at))
 

@@ -20,6 +20,7 @@ _FUTURES: Mapping[str, Private] = {
     **_ORDERS,
     "DELETE /allOpenOrders": trading.cancel_all,
     "POST /countdownCancelAll": trading.count_down,
+    "GET /forceOrders": trading.forced_orders,
     "GET /userTrades": history.trades,
     "GET /income": history.income,
     "GET /positionRisk": wallet.risks,

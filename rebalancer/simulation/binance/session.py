@@ -82,8 +82,9 @@ class Session:
             self.channels.pop(name, None)
 
     def _seen(self, channel: str) -> Seen | None:
-        symbol = channel.partition("@")[0].upper()
-        return self._desk.place.tape.seen.get(f"{self._desk.house.venue}:{symbol}")
+        """Return what a channel is about; None where there is no such thing, or no more."""
+        name = f"{self._desk.house.venue}:{channel.partition('@')[0].upper()}"
+        return None if name in self._desk.delisted else self._desk.place.tape.seen.get(name)
 
     def _sides(self, seen: Seen) -> tuple[Side, Side]:
         book = self._desk.place.book(seen.instrument.id)

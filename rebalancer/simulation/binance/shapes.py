@@ -34,8 +34,15 @@ SPOT_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", 
 MOST = Decimal(1_000_000)  # contracts of one order, where no rule says less
 
 
+# What the venue itself trades is told in states of its own, of which it never ends.
+FORCED_STATES = {"adl_autoclose": "NEW_ADL", "autoclose-insurance": "NEW_INSURANCE"}
+
+
 def state(order: PlacedOrder) -> str:
     """Return where an order stands."""
+    for label, told in FORCED_STATES.items():
+        if order.asked.label.startswith(label):
+            return told
     match order.state:
         case OrderState.FILLED:
             return "FILLED"

@@ -30,7 +30,7 @@ def events(asking: Asking, booked: Booked) -> list[tuple[str, dict[str, Any]]]:
 def report(asking: Asking, order: PlacedOrder, fill: Execution | None) -> dict[str, Any]:
     """Return what became of an order, with the fill that did it."""
     state = shapes.state(order)
-    if fill is not None:
+    if fill is not None and not state.startswith("NEW_"):
         whole = order.filled == order.asked.quantity
         state = "FILLED" if whole else "PARTIALLY_FILLED"
     did = "TRADE" if fill is not None else state

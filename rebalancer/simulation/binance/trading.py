@@ -204,3 +204,14 @@ def all_orders(asking: Asking) -> Any:
     found = [each for each in asking.orders() if each.instrument.id == name]
     limit = min(whole(asking.params, "limit", PAGE), MOST)
     return [shapes.order(each, asking.desk.house) for each in found[-limit:]]
+
+
+def forced_orders(asking: Asking) -> Any:
+    """Return the orders that the venue made for the account, newest first."""
+    wanted, limit = asking.params.get("symbol"), min(whole(asking.params, "limit", 50), 100)
+    own = [
+        each
+        for each in reversed(list(asking.orders()))
+        if wanted in (None, each.instrument.name) and "autoclose" in label_of(each)
+    ]
+    return [shapes.order(each, asking.desk.house) for each in own[:limit]]

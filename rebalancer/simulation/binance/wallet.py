@@ -31,6 +31,11 @@ def isolated(asking: Asking) -> bool:
     return terms is not None and terms.mode.value == "isolated"
 
 
+def trades(asking: Asking) -> bool:
+    """Whether an account may trade."""
+    return asking.key.trades and not asking.desk.locked
+
+
 def held(asking: Asking) -> list[Held]:
     """Return the margined positions that are or were, also empty ones."""
     return [each for each in asking.statement.positions(asking.at) if each.margined]
@@ -101,7 +106,7 @@ def account(asking: Asking) -> Any:
     totals = {name: sum((Decimal(each[name]) for each in dollars), ZERO) for name in names}
     common: dict[str, Any] = {
         "feeTier": 0,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canDeposit": True,
         "canWithdraw": True,
         "updateTime": 0,
@@ -225,7 +230,7 @@ def config(asking: Asking) -> Any:
     """Return how a USD-M account is set up."""
     return {
         "feeTier": 0,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canDeposit": True,
         "canWithdraw": True,
         "dualSidePosition": asking.desk.hedged,
@@ -264,15 +269,13 @@ def brackets(asking: Asking) -> Any:
         contract = seen.instrument
         schedule = terms.maintenance.get(contract.id) or terms.maintenance.get(contract.kind)
         tiers = () if schedule is None else schedule.tiers
+        price = seen.mark or ZERO if schedule is not None and schedule.in_usd else Decimal(1)
         edges = [*(floor for floor, _ in tiers[1:]), Decimal("1e12")]
         rows = [
             {
                 "bracket": place,
                 "initialLeverage": max(int(Decimal(1) / (2 * share)), 1),
-                "notionalCap": int(edge),
-                "notionalFloor": int(floor),
-                "qtyCap": int(edge),
-                "qtyFloor": int(floor),  # its spelling varies: COIN-M counts contracts' coins
+                **_edges(asking, floor, edge, price),
                 "maintMarginRatio": float(share),
                 "cum": 0.0,
             }
@@ -280,6 +283,13 @@ def brackets(asking: Asking) -> Any:
         ]
         told.append({"symbol": contract.name, "brackets": rows})
     return told
+
+
+def _edges(asking: Asking, floor: Decimal, cap: Decimal, price: Decimal) -> dict[str, float]:
+    """Return where a tier begins and ends: in the quote currency, or on COIN-M in coins."""
+    if not asking.desk.house.coins:
+        return {"notionalCap": int(cap), "notionalFloor": int(floor)}
+    return {"qtyCap": float(cap / price), "qtylFloor": float(floor / price)}  # its spelling
 
 
 # --- spot, and the key --------------------------------------------------------------------
@@ -290,7 +300,7 @@ def spot_account(asking: Asking) -> Any:
     return {
         "makerCommission": 10,
         "takerCommission": 10,
-        "canTrade": asking.key.trades,
+        "canTrade": trades(asking),
         "canWithdraw": True,
         "canDeposit": True,
         "accountType": "SPOT",
@@ -343,7 +353,7 @@ def restrictions(asking: Asking) -> Any:
     """Return what the key may do."""
     key = asking.key
     return {
-        "ipRestrict": True,
+        "ipRestrict": not asking.desk.anywhere,
         "createTime": milliseconds(asking.desk.place.opened),
         "enableReading": True,
         "enableWithdrawals": key.withdraws,
@@ -353,7 +363,7 @@ def restrictions(asking: Asking) -> Any:
         "enableFutures": key.trades,
         "enableSpotAndMarginTrading": key.trades,
         "enableVanillaOptions": False,
-        "enablePortfolioMarginTrading": False,
+        "enablePortfolioMarginTrading": asking.desk.portfolio,
     }
 
 

@@ -6,7 +6,8 @@ it is renewed. A question that is not answered is asked again; only a key that t
 knows no more ends the socket, for a new one brings a new key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from rebalancer.core.figures import OpenInterest
@@ -27,6 +28,7 @@ LEVELS = 100  # of a snapshot, a side
 LOOK = SECOND // 2  # ns between two looks at what is needed
 INTERVALS, INTEREST = 3_600 * SECOND, 60 * SECOND  # ns between two questions
 AGAIN = 10 * SECOND  # ns after one that was not answered
+PATIENCE = 2 * SECOND  # ns between two snapshots of one book
 RENEWAL = 1_800 * SECOND  # ns: half of the life of a listen key
 LIFE = 3_300 * SECOND  # ns without a renewal after which it counts as lost
 NO_SUCH_KEY = "-1125"
@@ -54,26 +56,37 @@ class MarketBeside:
         self, venue: Venue, connection: Connection, stream: MarketStream, log: Log
     ) -> None:
         self._venue, self._connection, self._stream, self._log = venue, connection, stream, log
-        self._due = {"intervals": 0, "interest": 0}  # ns local
+        self._due: dict[str, int] = {}  # question → ns local, before which it is not asked again
 
     async def look(self) -> int:
-        """Ask for what is due; return ns until the next look."""
-        stream, now = self._stream, self._stream.now
-        try:
-            for symbol in tuple(stream.words.bare) if stream.prices else ():
-                await self._snapshot(symbol)
-            if stream.marks and now >= self._due["intervals"]:
-                self._due["intervals"] = now + AGAIN
-                await self._intervals()
-                self._due["intervals"] = now + INTERVALS
-            if stream.marks and now >= self._due["interest"]:
-                self._due["interest"] = now + INTEREST
-                for symbol in stream.wanted.hedge:
-                    await self._interest(symbol)
-        except Unavailable as error:
-            self._log.debug("feed.malformed", venue=self._venue.name, why=str(error))
-            return SECOND
+        """Ask for what is due; return ns until the next look.
+
+        A question that is not answered keeps no other from being asked.
+        """
+        stream = self._stream
+        if stream.marks:
+            await self._try("intervals", INTERVALS, AGAIN, self._intervals)
+        for symbol in tuple(stream.words.bare) if stream.prices else ():
+            await self._try(f"depth {symbol}", PATIENCE, AGAIN, partial(self._snapshot, symbol))
+        for symbol in stream.wanted.hedge if stream.marks else ():
+            await self._try(
+                f"interest {symbol}", INTEREST, INTEREST, partial(self._interest, symbol)
+            )
         return LOOK
+
+    async def _try(
+        self, name: str, every: int, again: int, asking: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Ask where it is time to; the next time is `every` or, unanswered, `again` ns from now."""
+        now = self._stream.now
+        if now < self._due.get(name, 0):
+            return
+        self._due[name] = now + every
+        try:
+            await asking()
+        except Unavailable as error:
+            self._due[name] = now + again
+            self._log.debug("feed.malformed", venue=self._venue.name, why=str(error))
 
     async def _snapshot(self, symbol: str) -> None:
         call = self._venue.ask("Depth")

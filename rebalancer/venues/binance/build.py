@@ -51,7 +51,8 @@ def streams(venue: Venue, seat: StreamSeat) -> Sequence[Spoken]:
         beside = None
         if seat.connection is not None:
             beside = MarketBeside(venue, seat.connection, stream, seat.log).look
-        found.append(Spoken(stream, beside=beside, needed=stream.needed))
+        own = not socket.borrowed
+        found.append(Spoken(stream, beside=beside, needed=stream.needed, vital=own))
     if seat.keys is not None and seat.connection is not None:
         found.append(_user(venue, seat))
     return found
@@ -78,7 +79,7 @@ def _path(seat: StreamSeat, path: str) -> str:
 
 def _parts(venue: Venue) -> VenueParts:
     reads, hears = partial(account, venue), partial(streams, venue)
-    return VenueParts(reads, hears, identity.QUESTIONS, identity.mark)
+    return VenueParts(reads, hears, identity.QUESTIONS, identity.mark, asks=True)
 
 
 PARTS, COINM_PARTS, SPOT_PARTS = _parts(USDM), _parts(COINM), _parts(SPOT)

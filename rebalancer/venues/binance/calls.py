@@ -13,6 +13,7 @@ from typing import Any
 
 from rebalancer.ports import Clock
 from rebalancer.venues.binance.family import Venue
+from rebalancer.venues.binance.weights import WEIGHTS
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.outcomes import Malformed, heed
@@ -38,7 +39,7 @@ class BinanceCalls:
         self, call: str, params: Mapping[str, Any], lane: Lane, bucket: str = OTHER
     ) -> Any:
         """Return the answer to a call; raises `Unavailable` and says no secret."""
-        await self.budget.wait(bucket, lane)
+        await self.budget.wait(bucket, lane, WEIGHTS.get(call, 1))
         try:
             return await getattr(self.connection.exchange, call)(dict(params))
         except Exception as error:  # noqa: BLE001 - ccxt's texts carry signed addresses

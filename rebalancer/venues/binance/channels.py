@@ -21,7 +21,7 @@ class Socket:
     path: str
     prices: bool  # best prices and depth
     marks: bool  # mark, index, trades
-    borrowed: bool = False  # whether it is another venue's, heard for its index alone
+    borrowed: bool = False  # another venue's, heard for its index alone, and no part of this one
 
 
 def sockets(venue: Venue) -> tuple[Socket, ...]:

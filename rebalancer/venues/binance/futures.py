@@ -37,7 +37,9 @@ class Futures:
     ) -> None:
         self._calls, self._settled = calls, tuple(settled)
         self.symbols: dict[str, None] = dict.fromkeys(symbols)  # that were ever met
-        self._together: bool | None = None  # whether all assets count as one; None: not asked yet
+        self._together: bool | None = (
+            None  # whether all assets counted as one at first; None: not asked
+        )
         self._coins = not calls.venue.private.startswith("fapi")  # each contract pays in its coin
 
     async def account(self) -> Row:
@@ -114,15 +116,22 @@ class Futures:
         return pools, legs
 
     async def _counted_together(self) -> bool:
+        """Return whether all assets count as one; raises Malformed where that has changed.
+
+        Somebody may switch it while the book runs. Then the account is no longer the one
+        that was examined, and its figures are none that the settings can be held against.
+        """
         if self._coins:
             return False
-        if self._together is None:
-            call = self._calls.venue.call("Get", "AccountConfig")
-            told = table(await self._calls.ask(call, {}, Lane.POLL), call)
-            if not isinstance(told.get("multiAssetsMargin"), bool):
-                raise Malformed(f"{call}: multiAssetsMargin must be true or false")
-            self._together = bool(told["multiAssetsMargin"])
-        return self._together
+        call = self._calls.venue.call("Get", "AccountConfig")
+        told = table(await self._calls.ask(call, {}, Lane.POLL), call).get("multiAssetsMargin")
+        if not isinstance(told, bool):
+            raise Malformed(f"{call}: multiAssetsMargin must be true or false")
+        self._together = told if self._together is None else self._together
+        if told is not self._together:
+            must = f"must be {self._together}, as at the start, was {told}"
+            raise Malformed(f"{call}: multiAssetsMargin {must}: no figure of it is believed")
+        return told
 
     def _alone(self, row: Row, maintained: Mapping[str, Decimal]) -> PoolFigures:
         """Return an isolated position as the pool that it is."""

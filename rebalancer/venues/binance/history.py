@@ -45,7 +45,7 @@ class FuturesHistory:
         fault: Unavailable | None = None
         try:
             lines = await self._lines(since)
-            found += await self._booked(lines.values())
+            found, fault = await self._booked(lines.values())
         except KeyRefused:
             raise
         except Unavailable as error:
@@ -72,14 +72,22 @@ class FuturesHistory:
                 self._held.symbols[symbol] = None
         return found
 
-    async def _booked(self, lines: Iterable[Row]) -> list[AccountEvent]:
+    async def _booked(self, lines: Iterable[Row]) -> tuple[list[AccountEvent], Unavailable | None]:
+        """Return what the lines moved, and why one of them could not be read, if one could not."""
         account, found = self._calls.venue.name, list[AccountEvent]()
+        fault: Unavailable | None = None
         for row in lines:
             ended = row.get("incomeType") == rows.DELIVERED
-            prices = await self._deliveries(str(row.get("symbol"))) if ended else ()
-            event = rows.booking(row, account, prices, self._calls.clock.now())
+            try:
+                prices = await self._deliveries(str(row.get("symbol"))) if ended else ()
+                event = rows.booking(row, account, prices, self._calls.clock.now())
+            except KeyRefused:
+                raise
+            except Unavailable as error:
+                fault = fault or error
+                continue
             found += [] if event is None else [event]
-        return found
+        return found, fault
 
     async def _deliveries(self, symbol: str) -> list[tuple[int, Decimal]]:
         """Return the deliveries of a contract's pair: when, ns, and at what price."""

@@ -40,6 +40,23 @@ async def permissions(subject: Subject) -> Sequence[Finding]:
     for name in ("enableInternalTransfer", "permitsUniversalTransfer"):
         if told.get(name) is True:
             found.append(Finding(f"permission.{name}", Grade.WARNED, "true", "false"))
+    return [*found, *_reach_of(subject, told)]
+
+
+def _reach_of(subject: Subject, told: Row) -> Sequence[Finding]:
+    """Hold against the book how an account is margined, and from where its key may be used.
+
+    With portfolio margin it is neither futures account by itself that is liquidated, and
+    what each of them tells of its margin is not what counts.
+    """
+    found: list[Finding] = []
+    if _venue(subject) is not SPOT:
+        pooled = told.get("enablePortfolioMarginTrading")
+        must = "not true: figures of each account by itself are read"
+        found.append(finding("permission.portfolio", pooled is not True, pooled, must))
+    if told.get("ipRestrict") is not True:
+        must = "True: a key should be good from this machine alone"
+        found.append(Finding("permission.address", Grade.WARNED, str(told.get("ipRestrict")), must))
     return found
 
 
@@ -109,7 +126,9 @@ async def _coinm(subject: Subject, margined: Sequence[Instrument]) -> Sequence[F
     told = table(await ask(subject.connection, call, {}), call)
     found = [_one_way(told.get("dualSidePosition"))]
     call = COINM.profile.figures.call
-    listed = rows(table(await ask(subject.connection, call, {}), call).get("positions"), call)
+    told = table(await ask(subject.connection, call, {}), call)
+    found.append(finding("trades", told.get("canTrade") is True, told.get("canTrade"), "True"))
+    listed = rows(told.get("positions"), call)
     for instrument in margined:
         row = next((each for each in listed if each.get("symbol") == instrument.name), None)
         if row is None or not isinstance(row.get("isolated"), bool):

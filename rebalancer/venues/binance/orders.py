@@ -16,13 +16,14 @@ from rebalancer.venues.binance.calls import PAGE, BinanceCalls
 from rebalancer.venues.binance.rows import Owner
 from rebalancer.venues.budget import Lane
 from rebalancer.venues.outcomes import Malformed, Refused
-from rebalancer.venues.payloads import Row, decimal, moment, table
+from rebalancer.venues.payloads import Row, decimal, moment, table, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING
 from rebalancer.wire.binance.values import order_id
 
 NO_SUCH_ORDER = ("-2013", "-2011")  # to a question, and to a cancel
 REMEMBERED = 86_400 * SECOND  # ns for which an order that traded is surely shown: else it will be
+FORCED = 100  # newest orders of the venue's own that are looked through; it tells no more
 KEPT = 20_000  # numbers of orders whose labels are remembered
 
 
@@ -156,13 +157,29 @@ class Orders:
         except Refused as error:
             if error.code not in NO_SUCH_ORDER:
                 raise
+            forced = await self._forced(symbol, number, lane)
+            if forced is not None:
+                return self._keep(order_id(symbol, number), forced)
             at = moment(row, "time", f"{self._account} trade")
             if self._calls.clock.now() - at < REMEMBERED:
                 raise Unavailable(
                     f"{self._account} shows a trade of order {number} and not the order yet"
                 ) from None
             return self._keep(order_id(symbol, number), "")
-        return self._note(table(told, call)).label
+        found = text(table(told, call), "clientOrderId", call)  # whatever its state is called
+        return self._keep(order_id(symbol, number), found)
+
+    async def _forced(self, symbol: str, number: int, lane: Lane) -> str | None:
+        """Return the label of an order that the venue made for the account; None: it made none.
+
+        Such an order may stand in a list of its own alone, and nobody asks for it by number.
+        """
+        if not self._calls.venue.margined:
+            return None
+        call = self._calls.venue.call("Get", "ForceOrders")
+        told = rows_of(await self._calls.ask(call, {"symbol": symbol, "limit": FORCED}, lane), call)
+        found = (each for each in told if int(decimal(each, "orderId", call)) == number)
+        return next((text(each, "clientOrderId", call) for each in found), None)
 
     def _fill(self, row: Row, label: str) -> Fill:
         owner = Owner(label, ours=bool(label) and self._ours(label))

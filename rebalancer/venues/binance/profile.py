@@ -31,9 +31,10 @@ from rebalancer.venues.profile import (
 )
 
 MILLISECOND = 1_000_000  # ns
-# Less than half of what the venue allows: 2,400 of weight a minute, of which an order's question
-# is 1, an account 5 and a list of bookings 30; 300 orders in ten seconds.
-_RATES = {MATCHING: Rate(5, 50), LOG: Rate(0.5, 6), OTHER: Rate(10, 100)}
+# In weight (`weights`). A minute of all that these let through stays below what the venue allows
+# an address: 2,400 on each futures venue, 6,000 on spot; and 300 orders in ten seconds.
+_RATES = {MATCHING: Rate(5, 50), LOG: Rate(8, 150), OTHER: Rate(15, 250)}
+_SPOT_RATES = {**_RATES, OTHER: Rate(50, 1_000)}
 # -1016: "This service is no longer available"; a maintenance says so in words too.
 _OPENING = Opening(codes=frozenset({"-1016", "maintenance"}))
 # Spot tells of its own maintenance; whether the futures are open meanwhile, that does not say.
@@ -183,6 +184,7 @@ BINANCE_SPOT = replace(
     currencies_in="balances",
     ledger=("privateGetMyTrades", "sapiGetCapitalDepositHisrec"),
     dead_man=DeadMan(DeadManKind.NONE),
+    rates=_SPOT_RATES,
     modes=(Mode.PAPER, Mode.TESTNET, Mode.LIVE),
     opening=_SPOT_OPENING,
     listing=replace(

@@ -18,7 +18,8 @@ from rebalancer.wire.binance import account as wire
 from rebalancer.wire.binance.values import order_id
 
 _SIGNS = {"BUY": 1, "SELL": -1}
-_OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL")
+_FORCED = ("NEW_ADL", "NEW_INSURANCE")  # of an order that the venue made, filled or not
+_OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL", *_FORCED)
 _ENDS = {
     "FILLED": Ending.FILLED,
     "CANCELED": Ending.CANCELED,

@@ -2,7 +2,8 @@
 
 Futures tell them at an address that holds a listen key, and nothing has to be asked for.
 Spot's are subscribed on the websocket API with a signature, the secret itself never
-travels. What is told here are hints: positions, cash and funding are read by REST.
+travels; where the key is at fault the next login waits, for asking on gets an address
+banned. What is told here are hints: positions, cash and funding are read by REST.
 """
 
 import hashlib
@@ -25,6 +26,9 @@ from rebalancer.wire.binance.values import MILLISECOND, Refused
 LOGIN = "userDataStream.subscribe.signature"
 WINDOW = 5_000  # ms that a signed request may travel
 PATIENCE = 10 * SECOND  # ns until an answer is overdue
+LATER = 60 * SECOND  # ns after a login that was refused because of the key, or of too many
+# no such key; signature; unauthorized; format; key, address or permission; too many requests
+AT_FAULT = frozenset({-2008, -1022, -1002, -2014, -2015, -1003})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class UserStream:
         self._venue, self._access, self._log = venue, access, log
         self._requests = Requests()
         self._broken: str | None = None
+        self._due: int | None = None  # ns local: when to log in; None: it was asked
+        self._not_before = 0  # ns local: of the next login
         self._deliver: Callable[[Event], None] = _nowhere
 
     def opened(self, deliver: Callable[[Event], None], now: int) -> None:
@@ -58,8 +64,15 @@ class UserStream:
         self._deliver, self._broken = deliver, None
         self.now = self.since = now
         self._requests.reset()
-        if self._access.credentials is not None:
-            self._requests.ask(LOGIN, signed(*self._access.credentials(), now), now)
+        self._due = None if self._access.credentials is None else max(now, self._not_before)
+        self._log_in(now)
+
+    def _log_in(self, now: int) -> None:
+        """Ask to hear the account, where it is time to."""
+        credentials = self._access.credentials
+        if credentials is not None and self._due is not None and now >= self._due:
+            self._due = None
+            self._requests.ask(LOGIN, signed(*credentials(), now), now)
 
     def received(self, payload: bytes, now: int) -> None:
         """Take a frame in, and deliver what it tells of fills and orders."""
@@ -72,9 +85,7 @@ class UserStream:
             case Answer(id=number):
                 self._requests.answered(number)
             case Failure():
-                self._requests.answered(frame.id)
-                why = f"{frame.code} {frame.message}"
-                self._log.warning("feed.lost", venue=self.venue, channel="account", why=why)
+                self._failed(frame, now)
             case AccountUpdate() | Coins():
                 pass  # read by REST, as of one moment
             case Refused(reason=reason):
@@ -82,6 +93,14 @@ class UserStream:
                 self._log.warning("feed.malformed", venue=self.venue, why=reason)
             case _:
                 self.unknown += 1
+
+    def _failed(self, frame: Failure, now: int) -> None:
+        """Give the socket up where its login was refused: nothing is told on it."""
+        request, why = self._requests.answered(frame.id), f"{frame.code} {frame.message}"
+        self._log.warning("feed.lost", venue=self.venue, channel="account", why=why)
+        if request is not None and request.method == LOGIN:
+            self._broken = f"the login was refused: {why}"
+            self._not_before = now + LATER if frame.code in AT_FAULT else 0
 
     def _told(self, body: OrderUpdate | Report, now: int) -> None:
         told = body.report if isinstance(body, OrderUpdate) else body
@@ -95,6 +114,7 @@ class UserStream:
         self.now = now
         if self._broken is not None:
             return self._broken
+        self._log_in(now)
         overdue = self._requests.overdue(now - PATIENCE)
         return None if overdue is None else f"{overdue.method} was not answered"
 
@@ -110,7 +130,8 @@ class UserStream:
     @property
     def live(self) -> bool:
         """Whether the login, where there is one, was answered."""
-        return not self._requests.waits and self._broken is None
+        waits = self._requests.waits or self._due is not None
+        return not waits and self._broken is None
 
     def want(self, wanted: Wanted, now: int) -> None:
         """Go on: an account is followed whole, whatever a book follows of the market."""

@@ -78,7 +78,7 @@ class DeribitStream:
         self._watch = FreezeWatch(patience.frozen)
         account = None if access is None else access.account
         self._channels = Channels(self._watch, self.counts, taps or Taps(), account)
-        asking = Asking(self.venue, self._requests.channels, SUBSCRIBE, UNSUBSCRIBE)
+        asking = Asking(self.venue, self._requests.channels, SUBSCRIBE, UNSUBSCRIBE, PROBE)
         self._thaw = Thaw(self._watch, asking, log)
         self._broken: str | None = None
         self._heard = 0  # ns local: when a channel spoke last

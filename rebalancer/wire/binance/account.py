@@ -38,6 +38,8 @@ from rebalancer.wire.binance.values import (
 )
 
 LIQUIDATED, DELEVERAGED = "autoclose-", "adl_autoclose"  # how the venue labels its own orders
+# … where it ends a contract, delisted or delivered, on USD-M and on COIN-M
+ENDED = ("settlement_autoclose-", "delivery_autoclose-", "delivery-")
 _ENDINGS = {
     "FILLED": Ending.FILLED,
     "CANCELED": Ending.CANCELED,
@@ -175,12 +177,15 @@ def _report_fault(told: Report) -> str | None:
 def forced(label: str) -> Forced | None:
     """Return why the venue traded by itself, from the label that it gave its order.
 
+    What ends with its contract was taken away for no fault of ours, as by deleveraging:
+    what hedged with it hedges no more.
+
     >>> forced("autoclose-1568879465651"), forced("adl_autoclose"), forced("rb01") is None
     (<Forced.LIQUIDATION: 'liquidation'>, <Forced.DELEVERAGING: 'deleveraging'>, True)
     """
     if label.startswith(LIQUIDATED):
         return Forced.LIQUIDATION
-    return Forced.DELEVERAGING if label.startswith(DELEVERAGED) else None
+    return Forced.DELEVERAGING if label.startswith((DELEVERAGED, *ENDED)) else None
 
 
 def fill(told: Report, account: str, settle: str, ts_local: int) -> Fill | None:
