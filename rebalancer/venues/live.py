@@ -227,7 +227,7 @@ def feeds(
     poll = AccountPoll(opened.venue, around.clock, around.log, opened.began, opened.heard)
     held = [each.instrument for each in opened.held if each.quantity]
     held += [each.instrument for each in settings.holdings]  # outside, and marked here
-    wanted = followed(opened.name, settings, instruments, held)
+    wanted = followed(opened.name, settings, instruments, held, around.clock.now())
     own = (opened.name, wanted, around.log, settings.book.mode, keys, opened.connection)
     seat = StreamSeat(*own, look=poll.now)
     ports = Ports(around.clock, around.tasks, around.randomness, around.log)
