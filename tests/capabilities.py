@@ -11,16 +11,15 @@ machine; *testnet* and *live*, the venue itself. What the profile of a venue doe
 not have is a dash.
 """
 
-import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rebalancer.core.instruments import Kind
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.profiles import PROFILES
+from tests.markers import ROOT, marked
 
-ROOT = Path(__file__).resolve().parents[1]
 README, BEGIN, END = ROOT / "README.md", "<!-- capabilities -->", "<!-- end of capabilities -->"
 LEVELS = ("documented", "recorded", "loopback", "testnet", "live")
 CAPABILITIES: Mapping[str, str] = {
@@ -55,24 +54,13 @@ def proofs(folder: Path = ROOT / "tests") -> dict[tuple[str, str], dict[str, lis
     """
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for path in sorted(folder.rglob("*.py")):
-        for test, told in _marked(path):
+        for test, told in marked(path, "proves"):
             venue, capability, *levels = told
             for level in levels:
                 if venue not in PROFILES or capability not in CAPABILITIES or level not in LEVELS:
                     raise ValueError(f"{test}: proves{told!r} names nothing that is listed")
                 found.setdefault((venue, capability), {}).setdefault(level, []).append(test)
     return found
-
-
-def _marked(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each test of a file that has the marker, with what it says."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for each in node.decorator_list:
-            if isinstance(each, ast.Call) and ast.unparse(each.func) == "pytest.mark.proves":
-                told = tuple(ast.literal_eval(argument) for argument in each.args)
-                yield f"{path.relative_to(ROOT)}::{node.name}", told
 
 
 def absent(profile: Profile, capability: str) -> bool:

@@ -9,14 +9,14 @@ with the venues where it does: `@pytest.mark.trap("okx-two-deltas", "okx")`. The
 "every" is for what our code does not do at all, wherever it trades.
 """
 
-import ast
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.markers import ROOT, marked
+
 MARGINED = "binanceusdm binancecoinm"
 BINANCES = f"{MARGINED} binance"
 OWN = f"deribit {BINANCES} bybit okx"  # venues with a package
@@ -376,21 +376,10 @@ def proofs(folder: Path = ROOT / "tests") -> dict[tuple[str, str], list[str]]:
     """Return (trap, venue) → the tests whose markers name it, listed or not."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(folder.rglob("*.py")):
-        for test, (trap, *venues) in _marked(path):
+        for test, (trap, *venues) in marked(path, "trap"):
             for venue in venues or ("",):
                 found.setdefault((trap, venue), []).append(test)
     return found
-
-
-def _marked(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each marker of a file with the test that has it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for each in node.decorator_list:
-            if isinstance(each, ast.Call) and ast.unparse(each.func) == "pytest.mark.trap":
-                told = tuple(ast.literal_eval(argument) for argument in each.args)
-                yield f"{path.relative_to(ROOT)}::{node.name}", told
 
 
 def wanted() -> list[tuple[str, str]]:
