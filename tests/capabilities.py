@@ -54,7 +54,7 @@ def proofs(folder: Path = ROOT / "tests") -> dict[tuple[str, str], dict[str, lis
     """
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for path in sorted(folder.rglob("*.py")):
-        for test, told in marked(path, "proves"):
+        for test, told in marked(path, "proves", ROOT):
             venue, capability, *levels = told
             for level in levels:
                 if venue not in PROFILES or capability not in CAPABILITIES or level not in LEVELS:

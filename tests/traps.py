@@ -376,7 +376,7 @@ def proofs(folder: Path = ROOT / "tests") -> dict[tuple[str, str], list[str]]:
     """Return (trap, venue) → the tests whose markers name it, listed or not."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(folder.rglob("*.py")):
-        for test, (trap, *venues) in marked(path, "trap"):
+        for test, (trap, *venues) in marked(path, "trap", ROOT):
             for venue in venues or ("",):
                 found.setdefault((trap, venue), []).append(test)
     return found
