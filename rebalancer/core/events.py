@@ -158,6 +158,7 @@ class Forced(StrEnum):
 
     LIQUIDATION = "liquidation"  # our margin did not suffice
     DELEVERAGING = "deleveraging"  # somebody else's did not, and we were on the other side
+    EXPIRY = "expiry"  # the contract ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ def alert(fill: Fill, instrument: Instrument) -> Alert:
         case Forced.DELEVERAGING:
             text = f"{fill.account} was deleveraged for another's loss: {what}"
             return Alert(Severity.WARNING, "position.deleveraged", instrument.underlying, text)
+        case Forced.EXPIRY:
+            text = f"{fill.account} was closed out as the contract ended: {what}"
+            return Alert(Severity.INFO, "position.delivered", instrument.underlying, text)
         case None:
             text = f"fill {fill.trade_id} on {fill.instrument} belongs to no order of ours"
             return Alert(Severity.WARNING, "fill.foreign", instrument.underlying, text)

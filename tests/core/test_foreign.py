@@ -26,6 +26,7 @@ def fill(quantity="100", forced=None):
         (None, "fill.foreign", Severity.WARNING),
         (Forced.DELEVERAGING, "position.deleveraged", Severity.WARNING),
         (Forced.LIQUIDATION, "position.liquidated", Severity.ERROR),
+        (Forced.EXPIRY, "position.delivered", Severity.INFO),  # nobody is woken at an expiry
     ],
 )
 def test_alert(forced, name, severity):
@@ -42,6 +43,7 @@ def test_alert(forced, name, severity):
     [
         ("-300", "100", Forced.LIQUIDATION, "100"),
         ("-300", "300", Forced.DELEVERAGING, "300"),
+        ("-300", "300", Forced.EXPIRY, "300"),
         ("-300", "310", Forced.LIQUIDATION, "300"),  # the rest was the book's own
         ("300", "-310", Forced.LIQUIDATION, "-300"),
         ("-300", "-100", Forced.LIQUIDATION, "0"),  # the same way

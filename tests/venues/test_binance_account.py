@@ -958,7 +958,7 @@ async def test_a_contract_that_the_venue_ends(venue, label):
             books.book_fill(ledger, each, own, ours=ours, unwound=unwound(held, each))
         gaps = apart(found, ledger)
 
-    assert [None, Forced.DELEVERAGING] == [each.forced for each in told.events]
+    assert [None, Forced.EXPIRY] == [each.forced for each in told.events]
     assert {} == gaps
     assert (0, 0) == (ledger.position(venue, own.id).quantity, ledger.position(venue, own.id).hedge)
 

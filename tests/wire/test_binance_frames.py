@@ -156,8 +156,10 @@ def test_payloads_of_orders(recordings):
             found[name.removesuffix(".json")] = [type(each).__name__ for each in told]
             fills = [each for each in told if isinstance(each, Fill)]
             ended = ("order_update_settlement.json", "order_update_delivery.json")
-            if "adl" in name or name in ended:
+            if "adl" in name:
                 assert [Forced.DELEVERAGING] == [each.forced for each in fills]
+            elif name in ended:
+                assert [Forced.EXPIRY] == [each.forced for each in fills]
             elif name in ("order_update_calculated.json", "order_update_insurance.json"):
                 assert [Forced.LIQUIDATION] == [each.forced for each in fills]
             else:

@@ -177,15 +177,18 @@ def _report_fault(told: Report) -> str | None:
 def forced(label: str) -> Forced | None:
     """Return why the venue traded by itself, from the label that it gave its order.
 
-    What ends with its contract was taken away for no fault of ours, as by deleveraging:
-    what hedged with it hedges no more.
+    What ends with its contract hedges no more, for no fault of ours.
 
     >>> forced("autoclose-1568879465651"), forced("adl_autoclose"), forced("rb01") is None
     (<Forced.LIQUIDATION: 'liquidation'>, <Forced.DELEVERAGING: 'deleveraging'>, True)
+    >>> forced("delivery_autoclose-1568879465651")
+    <Forced.EXPIRY: 'expiry'>
     """
     if label.startswith(LIQUIDATED):
         return Forced.LIQUIDATION
-    return Forced.DELEVERAGING if label.startswith((DELEVERAGED, *ENDED)) else None
+    if label.startswith(ENDED):
+        return Forced.EXPIRY
+    return Forced.DELEVERAGING if label.startswith(DELEVERAGED) else None
 
 
 def fill(told: Report, account: str, settle: str, ts_local: int) -> Fill | None:
