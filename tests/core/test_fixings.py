@@ -50,7 +50,7 @@ def test_same_as_the_exchange(words, joined):
     found: dict[int, Fixing] = {}
     trail, ts, first = Trail(), BEGAN - STANDS, None
     for turn, (wait, price) in enumerate(words):
-        trail.add(ts, Decimal(price))
+        trail.add(ts, Decimal(price), EXPIRY)  # what is not delivered yet is not forgotten
         if turn >= joined:
             take(found, [EXPIRY], ts, float(price))
             first = ts if first is None else first
