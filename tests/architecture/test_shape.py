@@ -5,7 +5,7 @@ import pytest
 from tests.architecture import shape
 from tests.architecture.tree import ROOT, modules
 
-PATH = "rebalancer/core/band.py"
+PATH = "rebalancer/core/band/placing.py"
 HEAD = '"""One thing."""\n'
 
 
