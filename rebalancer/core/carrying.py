@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core import cushions, funding, quotes, sizing
+from rebalancer.core import costs, cushions, funding, quotes, sizing
 from rebalancer.core.accounts import shut
 from rebalancer.core.band import SLACK
-from rebalancer.core.events import FundingRate, Quote
+from rebalancer.core.events import Quote
 from rebalancer.core.exposure import delta_per_contract
-from rebalancer.core.funding import Candidate, Choice, Expected, Standing
-from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.core.params import NO_TERMS, FundingParams, Params, UnderlyingParams
+from rebalancer.core.funding import Candidate, Choice, Standing
+from rebalancer.core.instruments import Instrument
+from rebalancer.core.params import FundingParams, Params, UnderlyingParams
 from rebalancer.core.state import State
 from rebalancer.core.view import View
 
@@ -108,36 +108,18 @@ def look(state: State, params: Params, own: UnderlyingParams, present: str, side
     standing = Standing(present, interval, state.behaviour.flipped.get(own.name))
     names = own.hedge_buy if side > 0 else own.hedge_sell
     candidates = [
-        Candidate(name, _expected(state, carrying, name), _cost(state, params, name))
+        _candidate(state, params, own, name)
         for name in names
         if name == present or _open(state, params, name)
     ]
     return funding.choose(side, standing, candidates, state.now, carrying.rule)
 
 
-def _expected(state: State, own: FundingParams, name: str) -> Expected | None:
-    """Return what a long pays over the rule's horizon; None: nobody knows, or not any more."""
-    instrument = state.instruments[name]
-    if instrument.kind is Kind.FUTURE:
-        mark = state.prices.mark_price(name, state.now)
-        index = state.prices.index_price(instrument.underlying, state.now)
-        if mark is None or index is None or instrument.expiry is None:
-            return None
-        return funding.dated(mark, index, instrument.expiry - state.now, own.rule.horizon)
-    told, track = state.markets.funding.get(name), state.prices.carries.get(name)
-    age = quotes.age(state.markets, FundingRate, name, state.now)
-    if told is None or track is None or age is None or age > 2 * told.interval:
-        return None
-    return funding.expected(track, own.rule.horizon)
-
-
-def _cost(state: State, params: Params, name: str) -> float:
-    """Return what it costs to enter or to leave an instrument, fraction of notional."""
-    fee = params.terms.get(name.partition(":")[0], NO_TERMS).taker
-    quote = state.markets.quotes.get(name)
-    if quote is None or quote.bid is None or quote.ask is None:
-        return fee
-    return fee + float((quote.ask - quote.bid) / (quote.ask + quote.bid))
+def _candidate(state: State, params: Params, own: UnderlyingParams, name: str) -> Candidate:
+    """Return what it costs to hold an instrument, and to enter or to leave it."""
+    instrument, rule = state.instruments[name], (params.funding or FundingParams(0.0)).rule
+    told = costs.expected(state, instrument, rule.horizon)
+    return Candidate(name, told, costs.of(state, params, own, instrument, 1, 0.0, 0).trading)
 
 
 def _open(state: State, params: Params, name: str) -> bool:

@@ -187,6 +187,14 @@ class AccountTerms:
     collateral: Mapping[str, float] | None = None  # currency → share; None: each stands alone
 
 
+@dataclass(frozen=True, slots=True)
+class ImpactParams:
+    """How an instrument's price gives way to an order."""
+
+    volume: float  # coins that all its market trades in a day, > 0
+    factor: float  # of the square-root law, > 0
+
+
 NO_TERMS = AccountTerms()  # of an account of which the settings say nothing
 
 
@@ -210,3 +218,4 @@ class Params:
     behaviour: BehaviourParams | None = None
     funding: FundingParams | None = None
     terms: Mapping[str, AccountTerms] = field(default_factory=dict)  # by account
+    impacts: Mapping[str, ImpactParams] = field(default_factory=dict)  # by instrument

@@ -313,6 +313,12 @@ def _replay(context: Context) -> Iterator[Finding]:
             yield Finding(place, must, shown(coin), "", (("underlyings", coin),))
 
 
+def _costs(context: Context) -> Iterator[Finding]:
+    for index, name in enumerate(context.settings.costs):
+        if context.listing.find(name) is None:
+            yield Finding(("costs", name), must_be_known(context, name, index), shown(name))
+
+
 RULES: tuple[Rule, ...] = (
     venues,
     _underlyings,
@@ -324,4 +330,5 @@ RULES: tuple[Rule, ...] = (
     _margin,
     deadlines,
     _replay,
+    _costs,
 )

@@ -226,6 +226,13 @@ class Limits(Table):
     counterparty: Share | None = None  # of equity at one venue
 
 
+class Costs(Table):
+    """How large the market of an instrument is, for what an order would move it by."""
+
+    volume_per_day: Positive = Field(examples=[1])  # coins
+    impact: Positive = 0.7  # factor of the square-root law
+
+
 class Holding(Table):
     """Something held at the start, or where no venue of ours sees it."""
 
@@ -333,6 +340,7 @@ class Settings(Table):
     journal: JournalKeeping = JournalKeeping()
     market: Market = Market()
     replay: Replay | None = None
+    costs: dict[str, Costs] = {}  # by instrument
 
 
 def allowed(model: type[Table]) -> tuple[str, ...]:

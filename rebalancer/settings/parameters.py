@@ -15,6 +15,7 @@ from rebalancer.core.params import (
     BookLimits,
     CollarParams,
     FundingParams,
+    ImpactParams,
     MarginParams,
     MarketParams,
     NearParams,
@@ -96,6 +97,10 @@ def to_params(
         behaviour=_behaviour(settings.guards.behaviour),
         funding=_funding(settings.guards.funding),
         terms={name: _terms(each) for name, each in settings.venues.items()},
+        impacts={
+            name: ImpactParams(each.volume_per_day, each.impact)
+            for name, each in settings.costs.items()
+        },
     )
 
 

@@ -127,6 +127,17 @@ CASES = [
         "taker = 0.0005, tiers = [[1e6, 0]] }",
         "venues.deribit.fees.tiers: must be a list of [USD traded in 30 days, maker, taker], was a list in it",
     ),
+    # what an order would move a market by
+    (
+        "[replay]",
+        '[costs."binanceusdm:BTCUSDTT"]\nvolume_per_day = 2e5\n[replay]',
+        'costs."binanceusdm:BTCUSDTT": must be a known instrument (did you mean binanceusdm:BTCUSDT?), was \'binanceusdm:BTCUSDTT\'',
+    ),
+    (
+        "[replay]",
+        '[costs."binanceusdm:BTCUSDT"]\nvolume_per_day = 0\n[replay]',
+        'costs."binanceusdm:BTCUSDT".volume_per_day: must be above 0, was 0',
+    ),
     # the flight recorder
     (
         "[replay]",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, BandParams, CollarParams, Numeraire
+from rebalancer.core.params import BandKind, BandParams, CollarParams, ImpactParams, Numeraire
 from rebalancer.settings import check, fingerprint, load, not_enforced, resolve, to_params
 from rebalancer.settings.models import Role
 from rebalancer.settings.venues import continuous_funding
@@ -193,6 +193,16 @@ def test_params(settings):
         == underlying.band
     )
     assert 60 * SECOND == params.unhedged_alert
+
+
+def test_costs(settings):
+    """How large a market is reaches the core; the law's factor has its documented value."""
+    text = DESIGN + '[costs."deribit:BTC-PERPETUAL"]\nvolume_per_day = 2e4\n'
+    told = to_params(settings(text), epoch=1).impacts
+    other = to_params(settings(text + "impact = 1\n"), epoch=1).impacts
+
+    assert {"deribit:BTC-PERPETUAL": ImpactParams(20_000.0, 0.7)} == told
+    assert {"deribit:BTC-PERPETUAL": ImpactParams(20_000.0, 1.0)} == other
 
 
 def test_cash_belongs_to_its_coin_book(settings):
