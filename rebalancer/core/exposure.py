@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rebalancer.core import pricing
-from rebalancer.core.aging import Floats, aged
+from rebalancer.core.aging import Aged, Floats, aged
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.lines import (
@@ -35,6 +35,7 @@ from rebalancer.core.volatility import YEAR
 __all__ = [
     "YEAR",
     "Book",
+    "Curvature",
     "Exposure",
     "Greeks",
     "Holding",
@@ -44,6 +45,7 @@ __all__ = [
     "Size",
     "by_holding",
     "compile_book",
+    "curvature",
     "delta_per_contract",
     "greeks",
     "in_scope",
@@ -85,6 +87,16 @@ class Greeks:
     theta: float  # USD per year
     collateral: float  # delta that comes from cash balances, coins
     value: float  # USD, open profit included
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """How net delta turns, in the book's numeraire, and how long it does."""
+
+    gamma: float  # dD/dS, coins per USD
+    vanna: float  # dD/dvol, coins per 1.00 of vol
+    years: float  # to expiry, options weighted by |gamma|; 0: there is none
+    vol: float  # per year, likewise
 
 
 def _option_worth(lines: OptionLines, price: float, ts: int) -> Floats:
@@ -200,19 +212,13 @@ def value(book: Book, price: float, ts: int) -> float:
 def greeks(book: Book, price: float, ts: int) -> Greeks:
     """Return what stands beside the delta.
 
-    Gamma is dD/dS of the dollar delta. An inverse option's USD value is S times
-    its coin price c at the settlement A that is expected, and A moves by `moves`
-    with S: its gamma is 2·moves·c' + S·moves²·c''. While an average is taken, its
-    variance falls with the cube of the time: three times as fast as Black's.
+    Gamma is dD/dS of the dollar delta. While an average is taken, the variance of the
+    settlement falls with the cube of the time: three times as fast as Black's.
     """
     lines = book.options
     now = aged(lines, price, ts)
-    forward = now.carry * price
-    unit = pricing.greeks(forward, lines.strike, now.years, now.vol, lines.sign)
-    turns = (unit.delta - unit.price / forward) / forward  # c'
-    bends = (unit.gamma - 2 * turns) / forward  # c''
-    curved = now.moves * (2 * turns + price * now.moves * bends)
-    gamma = np.where(lines.inverse, curved, now.moves**2 * unit.gamma)
+    unit = pricing.greeks(now.carry * price, lines.strike, now.years, now.vol, lines.sign)
+    gamma = _gammas(lines, now, unit, price)
     share = np.where(lines.inverse, 1 / now.carry, 1.0)
     left = 1.0 if now.share is None else now.share
     decays = 1.0 if now.share is None else np.where(now.share < 1, 3.0, 1.0)
@@ -223,6 +229,50 @@ def greeks(book: Book, price: float, ts: int) -> Greeks:
         theta=float((lines.coins * unit.theta * share * decays).sum()),
         collateral=float(straight[book.linear.cash].sum()),
         value=value(book, price, ts),
+    )
+
+
+def _gammas(lines: OptionLines, now: Aged, unit: pricing.Greeks, price: float) -> Floats:
+    """Return dD/dS of the dollar delta of one coin of each line, coins per USD.
+
+    An inverse option's USD value is S times its coin price c at the settlement A that
+    is expected, and A moves by `moves` with S: its gamma is 2·moves·c' + S·moves²·c''.
+    """
+    forward = now.carry * price
+    turns = (unit.delta - unit.price / forward) / forward  # c'
+    bends = (unit.gamma - 2 * turns) / forward  # c''
+    curved = now.moves * (2 * turns + price * now.moves * bends)
+    return np.asarray(np.where(lines.inverse, curved, now.moves**2 * unit.gamma))
+
+
+def curvature(book: Book, price: float, ts: int) -> Curvature:
+    """Return how net delta turns with price and vol.
+
+    The coin delta D - V/S turns by gamma - (D - V/S)/S.
+
+    Args:
+        book: Compiled holdings.
+        price: Index, USD per coin, > 0.
+        ts: ns.
+    """
+    lines, turned, tilt = book.options, 0.0, 0.0
+    if book.numeraire is Numeraire.COIN:
+        turned = -measure(book, price, ts).net / price
+    if not lines.ids:
+        return Curvature(turned, 0.0, 0.0, 0.0)
+    now = aged(lines, price, ts)
+    unit = pricing.greeks(now.carry * price, lines.strike, now.years, now.vol, lines.sign)
+    gammas = lines.coins * _gammas(lines, now, unit, price)
+    moves = np.where(lines.inverse, now.moves / now.carry, now.moves)
+    if book.numeraire is Numeraire.COIN:  # vega ÷ S goes with V ÷ S
+        tilt = float((lines.coins * unit.vega * np.where(lines.inverse, 1 / now.carry, 1.0)).sum())
+    weights = np.abs(gammas)
+    total = float(weights.sum())
+    return Curvature(
+        gamma=float(gammas.sum()) + turned,
+        vanna=float((lines.coins * unit.vanna * moves).sum()) - tilt / price,
+        years=float((weights * now.years).sum()) / total if total else 0.0,
+        vol=float((weights * lines.vol).sum()) / total if total else 0.0,
     )
 
 

@@ -13,9 +13,9 @@ from decimal import Decimal
 from rebalancer.core import (
     allocation,
     carrying,
+    conditions,
     gate,
     intents,
-    levels,
     limits,
     orders,
     protect,
@@ -57,7 +57,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
-from rebalancer.core.view import View, blind, plain, told_once, unseen
+from rebalancer.core.view import View, blind, plain, told_once, unseen, view_of
 
 _LOOKED_AT = Tick | MarginTold  # when a person may have to hear of the margin
 _OF_ALL = Tick | Operator | Reconciled | OutsideTold  # what may change every underlying
@@ -94,6 +94,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
         commands += _end_outside(state)
         commands += watch.chase(state, params)
         commands += limits.watch(state, params)
+        _note_costs(state, params)
     if isinstance(event, _LOOKED_AT):
         commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
@@ -114,6 +115,13 @@ def _end_outside(state: State) -> Iterable[Alert]:
         yield from state.apply(ended)
         text = f"{ended.instrument} expired outside; booked at the index {ended.price}"
         yield Alert(Severity.WARNING, "position.delivered", ended.instrument, text)
+
+
+def _note_costs(state: State, params: Params) -> None:
+    """Look at what hedging costs now, for bands that mind it."""
+    for own in params.underlyings.values():
+        if own.band.width is not None:
+            state.memory[own.name].sides = conditions.sides(state, own)
 
 
 def _halted(state: State, underlying: str) -> bool:
@@ -197,20 +205,6 @@ def _decide_hedge(
         reason = Reason.OUTCOME_UNKNOWN if unknown else Reason.ORDER_IN_FLIGHT
         return told_once(state, plain(state, view, action, reason)), ()
     return _propose_hedge(state, params, view)
-
-
-def view_of(state: State, own: UnderlyingParams) -> View | None:
-    """Return an underlying as it stands; None while nobody told its index."""
-    index = state.index(own.name)
-    if index is None:
-        return None
-    price, book = float(index.price), state.book(own.name)
-    exposure = state.prices.measure(book, price, state.now)
-    closer = levels.factor(own.near, book, price, state.now)
-    band = bands.place(own, exposure.unhedged, exposure.gross, closer)
-    waiting = state.open_orders(own.name)
-    pending = sum(float(order.rest) * order.delta_per_contract for order in waiting)
-    return View(own, exposure, band, pending)
 
 
 def _protect(

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from rebalancer.core.band.width import SideCost
 from rebalancer.core.decision import Reason
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.volatility import Realised
@@ -54,6 +55,8 @@ class Memory:
     settled: float | None = None  # last index that was believed, USD per coin
     suspect: float | None = None  # one that lies a jump away and that no second word confirmed
     greeks_told_at: int | None = None  # ns: that gamma or vega is beyond its limit; None: it is not
+    sides: tuple[SideCost, SideCost] | None = None  # what hedging cost at the last tick: of buying,
+    #   of selling; None: no tick yet, or nobody asks
     carried_at: int = 0  # ns of the last look at where the leg would cost less to hold
     realised: Realised = field(default_factory=Realised)  # volatility of the index
     highs: deque[tuple[int, float]] = field(default_factory=deque)  # of the filter, falling

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core import allocation, gate, hedger, intents, protect
+from rebalancer.core import allocation, gate, intents, protect
 from rebalancer.core.decision import Reason
 from rebalancer.core.margin.pool import Pool
 from rebalancer.core.margin.rungs import Reading, Rung
 from rebalancer.core.params import MarginParams, Params, UnderlyingParams
 from rebalancer.core.sizing import lots_up
 from rebalancer.core.state import State
+from rebalancer.core.view import view_of
 
 FLOORS = frozenset({"margin", "margin_distance", "margin_sigmas"})  # whose limit is the least
 
@@ -52,7 +53,7 @@ def lines(state: State, params: Params) -> Iterable[Line]:
 
 
 def _orders(state: State, params: Params, own: UnderlyingParams) -> Iterable[Line]:
-    view = hedger.view_of(state, own)
+    view = view_of(state, own)
     if view is None:
         yield Line("index", own.name, None, None, Decimal(0), Reason.INDEX_MISSING)
         return

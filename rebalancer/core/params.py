@@ -22,6 +22,28 @@ class BandKind(StrEnum):
 
     FIXED = "fixed"  # coins around the aim
     PERCENT = "percent"  # fraction of gross delta around the aim
+    WHALLEY_WILMOTT = "whalley_wilmott"  # what cost and risk make best, for whatever wanders
+    ZAKAMOULINE = "zakamouline"  # the same by a fit to options held to their expiry
+    INVENTORY = "inventory"  # the same for a book that wanders because its holdings do
+    SCALED = "scaled"  # so many deviations of what net delta does in a time
+
+
+@dataclass(frozen=True, slots=True)
+class WidthParams:
+    """What makes the width of a band that minds gamma, vol and cost."""
+
+    risk_aversion: float | None = None  # 1/USD; of this and the next two, one is set …
+    spend_per_day: float | None = None  # … USD that hedges may cost …
+    pnl_sd: float | None = None  # … USD of a day's profit and loss that may be left to chance
+    fixed_cost: float = 0.0  # USD per trade, whatever its size
+    flow: float = 0.0  # coins per root of a year by which holdings wander by themselves
+    vol_of_vol: float = 0.0  # absolute, per root of a year: how vols wander
+    correlation: float = 0.0  # of price and vol
+    monitored: int | None = None  # ns between two looks; None: at each tick
+    residual: int | None = None  # ns for which a gap that nothing moves would stand; None: ignored
+    vol: float = 0.8  # per year, until the market told one
+    sigmas: float = 1.0  # of `scaled`: deviations …
+    over: int = 3_600_000_000_000  # … of what net delta does in so many ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +51,11 @@ class BandParams:
     """A tolerance band and when it may act."""
 
     kind: BandKind
-    lower: float  # coins or fraction of gross, relative to the aim, <= 0
+    lower: float  # coins or fraction of gross, relative to the aim, <= 0; 0 where the width is made
     upper: float  # same, >= 0
     reset: float  # 0: to the nearest edge, 1: to the aim
+    least_trade: float = 0.0  # coins beyond the edge until a hedge to it is due
+    width: WidthParams | None = None  # None: lower and upper are the width
     min_interval: int | None = None  # ns between two hedges
     max_interval: int | None = None  # ns after which a hedge to the aim is due inside the band
     move_trigger: float | None = None  # fraction of price since the last hedge that makes one due

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from rebalancer.core import band as bands
 from rebalancer.core.black import FloatArray
-from rebalancer.core.exposure import Book, OptionLines, measure
+from rebalancer.core.exposure import Book, OptionLines
 from rebalancer.core.margin.pool import Leg, Pool, revalued
 from rebalancer.core.margin.schedule import charge
 from rebalancer.core.params import NO_TERMS, Numeraire, Params, UnderlyingParams
 from rebalancer.core.state import State
+from rebalancer.core.view import view_of
 from rebalancer.core.volatility import YEAR
 
 SPOTS = np.linspace(-0.5, 0.5, 21)  # moves of the price, fraction
@@ -50,19 +50,18 @@ class Stress:
 
 def measure_grid(state: State, params: Params, own: UnderlyingParams) -> Stress | None:
     """Return the grid of one underlying; None while its price or an input is missing."""
-    index, book = state.index(own.name), state.book(own.name)
-    if index is None or book.missing:
+    view, book = view_of(state, own), state.book(own.name)
+    if view is None or book.missing:
         return None
-    price = float(index.price)
+    price = view.price
     prices = price * (1.0 + SPOTS)
     worth, delta = _revalue(book, prices, state.now)
     naked = worth - worth[STILL, HERE]
-    hedge = measure(book, price, state.now).hedge
+    hedge = view.exposure.hedge
     unhedged = delta - hedge
     aim = own.target + (1.0 - own.coverage) * (unhedged - own.target)
     wanted = aim - delta  # coins beyond what is held now, to be at the aim in a cell
-    band = bands.place(own, float(unhedged[STILL, HERE]), 0.0)
-    if band.contains(float(delta[STILL, HERE])):  # what is inside the band is not hedged
+    if view.band.contains(float(delta[STILL, HERE])):  # what is inside the band is not hedged
         wanted = wanted - wanted[STILL, HERE]
     steps = _outwards(wanted)
     gained = _gained(steps, prices)

@@ -7,7 +7,9 @@ does not fill its journal.
 from dataclasses import dataclass, replace
 
 from rebalancer.core import band as bands
+from rebalancer.core import conditions, levels
 from rebalancer.core.band import Band
+from rebalancer.core.band.width import Conditions, Width, measure
 from rebalancer.core.decision import Action, Decision, Reason
 from rebalancer.core.exposure import Exposure
 from rebalancer.core.guards.trading_state import TradingState
@@ -26,11 +28,31 @@ class View:
     exposure: Exposure
     band: Band
     pending: float  # coins
+    width: Width | None = None  # of a band that minds what hedges cost …
+    around: Conditions | None = None  # … and what it was measured by
 
     @property
     def price(self) -> float:
         """Index, USD per coin."""
         return self.exposure.price
+
+
+def view_of(state: State, own: UnderlyingParams) -> View | None:
+    """Return an underlying as it stands; None while nobody told its index."""
+    index = state.index(own.name)
+    if index is None:
+        return None
+    price, book = float(index.price), state.book(own.name)
+    exposure = state.prices.measure(book, price, state.now)
+    closer = levels.factor(own.near, book, price, state.now)
+    around = width = None
+    if own.band.width is not None:
+        around = conditions.around(state, own, own.band.width, book, price)
+        width = measure(own.band, around, closer)
+    band = bands.place(own, exposure.unhedged, exposure.gross, closer, width)
+    waiting = state.open_orders(own.name)
+    pending = sum(float(order.rest) * order.delta_per_contract for order in waiting)
+    return View(own, exposure, band, pending, width, around)
 
 
 def plain(state: State, view: View, action: Action, reason: Reason) -> Decision:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.settings.banding import bands
 from rebalancer.settings.context import Context
 from rebalancer.settings.deadlines import deadlines
 from rebalancer.settings.faults import MISSING, Finding, Place
@@ -58,25 +59,8 @@ def _underlyings(context: Context) -> Iterator[Finding]:
         place: Place = ("underlyings", name)
         if not _COIN.fullmatch(name):
             yield Finding(place, "must be named by its coin in capitals, such as BTC", shown(name))
-        yield from _edges(place, underlying)
+        yield from bands(place, underlying)
         yield from _intervals(place, underlying)
-
-
-def _edges(place: Place, underlying: Underlying) -> Iterator[Finding]:
-    band = underlying.band
-    lower, upper = (*place, "band", "lower"), (*place, "band", "upper")
-    if band.lower > 0:
-        yield Finding(lower, "must be at most 0: it is relative to the aim", shown(band.lower))
-    if band.upper < 0:
-        yield Finding(upper, "must be at least 0: it is relative to the aim", shown(band.upper))
-    if band.lower <= 0 <= band.upper and band.lower == band.upper:
-        must = f"must be above lower ({shown(band.lower)})"
-        yield Finding(upper, must, shown(band.upper), "", (lower,))
-    if band.kind is BandKind.PERCENT and max(-band.lower, band.upper) > 1:
-        kind = (*place, "band", "kind")
-        must = "must have fractions of gross from -1 to 1 for kind percent"
-        was = f"{shown(band.lower)} to {shown(band.upper)}"
-        yield Finding((*place, "band"), must, was, "", (lower, upper, kind))
 
 
 def _intervals(place: Place, underlying: Underlying) -> Iterator[Finding]:
@@ -157,7 +141,7 @@ def _lots(
     prices: tuple[Place, ...] = (("market", "prices"),) if instrument.inverse else ()
     hedge = (*place, "hedge")
     band = underlying.band
-    width = Decimal(str(band.upper)) - Decimal(str(band.lower))
+    width = Decimal(str(band.upper or 0)) - Decimal(str(band.lower or 0))
     if band.kind is BandKind.FIXED and 0 < width < lot:
         needs = tuple((*place, "band", key) for key in ("kind", "lower", "upper"))
         yield Finding((*place, "band"), must, shown(float(width)), "", (*needs, hedge, *prices))

@@ -21,6 +21,7 @@ from rebalancer.settings.values import (
     AbsoluteFile,
     AtLeastOneWhole,
     Coin,
+    Correlation,
     Coverage,
     Duration,
     Exact,
@@ -44,8 +45,8 @@ from rebalancer.settings.values import (
     text,
 )
 
+GIVEN = (BandKind.FIXED, BandKind.PERCENT)  # bands whose width the settings give
 MARGINS = ("cross", "isolated", "portfolio")
-LATER_BANDS = ("whalley_wilmott", "zakamouline", "inventory")  # not in this release
 
 
 class Mode(StrEnum):
@@ -136,23 +137,27 @@ class MoveFilter(Table):
     window: Duration = Field(examples=["1h"])
 
 
-def _band(value: object) -> object:
-    """Refuse a kind of band that this release lacks before its keys look unknown."""
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind in LATER_BANDS:
-        must = f"must be {values.words(BandKind)} ({kind} is not in this release yet)"
-        raise values.wrong(must, values.shown(kind), at="kind")
-    return value
-
-
 class Band(Table):
-    """A tolerance band: coins, or fractions of gross, around the aim."""
+    """A tolerance band around the aim: of a width that is given, or that costs and risk make."""
 
     kind: Annotated[BandKind, choice(BandKind)] = Field(
         examples=["fixed"], description=values.words(BandKind)
     )
-    lower: Number = Field(examples=[-1])
-    upper: Number = Field(examples=[1])
+    lower: Number | None = None  # coins, or fraction of gross …
+    upper: Number | None = None  # … of fixed and percent
+    risk_aversion: Positive | None = None  # 1/USD of the whole book; this …
+    spend_per_day: Positive | None = None  # … or USD that hedges may cost …
+    pnl_sd: Positive | None = None  # … or USD of a day's profit and loss left to chance
+    sigmas: Positive | None = None  # of scaled: deviations …
+    over: Duration | None = None  # … of what net delta does in this time
+    fixed_cost: NotNegative | None = None  # USD of each hedge, whatever its size
+    flow: NotNegative = 0.0  # coins a day by which holdings wander by themselves, one deviation
+    vol_of_vol: NotNegative = 0.0  # absolute, per root of a year
+    correlation: Correlation = 0.0  # of price and vol
+    monitored: Duration | None = None  # between two looks; None: at each tick
+    residual: Duration | None = None  # for which a gap that nothing moves would stand
+    vol: Positive | None = None  # per year, until the market told one
+    least_trade: NotNegative = 0.0  # coins beyond the edge until a hedge to it is due
     reset: Share = 0.0  # 0: edge, 1: aim
     min_interval: Duration = 5 * SECOND  # between two hedges, while within limits.net_delta
     max_interval: Duration | None = None
@@ -210,7 +215,7 @@ class Underlying(Table):
     )
     include: FilledNames = ("*",)  # patterns of instrument ids
     exclude: Names = ()
-    band: Annotated[Band, BeforeValidator(_band)]
+    band: Band
     limits: UnderlyingLimits
     near: Near | None = None
 

@@ -1,5 +1,6 @@
 """Parameters: validated settings become what the core decides by."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from rebalancer.core.params import (
     StalenessParams,
     UnderlyingLimits,
     UnderlyingParams,
+    WidthParams,
 )
 from rebalancer.settings.guarding import (
     SECOND,
@@ -36,6 +38,7 @@ from rebalancer.settings.guarding import (
 )
 from rebalancer.settings.listing import Listing, listing, stable_cash
 from rebalancer.settings.models import (
+    GIVEN,
     Band,
     Holding,
     Limits,
@@ -49,6 +52,7 @@ from rebalancer.settings.models import (
 READINGS = 3  # of an account that may fail in a row before it counts as unread
 READING = 30 * SECOND  # ns between two readings of what an account holds; a tick, if that is longer
 TAKER = 0.0005  # fee where the settings name none, fraction of notional
+DAYS = 365  # in a year
 FIGURES = 5  # ticks between two readings of how an account stands
 
 
@@ -207,17 +211,37 @@ def _near(near: Near | None) -> NearParams | None:
 
 
 def _band(band: Band) -> BandParams:
-    moved = band.move_filter
+    moved, fixed = band.move_filter, band.kind in GIVEN
     return BandParams(
         kind=band.kind,
-        lower=band.lower,
-        upper=band.upper,
+        lower=band.lower or 0.0,
+        upper=band.upper or 0.0,
         reset=band.reset,
+        least_trade=band.least_trade,
+        width=None if fixed else _width(band),
         min_interval=band.min_interval,
         max_interval=band.max_interval,
         move_trigger=band.move_trigger,
         move_filter=None if moved is None else moved.move,
         move_window=None if moved is None else moved.window,
+    )
+
+
+def _width(band: Band) -> WidthParams:
+    plain = WidthParams()
+    return WidthParams(
+        risk_aversion=band.risk_aversion,
+        spend_per_day=band.spend_per_day,
+        pnl_sd=band.pnl_sd,
+        fixed_cost=band.fixed_cost or 0.0,
+        flow=band.flow * math.sqrt(DAYS),
+        vol_of_vol=band.vol_of_vol,
+        correlation=band.correlation,
+        monitored=band.monitored,
+        residual=band.residual,
+        vol=plain.vol if band.vol is None else band.vol,
+        sigmas=plain.sigmas if band.sigmas is None else band.sigmas,
+        over=plain.over if band.over is None else band.over,
     )
 
 

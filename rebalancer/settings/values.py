@@ -300,6 +300,7 @@ NotNegative = Annotated[float, number("at least 0", lambda x: x >= 0)]
 Share = Annotated[float, number("from 0 to 1", lambda x: 0 <= x <= 1)]
 OpenShare = Annotated[float, number("between 0 and 1", lambda x: 0 < x < 1)]
 AtLeastOne = Annotated[float, number("at least 1", lambda x: x >= 1)]
+Correlation = Annotated[float, number("from -1 to 1", lambda x: -1 <= x <= 1)]
 Coverage = Annotated[float, number("from 0 to 1.5", lambda x: 0 <= x <= 1.5)]  # noqa: PLR2004
 Fee = Annotated[float, number("between -0.1 and 0.1", lambda x: abs(x) < 0.1)]  # noqa: PLR2004
 Whole = Annotated[int, BeforeValidator(as_whole)]

@@ -174,7 +174,7 @@ class Inquest:
         found = []
         for coin, own in self._case.settings.underlyings.items():
             net = net_delta(self._case.place, self._case.venue, coin)
-            lower, upper = float(own.band.lower) - NEAR, float(own.band.upper) + NEAR
+            lower, upper = (own.band.lower or 0.0) - NEAR, (own.band.upper or 0.0) + NEAR
             if not lower <= net - own.target <= upper:
                 found.append(f"net delta of {coin}, {net:+.5f},")
         return found

@@ -142,7 +142,7 @@ def settings_of(config: Path) -> Settings:
     market = settings.market.model_copy(update={"vols": dict.fromkeys(settings.underlyings, 1.5)})
     underlyings = {}
     for coin, own in settings.underlyings.items():
-        edges = {"lower": own.band.lower / 25, "upper": own.band.upper / 25}
+        edges = {"lower": (own.band.lower or 0.0) / 25, "upper": (own.band.upper or 0.0) / 25}
         band = own.band.model_copy(update={**edges, "min_interval": SECOND})
         underlyings[coin] = own.model_copy(update={"band": band})
     return settings.model_copy(update={"market": market, "underlyings": underlyings})

@@ -143,9 +143,9 @@ async def _lots(subject: Subject) -> Sequence[Finding]:
             worth = None if instrument.inverse else worths.get(instrument.name)
             price = await _mark(subject, instrument) if instrument.inverse or worth else None
             lot = lot_in_coins(instrument, price)
-            width = Decimal(str(own.band.upper)) - Decimal(str(own.band.lower))
             if lot is None or own.band.kind != "fixed":
                 continue
+            width = Decimal(str(own.band.upper or 0)) - Decimal(str(own.band.lower or 0))
             must = f"at most the band's width ({width} {name})"
             measured = f"one lot is {lot:.8f} {name}"
             if worth and price and (least := worth / Decimal(str(price))) > lot:

@@ -32,7 +32,8 @@ def test_aim(target, coverage, unhedged, aim):
     own = replace(BTC, target=target, coverage=coverage)
 
     assert aim == bands.aim(own, unhedged)
-    assert Band(aim, aim - 0.05, aim + 0.05) == bands.place(own, unhedged, gross=99.0)
+    edges = (aim - 0.05, aim + 0.05)
+    assert Band(aim, *edges, edges) == bands.place(own, unhedged, gross=99.0)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,24 @@ def test_edges_belong_to_the_band(net, inside):
 )
 def test_reset(net, reset, goal):
     """A hedge goes back to the violated edge, to the aim, or between."""
-    told = bands.due(replace(BAND, reset=reset), Band(0.5, -1.0, 2.0), net, STILL)
+    own = replace(BTC, target=0.5, band=replace(BAND, lower=-1.5, upper=1.5, reset=reset))
+    band = bands.place(own, unhedged=0.0, gross=0.0)
 
-    assert Due(Reason.OUTSIDE_BAND, goal) == told
+    assert (0.5, -1.0, 2.0) == (band.aim, band.lower, band.upper)
+    assert Due(Reason.OUTSIDE_BAND, goal) == bands.due(own.band, band, net, STILL)
+
+
+@pytest.mark.parametrize(
+    ("net", "due"),
+    [(2.1, None), (2.26, 2.0), (-1.2, None), (-1.26, -1.0)],
+)
+def test_least_trade(net, due):
+    """A hedge that would be smaller than the least waits, and a larger one goes to the edge."""
+    plain = replace(BAND, lower=-1.5, upper=1.5, least_trade=0.25)
+    band = bands.place(replace(BTC, target=0.5, band=plain), unhedged=0.0, gross=0.0)
+    expected = None if due is None else Due(Reason.OUTSIDE_BAND, due)
+
+    assert expected == bands.due(plain, band, net, STILL)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,16 @@
 
     aim = target + (1 - coverage)·(U - target),  U = delta of what hedging did not put there
 
-The band is asymmetric around the aim where `lower` and `upper` say so. Outside
-it a hedge goes back to the violated edge, to the aim, or between; inside, only
-a longest interval or a price move since the last hedge makes one due. A
-shortest interval and a filter on small moves hold a hedge back, but never
-beyond the limit of net delta.
+The band is asymmetric around the aim where `lower` and `upper` say so, or where
+hedging costs more on one side. Outside it a hedge goes back to the violated
+edge, to the aim, or between; inside, only a longest interval or a price move
+since the last hedge makes one due. A shortest interval and a filter on small
+moves hold a hedge back, but never beyond the limit of net delta.
 """
 
 from dataclasses import dataclass
 
+from rebalancer.core.band.width import Edge, Width
 from rebalancer.core.decision import Reason
 from rebalancer.core.params import BandKind, BandParams, UnderlyingParams
 
@@ -22,8 +23,14 @@ class Band:
     """A band as it stands now, coins."""
 
     aim: float
-    lower: float  # absolute edges
+    lower: float  # absolute edges: beyond them a hedge is due
     upper: float
+    goals: tuple[float, float] | None = None  # where it ends, below and above; None: at the edges
+
+    def goal(self, delta: float) -> float:
+        """Return where a hedge of a net delta that is outside ends, coins."""
+        lower, upper = self.goals or (self.lower, self.upper)
+        return lower if delta < self.lower else upper
 
     def contains(self, delta: float) -> bool:
         """Whether a net delta lies inside or on an edge, as far as floats can tell."""
@@ -59,25 +66,42 @@ def aim(params: UnderlyingParams, unhedged: float) -> float:
     return params.target + (1.0 - params.coverage) * (unhedged - params.target)
 
 
-def place(params: UnderlyingParams, unhedged: float, gross: float, factor: float = 1.0) -> Band:
+def place(
+    params: UnderlyingParams,
+    unhedged: float,
+    gross: float,
+    factor: float = 1.0,
+    width: Width | None = None,
+) -> Band:
     """Return the band around the aim.
 
     Args:
         params: The underlying's band, target and coverage.
         unhedged: As for `aim`, coins.
         gross: Sum of |delta| of the same holdings, coins; scales percent bands.
-        factor: That its width is multiplied by, in (0, 1]; less than 1 near levels.
+        factor: That a fixed or percent width is multiplied by, in (0, 1]; less than 1 near
+            levels. A measured width has it in itself.
+        width: Of a kind that minds what hedges cost; None: nobody could measure it, and a
+            band of such a kind is the aim alone.
     """
-    centre = aim(params, unhedged)
-    scale = factor * (gross if params.band.kind is BandKind.PERCENT else 1.0)
-    return Band(centre, centre + params.band.lower * scale, centre + params.band.upper * scale)
+    own, centre = params.band, aim(params, unhedged)
+    if width is None:
+        scale = factor * (gross if own.kind is BandKind.PERCENT else 1.0)
+        lower, upper, more = -own.lower * scale, own.upper * scale, own.least_trade
+        width = Width(Edge(lower + more, lower, 0.0), Edge(upper + more, upper, 0.0), None)
+    below, above, keeps = width.lower, width.upper, 1.0 - own.reset
+    return Band(
+        aim=centre,
+        lower=centre - below.trigger,
+        upper=centre + above.trigger,
+        goals=(centre - below.goal * keeps, centre + above.goal * keeps),
+    )
 
 
 def due(params: BandParams, band: Band, net: float, pulse: Pulse) -> Due | None:
     """Return the hedge that is due, or None inside a quiet band."""
     if not band.contains(net):
-        edge = band.lower if net < band.lower else band.upper
-        return Due(Reason.OUTSIDE_BAND, edge + params.reset * (band.aim - edge))
+        return Due(Reason.OUTSIDE_BAND, band.goal(net))
     waited = pulse.since_start if pulse.since_hedge is None else pulse.since_hedge
     if params.max_interval is not None and waited >= params.max_interval:
         return Due(Reason.MAX_INTERVAL, band.aim)
