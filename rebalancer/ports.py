@@ -360,6 +360,9 @@ class StatusSource(Protocol):
     def guards(self) -> Sequence[Mapping[str, Any]]:
         """Return name, scope, limit, measured, headroom and allows of each guard."""
 
+    def bands(self) -> Sequence[Mapping[str, Any]]:
+        """Return the band of each underlying, and term by term why it is so wide."""
+
     def stress(self) -> Sequence[Mapping[str, Any]]:
         """Return the revaluation grid of each underlying."""
 

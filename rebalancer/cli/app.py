@@ -29,6 +29,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "why": ("why",),
     "margins": ("guards", "stress"),
+    "bands": ("band",),
     "journal": ("journal",),
     "pricing": ("greeks",),
     "simulating": ("simulate",),

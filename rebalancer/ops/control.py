@@ -175,6 +175,7 @@ class ControlServer:
             "positions": self._source.positions,
             "orders": self._source.orders,
             "guards": self._source.guards,
+            "band": self._source.bands,
             "stress": self._source.stress,
         }
         return ask[verb]()

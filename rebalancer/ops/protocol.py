@@ -18,7 +18,7 @@ from rebalancer.errors import RebalancerError, UsageError
 
 SOCKET = "control.sock"
 FRAME_LIMIT = 64 * 1024  # bytes of a request
-READING = ("status", "positions", "orders", "guards", "stress", "why")
+READING = ("status", "positions", "orders", "guards", "band", "stress", "why")
 ACTING = tuple(verb.value for verb in Verb)
 _PATH_LIMIT = 107  # bytes that the kernel takes for the name of a unix socket
 

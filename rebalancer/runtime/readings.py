@@ -1,15 +1,18 @@
-"""Readings: guards and stress of a running book as JSON values, decimals as strings."""
+"""Readings: guards, bands and stress of a running book as JSON values, decimals as strings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rebalancer.core import overview
+from rebalancer.core import conditions, overview
+from rebalancer.core.band import implied_aversion
+from rebalancer.core.band.width import DAYS, Conditions, Edge, SideCost, Width, leaves, spends
 from rebalancer.core.black import FloatArray
-from rebalancer.core.params import Params
+from rebalancer.core.params import Params, WidthParams
 from rebalancer.core.state import State
 from rebalancer.core.stress import SPOTS, VOLS, Stress, measure_grid
+from rebalancer.core.view import View, view_of
 
 
 def guards(state: State, params: Params) -> Sequence[Mapping[str, Any]]:
@@ -27,6 +30,85 @@ def guards(state: State, params: Params) -> Sequence[Mapping[str, Any]]:
         }
         for line in overview.lines(state, params)
     ]
+
+
+def bands(state: State, params: Params) -> Sequence[Mapping[str, Any]]:
+    """Return the band of each underlying whose index is known, term by term."""
+    views = (view_of(state, own) for own in params.underlyings.values())
+    return [_band(state, view) for view in views if view is not None]
+
+
+def _band(state: State, view: View) -> Mapping[str, Any]:
+    own, band, around, width = view.params, view.band, view.around, view.width
+    if around is None:
+        plain, book = WidthParams(), state.book(own.name)
+        around = conditions.around(state, own, plain, book, view.price)
+    if width is None:
+        width = _given(view, around)
+    wander, root = around.wander, DAYS**0.5
+    return {
+        "underlying": own.name,
+        "kind": str(own.band.kind),
+        "price": view.price,
+        "net_delta": view.exposure.net,
+        "aim": band.aim,
+        "lower": band.lower,
+        "upper": band.upper,
+        "goals": list(band.goals or (band.lower, band.upper)),
+        "vol": around.vol,
+        "gamma": around.gamma,
+        "wander_per_day": {
+            "gamma": wander.gamma / root,
+            "vanna": wander.vanna / root,
+            "flow": wander.flow / root,
+            "total": wander.total / root,
+        },
+        "risk_aversion": width.risk_aversion,
+        "buying": _edge(width.lower, around.buying, around),
+        "selling": _edge(width.upper, around.selling, around),
+        "spend_per_day": _finite(spends(width, around, _fixed(view))),
+        "pnl_sd_per_day": leaves(width, around),
+    }
+
+
+def _fixed(view: View) -> float:
+    width = view.params.band.width
+    return 0.0 if width is None else width.fixed_cost
+
+
+def _given(view: View, around: Conditions) -> Width:
+    """Return the width that the settings give, and the aversion of which it would be the best."""
+    band = view.band
+    sides = ((band.aim - band.lower, around.buying), (band.upper - band.aim, around.selling))
+    below, above = band.goals or (band.lower, band.upper)
+    ends = (band.aim - below, above - band.aim)
+    edges = [
+        Edge(half, end, side.fee + side.half_spread)
+        for (half, side), end in zip(sides, ends, strict=True)
+    ]
+    price, vol, wander = around.price, around.vol, around.wander.total
+    aversion = None
+    if edges[0].trigger > 0 and wander:
+        half, cost = edges[0].trigger, edges[0].cost
+        aversion = float(implied_aversion(price, vol, wander, cost, half))
+    return Width(edges[0], edges[1], aversion)
+
+
+def _edge(edge: Edge, side: SideCost, around: Conditions) -> Mapping[str, Any]:
+    return {
+        "fee": side.fee,
+        "half_spread": side.half_spread,
+        "impact": edge.impact,
+        "funding": edge.funding,
+        "cost": edge.cost,
+        "alone": edge.alone,
+        "overshoot": edge.overshoot,
+        "floor": side.floor,
+        "ceiling": around.ceiling,
+        "bound": str(edge.bound),
+        "trigger": edge.trigger,
+        "goal": edge.goal,
+    }
 
 
 def stress(state: State, params: Params) -> Sequence[Mapping[str, Any]]:

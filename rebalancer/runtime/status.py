@@ -203,6 +203,10 @@ class BookStatus:
         """Return each guard with its limit, its reading and its headroom."""
         return readings.guards(self._engine.state, self._engine.params)
 
+    def bands(self) -> Sequence[Mapping[str, Any]]:
+        """Return the band of each underlying, and term by term why it is so wide."""
+        return readings.bands(self._engine.state, self._engine.params)
+
     def stress(self) -> Sequence[Mapping[str, Any]]:
         """Return the revaluation grid of each underlying whose inputs are known."""
         return readings.stress(self._engine.state, self._engine.params)

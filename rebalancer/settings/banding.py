@@ -32,6 +32,10 @@ def bands(place: Place, underlying: Underlying) -> Iterator[Finding]:
         yield from _there(place, own, _SCALE)
     else:
         yield from _budget(place, own)
+    if own.fixed_cost and own.reset:
+        must = "must be absent beside fixed_cost, which says where a hedge ends"
+        needs = ((*place, "band", "fixed_cost"),)
+        yield Finding((*place, "band", "reset"), must, shown(own.reset), "", needs)
     limit = underlying.limits.net_delta
     if own.least_trade >= limit:
         must = f"must be below limits.net_delta ({shown(limit)})"

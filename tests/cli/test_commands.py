@@ -208,6 +208,11 @@ def test_a_running_book(book):
     assert "filled" in ask("orders", *where).stdout
     positions = json.loads(ask("positions", "--json", *where).stdout)
     assert {"instrument", "quantity", "entry", "mark", "delta"} <= set(positions[0])
+    bands = json.loads(ask("band", "--json", *where).stdout)
+    assert set(status["underlyings"]) == {each["underlying"] for each in bands}
+    words = ask("band", *where).stdout
+    assert all(f"kind {each['kind']}" in words for each in bands)
+    assert "cost of a hedge, one way" in words
     told = json.loads(ask("why", orders[0]["client_order_id"], "--json", *where).stdout)
     assert orders[0]["client_order_id"] == told["decision"]["client_order_id"]
     assert "guards" in ask("why", orders[0]["client_order_id"], *where).stdout

@@ -35,8 +35,8 @@ CALM = Conditions(
 )
 
 
-def band(width=AVERSE, kind=BandKind.WHALLEY_WILMOTT, **settings):
-    return BandParams(kind, 0.0, 0.0, 0.0, width=width, **settings)
+def band(width=AVERSE, kind=BandKind.WHALLEY_WILMOTT, reset=0.0, **settings):
+    return BandParams(kind, 0.0, 0.0, reset, width=width, **settings)
 
 
 def width_of(params, around=CALM, factor=1.0):
@@ -121,7 +121,7 @@ def test_budget_of_fees():
     """The width for a budget is the one at which hedges are expected to cost it."""
     told = width_of(band(WidthParams(spend_per_day=20.0)))
 
-    assert 20.0 == pytest.approx(spends(told.lower, CALM))
+    assert 20.0 == pytest.approx(spends(told, CALM))
     assert told.risk_aversion is not None
     again = width_of(band(WidthParams(risk_aversion=told.risk_aversion)))
     assert told.lower.trigger == pytest.approx(again.lower.trigger)
@@ -222,6 +222,47 @@ def test_causes_add_up(wander, total):
     assert total == pytest.approx(wander.total)
 
 
+@pytest.mark.parametrize("reset", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("own", [AVERSE, WidthParams(spend_per_day=20.0), WidthParams(pnl_sd=150)])
+def test_a_hedge_that_goes_farther_is_due_later(own, reset):
+    """With a reset the budgets are still met, and no other trigger has a lower rate of cost."""
+    told = width_of(band(own), CALM)
+    later = width_of(band(own, reset=reset), CALM)
+    due, risk = later.lower.trigger, 1e-4 * (VOL * S) ** 2
+
+    def rate(h):
+        b = h * (1 - reset)
+        return risk * (h**2 + b**2) / 12 + CALM.wander.total**2 * 0.0005 * S / (h + b)
+
+    assert due > told.lower.trigger
+    assert (1 - reset) * due == pytest.approx(later.lower.goal)
+    if own.spend_per_day:
+        assert 20.0 == pytest.approx(spends(later, CALM))
+    elif own.pnl_sd:
+        assert 150.0 == pytest.approx(leaves(later, CALM))
+    else:
+        assert rate(due) < min(rate(1.02 * due), rate(0.98 * due))
+        return
+    assert later.risk_aversion is not None
+    again = width_of(band(WidthParams(later.risk_aversion), reset=reset))
+    assert due == pytest.approx(again.lower.trigger)
+
+
+def test_what_a_fixed_cost_spends():
+    """A fixed sum is paid at the rate of hedges, a walk's from the goal to either edge."""
+    around = replace(CALM, wander=Wander(gamma=0.5))
+    told = width_of(band(WidthParams(risk_aversion=1e-5, fixed_cost=5.0)), around)
+    h, b = told.lower.trigger, told.lower.goal
+    each = 5.0 + 0.0005 * S * (h - b)
+
+    assert 0.25 * each / (h**2 - b**2) / 365 == pytest.approx(spends(told, around, 5.0))
+    assert math.inf == spends(
+        replace(told, lower=replace(told.lower, goal=h), upper=replace(told.upper, goal=h)),
+        around,
+        5.0,
+    )
+
+
 def test_free_hedges():
     """What costs nothing is hedged at once, under every kind and budget."""
     free = replace(CALM, buying=SideCost(), selling=SideCost(fee=-0.0001))
@@ -229,4 +270,5 @@ def test_free_hedges():
     for own in (AVERSE, replace(AVERSE, fixed_cost=0.0), WidthParams(spend_per_day=1.0)):
         told = width_of(band(own), free)
         assert (0.0, 0.0) == (told.lower.trigger, told.upper.trigger)
-        assert 0.0 == spends(replace(told.lower, cost=0.0), replace(free, wander=Wander()))
+        assert 0.0 == spends(told, replace(free, wander=Wander()))
+        assert math.inf == spends(told, free)

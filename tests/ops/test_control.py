@@ -58,6 +58,10 @@ class Book:
         """Return one guard."""
         return [{"guard": "margin", "verdict": "pass"}]
 
+    def bands(self):
+        """Return one band."""
+        return [{"underlying": "BTC", "spend_per_day": float("inf")}]
+
     def stress(self):
         """Return one cell."""
         return [{"spot": -0.5, "ratio": Decimal("0.25")}]
@@ -121,6 +125,7 @@ async def say(path, *frames, end=False):
         ("positions", {}, [{"instrument": "deribit:BTC", "quantity": "1.50"}]),
         ("orders", {}, []),
         ("guards", {}, [{"guard": "margin", "verdict": "pass"}]),
+        ("band", {}, [{"underlying": "BTC", "spend_per_day": None}]),
         ("stress", {}, [{"spot": -0.5, "ratio": "0.25"}]),
         ("why", {"key": "18211"}, {"key": "18211"}),
         ("why", {"key": "18212"}, None),

@@ -175,3 +175,19 @@ def test_operate():
 
     assert "paused" == stage.state.mode
     assert 1 == len(stage.venue.submitted)
+
+
+def test_the_band_is_explained():
+    """A given band is told with what hedges at it cost and leave; JSON can say all of it."""
+    (told,) = json.loads(json.dumps(tell(nothing).status.bands()))
+    half = told["upper"] - told["aim"]
+
+    assert ("BTC", "fixed") == (told["underlying"], told["kind"])
+    assert (told["aim"] - told["lower"], half) == pytest.approx(
+        (told["buying"]["trigger"], told["selling"]["trigger"])
+    )
+    assert told["buying"]["cost"] == told["buying"]["fee"] + told["buying"]["half_spread"]
+    assert 0.0 == told["wander_per_day"]["total"] == told["spend_per_day"]
+    assert told["vol"] * told["price"] * half / (3 * 365) ** 0.5 == pytest.approx(
+        told["pnl_sd_per_day"]
+    )

@@ -215,6 +215,7 @@ CASES = [
     ('"fixed", lower = -0.05, upper = 0.05', '"fixed", upper = 0.05', 'underlyings.BTC.band.lower: must be given with kind fixed, was missing'),
     ('"fixed", lower = -0.05, upper = 0.05', '"whalley_wilmott", pnl_sd = 5, residual = "7d"', 'underlyings.BTC.band.residual: must be absent without risk_aversion, which it is weighed by, was a time'),
     ('"fixed", lower = -0.05, upper = 0.05', '"whalley_wilmott", risk_aversion = 1e-6, correlation = 2', 'underlyings.BTC.band.correlation: must be from -1 to 1, was 2'),
+    ('"fixed", lower = -0.05, upper = 0.05', '"whalley_wilmott", risk_aversion = 1e-6, fixed_cost = 1, reset = 0.5', "underlyings.BTC.band.reset: must be absent beside fixed_cost, which says where a hedge ends, was 0.5"),
     ('upper = 0.05 }', 'upper = 0.05, least_trade = 5 }', 'underlyings.BTC.band.least_trade: must be below limits.net_delta (2), was 5'),
     ('upper = 0.05 }', 'upper = 0.05, risk_aversion = 1e-6 }', 'underlyings.BTC.band.risk_aversion: must be absent with kind fixed, was 1e-06'),
     ('kind = "fixed"', 'kind = "wide"', "underlyings.BTC.band.kind: must be fixed, percent, whalley_wilmott, zakamouline, inventory or scaled, was 'wide'"),

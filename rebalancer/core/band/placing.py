@@ -88,13 +88,14 @@ def place(
     if width is None:
         scale = factor * (gross if own.kind is BandKind.PERCENT else 1.0)
         lower, upper, more = -own.lower * scale, own.upper * scale, own.least_trade
-        width = Width(Edge(lower + more, lower, 0.0), Edge(upper + more, upper, 0.0), None)
-    below, above, keeps = width.lower, width.upper, 1.0 - own.reset
+        keeps = 1.0 - own.reset
+        below = Edge(lower + more, lower * keeps, 0.0)
+        width = Width(below, Edge(upper + more, upper * keeps, 0.0), None)
     return Band(
         aim=centre,
-        lower=centre - below.trigger,
-        upper=centre + above.trigger,
-        goals=(centre - below.goal * keeps, centre + above.goal * keeps),
+        lower=centre - width.lower.trigger,
+        upper=centre + width.upper.trigger,
+        goals=(centre - width.lower.goal, centre + width.upper.goal),
     )
 
 

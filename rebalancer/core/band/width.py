@@ -107,26 +107,26 @@ def measure(params: BandParams, around: Conditions, factor: float = 1.0) -> Widt
     lower = upper = _edge(params, own, around, around.buying, factor)
     if around.selling != around.buying:
         upper = _edge(params, own, around, around.selling, factor)
-    return Width(lower, upper, _aversion(own, around, lower))
+    return Width(lower, upper, _aversion(params, own, around, lower))
 
 
 def _edge(
     params: BandParams, own: WidthParams, around: Conditions, side: SideCost, factor: float
 ) -> Edge:
     wander = around.wander.total
-    alone, cost = _together(lambda cost: _half(params.kind, own, around, cost), around, side)
+    alone, cost = _together(lambda cost: _half(params, own, around, cost), around, side)
     early = 0.0 if own.monitored is None else _early(own.monitored, wander)
     trigger, goal = _both(own, around, cost, alone)
     trigger = max(trigger - early, 0.0) * factor
     bound = Bound.COST if trigger >= side.floor else Bound.FLOOR
     trigger = max(trigger, side.floor)
-    goal = min(goal * factor, trigger) if own.fixed_cost else min(trigger, around.ceiling)
+    goal = min(goal * factor if own.fixed_cost else trigger, around.ceiling)
     trigger += params.least_trade
     if trigger > around.ceiling:
         trigger, bound = around.ceiling, Bound.CEILING
     return Edge(
         trigger=trigger,
-        goal=min(goal, trigger),
+        goal=min(goal, trigger) * (1.0 - params.reset),
         cost=cost,
         impact=side.impact * math.sqrt(2.0 * alone),
         funding=side.carry * _held(around, alone),
@@ -183,21 +183,33 @@ def _held(around: Conditions, width: float) -> float:
     return min((2.0 * width / wander) ** 2, around.horizon) if wander else around.horizon
 
 
-def _half(kind: BandKind, own: WidthParams, around: Conditions, cost: float) -> float:
-    """Return a half-width in coins for a cost."""
+def _half(params: BandParams, own: WidthParams, around: Conditions, cost: float) -> float:
+    """Return a half-width in coins for a cost.
+
+    A hedge that goes farther than the edge trades more each time, so it is best due
+    later: with a goal at k times the half-width h, risk goes with h²·(1 + k²)/2 and
+    cost with 2/(h·(1 + k)) of what they are for hedges to the edge.
+    """
     wander, price, vol = around.wander.total, around.price, around.vol
-    if kind is BandKind.SCALED:
+    keeps = 1.0 - params.reset
+    if params.kind is BandKind.SCALED:
         return own.sigmas * wander * math.sqrt(own.over / YEAR)
     if own.spend_per_day is not None:
-        found = float(widths.for_spending(price, wander, cost, own.spend_per_day * DAYS))
-    elif own.pnl_sd is not None:
-        found = float(widths.for_deviation(price, vol, own.pnl_sd * math.sqrt(DAYS)))
-    else:
-        found = _chosen(kind, own, around, cost)
+        to_edge = widths.for_spending(price, wander, cost, own.spend_per_day * DAYS)
+        return float(to_edge) * 2.0 / (1.0 + keeps)
+    if own.pnl_sd is not None:
+        to_edge = widths.for_deviation(price, vol, own.pnl_sd * math.sqrt(DAYS))
+        return float(to_edge) * math.sqrt(2.0 / (1.0 + keeps**2))
+    found = _chosen(params.kind, own, around, cost) * _later(keeps)
     if own.risk_aversion is None or own.residual is None:
         return found
     stands = widths.residual(price, vol, own.residual / YEAR, cost, own.risk_aversion)
     return max(found, float(stands))
+
+
+def _later(keeps: float) -> float:
+    """Return how many times as far a hedge is due that keeps a share of the half-width."""
+    return float((4.0 / ((1.0 + keeps) * (1.0 + keeps**2))) ** (1 / 3))
 
 
 def _chosen(kind: BandKind, own: WidthParams, around: Conditions, cost: float) -> float:
@@ -208,22 +220,38 @@ def _chosen(kind: BandKind, own: WidthParams, around: Conditions, cost: float) -
     return float(told.half_width)
 
 
-def _aversion(own: WidthParams, around: Conditions, edge: Edge) -> float | None:
+def _aversion(params: BandParams, own: WidthParams, around: Conditions, edge: Edge) -> float | None:
     if own.risk_aversion is not None or not edge.alone:
         return own.risk_aversion
     price, vol, wander = around.price, around.vol, around.wander.total
-    return float(widths.implied_aversion(price, vol, wander, edge.cost, edge.alone))
+    half = edge.alone / _later(1.0 - params.reset)
+    return float(widths.implied_aversion(price, vol, wander, edge.cost, half))
 
 
-def spends(edge: Edge, around: Conditions) -> float:
-    """Return what hedges at an edge are expected to cost, USD per day, by its width alone."""
-    wander = around.wander.total
-    if not edge.trigger:
-        return 0.0 if not wander else math.inf
-    return edge.cost * around.price * wander**2 / (2.0 * edge.trigger) / DAYS
+def spends(width: Width, around: Conditions, fixed: float = 0.0) -> float:
+    """Return what hedges are expected to cost, USD per day, by where they begin and end.
+
+    Args:
+        width: Where; both sides alike on the mean.
+        around: How fast net delta wanders.
+        fixed: USD per trade.
+    """
+    wander, due, end = around.wander.total, *_mean(width)
+    cost = (width.lower.cost + width.upper.cost) / 2.0 * around.price
+    if not wander:
+        return 0.0
+    if not due or (fixed and due == end):
+        return math.inf
+    each = cost / (due + end) + (fixed / (due**2 - end**2) if fixed else 0.0)
+    return wander**2 * each / DAYS
 
 
 def leaves(width: Width, around: Conditions) -> float:
-    """Return the standard deviation that a band leaves to a day, USD, by its width alone."""
-    squares = (width.lower.trigger**2 + width.upper.trigger**2) / 2.0
-    return around.vol * around.price * math.sqrt(squares / 3.0 / DAYS)
+    """Return the standard deviation that a band leaves to a day, USD, by the same."""
+    due, end = _mean(width)
+    return around.vol * around.price * math.sqrt((due**2 + end**2) / 6.0 / DAYS)
+
+
+def _mean(width: Width) -> tuple[float, float]:
+    due = (width.lower.trigger + width.upper.trigger) / 2.0
+    return due, (width.lower.goal + width.upper.goal) / 2.0
