@@ -176,6 +176,7 @@ class Fill:
     fee: Decimal  # > 0 paid, < 0 received
     fee_currency: str
     forced: Forced | None = None
+    more: bool = False  # whether others of the same word of the venue follow; so below
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ class FundingPaid:
     payment_id: str
     amount: Decimal  # settle currency, + received
     currency: str
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ class Settled:
     instrument: str
     settlement_id: str
     price: Decimal  # USD per coin
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,7 @@ class Delivered:
     delivery_id: str
     price: Decimal  # settlement price of the underlying, USD per coin
     fee: Decimal = Decimal(0)  # settle currency, >= 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,7 @@ class CashMoved:
     amount: Decimal  # + received
     currency: str
     flow: bool = False  # whether somebody brought or took it: no profit, no loss
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

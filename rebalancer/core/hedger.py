@@ -138,7 +138,13 @@ def _withdrawn(state: State, underlyings: Iterable[str]) -> Iterable[Cancel]:
 
 
 def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
-    """Yield the underlyings that an event may have changed."""
+    """Yield the underlyings that an event may have changed.
+
+    Of what a venue tells in one word, a part is half a truth: nothing is decided
+    before all of it is booked.
+    """
+    if getattr(event, "more", False):
+        return
     if isinstance(event, _OF_ALL):
         yield from params.underlyings
         return

@@ -7,18 +7,27 @@ the ledger differs, it is asked from before the two last agreed.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rebalancer.core import memory
-from rebalancer.core.events import Event
+from rebalancer.core.events import (
+    AccountEvent,
+    CashMoved,
+    Delivered,
+    Event,
+    Fill,
+    FundingPaid,
+    Settled,
+)
 from rebalancer.core.memory import Episode
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.accounts import OVERLAP, History
 from rebalancer.venues.outcomes import KeyRefused
 
+_BOOKED = Fill | FundingPaid | Settled | Delivered | CashMoved
 MARGIN = 60 * SECOND  # ns before the two agreed from where a look back begins
 
 
@@ -104,6 +113,15 @@ class AccountPoll:
             finally:
                 timer.cancel()
 
+    def _deliver(self, told: Sequence[AccountEvent], deliver: Callable[[Event], None]) -> None:
+        """Deliver what one look found as one word: one leg of a trade alone misleads."""
+        floor = self._floor
+        news = [each for each in told if each.ts_venue is None or each.ts_venue >= floor]
+        for event in news[:-1]:
+            deliver(replace(event, more=True) if isinstance(event, _BOOKED) else event)
+        for event in news[-1:]:
+            deliver(event)
+
     async def _look(self, deliver: Callable[[Event], None]) -> int:
         """Read once; return when to look again, ns from now."""
         asked, back = self._clock.now(), self._back
@@ -111,9 +129,7 @@ class AccountPoll:
         try:
             whole = back is not None or not self.looks
             told = await self._venue.history(max(since, self._floor), whole=whole)
-            for event in told.events:
-                if event.ts_venue is None or event.ts_venue >= self._floor:
-                    deliver(event)
+            self._deliver(told.events, deliver)
             if told.fault is not None:
                 raise told.fault
         except KeyRefused as error:

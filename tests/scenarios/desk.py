@@ -376,8 +376,8 @@ class Desk:
             )
         )
 
-    def trade_by_hand(self, instrument: str, quantity: str) -> Outcome:
-        """Execute what no order of ours asked for."""
+    def trade_by_hand(self, instrument: str, quantity: str, *, more: bool = False) -> Outcome:
+        """Execute what no order of ours asked for; `more` of the same word of the venue follows."""
         self.trades += 1
         told, price = INSTRUMENTS[instrument], Decimal(str(self.price))
         return self.take(
@@ -392,6 +392,7 @@ class Desk:
                 price,
                 Decimal(0),
                 told.settle,
+                more=more,
             )
         )
 

@@ -296,3 +296,25 @@ def test_below_the_smallest_order():
     assert [] == desk.orders
     assert [] == desk.alerts
     assert (Action.HOLD, Reason.BELOW_MINIMUM) == (desk.decision.action, desk.decision.reason)
+
+
+@pytest.mark.parametrize(("more", "orders"), [(True, 0), (False, 1)])
+def test_half_a_word_is_no_reason_to_hedge(calm, more, orders):
+    """What somebody bought and hedged himself is told in one word: its first half is not hedged."""
+    calm.wait(60)
+    calm.trade_by_hand(SPOT, "3", more=more)
+    calm.trade_by_hand(LINEAR, "-3")
+    calm.wait(1)
+
+    assert orders == len(calm.orders)
+
+
+def test_half_a_word_without_its_end(calm):
+    """Where the rest never comes, the next tick of the clock finds what was booked."""
+    calm.wait(60)
+    calm.trade_by_hand(SPOT, "3", more=True)
+    assert [] == calm.orders
+
+    calm.wait(1)
+
+    assert [D("-2.960")] == [order.quantity for order in calm.orders]

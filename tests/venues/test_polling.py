@@ -174,3 +174,11 @@ def test_every_currency_is_asked_for_at_first_and_when_looking_back():
     account, _, _ = looking_back(18, [(11, AccountPoll.look_back)])
 
     assert [True, False, False, True, False] == account.wholes
+
+
+def test_what_one_look_finds_is_one_word():
+    """All but the last say that more follows; what the start cuts off is none of it."""
+    told = [cash(name, ts * SECOND) for name, ts in (("a", 1), ("b", 2), ("old", -1), ("c", 2))]
+    _, heard, *_ = run(4, bookings=told)
+
+    assert [("a", True), ("b", True), ("c", False)] == [(e.cash_id, e.more) for e in heard]
