@@ -260,17 +260,21 @@ def curvature(book: Book, price: float, ts: int) -> Curvature:
         turned = -measure(book, price, ts).net / price
     if not lines.ids:
         return Curvature(turned, 0.0, 0.0, 0.0)
-    now = aged(lines, price, ts)
-    unit = pricing.greeks(now.carry * price, lines.strike, now.years, now.vol, lines.sign)
-    gammas = lines.coins * _gammas(lines, now, unit, price)
+    now, coins = aged(lines, price, ts), lines.coins
+    terms = (now.carry * price, lines.strike, now.years, now.vol)
+    gamma, vega, vanna = pricing.bends(*terms)
+    if now.share is None:  # then price x moves is the forward, and c' takes c' away
+        gammas = coins * np.where(lines.inverse, now.carry, now.carry**2) * gamma
+    else:
+        gammas = coins * _gammas(lines, now, pricing.greeks(*terms, lines.sign), price)
     moves = np.where(lines.inverse, now.moves / now.carry, now.moves)
     if book.numeraire is Numeraire.COIN:  # vega ÷ S goes with V ÷ S
-        tilt = float((lines.coins * unit.vega * np.where(lines.inverse, 1 / now.carry, 1.0)).sum())
+        tilt = float((coins * vega * np.where(lines.inverse, 1 / now.carry, 1.0)).sum())
     weights = np.abs(gammas)
     total = float(weights.sum())
     return Curvature(
         gamma=float(gammas.sum()) + turned,
-        vanna=float((lines.coins * unit.vanna * moves).sum()) - tilt / price,
+        vanna=float((coins * vanna * moves).sum()) - tilt / price,
         years=float((weights * now.years).sum()) / total if total else 0.0,
         vol=float((weights * lines.vol).sum()) / total if total else 0.0,
     )

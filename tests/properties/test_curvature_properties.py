@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.core import exposure
+from rebalancer.core import exposure, pricing
 from rebalancer.core.exposure import YEAR, Holding, OptionInput
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument, Kind, cash_instrument
@@ -63,7 +64,36 @@ def test_gamma_is_the_one_that_is_shown(lines):
     """The gamma of the band is the gamma of the screens."""
     book = compiled(lines, Numeraire.USD)
 
-    assert exposure.greeks(book, S, 0).gamma == exposure.curvature(book, S, 0).gamma
+    shown = exposure.greeks(book, S, 0).gamma
+    scale = sum(abs(size) for *_, size, _, _ in lines)
+
+    assert shown == pytest.approx(exposure.curvature(book, S, 0).gamma, rel=1e-9, abs=1e-15 * scale)
+
+
+@given(books, st.floats(0.0, 1.0))
+def test_while_a_mean_is_taken(lines, left):
+    """In the last half hour gamma is the slope of a delta of which a part is fixed."""
+    ts = min(days for *_, days in lines) * YEAR // 365 + int(AVERAGING * (1 - 0.9 * left - 0.05))
+    book = compiled(lines, Numeraire.USD)
+    book.options.fixed[:] = np.where(book.options.expiry - ts < AVERAGING, 1.001 * S, 0.0)
+    told = exposure.curvature(book, S, ts)
+    up, down = (exposure.measure(book, S + step, ts).net for step in (1.0, -1.0))
+    scale = sum(abs(size) for *_, size, _, _ in lines)
+
+    assert (up - down) / 2.0 == pytest.approx(told.gamma, rel=1e-3, abs=1e-7 * scale)
+
+
+@given(
+    st.floats(50_000, 200_000), st.floats(0.0, 2.0), st.floats(0.0, 3.0), st.sampled_from([1, -1])
+)
+def test_bends_are_the_greeks(strike, years, vol, sign):
+    """The three alone are those of the whole, also without time or vol."""
+    whole = pricing.greeks(S, strike, years, vol, sign)
+    told = pricing.bends(S, strike, years, vol)
+
+    assert [float(each) for each in told] == pytest.approx(
+        [float(whole.gamma), float(whole.vega), float(whole.vanna)], rel=1e-7, abs=1e-12
+    )
 
 
 @given(held)
