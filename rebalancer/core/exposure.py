@@ -17,6 +17,7 @@ import numpy as np
 
 from rebalancer.core import pricing
 from rebalancer.core.aging import Aged, Floats, aged
+from rebalancer.core.bends import bends
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.lines import (
@@ -262,7 +263,7 @@ def curvature(book: Book, price: float, ts: int) -> Curvature:
         return Curvature(turned, 0.0, 0.0, 0.0)
     now, coins = aged(lines, price, ts), lines.coins
     terms = (now.carry * price, lines.strike, now.years, now.vol)
-    gamma, vega, vanna = pricing.bends(*terms)
+    gamma, vega, vanna = bends(*terms)
     if now.share is None:  # then price x moves is the forward, and c' takes c' away
         gammas = coins * np.where(lines.inverse, now.carry, now.carry**2) * gamma
     else:

@@ -31,7 +31,6 @@ __all__ = [
     "Greeks",
     "ImpliedVolStatus",
     "InverseGreeks",
-    "bends",
     "delta",
     "greeks",
     "implied_vol",
@@ -42,8 +41,6 @@ __all__ = [
 ]
 
 
-_ROOT = 1 / math.sqrt(2 * math.pi)
-_TINY = 1e-100  # total vol below which a distance in it may be no number
 _FEW = 16  # options up to which a loop over numbers is faster than a dozen vectors
 
 
@@ -264,40 +261,6 @@ def delta(
             return _delta(_terms(forward, strike, years, vol, sign))
         d1 = np.log(forward / strike) / total + 0.5 * total
     return np.asarray(sign * ndtr(sign * d1))
-
-
-def bends(
-    forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return gamma, vega and vanna alone, for the hot path; calls and puts have the same.
-
-    Args:
-        forward: Forward price for the option's expiry, USD per coin, > 0.
-        strike: Strike, USD per coin, > 0.
-        years: Time to expiry, years of 365 days; at or below 0 the option is expired.
-        vol: Implied volatility per year (0.65 is 65 %), >= 0.
-
-    Returns:
-        Coins per USD of forward, USD per 1.00 of vol, coins per 1.00 of vol; as in `greeks`.
-
-    Raises:
-        ValueError: An argument is NaN, infinite or out of its range.
-
-    >>> [float(f"{float(each):.4g}") for each in bends(100_000, 100_000, 30 / 365, 0.6)]
-    [2.311e-05, 11400.0, 0.05698]
-    """
-    forward, strike, years = (np.asarray(a, np.float64) for a in (forward, strike, years))
-    vol = np.asarray(vol, np.float64)
-    _refuse_faults(forward, strike, years, vol, np.ones_like(vol))
-    with np.errstate(over="ignore", under="ignore", divide="ignore"):
-        root = np.sqrt(np.maximum(years, 0.0))
-        total = vol * root
-        if not np.logical_and.reduce(total > _TINY, axis=None):
-            whole = greeks(forward, strike, years, vol, +1)
-            return whole.gamma, whole.vega, whole.vanna
-        d2 = np.log(forward / strike) / total - 0.5 * total
-        slope = np.exp(-0.5 * (d2 + total) ** 2) * _ROOT
-        return slope / (forward * total), forward * slope * root, -slope * d2 / vol
 
 
 def _priced(

@@ -15,6 +15,7 @@ from rebalancer.core.events import (
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.positions import entry_price, open_profit
+from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Journal
 from rebalancer.runtime import readings
@@ -119,19 +120,7 @@ class BookStatus:
             "theta": greeks.theta / 365,  # per day
             "collateral": greeks.collateral,
             "value": greeks.value,
-            "hedge": self._hedge_leg(params.hedge_sell[0]),
-        }
-
-    def _hedge_leg(self, name: str) -> dict[str, Any]:
-        state = self._engine.state
-        instrument = state.instruments[name]
-        funding = state.markets.funding.get(name)
-        daily = None if funding is None else funding.rate * 86_400 * SECOND / funding.interval
-        position = state.ledger.position(instrument.venue, name)
-        return {
-            "instrument": name,
-            "quantity": str(position.quantity),
-            "funding_per_day": daily,
+            "hedge": _hedge_leg(state, params.hedge_sell[0]),
         }
 
     def _feeds(self) -> dict[str, float]:
@@ -239,4 +228,16 @@ def _brief(decision: Decision) -> dict[str, Any]:
         "quantity": None if decision.allowed is None else str(decision.allowed),
         "price": None if decision.limit_price is None else str(decision.limit_price),
         "client_order_id": decision.client_order_id,
+    }
+
+
+def _hedge_leg(state: State, name: str) -> dict[str, Any]:
+    instrument = state.instruments[name]
+    funding = state.markets.funding.get(name)
+    daily = None if funding is None else funding.rate * 86_400 * SECOND / funding.interval
+    position = state.ledger.position(instrument.venue, name)
+    return {
+        "instrument": name,
+        "quantity": str(position.quantity),
+        "funding_per_day": daily,
     }

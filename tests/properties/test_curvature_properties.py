@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rebalancer.core import exposure, pricing
+from rebalancer.core.bends import bends
 from rebalancer.core.exposure import YEAR, Holding, OptionInput
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument, Kind, cash_instrument
@@ -89,7 +90,7 @@ def test_while_a_mean_is_taken(lines, left):
 def test_bends_are_the_greeks(strike, years, vol, sign):
     """The three alone are those of the whole, also without time or vol."""
     whole = pricing.greeks(S, strike, years, vol, sign)
-    told = pricing.bends(S, strike, years, vol)
+    told = bends(S, strike, years, vol)
 
     assert [float(each) for each in told] == pytest.approx(
         [float(whole.gamma), float(whole.vega), float(whole.vanna)], rel=1e-7, abs=1e-12
