@@ -53,9 +53,7 @@ class Proposal:
     cost: float  # USD
 
 
-def cheapest(
-    gamma: float, vega: float, limits: Greeks, offers: Sequence[Offer]
-) -> Proposal | None:
+def cheapest(gamma: float, vega: float, limits: Greeks, offers: Sequence[Offer]) -> Proposal | None:
     """Return the trades of least cost that bring gamma and vega inside their limits.
 
     Args:
@@ -118,19 +116,19 @@ def _twos(
     """Yield the cheapest of what two offers do together, both greeks at an edge."""
     if not np.isfinite(most).all() or len(greeks) < 2:
         return
-    first, second = np.triu_indices(len(greeks), 1)
-    one, two = greeks[first], greeks[second]
-    crossed = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
-    scale = np.abs(one[:, 0] * two[:, 1]) + np.abs(one[:, 1] * two[:, 0])
-    apart = np.abs(crossed) > _SLACK * scale
-    first, second, one, two, crossed = (a[apart] for a in (first, second, one, two, crossed))
+    places = np.stack(np.triu_indices(len(greeks), 1))
+    one, two = greeks[places]
+    forth, back = one[:, 0] * two[:, 1], one[:, 1] * two[:, 0]
+    apart = np.abs(forth - back) > _SLACK * (forth + back)
+    places, one, two, crossed = places[:, apart], one[apart], two[apart], (forth - back)[apart]
+    first, second = costs[places]
     for ways in product((-1.0, 1.0), repeat=2):
         need = np.array(ways) * most - held
         a = (need[0] * two[:, 1] - need[1] * two[:, 0]) / crossed
         b = (need[1] * one[:, 0] - need[0] * one[:, 1]) / crossed
-        total = np.abs(a) * costs[first] + np.abs(b) * costs[second]
+        total = np.abs(a) * first + np.abs(b) * second
         for place in np.argsort(total, kind="stable")[:_KEPT].tolist():
-            pair = (int(first[place]), int(second[place]))
+            pair = (int(places[0, place]), int(places[1, place]))
             yield float(total[place]), pair, (float(a[place]), float(b[place]))
 
 
