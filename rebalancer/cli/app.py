@@ -32,6 +32,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "bands": ("band",),
     "journal": ("journal",),
     "pricing": ("greeks",),
+    "size": ("size",),
     "simulating": ("simulate",),
 }
 

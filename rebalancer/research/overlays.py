@@ -14,6 +14,7 @@ from typing import Any
 
 from rebalancer.core import pricing
 from rebalancer.core.overlay import Greeks, Offer, Proposal, cheapest
+from rebalancer.errors import DataError
 from rebalancer.recordings.listed_quotes import Listed, ListedQuote
 from rebalancer.research.outcomes import DAYS
 from rebalancer.research.sizing import Costs, fee
@@ -219,14 +220,17 @@ def held_of(listed: Listed, contracts: Sequence[tuple[str, float]]) -> Held:
 
     Args:
         listed: Where they are quoted.
-        contracts: (instrument id, contracts, + long); what is no option of it is skipped.
+        contracts: (instrument id of an option, contracts, + long).
+
+    Raises:
+        DataError: One of them is not listed.
     """
     quotes = {each.instrument.id: each for each in listed.quotes}
     found = Held()
     for name, quantity in contracts:
         quote = quotes.get(name)
         if quote is None:
-            continue
+            raise DataError(f"{name}: must be quoted at {listed.ts} ns, was not")
         unit = _greeks(quote, listed)
         size = quantity * float(quote.instrument.size)
         found = Held(
