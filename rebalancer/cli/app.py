@@ -33,6 +33,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal",),
     "pricing": ("greeks",),
     "size": ("size",),
+    "overlaying": ("overlay",),
     "simulating": ("simulate",),
 }
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from math import floor, log10
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,14 @@ from rebalancer.cli.output import emit_json, opened
 from rebalancer.cli.size_input import Typed, question
 from rebalancer.errors import UsageError
 from rebalancer.research.outcomes import JUMP_SHARE, JUMPS_PER_YEAR
-from rebalancer.research.sizing import Sized
-from rebalancer.research.sizing_answer import Answer, answer, told, words
+from rebalancer.research.sizing import Holding, Sized
+from rebalancer.research.sizing_answer import Answer, Break, answer, told, words
 from rebalancer.research.sizing_margin import MarginTerms
 
 HEDGES = ("hedge", "cost", "SD", "VaR95", "CVaR95", "worst", "premium", "margin", "even at")
 ACCOUNTS = ("account of the short", "collateral", "missing", "liquidated at", "sigmas", "touched")
 NEVER = 1e-4  # probability below which a price is never touched, on a screen
+NONE = 1  # exit code where no mix is within the limit
 RATIOS, PUTS, CALLS = (1.0, 0.5), (0.9,), (1.12,)
 
 
@@ -57,8 +59,9 @@ def size(  # long: the options are the question, and each says what it is
         float, typer.Option(help="One way on the perpetual, fee and half spread, bp.")
     ] = 5.0,
     option_fee_bp: Annotated[
-        float, typer.Option(help="On an option, bp of the coin; at most 12.5 % of the premium.")
-    ] = 0.0,
+        float | None,
+        typer.Option(help="bp of the coin, at most 12.5 % of a premium; 3 with --chain, else 0."),
+    ] = None,
     ratio: Annotated[
         list[float] | None, typer.Option(help="Part to sell as a perpetual; repeatable.")
     ] = None,
@@ -139,6 +142,8 @@ def size(  # long: the options are the question, and each says what it is
             page.write(sizing_page.page(title, list(_lines(found, source)), tables, found))
     if json_file is None or str(json_file) != "-":
         _show(found, source)
+    if found.choice is not None and found.choice.mix is None:
+        raise typer.Exit(NONE)
 
 
 def _show(found: Answer, source: str) -> None:
@@ -162,18 +167,19 @@ def _tables(found: Answer) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
     mix = None if found.choice is None else found.choice.mix
     hedges = [*found.hedges, *([] if mix is None else [mix])]
     holding = asked.holding
-    title = f"{holding.quantity:g} {holding.coin} at {holding.price:,.0f}, "
+    now = _amount(holding.price, holding.price)
+    title = f"{holding.quantity:g} {holding.coin} at {now}, "
     title += f"{holding.days:.4g} days, real vol {asked.real_vol:.3g}; USD"
-    yield title, HEDGES, [_hedge(each, holding.coin) for each in hedges]
+    yield title, HEDGES, [_hedge(each, holding) for each in hedges]
     rows: list[Sequence[str]] = []
     for each in found.accounts:
-        digits = 0 if each.currency == "USD" else 4
+        scale = holding.worth if each.currency == "USD" else holding.quantity
         rows.append(
             (
                 each.name,
-                f"{each.collateral:,.{digits}f} {each.currency}",
-                f"{each.extra:,.{digits}f} {each.currency}",
-                "never" if each.liquidation is None else f"{each.liquidation:,.0f}",
+                f"{_amount(each.collateral, scale)} {each.currency}",
+                f"{_amount(each.extra, scale)} {each.currency}",
+                "never" if each.liquidation is None else _amount(each.liquidation, holding.price),
                 "-" if each.sigmas is None else f"{each.sigmas:.2f}",
                 f"{each.touch:.2%}" if each.touch >= NEVER else "< 0.01%",
             )
@@ -183,16 +189,22 @@ def _tables(found: Answer) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
     yield f"margin; missing to outlast a rise of {rise}", ACCOUNTS, rows
 
 
-def _hedge(each: Sized, coin: str) -> Sequence[str]:
+def _hedge(each: Sized, holding: Holding) -> Sequence[str]:
     numbers = (each.cost, each.outcome.sd, each.outcome.var, each.outcome.cvar, -each.book.worst)
-    shown = [_whole(value) for value in (*numbers, each.premium)]
-    margin = f"{each.locked:.4g} {coin}" if each.locked else _whole(each.margin)
-    even = ", ".join(f"{price:,.0f}" for price in each.even) or "-"
+    shown = [_amount(value, holding.worth) for value in (*numbers, each.premium)]
+    margin = f"{each.locked:.4g} {holding.coin}"
+    if not each.locked:
+        margin = _amount(each.margin, holding.worth)
+    even = ", ".join(_amount(price, holding.price) for price in each.even) or "-"
     return each.hedge.name, *shown, margin, even
 
 
-def _whole(value: float) -> str:
-    return "without end" if value == float("inf") else f"{round(value) + 0:,}"
+def _amount(value: float, scale: float) -> str:
+    """Return USD with as many digits as their scale needs: none above ten thousand."""
+    if value == float("inf"):
+        return "without end"
+    digits = max(0, 4 - floor(log10(scale)))
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
 
 
 def _lines(found: Answer, source: str) -> Iterator[str]:
@@ -216,31 +228,30 @@ def _lines(found: Answer, source: str) -> Iterator[str]:
                 f"A whole short perp costs what {each.option} does at a funding of "
                 f"{each.funding:+.2%} a year; above it the perp is cheaper."
             )
-        yield f"{each.option} gains more than {each.perpetual} {_stretches(each.better)}."
+        yield f"{each.option} gains more than {each.perpetual} {_stretches(each, asked.holding)}."
     if found.choice is None or asked.limits is None:
         return
-    limit = asked.limits.cvar
+    limit = _amount(asked.limits.cvar, asked.holding.worth)
     if found.choice.mix is None:
-        yield (
-            f"No mix keeps CVaR95 within {limit:,.0f} USD: the least is {found.choice.least:,.0f}."
-        )
+        least = _amount(found.choice.least, asked.holding.worth)
+        yield f"No mix keeps CVaR95 within {limit} USD: the least is {least}."
         return
     mix = words(found.choice.mix.hedge, asked.holding.coin)
-    yield f"Cheapest mix with CVaR95 within {limit:,.0f} USD: {mix}."
+    yield f"Cheapest mix with CVaR95 within {limit} USD: {mix}."
 
 
-def _stretches(better: Sequence[tuple[float, float]]) -> str:
-    if not better:
-        return "at no price"
-    told = []
-    for low, high in better:
+def _stretches(each: Break, holding: Holding) -> str:
+    """Return in words at which prices an option hedge gains more."""
+    found = []
+    for low, high in each.better:
+        start, end = (_amount(price, holding.price) for price in (low, high))
         if low == 0:
-            told.append("at every price" if high == float("inf") else f"below {high:,.0f}")
+            found.append("at every price" if high == float("inf") else f"below {end}")
         elif high == float("inf"):
-            told.append(f"above {low:,.0f}")
+            found.append(f"above {start}")
         else:
-            told.append(f"from {low:,.0f} to {high:,.0f}")
-    return " and ".join(told)
+            found.append(f"from {start} to {end}")
+    return " and ".join(found) or "at no price"
 
 
 def register(app: typer.Typer) -> None:

@@ -16,6 +16,7 @@ from rebalancer.research.sizing_mix import Limits
 
 BASIS = 1e-4
 HIGHEST = 10.0  # a vol or a multiple above it was typed as per cent, or is a price
+LISTED_FEE = 3.0  # bp of the coin: what a recorded option costs where nothing else is said
 MOST_BASIS = 500.0  # one way: more was typed as something else
 # Multiples of the price that a mix may choose from where nothing is listed.
 PUTS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -64,7 +65,7 @@ class Typed:
     funding_mean: float | None
     funding_reverts: float
     fee_bp: float
-    option_fee_bp: float
+    option_fee_bp: float | None
     ratios: Sequence[float]
     puts: Sequence[float]
     calls: Sequence[float]
@@ -109,7 +110,8 @@ def _require(faults: Faults, typed: Typed) -> None:
         must = "be a fraction per year such as 0.10"
         faults.require(rate is None or abs(rate) <= HIGHEST, name, must, rate)
     for name, bp in (("--fee-bp", typed.fee_bp), ("--option-fee-bp", typed.option_fee_bp)):
-        faults.require(0 <= bp <= MOST_BASIS, name, f"lie in 0 to {MOST_BASIS:g}", bp)
+        good = bp is None or 0 <= bp <= MOST_BASIS
+        faults.require(good, name, f"lie in 0 to {MOST_BASIS:g}", bp)
     rate = typed.margin.maintenance
     faults.require(0 <= rate < 1, "--maintenance", "lie in 0 to 1, without 1", rate)
     _require_source(faults, typed)
@@ -187,12 +189,15 @@ def _asked(
     if typed.funding_mean is not None:
         reverts = typed.funding_reverts
         funding = expected_funding(funding, typed.funding_mean, reverts, holding.days)
+    option_fee = typed.option_fee_bp
+    if option_fee is None:
+        option_fee = 0.0 if typed.chain is None else LISTED_FEE
     return Question(
         holding,
         tuple(typed.ratios),
         quotes[0],
         quotes[1],
-        Costs(funding, typed.fee_bp * BASIS, typed.option_fee_bp * BASIS),
+        Costs(funding, typed.fee_bp * BASIS, option_fee * BASIS),
         implied if typed.real_vol is None else typed.real_vol,
         typed.fat_tails,
         typed.margin,

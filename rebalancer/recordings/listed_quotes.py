@@ -75,8 +75,8 @@ def listed_quotes(source: str | Path, coin: str, at: int) -> Listed:
             parts.append(part)
         rows += len(ts)
     if not parts:
-        seen = "it names none" if first is None else f"its first are at {first} ns"
-        raise DataError(f"{where.path}: must hold {coin} options at or before {at} ns, {seen}")
+        seen = "it names none" if first is None else f"its first are of {_moment(first)}"
+        raise DataError(f"{where.path}: must hold {coin} options until {_moment(at)}, {seen}")
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _listed(where.text, found, names, whole)
 
@@ -108,6 +108,10 @@ def _listed(source: str, ts: int, names: list[str], columns: dict[str, table.Flo
             )
         )
     return Listed(ts, float(columns["index_price"][0]), tuple(quotes))
+
+
+def _moment(ts: int) -> str:
+    return f"{np.datetime_as_string(np.datetime64(ts, 'ns'), unit='s')}Z"
 
 
 def _offer(price: float) -> float | None:

@@ -1,7 +1,7 @@
 """Overlays: which listed options bring gamma and vega inside their limits, and whether it pays.
 
 The cheapest trades are `core.overlay`'s, at half the spread that a recording
-shows and the fee. What delta they bring is handed to the perpetual. An overlay
+shows and the fee, as often as they are due while the overlay is wanted. What delta they bring is handed to the perpetual. An overlay
 costs that spread each time it is bought anew, and what its theta loses beyond
 what its gamma earns at the vol that the price really has. It saves hedging: a
 book with less gamma trades less. Nothing here is ever traded.
@@ -91,7 +91,7 @@ def propose(listed: Listed, held: Held, limits: Greeks, plan: Plan, costs: Costs
         costs: Fees.
     """
     able = {each.instrument.name: each for each in listed.quotes if _able(each, listed, plan)}
-    offers = [_offer(each, listed, costs) for each in able.values()]
+    offers = [_offer(each, listed, plan, costs) for each in able.values()]
     found = cheapest(held.gamma, held.vega, limits, offers)
     if found is None:
         return None
@@ -113,8 +113,8 @@ def _greeks(quote: ListedQuote, listed: Listed) -> pricing.InverseGreeks:
     return pricing.inverse_greeks(quote.forward, strike, years, quote.vol, quote.instrument.sign)
 
 
-def _offer(quote: ListedQuote, listed: Listed, costs: Costs) -> Offer:
-    """Return what one contract does; a greek in coin counts at the index."""
+def _offer(quote: ListedQuote, listed: Listed, plan: Plan, costs: Costs) -> Offer:
+    """Return what one contract does, and its cost over the plan; greeks in coin at the index."""
     unit, option, index = _greeks(quote, listed), quote.instrument, listed.index
     size, bid, ask = float(option.size), quote.bid or 0.0, quote.ask or 0.0
     half = (ask - bid) / 2 * index + fee(index, ask * index, costs)
@@ -122,7 +122,7 @@ def _offer(quote: ListedQuote, listed: Listed, costs: Costs) -> Offer:
         option.name,
         float(unit.gamma) * quote.forward / 100 * size,
         float(unit.vega) * index / 100 * size,
-        half * size,
+        half * size * rounds(_days(quote, listed), plan.days),
         float(option.lot),
         float(option.minimum),
     )
@@ -156,7 +156,7 @@ def _traded(
     quote: ListedQuote, contracts: float, offer: Offer, listed: Listed, plan: Plan
 ) -> Traded:
     unit, days = _greeks(quote, listed), _days(quote, listed)
-    size = contracts * float(quote.instrument.size)
+    size, times = contracts * float(quote.instrument.size), rounds(days, plan.days)
     return Traded(
         offer.name,
         contracts,
@@ -165,8 +165,8 @@ def _traded(
         contracts * offer.gamma,
         contracts * offer.vega,
         size * float(unit.theta) * listed.index / DAYS,
-        abs(contracts) * offer.cost,
-        rounds(days, plan.days),
+        abs(contracts) * offer.cost / times,
+        times,
     )
 
 

@@ -6,8 +6,8 @@ line, so that the mean of the cell stands for it. The mean of the programme is
 exact; its CVaR is a little low in the one cell where the tail begins, so the
 answer is measured exactly, and the limit tightened until that is within it.
 
-Nothing but a hedge is allowed: options and perpetual together are never more
-than the holding, neither on the side that falls nor on the side that is sold.
+Nothing but a hedge is allowed: puts are bought, calls and the perpetual sold,
+and at no price is more than the whole holding given away by them together.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,7 @@ class _Programme:
     weights: FloatArray  # probability of each cell, shape (m,)
     bare: FloatArray  # profit of the holding alone, shape (m,)
     gains: FloatArray  # what each instrument adds if it is as large as the holding, shape (k, m)
-    falls: FloatArray  # 1 for what is sold short or floors the price, shape (k,)
-    rises: FloatArray  # 1 for what gives up the rise, shape (k,)
+    taken: FloatArray  # part of the holding that each gives away between strikes, shape (s, k)
     capital: FloatArray  # that each takes if it is as large as the holding, shape (k,)
 
 
@@ -120,16 +119,25 @@ def _programme(
     weights, at = weights[held], first[held] / weights[held]
     bare = book(holding, Hedge("none"), costs).at(at)
     gains = np.stack([book(holding, hedge, costs).at(at) - bare for hedge in single])
-    falls = np.array([1.0 if each.perpetual or each.options[0][0] > 0 else 0.0 for each in single])
-    rises = np.array([1.0 if each.perpetual or each.options[0][0] < 0 else 0.0 for each in single])
+    knots = np.unique(strikes)
+    between = np.concatenate([[0.0], (knots[:-1] + knots[1:]) / 2, knots[-1:] * 2])
+    taken = np.stack([_given(hedge, between) for hedge in single], axis=1)
     capital = [
         max(
             margin * abs(each.perpetual) + sum(n * (quote.ask or 0) for n, quote in each.options), 0
         )
         for each in single
     ]
-    taken = np.array(capital, dtype=np.float64) / holding.price
-    return _Programme(weights, bare / holding.worth, gains / holding.price, falls, rises, taken)
+    locked = np.array(capital, dtype=np.float64) / holding.price
+    return _Programme(weights, bare / holding.worth, gains / holding.price, taken, locked)
+
+
+def _given(hedge: Hedge, at: FloatArray) -> FloatArray:
+    """Return how much of a coin's move a hedge takes away at prices, in {0, 1}."""
+    if hedge.perpetual:
+        return np.ones(len(at))
+    quote = hedge.options[0][1]
+    return np.where(quote.sign * (at - quote.strike) > 0, 1.0, 0.0)
 
 
 def _solved(
@@ -150,10 +158,8 @@ def _solved(
     cost = np.concatenate([-gains @ weights, np.zeros(cells + 1)])
     parts = (-gains.T, -np.ones((cells, 1)), -sparse.eye_array(cells))
     tail = sparse.hstack([sparse.csr_array(each) for each in parts])  # loss − t − excess <= 0
-    rows = [
-        np.concatenate([each, np.zeros(cells + 1)]) for each in (programme.falls, programme.rises)
-    ]
-    ends = [1.0, 1.0]
+    rows = [np.concatenate([each, np.zeros(cells + 1)]) for each in programme.taken]
+    ends = [1.0] * len(rows)
     if limit is not None:
         rows.append(cvar)
         ends.append(limit / holding.worth)
