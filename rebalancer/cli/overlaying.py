@@ -139,10 +139,10 @@ def _show(found: Overlay | None, held: Held, listed: Listed, plan: Plan) -> None
         f"{found.trading:,.0f}, carry {found.carry:,.0f}, hedging saved {found.saved:,.0f}"
     )
     if found.short_dated:
-        typer.echo("All of it ends within a month: it must be bought anew, and gains little.")
+        typer.echo("All of it ends within a month, when greeks change quickest.")
     worth = "It pays for itself" if found.worth_it else "It does not pay for itself"
     typer.echo(
-        f"{worth}: hedging saved against spreads, fees and carry. The limit may still ask it."
+        f"{worth}: hedging saved against spreads, fees and carry. The limit may ask it anyway."
     )
 
 

@@ -175,7 +175,8 @@ def _below(book: Payoff, profit: float) -> tuple[FloatArray, FloatArray]:
     """Return the stretch of each piece, shape (k + 1,), where profit is `profit` or less."""
     low, high = np.concatenate([[0.0], book.knots]), np.concatenate([book.knots, [np.inf]])
     level = book.slopes == 0
-    cross = (profit - book.constants) / np.where(level, 1.0, book.slopes)
+    with np.errstate(over="ignore"):  # a price beyond every double is beyond the piece too
+        cross = (profit - book.constants) / np.where(level, 1.0, book.slopes)
     cross = np.clip(cross, low, high)
     empty = level & (book.constants > profit)
     start = np.where(book.slopes < 0, cross, low)

@@ -1,10 +1,11 @@
 """Overlays: which listed options bring gamma and vega inside their limits, and whether it pays.
 
 The cheapest trades are `core.overlay`'s, at half the spread that a recording
-shows and the fee, as often as they are due while the overlay is wanted. What delta they bring is handed to the perpetual. An overlay
-costs that spread each time it is bought anew, and what its theta loses beyond
-what its gamma earns at the vol that the price really has. It saves hedging: a
-book with less gamma trades less. Nothing here is ever traded.
+shows and the fee, as often as that is due while the overlay is wanted. What
+delta they bring is handed to the perpetual. Besides, an overlay costs what its
+theta loses beyond what its gamma earns at the vol that the price really has,
+both as they are now. It saves hedging: a book with less gamma trades less.
+Nothing here is ever traded.
 """
 
 from collections.abc import Mapping, Sequence

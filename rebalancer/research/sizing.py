@@ -183,9 +183,9 @@ def size(
         hedge,
         whole,
         found,
-        premium=sum(paid(holding, quantity, quote, costs) for quantity, quote in hedge.options),
+        premium=sum((paid(holding, n, quote, costs) for n, quote in hedge.options), 0.0),
         margin=abs(hedge.perpetual) * margin,
-        locked=sum(-n for n, quote in hedge.options if n < 0 and quote.sign > 0),
+        locked=sum((-n for n, quote in hedge.options if n < 0 and quote.sign > 0), 0.0),
         removed=1 - (found.sd / bare) ** 2,
         even=crossings(whole, payoff(0.0, 0.0)),
     )
