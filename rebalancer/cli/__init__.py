@@ -5,8 +5,7 @@
     checking  check
     replaying replay
     pricing   greeks
-    size      size
-    overlaying overlay
+    size, overlaying    size, overlay
     output    tables, JSON and exit codes, the same for all
 
 Exit codes: 0 ok, 1 a check found a difference, 64 usage, 65 bad data, 70 bug,

@@ -23,7 +23,7 @@ LEGS = ("name", "contracts", "days", "delta", "gamma", "vega", "theta", "cost", 
 NONE = 1  # exit code where no overlay does it
 
 
-def overlay(
+def overlay(  # long: its options are the question, and each says what it is
     chain: Annotated[Path, typer.Option(help="Recorded Deribit chain, Parquet.")],
     at: Annotated[str, typer.Option(help="Moment in it, ISO 8601 UTC.")],
     coin: Annotated[str, typer.Option(help="Coin of the options.")] = "BTC",
@@ -60,28 +60,23 @@ def overlay(
     --at 2026-02-10T12:00 --gamma -0.9 --vega -1500 --gamma-limit 0.3 --vega-limit 500
     Example: rebalancer overlay --chain CHAIN --at TIME --config config/paper.toml
     """
+    held, limits = Held(gamma or 0.0, vega or 0.0), Greeks(gamma_limit, vega_limit)
     faults = Faults()
-    for name, value in (("--gamma", gamma), ("--vega", vega)):
-        faults.require(value is None or math.isfinite(value), name, "be finite", value)
-        faults.require(value is None or config is None, name, "be absent beside --config", value)
-    if config is None:
-        faults.require(gamma is not None or vega is not None, "--gamma", "be given", None)
-        given = gamma_limit is not None or vega_limit is not None
-        faults.require(given, "--gamma-limit", "be given, or --vega-limit", None)
-    for name, value in (("--gamma-limit", gamma_limit), ("--vega-limit", vega_limit)):
-        faults.within(name, value, 0, math.inf)
+    _require_book(faults, (gamma, vega), limits, config)
     for name, value in (("--days", days), ("--least-days", least_days)):
         faults.within(name, value, 0, 3650)
     faults.within("--real-vol", real_vol, 0, HIGHEST)
     for name, bp in (("--fee-bp", fee_bp), ("--option-fee-bp", option_fee_bp)):
         faults.require(0 <= bp <= MOST_BASIS, name, f"lie in 0 to {MOST_BASIS:g}", bp)
     faults.check("overlay")
+    settings = None if config is None else load(config)
+    if settings is not None:
+        limits = _limits(settings, coin, limits)
     listed = listed_quotes(chain, coin, nanoseconds(at))
     vol = sizing_listed.nearest(listed, coin, 1.0, days).vol if real_vol is None else real_vol
     plan = Plan(days, least_days, duration(every) / DAY, vol)
-    held, limits = Held(gamma or 0.0, vega or 0.0), Greeks(gamma_limit, vega_limit)
-    if config is not None:
-        held, limits = _configured(load(config), listed, coin, limits)
+    if settings is not None:
+        held = overlays.held_of(listed, _options(settings, coin))
     costs = Costs(fee=fee_bp * BASIS, option_fee=option_fee_bp * BASIS)
     found = overlays.propose(listed, held, limits, plan, costs)
     with opened(json_file) as sink:
@@ -93,30 +88,49 @@ def overlay(
         raise typer.Exit(NONE)
 
 
-def _configured(
-    settings: Settings, listed: Listed, coin: str, limits: Greeks
-) -> tuple[Held, Greeks]:
-    """Return the greeks of the options that a configuration holds, and its limits.
+def _require_book(
+    faults: Faults,
+    greeks: tuple[float | None, float | None],
+    limits: Greeks,
+    config: Path | None,
+) -> None:
+    """Note where the book or its limits are not told, or told twice."""
+    for name, value in zip(("--gamma", "--vega"), greeks, strict=True):
+        faults.require(value is None or math.isfinite(value), name, "be finite", value)
+        faults.require(value is None or config is None, name, "be absent beside --config", value)
+    given = (limits.gamma, limits.vega)
+    if config is None:
+        faults.require(greeks != (None, None), "--gamma", "be given, or --vega", None)
+        faults.require(given != (None, None), "--gamma-limit", "be given, or --vega-limit", None)
+    for name, value in zip(("--gamma-limit", "--vega-limit"), given, strict=True):
+        faults.within(name, value, 0, math.inf)
+
+
+def _limits(settings: Settings, coin: str, given: Greeks) -> Greeks:
+    """Return the limits of a configuration where the command has none.
 
     Raises:
-        UsageError: It has no such underlying, or neither it nor the command has a limit.
+        UsageError: It has no such underlying, or neither has a limit.
     """
     own = settings.underlyings.get(coin)
     if own is None:
         raise UsageError(f"--config: must have [underlyings.{coin}], was without")
-    options = []
-    for holding in settings.holdings:
-        instrument = known(holding.instrument)
-        if instrument is None or instrument.kind is not Kind.OPTION:
-            continue
-        if instrument.underlying == coin:
-            options.append((instrument.id, float(holding.quantity)))
-    gamma = own.limits.gamma if limits.gamma is None else limits.gamma
-    vega = own.limits.vega if limits.vega is None else limits.vega
+    gamma = own.limits.gamma if given.gamma is None else given.gamma
+    vega = own.limits.vega if given.vega is None else given.vega
     if gamma is None and vega is None:
         must = f"must set gamma or vega in [underlyings.{coin}.limits]"
         raise UsageError(f"--config: {must}, or --gamma-limit or --vega-limit be given")
-    return overlays.held_of(listed, options), Greeks(gamma, vega)
+    return Greeks(gamma, vega)
+
+
+def _options(settings: Settings, coin: str) -> list[tuple[str, float]]:
+    """Return the options of a coin that a configuration holds: id and contracts."""
+    found = []
+    for holding in settings.holdings:
+        option = known(holding.instrument)
+        if option is not None and option.kind is Kind.OPTION and option.underlying == coin:
+            found.append((option.id, float(holding.quantity)))
+    return found
 
 
 def _show(found: Overlay | None, held: Held, listed: Listed, plan: Plan) -> None:

@@ -10,6 +10,8 @@
     comparison     a journal that holds each entry against the stored one
     differing      what is said of the first entry that is another
     verification   a recorded flight stepped again, start by start
+    sizing         a perpetual, puts and collars for one holding: cost and risk of each
+    overlays       listed options that bring gamma and vega inside limits, and if that pays
 
 A replay takes nothing for granted that the daemon did: what it measures comes
 from the exchange model's books, and its summary is checked against a sum of

@@ -106,55 +106,31 @@ def accounts(
         prices: At the horizon.
     """
     price, owned, part = holding.price, holding.quantity, f"at {terms.leverage:g}x"
-    tiers = [(0.0, terms.maintenance)]
-    top = price * terms.rise(vol)
+    counted, tiers = terms.haircut * owned, [(0.0, terms.maintenance)]
     dollars, coins = short * price / terms.leverage, short / terms.leverage
-    counted = terms.haircut * owned
+    top = price * terms.rise(vol) * terms.haircut  # what a coin of collateral counts there, USD
     lost = short * price * buffer(vol, terms)  # with maintenance, USD
     gone = short * inverse_buffer(vol, terms)  # the same in an inverse account, coins
-
-    def account(
-        name: str, currency: str, collateral: float, missing: float, root: float | None
-    ) -> Account:
-        distance = None if root is None else float(np.log(root / price))
-        total = vol * np.sqrt(holding.years)
-        return Account(
-            name,
-            currency,
-            collateral,
-            max(missing, 0.0),
+    linear, inverse, total = -short, -short * price, vol * np.sqrt(holding.years)
+    found = (
+        (f"linear, USD {part}", "USD", dollars, lost - dollars),
+        (f"linear, coins that count {terms.haircut:.0%}", holding.coin, owned, lost / top - owned),
+        (f"inverse, coins {part}", holding.coin, coins, gone - coins),
+        ("inverse, all the coins", holding.coin, owned, gone - owned),
+    )
+    roots = (
+        liquidation_price(linear, price, dollars, tiers),
+        liquidation_price(linear, price, 0.0, tiers, coins=counted),
+        liquidation_price(inverse, price, coins, tiers, inverse=True),
+        liquidation_price(inverse, price, owned, tiers, inverse=True),
+    )
+    return tuple(
+        Account(
+            *each[:3],
+            max(each[3], 0.0),
             root,
-            None if distance is None else distance / total,
+            None if root is None else float(np.log(root / price) / total),
             0.0 if root is None else touched(prices, root),
         )
-
-    return (
-        account(
-            f"linear, USD {part}",
-            "USD",
-            dollars,
-            lost - dollars,
-            liquidation_price(-short, price, dollars, tiers),
-        ),
-        account(
-            f"linear, coins that count {terms.haircut:.0%}",
-            holding.coin,
-            owned,
-            (lost - counted * top) / (terms.haircut * top),
-            liquidation_price(-short, price, 0.0, tiers, coins=counted),
-        ),
-        account(
-            f"inverse, coins {part}",
-            holding.coin,
-            coins,
-            gone - coins,
-            liquidation_price(-short * price, price, coins, tiers, inverse=True),
-        ),
-        account(
-            "inverse, all the coins",
-            holding.coin,
-            owned,
-            gone - owned,
-            liquidation_price(-short * price, price, owned, tiers, inverse=True),
-        ),
+        for each, root in zip(found, roots, strict=True)
     )

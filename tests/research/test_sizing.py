@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.core import pricing
+from rebalancer.core import margin, pricing
 from rebalancer.research import outcomes, sizing, sizing_margin
 from rebalancer.research.outcomes import jumping, normal, outcome, payoff
 from rebalancer.research.sizing import Costs, Hedge, Holding, Quote, Smile
@@ -227,6 +227,24 @@ def test_accounts():
     assert 0.1043 - 0.1 == pytest.approx(dollars.extra / 1e5, abs=5e-5)
     assert np.log(1.094527363) / (0.6 * np.sqrt(YEARS)) == pytest.approx(dollars.sigmas)
     assert 0 == found[3].touch
+
+
+def test_missing():
+    """With what is missing added, the price that liquidates is the one after the rise."""
+    one = Holding("BTC", 1.0, 1e5, 30.0)
+    terms = MarginTerms(leverage=50.0, haircut=0.2, sigmas=20.0, reaction_days=5.0)
+    top, tiers = 1e5 * terms.rise(0.6), [(0.0, 0.005)]
+    dollars, coins, part, whole = sizing_margin.accounts(one, 1.5, 0.6, terms, NORMAL)
+    price = margin.liquidation_price
+
+    assert all(each.extra > 0 for each in (dollars, coins, part))
+    assert top == pytest.approx(price(-1.5, 1e5, dollars.collateral + dollars.extra, tiers))
+    counted = 0.2 * (coins.collateral + coins.extra)
+    assert top == pytest.approx(price(-1.5, 1e5, 0.0, tiers, coins=counted))
+    for each in (part, whole):
+        held = each.collateral + each.extra
+        found = price(-1.5e5, 1e5, held, tiers, inverse=True)
+        assert (top == pytest.approx(found)) == (each.extra > 0)
 
 
 @pytest.mark.parametrize("level", [101_000.0, 120_000.0, 160_000.0])
