@@ -192,9 +192,9 @@ def _tables(found: Answer) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
 def _hedge(each: Sized, holding: Holding) -> Sequence[str]:
     numbers = (each.cost, each.outcome.sd, each.outcome.var, each.outcome.cvar, -each.book.worst)
     shown = [_amount(value, holding.worth) for value in (*numbers, each.premium)]
-    margin = f"{each.locked:.4g} {holding.coin}"
-    if not each.locked:
-        margin = _amount(each.margin, holding.worth)
+    parts = [_amount(each.margin, holding.worth)] if each.margin or not each.locked else []
+    parts += [f"{each.locked:.4g} {holding.coin}"] if each.locked else []
+    margin = " + ".join(parts)
     even = ", ".join(_amount(price, holding.price) for price in each.even) or "-"
     return each.hedge.name, *shown, margin, even
 

@@ -126,6 +126,18 @@ def test_mix(run):
     assert "No mix keeps CVaR95 within -10 USD: the least is" in words
 
 
+def test_margin_of_a_mix(run):
+    """A mix of perpetual and calls shows both what is put down and what is covered by coins."""
+    args = ("--funding", "0.06", "--real-vol", "0.45", "--skew", "-0.8", "--cvar-limit", "9000")
+    _, told = run(*PLAIN, *args)
+    _, document = run(*PLAIN, *args, "--json", "-")
+    mix = json.loads(document)["mix"]
+    shown = f"{mix['margin']:,.0f} + {mix['coins_locked']:.4g} BTC"
+
+    assert mix["margin"] > 0 < mix["coins_locked"]
+    assert shown in next(line for line in told.splitlines() if line.startswith("cheapest mix"))
+
+
 def test_page(run, tmp_path):
     """The page stands alone, and names every hedge."""
     pytest.importorskip("plotly")

@@ -34,7 +34,7 @@ def density(prices, at):
 
 
 @pytest.mark.parametrize("prices", [NORMAL, JUMPING], ids=["normal", "jumping"])
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(coins=st.floats(-2, 2), options=books)
 def test_against_a_grid(prices, coins, options):
     """Mean, deviation, VaR and CVaR are those of forty thousand prices, weighed."""
