@@ -6,6 +6,7 @@
     replaying replay
     pricing   greeks
     size, overlaying    size, overlay
+    ratios    ratio
     output    tables, JSON and exit codes, the same for all
 
 Exit codes: 0 ok, 1 a check found a difference, 64 usage, 65 bad data, 70 bug,

@@ -34,6 +34,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "pricing": ("greeks",),
     "size": ("size",),
     "overlaying": ("overlay",),
+    "ratios": ("ratio",),
     "simulating": ("simulate",),
 }
 

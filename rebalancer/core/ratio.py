@@ -35,7 +35,7 @@ class Ratio:
 
     ratio: float  # units of the hedge per unit held, h*
     effectiveness: float  # 1 − var hedged ÷ var unhedged at h*
-    standard_error: float  # of the ratio
+    standard_error: float  # of the ratio, as if no return were wilder than another
     relative: float  # variance of the hedge ÷ variance of what is held
 
 
