@@ -85,8 +85,26 @@ def _head(told: Told, width: int) -> RenderableType:
         title.append(f"  as {told['client_order_id']}")
     for leg in told.get("passed_over", ()):
         title.append(f"\npassed over {leg['subject']}: {_over_limit(leg)}", "yellow")
+    for leg in told.get("weighed", ()):
+        title.append(f"\nweighed {leg['instrument']}: {_cost(leg)}", "dim")
     title.append("\n" + "─" * width, "dim")
     return title
+
+
+def _cost(leg: Told) -> str:
+    """Return what a hedge would cost in a leg, term by term, and whether it beats the one held."""
+    names = ("fee", "half_spread", "impact", "funding", "margin")
+    terms = [f"{name.replace('_', ' ')} {_bp(leg[name])}" for name in names]
+    known = leg["funding"] is not None
+    total = f"{_bp(sum(leg[name] or 0.0 for name in names))} bp" if known else "unknown"
+    text = f"{total} ({', '.join(terms)})"
+    if leg.get("saves") is None:
+        return text
+    return f"{text}\n  saves {_bp(leg['saves'])} bp, {_bp(leg['needs'])} would be enough"
+
+
+def _bp(value: float | None) -> str:
+    return "unknown" if value is None else f"{value * 1e4:+.2f}"
 
 
 def _over_limit(told: Told) -> str:

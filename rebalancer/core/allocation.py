@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from rebalancer.core import facts, quotes
+from rebalancer.core import facts, legs, quotes
+from rebalancer.core.decision import Weighed
 from rebalancer.core.events import Quote
 from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.figures import TOGETHER
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.rungs import Rung
-from rebalancer.core.params import NO_TERMS, UnderlyingParams
+from rebalancer.core.params import NO_TERMS, Placement, UnderlyingParams
 from rebalancer.core.state import State
 
 TURN = 3  # failures in a row until another hedge instrument is tried
@@ -17,27 +18,43 @@ TURN = 3  # failures in a row until another hedge instrument is tried
 
 def choose(state: State, own: UnderlyingParams, *, buys: bool) -> Instrument | None:
     """Return the first of `ranked`; None where nothing is left for that side."""
-    return next(iter(ranked(state, own, buys=buys)), None)
+    told = weighed(state, own, buys=buys, coins=0.0)
+    return next(iter(ranked(state, own, told, buys=buys)), None)
 
 
-def ranked(state: State, own: UnderlyingParams, *, buys: bool) -> Sequence[Instrument]:
+def weighed(
+    state: State, own: UnderlyingParams, *, buys: bool, coins: float
+) -> tuple[Weighed, ...]:
+    """Return what a hedge of so many coins costs in each instrument; nothing where none asks."""
+    if own.placement is Placement.ORDER:
+        return ()
+    names, most = own.hedge_buy if buys else own.hedge_sell, own.limits.order
+    return legs.weigh(state, own, names, buys=buys, coins=min(coins, most))
+
+
+def ranked(
+    state: State, own: UnderlyingParams, told: Sequence[Weighed] = (), *, buys: bool
+) -> Sequence[Instrument]:
     """Return the hedge instruments of a side that can be traded, best first; else the first one.
 
     One that has no young quote, no room left under the position limit, or a venue
     that takes no orders, is passed over. After every third failure in a row it is
     the next one's turn. A dated future whose settlement average has begun hedges less with each
     second, so it is none. What is too dear to hold, or stands where margin is
-    thin, comes last, and where the leg was moved to comes first.
+    thin, comes last, and where the leg was moved to comes first. Equals stay as
+    they were weighed (`told`), or as the settings list them.
     """
-    named = _in_order(state, own, buys=buys)
+    named = _in_order(state, own, [each.instrument for each in told], buys=buys)
     listed = [name for name in named if not _ending(state, name)]
     usable = [name for name in listed if _usable(state, own, name, buys=buys)] or [*listed[:1]]
     turn = state.memory[own.name].failures // TURN % max(len(usable), 1)
     return [state.instruments[name] for name in (*usable[turn:], *usable[:turn])]
 
 
-def _in_order(state: State, own: UnderlyingParams, *, buys: bool) -> list[str]:
-    """Return the hedge instruments of a side, best first; equals stay as the settings list them."""
+def _in_order(
+    state: State, own: UnderlyingParams, names: Sequence[str], *, buys: bool
+) -> list[str]:
+    """Return the hedge instruments of a side, best first."""
     placed = state.behaviour.placed.get(own.name)
 
     def worse(name: str) -> tuple[bool, bool, bool]:
@@ -47,7 +64,7 @@ def _in_order(state: State, own: UnderlyingParams, *, buys: bool) -> list[str]:
         strains = not closes and strained(state, instrument, buys=buys)
         return strains, placed is not None and not closes, name != placed
 
-    return sorted(own.hedge_buy if buys else own.hedge_sell, key=worse)
+    return sorted(names or (own.hedge_buy if buys else own.hedge_sell), key=worse)
 
 
 def strained(state: State, instrument: Instrument, *, buys: bool) -> bool:

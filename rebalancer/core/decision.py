@@ -133,6 +133,32 @@ class Verdict(NamedTuple):
     subject: str = ""  # which input or instrument, where the guard looks at several
 
 
+class Weighed(NamedTuple):
+    """What a hedge would cost in one instrument, fractions of notional, + is paid.
+
+    None is unknown.
+    """
+
+    instrument: str
+    fee: float
+    half_spread: float | None
+    impact: float | None
+    funding: float | None  # over the horizon
+    margin: float  # what it locks would earn elsewhere meanwhile; below 0: it is set free
+    saves: float | None = None  # against the leg that is held, where there is one …
+    needs: float | None = None  # … and what it would have to, for the hedge to go there instead
+
+    @property
+    def trading(self) -> float:
+        """What is paid once; what is unknown adds nothing."""
+        return self.fee + (self.half_spread or 0.0) + (self.impact or 0.0)
+
+    @property
+    def total(self) -> float | None:
+        """All of it; None while nobody knows the funding."""
+        return None if self.funding is None else self.trading + self.funding + self.margin
+
+
 @dataclass(frozen=True, slots=True)
 class HedgeIntent:
     """One order that a proposal would like to send, before any guard has seen it."""
@@ -173,6 +199,7 @@ class Decision:
     verdicts: tuple[Verdict, ...] = ()
     passed_over: tuple[Verdict, ...] = ()  # why better legs got nothing: each one's last word,
     #   its subject the instrument
+    weighed: tuple[Weighed, ...] = ()  # what each leg would cost, where that decides; best first
 
 
 def canonical(decision: Decision) -> str:

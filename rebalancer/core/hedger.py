@@ -263,10 +263,12 @@ def _hedge(
     """
     refused: Decision | None = None
     passed: tuple[Verdict, ...] = ()
-    for instrument in allocation.ranked(state, view.params, buys=due.goal > view.exposure.net):
+    buys, coins = due.goal > view.exposure.net, abs(due.goal - view.exposure.net)
+    weighed = allocation.weighed(state, view.params, buys=buys, coins=coins)
+    for instrument in allocation.ranked(state, view.params, weighed, buys=buys):
         decision, intent = _weigh(state, params, view, due, instrument)
         if intent is not None and decision.action is Action.ORDER:
-            decision = replace(decision, passed_over=passed)
+            decision = replace(decision, passed_over=passed, weighed=weighed)
             carrying.call_off(state, view.params.name, (each.subject for each in passed))
             return gate.carry_out(state, params, view, intent, decision)
         refused = refused or decision

@@ -84,6 +84,13 @@ class NearParams:
     strikes: int  # ns before expiry from when on strikes held count as levels
 
 
+class Placement(StrEnum):
+    """Which hedge instrument of a side comes first."""
+
+    ORDER = "order"  # as the settings list them
+    COST = "cost"  # the one that costs least over the horizon of a move
+
+
 @dataclass(frozen=True, slots=True)
 class UnderlyingParams:
     """How one underlying is hedged."""
@@ -99,6 +106,7 @@ class UnderlyingParams:
     include: tuple[str, ...] = ("*",)  # patterns of instrument ids in scope
     exclude: tuple[str, ...] = ()  # patterns taken out again
     near: NearParams | None = None  # where it is hedged more closely
+    placement: Placement = Placement.ORDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.core.params import BandKind, Numeraire, Placement
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
@@ -218,6 +218,7 @@ class Underlying(Table):
     band: Band
     limits: UnderlyingLimits
     near: Near | None = None
+    placement: Annotated[Placement, choice(Placement)] = Placement.ORDER
 
 
 class Limits(Table):

@@ -201,6 +201,7 @@ def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
         include=underlying.include,
         exclude=underlying.exclude,
         near=_near(underlying.near),
+        placement=underlying.placement,
     )
 
 

@@ -194,6 +194,19 @@ def test_passed_over():
     assert "passed over okx:ETH: margin mode\n" in text
 
 
+def test_weighed():
+    """Where cost decided, each leg's stands there in basis points, term by term."""
+    terms = {"fee": 0.0005, "half_spread": 0.00005, "impact": None, "margin": 0.0001}
+    first = {"instrument": "a:ETH", **terms, "funding": -0.002, "saves": 0.0026, "needs": 0.0011}
+    second = {"instrument": "b:ETH", **terms, "funding": None, "saves": None, "needs": None}
+    text = read(decision=DECISION | {"weighed": [first, second]})
+
+    fixed = "fee +5.00, half spread +0.50, impact unknown"
+    whole = f"weighed a:ETH: -13.50 bp ({fixed}, funding -20.00, margin +1.00)"
+    assert f"{whole}\n  saves +26.00 bp, +11.00 would be enough\n" in text
+    assert f"weighed b:ETH: unknown ({fixed}, funding unknown, margin +1.00)\n" in text
+
+
 def test_pruned():
     """Without its decision what followed is told all the same."""
     text = read(TAKEN, decision=None)

@@ -188,6 +188,7 @@ CASES = [
     (VENUE, f'{VENUE}\nloopback = "http://10.0.0.1:80"', f"venues.deribit.loopback: {LOOPBACK}, was 'http://10.0.0.1:80'"),
     (VENUE, f'{VENUE}\nloopback = "http://127.0.0.1:1@x.com"', f"venues.deribit.loopback: {LOOPBACK}, was 'http://127.0.0.1:1@x.com'"),
     (VENUE, f'{VENUE}\ncredentials = "/etc/key"', "venues.deribit.credentials: must be the name of a credential, never a key, was '/etc/key'"),
+    ("[limits]", 'placement = "cheap"\n[limits]', "underlyings.BTC.placement: must be order or cost, was 'cheap'"),
     ("[limits]", "coverage = 2\n[limits]", "underlyings.BTC.coverage: must be from 0 to 1.5, was 2"),
     ("upper = 0.05 }", "upper = 0.05, reset = 1.5 }", "underlyings.BTC.band.reset: must be from 0 to 1, was 1.5"),
     ("upper = 0.05 }", "upper = 0.05, min_interval = 30 }", f"underlyings.BTC.band.min_interval: {DURATION}, was 30"),

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, BandParams, CollarParams, ImpactParams, Numeraire
+from rebalancer.core.params import (
+    BandKind,
+    BandParams,
+    CollarParams,
+    ImpactParams,
+    Numeraire,
+    Placement,
+)
 from rebalancer.settings import check, fingerprint, load, not_enforced, resolve, to_params
 from rebalancer.settings.models import Role
 from rebalancer.settings.venues import continuous_funding
@@ -156,7 +163,7 @@ def test_params(settings):
     """Settings become the core's parameters with nothing lost on the way."""
     text = DESIGN.replace(
         'hedge = ["deribit:BTC-PERPETUAL"]',
-        'hedge = { buy = ["deribit:BTC-PERPETUAL"], sell = ["deribit:BTC-27MAR26"] }\n'
+        'placement = "cost"\nhedge = { buy = ["deribit:BTC-PERPETUAL"], sell = ["deribit:BTC-27MAR26"] }\n'
         'include = ["deribit:*"]\nexclude = ["deribit:BTC"]',
     ).replace(
         "reset = 0.0 }",
@@ -193,6 +200,8 @@ def test_params(settings):
         == underlying.band
     )
     assert 60 * SECOND == params.unhedged_alert
+    assert Placement.COST is underlying.placement
+    assert Placement.ORDER is to_params(settings(DESIGN), epoch=4).underlyings["BTC"].placement
 
 
 def test_costs(settings):
