@@ -103,5 +103,5 @@ def _usable(state: State, own: UnderlyingParams, name: str, *, buys: bool) -> bo
     if price is None or (held > 0) != buys or not held:
         return price is not None
     least = abs(float(held)) + float(instrument.minimum)
-    coins = least * delta_per_contract(instrument, float(price), float(price))
+    coins = least * delta_per_contract(instrument, float(price), float(price), own)
     return coins <= own.limits.position

@@ -72,7 +72,7 @@ def _legs(state: State, own: UnderlyingParams, price: float) -> Iterable[tuple[s
         held = float(state.ledger.position(instrument.venue, name).quantity)
         mark = state.prices.mark_price(name, state.now)
         if held and mark is not None:
-            yield name, held * delta_per_contract(instrument, mark, price)
+            yield name, held * delta_per_contract(instrument, mark, price, own)
 
 
 def _better(
@@ -153,7 +153,7 @@ def _step(state: State, view: View, old: str, delta: float, target: str) -> Step
     mark = state.prices.mark_price(name, state.now)
     if mark is None:
         return None
-    each = delta_per_contract(instrument, mark, view.price)
+    each = delta_per_contract(instrument, mark, view.price, view.params)
     held = abs(state.ledger.position(instrument.venue, old).quantity)
     whole = closes and coins >= left - SLACK
     count = held if whole else sizing.lots(instrument, Decimal(repr(coins / each)))

@@ -74,7 +74,7 @@ def _side(state: State, own: UnderlyingParams, side: int) -> SideCost:
     floor = 0.0
     if index is not None and mark is not None:
         least = float(max(instrument.lot, instrument.minimum))
-        floor = least * delta_per_contract(instrument, mark, index)
+        floor = least * delta_per_contract(instrument, mark, index, own)
     return SideCost(
         fee=told.fee,
         half_spread=told.half_spread or 0.0,

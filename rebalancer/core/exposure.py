@@ -28,9 +28,10 @@ from rebalancer.core.lines import (
     OptionLines,
     Size,
     compile_book,
+    hedges,
     in_scope,
 )
-from rebalancer.core.params import Numeraire
+from rebalancer.core.params import Numeraire, UnderlyingParams
 from rebalancer.core.volatility import YEAR
 
 __all__ = [
@@ -137,8 +138,22 @@ def _deltas(book: Book, price: float, ts: int) -> tuple[Floats, Floats]:
     if book.numeraire is Numeraire.COIN:
         curved = curved - _option_worth(book.options, price, ts) / price
         straight = -book.linear.constant / price
+    if book.linear.more:
+        straight = straight + _more(book.linear, price)
     ends = _ending(book.linear, ts)
     return curved, straight - _settled(book.linear, price, ends) if ends else straight
+
+
+def _more(lines: LinearLines, price: float) -> Floats:
+    """Return what a hedge ratio adds to each line's delta, coins.
+
+    A position whose price moves 1 ÷ ratio times as far as the index has that much
+    more of the delta that it would have if it were traded now; its worth has not.
+    """
+    found = np.zeros(len(lines.ids))
+    for row, size in lines.more:
+        found[row] = size.delta(price)
+    return found
 
 
 def _settled(lines: LinearLines, price: float, ends: list[_End]) -> Floats:
@@ -198,9 +213,10 @@ def measure(book: Book, price: float, ts: int) -> Exposure:
 def straight(book: Book, price: float) -> float:
     """Return the delta of everything but options, coins: no vol has a part in it."""
     lines = book.linear
+    more = sum(size.delta(price) for _, size in lines.more)
     if book.numeraire is Numeraire.COIN:
-        return float(-lines.constant.sum() / price)
-    return float(lines.slope.sum())
+        return float(-lines.constant.sum() / price) + more
+    return float(lines.slope.sum()) + more
 
 
 def value(book: Book, price: float, ts: int) -> float:
@@ -292,14 +308,17 @@ def by_holding(book: Book, price: float, ts: int) -> dict[str, float]:
     return deltas
 
 
-def delta_per_contract(instrument: Instrument, price: float, index: float) -> float:
+def delta_per_contract(
+    instrument: Instrument, price: float, index: float, own: UnderlyingParams | None = None
+) -> float:
     """Return the delta that one contract adds when it trades at `price`, coins.
 
     At the moment of a trade there is no open profit, so both numeraires agree:
     size ÷ price for an inverse contract, size x price ÷ index for a linear
-    perpetual, future or spot pair.
+    perpetual, future or spot pair; less where the settings of the underlying (`own`)
+    have a hedge ratio above 1 for it.
     """
-    size = float(instrument.size)
+    size = float(instrument.size) * hedges(own, instrument.id)
     if instrument.inverse:
         return size / price
     return size * (price / index if instrument.kind is Kind.FUTURE else 1.0)

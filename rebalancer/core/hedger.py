@@ -288,7 +288,7 @@ def _weigh(
         decision = plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
         return replace(decision, instrument=instrument.id), None
     price = intents.price_of(state, params, instrument, view)
-    per_contract = delta_per_contract(instrument, price, view.price)
+    per_contract = delta_per_contract(instrument, price, view.price, own)
     quantity = sizing.contracts(instrument, per_contract, net, due.goal, view.band)
     if not quantity:
         return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), None

@@ -31,7 +31,7 @@ def to_hedge(
         quantity: Contracts, signed.
     """
     price, own = price_of(state, params, instrument, view), view.params
-    per_contract = delta_per_contract(instrument, price, view.price)
+    per_contract = delta_per_contract(instrument, price, view.price, own)
     held = state.ledger.position(instrument.venue, instrument.id).quantity
     split = sizing.parts(quantity, held, view.exposure.net, per_contract, own.limits.net_delta)
     return HedgeIntent(
@@ -59,7 +59,7 @@ def to_protect(state: State, params: Params, view: View, cut: Cut) -> HedgeInten
     collar, failed = params.collar, state.memory[view.params.name].cuts_failed
     width = collar.width * collar.protect_factor * 2 ** min(failed, 10)
     width = min(width, max(collar.index_width, collar.width * collar.protect_factor))
-    per_contract = delta_per_contract(instrument, mark, view.price or mark)
+    per_contract = delta_per_contract(instrument, mark, view.price or mark, view.params)
     held = state.ledger.position(instrument.venue, instrument.id).quantity
     return HedgeIntent(
         purpose=Purpose.PROTECT,

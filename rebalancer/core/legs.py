@@ -115,4 +115,4 @@ def _coins(state: State, own: UnderlyingParams, instrument: Instrument) -> float
     index, mark = state.index(own.name), state.prices.mark_price(instrument.id, state.now)
     if not held or index is None or mark is None:
         return math.copysign(1e-9, held) if held else 0.0
-    return held * delta_per_contract(instrument, mark, float(index.price))
+    return held * delta_per_contract(instrument, mark, float(index.price), own)

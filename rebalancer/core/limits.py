@@ -87,9 +87,9 @@ def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
     if instrument is None:
         return
     if order is None:
-        each = exposure.delta_per_contract(instrument, float(event.price), float(event.price))
+        own, price_ = params.underlyings.get(instrument.underlying), float(event.price)
+        each = exposure.delta_per_contract(instrument, price_, price_, own)
         coins = float(event.quantity) * each if instrument.kind is not Kind.OPTION else 0.0
-        own = params.underlyings.get(instrument.underlying)
         names = () if own is None else (*own.hedge_buy, *own.hedge_sell)
         fights = instrument.id in names
         behaviour.foreign(state.behaviour, instrument.underlying, coins, fights=fights)

@@ -77,6 +77,7 @@ class LinearLines:
     constant: Floats  # USD
     cash: npt.NDArray[np.bool_]
     ends: tuple[tuple[int, int, Size, Size], ...]  # line, expiry in ns, all of it, hedge of it
+    more: tuple[tuple[int, Size], ...]  # line, delta beyond the slope's: its hedge ratio is not 1
     hedge: Size  # what hedging put there
     own: Size  # all other positions, signed
     own_gross: Size  # the same, absolute
@@ -174,7 +175,7 @@ def compile_book(
         underlying=params.name,
         numeraire=params.numeraire,
         options=_option_lines(curved, fixings),
-        linear=_linear_lines(straight, params.numeraire),
+        linear=_linear_lines(straight, params),
         missing=tuple(missing),
     )
 
@@ -198,18 +199,35 @@ def _option_lines(
     )
 
 
+def hedges(params: UnderlyingParams | None, name: str) -> float:
+    """Return how many coins one coin of an instrument hedges: 1 ÷ its ratio."""
+    return 1.0 if params is None or not params.ratios else 1.0 / params.ratios.get(name, 1.0)
+
+
 def _size(instrument: Instrument, contracts: float, carry: float) -> Size:
     coins = contracts * float(instrument.size)
     return Size(face=coins / carry) if instrument.inverse else Size(coins=coins * carry)
 
 
-def _linear_lines(straight: list[_Straight], numeraire: Numeraire) -> LinearLines:
-    hedge = [_size(line.instrument, line.hedge, carry) for line, carry, _, _ in straight]
+def _linear_lines(straight: list[_Straight], params: UnderlyingParams) -> LinearLines:
+    """Return the lines without curvature.
+
+    Their value is what it is; only how far it moves with the index follows the
+    hedge ratio, by what the position would be if it were traded now.
+    """
+    rows = [(line, carry, hedges(params, line.instrument.id)) for line, carry, _, _ in straight]
+    whole = [_size(line.instrument, line.quantity * each, carry) for line, carry, each in rows]
+    hedge = [_size(line.instrument, line.hedge * each, carry) for line, carry, each in rows]
     own = [
-        _size(line.instrument, line.quantity - line.hedge, carry)
-        for line, carry, _, _ in straight
+        _size(line.instrument, (line.quantity - line.hedge) * each, carry)
+        for line, carry, each in rows
         if line.instrument.margined
-        or (line.instrument.kind is Kind.SPOT and numeraire is Numeraire.USD)
+        or (line.instrument.kind is Kind.SPOT and params.numeraire is Numeraire.USD)
+    ]
+    more = [
+        (place, _size(line.instrument, line.quantity * (each - 1.0), carry))
+        for place, (line, carry, each) in enumerate(rows)
+        if each != 1.0
     ]
     return LinearLines(
         ids=tuple(line.instrument.id for line, *_ in straight),
@@ -217,15 +235,11 @@ def _linear_lines(straight: list[_Straight], numeraire: Numeraire) -> LinearLine
         constant=np.array([constant for _, _, _, constant in straight], dtype=np.float64),
         cash=np.array([line.instrument.kind is Kind.CASH for line, *_ in straight], dtype=bool),
         ends=tuple(
-            (
-                row,
-                line.instrument.expiry,
-                _size(line.instrument, line.quantity, carry),
-                _size(line.instrument, line.hedge, carry),
-            )
-            for row, (line, carry, _, _) in enumerate(straight)
+            (row, line.instrument.expiry, whole[row], hedge[row])
+            for row, (line, *_) in enumerate(straight)
             if line.instrument.expiry is not None
         ),
+        more=tuple(more),
         hedge=Size(sum(size.coins for size in hedge), sum(size.face for size in hedge)),
         own=Size(sum(size.coins for size in own), sum(size.face for size in own)),
         own_gross=Size(sum(abs(size.coins) for size in own), sum(abs(size.face) for size in own)),

@@ -107,6 +107,8 @@ class UnderlyingParams:
     exclude: tuple[str, ...] = ()  # patterns taken out again
     near: NearParams | None = None  # where it is hedged more closely
     placement: Placement = Placement.ORDER
+    ratios: Mapping[str, float] = field(default_factory=dict)  # perpetual or future → coins of it
+    #   that hedge a coin; one that is not named hedges one for one
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def _cuts(
         if not share:
             continue
         quantity = min(lots_up(instrument, most.copy_abs() * Decimal(repr(share))), abs(most))
-        delta = abs(float(quantity) * delta_per_contract(instrument, leg.mark, leg.mark))
+        delta = abs(float(quantity) * delta_per_contract(instrument, leg.mark, leg.mark, own))
         why = _why(reading, margin.ladder)
         cut = Cut(instrument, quantity.copy_sign(most), leg.mark, why, reading, whole)
         yield -float(reading.rung) + (0.5 if whole else 0.0), delta, cut

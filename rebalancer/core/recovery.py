@@ -93,6 +93,7 @@ def revived(
     told: Iterable[OrderEvent | Fill | Operator],
     instruments: Mapping[str, Instrument],
     now: int,
+    underlyings: Mapping[str, UnderlyingParams] | None = None,
 ) -> tuple[Order, ...]:
     """Return the orders of earlier starts that are open or young, as they must be taken now.
 
@@ -101,35 +102,36 @@ def revived(
         told: What was heard of them, in the order in which it was; also what operators looked up.
         instruments: By id; an order for one that is not there any more is left out.
         now: ns; since when what is open counts as unknown.
+        underlyings: Whose hedge ratios count; None: all hedge one for one.
     """
-    found = {
-        each.client_order_id: Order(
-            each, OrderState.SENDING, each.decided_at, _delta(each, instruments[each.instrument])
-        )
-        for each in submits
-        if each.instrument in instruments
-    }
+    found = {}
+    for submit in submits:
+        if submit.instrument in instruments:
+            own = (underlyings or {}).get(submit.underlying)
+            delta = _delta(submit, instruments[submit.instrument], own)
+            order = Order(submit, OrderState.SENDING, submit.decided_at, delta)
+            found[submit.client_order_id] = order
     booked: set[tuple[str, str]] = set()
     for event in told:
         if isinstance(event, Operator):
             for each in (found[name] for name in event.ended if name in found):
                 found[each.submit.client_order_id] = lives.looked_up(each, event.reason)
             continue
-        order = found.get(event.client_order_id or "")
-        if order is None:
+        known = found.get(event.client_order_id or "")
+        if known is None:
             continue
         if not isinstance(event, Fill):
-            found[order.submit.client_order_id] = lives.note(order, event)
+            found[known.submit.client_order_id] = lives.note(known, event)
         elif (event.instrument, event.trade_id) not in booked:
             booked.add((event.instrument, event.trade_id))
-            found[order.submit.client_order_id] = lives.filled(order, event)
+            found[known.submit.client_order_id] = lives.filled(known, event)
     recent = (each for each in found.values() if each.open or now - each.sent_at < DAY)
     return tuple(_doubted(each, now) if each.open else each for each in recent)
 
 
-def _delta(order: Submit, instrument: Instrument) -> float:
+def _delta(order: Submit, instrument: Instrument, own: UnderlyingParams | None) -> float:
     """Return the delta of a contract at the order's own limit, coins."""
-    return delta_per_contract(instrument, float(order.price), float(order.price))
+    return delta_per_contract(instrument, float(order.price), float(order.price), own)
 
 
 def _doubted(order: Order, now: int) -> Order:

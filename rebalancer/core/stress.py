@@ -111,9 +111,11 @@ def _revalue(book: Book, prices: FloatArray, ts: int) -> tuple[FloatArray, Float
     """Return (USD value, delta in coins) of what is held, in each cell."""
     lines, linear = book.options, book.linear
     straight = float(linear.slope.sum()) * prices + float(linear.constant.sum())
-    slope = float(linear.slope.sum())
+    slope = np.full(len(prices), float(linear.slope.sum()))
+    for _, size in linear.more:
+        slope += size.coins + size.face / prices
     worth = np.broadcast_to(straight, (len(VOLS), len(prices))).copy()
-    delta = np.full(worth.shape, slope)
+    delta = np.broadcast_to(slope, worth.shape).copy()
     if lines.ids:
         told = _options(lines, prices, ts)
         unit = np.where(lines.inverse, told.price / lines.carry, told.price)

@@ -9,6 +9,7 @@
     faults     pydantic's errors → our faults: where, what must hold, what was found
     catalogue  instruments that everybody knows, by their id
     listing    the instruments of one book: its own, and those of the mode
+    ratios     which hedge ratios may be hedged by
     cross      what one key demands of another
     notes      what is no fault but worth saying
     parameters settings → what the core decides by

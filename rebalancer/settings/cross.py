@@ -21,6 +21,7 @@ from rebalancer.settings.guarding import Ladder
 from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
 from rebalancer.settings.models import Role, Underlying
+from rebalancer.settings.ratios import ratios
 from rebalancer.settings.values import shown
 from rebalancer.settings.venues import venues
 
@@ -102,7 +103,7 @@ def _hedge(
         must = "must be a spot pair, a perpetual or a future"
         yield Finding(place, must, f"{instrument.id}, {_a(instrument.kind)}")
     if instrument.underlying != underlying:
-        must = f"must be about {underlying}"
+        must = f"must be about {underlying}: what another coin hedges rests on two indexes"
         yield Finding(place, must, f"{instrument.id}, about {instrument.underlying or 'no coin'}")
     own = context.settings.underlyings[underlying]
     if not in_scope(own, instrument):
@@ -307,6 +308,7 @@ RULES: tuple[Rule, ...] = (
     venues,
     _underlyings,
     _hedges,
+    ratios,
     _shared_cash,
     _pairs,
     holdings,

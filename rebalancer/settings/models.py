@@ -202,6 +202,16 @@ def _hedge(value: object) -> object:
     return value
 
 
+class HedgeRatio(Table):
+    """How a hedge instrument moves with what it hedges, as `rebalancer ratio` measures it."""
+
+    ratio: Annotated[float, values.number("from 0.5 to 2", lambda x: 0.5 <= x <= 2)] = Field(  # noqa: PLR2004
+        examples=[1]
+    )  # coins of it that hedge a coin
+    effectiveness: Share = Field(examples=[1])  # share of variance that it removes
+    standard_error: NotNegative = Field(examples=[0])  # of the ratio
+
+
 class Underlying(Table):
     """How one coin is hedged."""
 
@@ -219,6 +229,7 @@ class Underlying(Table):
     limits: UnderlyingLimits
     near: Near | None = None
     placement: Annotated[Placement, choice(Placement)] = Placement.ORDER
+    ratios: dict[str, HedgeRatio] = {}  # by hedge instrument; one that is not named: 1
 
 
 class Limits(Table):

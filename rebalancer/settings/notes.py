@@ -3,6 +3,7 @@
 from rebalancer.settings.context import Context
 from rebalancer.settings.listing import hedge_ids
 from rebalancer.settings.models import Role
+from rebalancer.settings.ratios import doubtful
 
 
 def notes(context: Context) -> tuple[str, ...]:
@@ -28,4 +29,4 @@ def notes(context: Context) -> tuple[str, ...]:
                 f"holdings.{index}.instrument: {holding.instrument} is not hedged; "
                 f"there is no [underlyings.{held.underlying}]"
             )
-    return tuple(found)
+    return (*found, *doubtful(context))

@@ -48,6 +48,7 @@ from rebalancer.settings.models import (
     Underlying,
     Venue,
 )
+from rebalancer.settings.ratios import in_use
 
 READINGS = 3  # of an account that may fail in a row before it counts as unread
 READING = 30 * SECOND  # ns between two readings of what an account holds; a tick, if that is longer
@@ -202,6 +203,7 @@ def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
         exclude=underlying.exclude,
         near=_near(underlying.near),
         placement=underlying.placement,
+        ratios=in_use(underlying),
     )
 
 

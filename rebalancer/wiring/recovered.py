@@ -71,7 +71,13 @@ class Recovered:
         gone = (name for name in ordered if name not in state.instruments)
         for name in dict.fromkeys((*lost, *gone)):
             log.error("reconcile.differed", instrument=name, error="not described any more")
-        orders = recovery.revived(self.submits, self.told, state.instruments, state.now)
+        orders = recovery.revived(
+            self.submits,
+            self.told,
+            state.instruments,
+            state.now,
+            state.params.underlyings,
+        )
         for order in orders:
             state.revive(order)
         return orders

@@ -1,5 +1,6 @@
 """Recovery: the ledger of an earlier start comes back from its journal, to the last unit."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -26,6 +27,7 @@ from rebalancer.core.ledger import Ledger
 from rebalancer.core.orders import OrderState
 from rebalancer.core.positions import Position
 from rebalancer.storage import codec
+from tests.scenarios.desk import BTC
 
 D = Decimal
 PERP = Instrument("v:PERP", Kind.PERPETUAL, "BTC", "BTC", size=D(1))
@@ -147,6 +149,14 @@ def test_revived(told, state, filled, is_open):
     assert (state, filled, bool(is_open)) == (order.state, order.filled, order.open)
     assert (LATER if is_open else None) == order.unknown_since
     assert order.delta_per_contract == pytest.approx(1 / 100_000)
+
+
+def test_revived_with_its_ratio():
+    """What an order may still add counts as it did before the fall, hedge ratio and all."""
+    own = replace(BTC, ratios={PERP.id: 1.25})
+    (order,) = recovery.revived([submit()], (), LISTED, LATER, {"BTC": own})
+
+    assert pytest.approx(0.8 / 100_000) == order.delta_per_contract
 
 
 def test_answers_of_before_prove_nothing():

@@ -138,6 +138,24 @@ CASES = [
         '[costs."binanceusdm:BTCUSDT"]\nvolume_per_day = 0\n[replay]',
         'costs."binanceusdm:BTCUSDT".volume_per_day: must be above 0, was 0',
     ),
+    # hedge ratios
+    *(
+        (
+            "[limits]",
+            f'[underlyings.BTC.ratios]\n"{name}" = {{ ratio = {ratio}, effectiveness = {removes}, standard_error = 0.001 }}\n[limits]',
+            line,
+        )
+        for name, ratio, removes, line in (
+            ("binanceusdm:BTCUSDT", 1.02, 0.79, 'underlyings.BTC.ratios."binanceusdm:BTCUSDT".effectiveness: must be at least 0.8, or this is no hedge, was 0.79'),
+            ("binanceusdm:BTCUSDT", 10.2, 0.99, 'underlyings.BTC.ratios."binanceusdm:BTCUSDT".ratio: must be from 0.5 to 2, was 10.2'),
+            ("deribit:BTC-PERPETUAL", 1.02, 0.99, 'underlyings.BTC.ratios."deribit:BTC-PERPETUAL": must be one of underlyings.BTC.hedge, was \'deribit:BTC-PERPETUAL\''),
+        )
+    ),
+    (
+        "[limits]",
+        '[underlyings.BTC.ratios]\n"binanceusdm:BTCUSDT" = { ratio = 1.02, effectiveness = 0.99 }\n[limits]',
+        'underlyings.BTC.ratios."binanceusdm:BTCUSDT".standard_error: must be given, was missing',
+    ),
     # the flight recorder
     (
         "[replay]",
@@ -245,7 +263,7 @@ CASES = [
     ("order = 1,", "order = 0.0001,", "underlyings.BTC.limits.order: must be at least one lot (0.001 BTC on binanceusdm:BTCUSDT), was 0.0001"),
     ("upper = 0.05 }", 'upper = 0.05, min_interval = "1h", max_interval = "1m" }', "underlyings.BTC.band.max_interval: must be longer than min_interval, was not longer"),
     ('["binanceusdm:BTCUSDT"]', '["binanceusdm:BTCUSD"]', "underlyings.BTC.hedge: must be a known instrument (did you mean binanceusdm:BTCUSDT?), was 'binanceusdm:BTCUSD'"),
-    ('["binanceusdm:BTCUSDT"]', '["binanceusdm:ETHUSDT"]', "underlyings.BTC.hedge: must be about BTC, was binanceusdm:ETHUSDT, about ETH"),
+    ('["binanceusdm:BTCUSDT"]', '["binanceusdm:ETHUSDT"]', "underlyings.BTC.hedge: must be about BTC: what another coin hedges rests on two indexes, was binanceusdm:ETHUSDT, about ETH"),
     ('["binanceusdm:BTCUSDT"]', '["deribit:BTC-27FEB26-98000-C"]', "underlyings.BTC.hedge: must be a spot pair, a perpetual or a future, was deribit:BTC-27FEB26-98000-C, an option"),
     ('["binanceusdm:BTCUSDT"]', '["binance:BTCUSDT"]', "underlyings.BTC.hedge: must be on a venue of the configuration; [venues.binance] is missing, was binance:BTCUSDT"),
     ("[limits]", 'exclude = ["binanceusdm:*"]\n[limits]', f"underlyings.BTC.hedge: {IN_SCOPE}, was binanceusdm:BTCUSDT"),

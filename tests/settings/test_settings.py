@@ -214,6 +214,39 @@ def test_costs(settings):
     assert {"deribit:BTC-PERPETUAL": ImpactParams(20_000.0, 1.0)} == other
 
 
+@pytest.mark.parametrize(
+    ("ratio", "error", "used"),
+    [
+        (1.02, 0.004, {"deribit:BTC-PERPETUAL": 1.02}),
+        (0.98, 0.004, {"deribit:BTC-PERPETUAL": 0.98}),
+        (1.02, 0.011, {}),
+        (1.0, 0.0, {}),
+    ],
+)
+def test_hedge_ratios(tmp_path, ratio, error, used):
+    """A ratio is used where it is surely another than 1; else a note says that it counts as 1."""
+    row = f"ratio = {ratio}, effectiveness = 0.99, standard_error = {error}"
+    path = tmp_path / "book.toml"
+    path.write_text(f'{DESIGN}[underlyings.BTC.ratios]\n"deribit:BTC-PERPETUAL" = {{ {row} }}\n')
+    notes = [each for each in check(path).notes if "counts as 1" in each]
+
+    assert used == to_params(load(path), epoch=1).underlyings["BTC"].ratios
+    assert len(notes) == (0 if used else 1)
+    assert used or notes[0].startswith("underlyings.BTC.ratios.deribit:BTC-PERPETUAL: ")
+
+
+def test_a_coin_hedges_itself(tmp_path):
+    """A spot pair takes no ratio: it is the coin."""
+    text = DESIGN.replace('"deribit:BTC-PERPETUAL"]', '"deribit:BTC-PERPETUAL", "binance:BTCUSDT"]')
+    venue = "[venues.binance]\nfees = { maker = 0, taker = 0 }\n"
+    row = '"binance:BTCUSDT" = { ratio = 1.02, effectiveness = 0.99, standard_error = 0.001 }'
+    path = tmp_path / "book.toml"
+    path.write_text(f"{text}{venue}[underlyings.BTC.ratios]\n{row}\n")
+
+    (fault,) = check(path).faults
+    assert fault.must.startswith("must be a perpetual or a future")
+
+
 def test_cash_belongs_to_its_coin_book(settings):
     """The cash that a coin book's hedge settles in is its own, named or not."""
     text = DESIGN.replace('numeraire = "usd"', 'numeraire = "coin"').replace(
