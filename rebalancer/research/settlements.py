@@ -72,10 +72,23 @@ def together(series: Mapping[str, Funding], start: int, end: int) -> Settlements
     return Settlements(tuple(series), clock, rate, interval)
 
 
-def priced(told: Settlements, spot: Mapping[str, Bars], perpetual: Mapping[str, Bars]) -> Prices:
-    """Return the prices at each tick, by venue: the close of the bar that ends `AFTER` it."""
+def priced(
+    told: Settlements,
+    spot: Mapping[str, Bars],
+    perpetual: Mapping[str, Bars],
+    after: Mapping[str, int] | None = None,
+) -> Prices:
+    """Return the prices at each tick, by venue: the close of the bar that ends `AFTER` it.
+
+    Args:
+        told: The ticks and the venues.
+        spot: Bars by venue.
+        perpetual: Bars by venue.
+        after: ns after a tick at which a venue's bars end, where it is not `AFTER`.
+    """
+    later = {name: AFTER if after is None else after.get(name, AFTER) for name in told.venues}
     sides = [
-        np.stack([_closes(told.ts + AFTER, each[name]) for name in told.venues], axis=1)
+        np.stack([_closes(told.ts + later[name], each[name]) for name in told.venues], axis=1)
         for each in (spot, perpetual)
     ]
     return Prices(*sides)

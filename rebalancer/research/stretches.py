@@ -105,7 +105,7 @@ def read(folder: Path, stretch: Stretch, coin: str) -> Read:
     def sources(named: Mapping[str, str]) -> Mapping[str, str]:
         return {venue: str(folder / each.format(coin=coin)) for venue, each in named.items()}
 
-    start, middle, end = (_ns(day) for day in (stretch.start, stretch.middle, stretch.end))
+    start, middle, end = (nanoseconds(day) for day in (stretch.start, stretch.middle, stretch.end))
     series = {venue: funding.read(each) for venue, each in sources(stretch.rates).items()}
     told = together(series, start - MEMORY, end)
     if stretch.spot is not None and stretch.perpetual is not None:
@@ -137,5 +137,6 @@ def cut(told: Read, part: tuple[int, int]) -> Settlements:
     return between(told.settlements, *part)
 
 
-def _ns(day: str) -> int:
+def nanoseconds(day: str) -> int:
+    """Return the first moment of a day (ISO 8601, UTC), ns."""
     return int(np.datetime64(day, "ns").astype(np.int64))

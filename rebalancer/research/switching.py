@@ -101,6 +101,24 @@ def _chosen(
     return venues.index(chosen.instrument or standing.instrument or "")
 
 
+def chase(told: Settlements, leg: Leg, first: int = 0) -> Walk:
+    """Return the path of a leg that always moves to where the last settlement was kindest.
+
+    Whatever that costs; among equals it stays.
+    """
+    held = np.empty(len(told.ts), dtype=np.int64)
+    at, last = first, np.full(len(told.venues), np.nan)
+    rows = zip(told.rate, told.interval, strict=True)
+    for tick, (rates, intervals) in enumerate(rows):
+        settled = intervals > 0
+        last[settled] = rates[settled] / intervals[settled]
+        best = int(np.nanargmin(leg.side * last)) if tick and not np.isnan(last).all() else at
+        if tick and not leg.side * last[at] <= leg.side * last[best]:
+            at = best
+        held[tick] = at
+    return _walked(told, held, leg)
+
+
 def hindsight(told: Settlements, leg: Leg) -> Walk:
     """Return the path that earned most of all that there are, wherever it began.
 
