@@ -63,6 +63,20 @@ def test_impact_spreads():
     assert 0.0 == found.left
 
 
+@pytest.mark.parametrize("way", [+1, -1])
+@pytest.mark.parametrize("held", [-3.0, 0.0, 0.5, 3.0])
+@pytest.mark.parametrize("coins", [-1.0, 0.0, 1.0])
+def test_marginal(coins, held, way):
+    """The marginal cost is what a little more of the hedge adds to the cost, at a kink too."""
+    place = Place("x", 0.0004, 2e-5, funding=0.0003, capital=0.0002, held=held, beta=0.8)
+    step = 1e-6
+    more = placement.cost(place, coins + way * step / place.beta, PRICE)
+    less = placement.cost(place, coins, PRICE)
+
+    told = placement.marginal(place, coins, PRICE, way)
+    assert pytest.approx((more - less) / step, rel=1e-3, abs=1e-3) == told
+
+
 def test_no_room():
     """What has no room is left, and a coin more has no price."""
     found = placement.split([replace(CHEAP, cap=1.0)], -3.0, PRICE)

@@ -145,7 +145,7 @@ def test_unknown_comes_last():
     """A leg whose funding nobody knows comes after one that is known, however cheap it is."""
     free = replace(BOOK, funding=None)
 
-    assert LINEAR == add(open_((0.0001, None), params=free), "1")
+    assert LINEAR == add(open_((-0.0003, None), params=free), "1")
     assert PERP == add(open_(SAME, params=free), "1")
 
 
