@@ -59,7 +59,7 @@ class RecordedMarket:
     sources: tuple[str, ...]  # what was played and what stands for what, in words
     tallies: Mapping[str, streams.Tally]  # by file of raw messages
     sampled: str  # what a sample is taken at: chains, bars or seconds
-    tick: int  # ns between two looks at the clock: as fine as the recordings deserve
+    tick: int  # ns between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,16 @@ def open_market(
         must = "must hold something between --from and --to"
         raise ConfigError(settings.book.id, (Fault("replay", must, "nothing"),))
     items = _with_calendar(source, _again(first, playing))
-    longest = max((each.length for each in read.values()), default=0)
-    tick = SECOND if replay.streams else 5 * MINUTE if longest >= HOUR else MINUTE
+    tick = replay.tick or _fine(replay, read)
     sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
     told = (*_named(source), *_holes(read | _named_marks(marked), Window(first[0], window.end)))
     return RecordedMarket(items, first[0], told, tallies, sampled, tick)
+
+
+def _fine(replay: Replay, read: Mapping[str, bars.Bars]) -> int:
+    """Return ns between two looks at the clock: as fine as the recordings deserve."""
+    longest = max((each.length for each in read.values()), default=0)
+    return SECOND if replay.streams else 5 * MINUTE if longest >= HOUR else MINUTE
 
 
 def _named_marks(marked: Mapping[str, bars.Bars]) -> dict[str, bars.Bars]:

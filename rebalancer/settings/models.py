@@ -340,6 +340,7 @@ class Replay(Table):
     settlement: Annotated[Literal["index"], choice(("index",))] | None = None  # its proxy, named
     spread_bp: NotNegative = 1.0
     depth: PositiveExact | None = None  # contracts shown on each side; None: without end
+    tick: Duration | None = None  # between two looks at the clock; None: as fine as the series
 
 
 class Settings(Table):
