@@ -50,6 +50,8 @@ class Samples:
     ts: list[int] = field(default_factory=list)
     hedged: list[float] = field(default_factory=list)  # USD
     unhedged: list[float] = field(default_factory=list)
+    sums: list[books.Sums] = field(default_factory=list)  # since the start
+    outside: list[float] = field(default_factory=list)  # seconds outside the band since the start
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class Recorder:
         worth: Books at the start; followed from here.
         sampled: When to sample: chains, bars or seconds (see `markets`).
         steps: Where rows go; None: nowhere.
+        attributes: Whether profit is told apart by its source, which costs as much as a decision.
     """
 
     def __init__(
@@ -81,11 +84,14 @@ class Recorder:
         worth: Worth,
         sampled: str,
         steps: Steps | None = None,
+        *,
+        attributes: bool = True,
     ) -> None:
         self.worth = worth
         self.samples = Samples()
         self.extremes = Extremes()
-        self._trail = Trail(worth)
+        self._trail = Trail(worth, attributes=attributes)
+        self._attributes = attributes
         self.residual = 0.0  # USD: model's books less these, where they were furthest apart
         self._begun: _Stand | None = None
         self._latest: _Stand | None = None
@@ -180,7 +186,7 @@ class Recorder:
         `hedge` is the profit of perpetuals and futures, `collateral` what cash
         coins gained. All parts together are the change of worth.
         """
-        if self._begun is None or self._latest is None:
+        if self._begun is None or self._latest is None or not self._attributes:
             return {}
         then, now = self._begun, self._latest
         return {
@@ -238,6 +244,8 @@ class Recorder:
         self.samples.ts.append(ts)
         self.samples.hedged.append(worth)
         self.samples.unhedged.append(bare)
+        self.samples.sums.append(stand.sums)
+        self.samples.outside.append(self.extremes.seconds_outside_band)
         if self._steps is not None:
             self._write_sample(ts, worth, bare)
 

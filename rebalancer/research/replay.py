@@ -30,6 +30,11 @@ LOOKED_THROUGH = 200_000  # items, for the first prices of what is held
 RECENT = 10_000  # journal entries that a replay keeps; nobody asks it why afterwards
 
 
+Open = Callable[
+    [Settings, Path, Mapping[str, Instrument], Sequence[Instrument], Window], RecordedMarket
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to replay."""
@@ -40,6 +45,8 @@ class Request:
     log: Callable[[Clock], Log]  # on market time
     steps: TextIO | None = None  # where rows go
     progress: Callable[[int, int, int | None], None] | None = None  # now, start, end: ns
+    attributes: bool = True  # whether profit is told apart by its source
+    market: Open = open_market  # who opens the recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def replay(request: Request) -> Summary:
     _told_by_no_file(settings)
     instruments = resolve(settings)
     held = [instruments[each.instrument] for each in settings.holdings]
-    market = open_market(settings, request.folder, instruments, held, request.window)
+    market = request.market(settings, request.folder, instruments, held, request.window)
     entries, items = _first_prices(held, market.items)
     prices = {name: float(price) for name, price in entries.items()}
     prices |= {
@@ -72,7 +79,9 @@ def replay(request: Request) -> Summary:
     }
     follower = books.begin(_held(settings.holdings, instruments), prices)
     steps = None if request.steps is None else Steps(request.steps)
-    recorder = Recorder(instruments, follower, market.sampled, steps)
+    recorder = Recorder(
+        instruments, follower, market.sampled, steps, attributes=request.attributes
+    )
     recorder.open(
         market.start,
         [
@@ -129,7 +138,14 @@ def _run(
 
     async def main() -> Running:
         around = Surrounding(
-            clock, journal, request.log(clock), feed, "replay", recorder.witness, market.tick
+            clock,
+            journal,
+            request.log(clock),
+            feed,
+            "replay",
+            recorder.witness,
+            market.tick,
+            lasting=False,
         )
         running = paper(request.settings, instruments, entries, around)
         running.engine.observe(recorder.observe)

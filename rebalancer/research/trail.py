@@ -34,10 +34,12 @@ class Trail:
 
     Args:
         worth: The books; recorded marks are written into them.
+        attributes: Whether `parts` is worked out; else it stays at nothing.
     """
 
-    def __init__(self, worth: Worth) -> None:
+    def __init__(self, worth: Worth, *, attributes: bool = True) -> None:
         self.parts = Parts()
+        self._attributes = attributes
         self._worth = worth
         self._looks: dict[str, _Look] = {}
 
@@ -50,7 +52,8 @@ class Trail:
         value = float(item.price) * (item.forward if instrument.inverse else 1.0)
         index = self._worth.indexes.get(instrument.underlying, item.forward)
         look = _Look(ts, item.vol, item.forward / index, item.forward, value)
-        self._step(instrument, line.quantity, look)
+        if self._attributes:
+            self._step(instrument, line.quantity, look)
         line.mark = value
         return True
 

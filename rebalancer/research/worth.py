@@ -47,6 +47,9 @@ class Sums:
     payoffs: float = 0.0  # options that ended
     closed: float = 0.0  # open profit of futures that ended
     cash: float = 0.0  # that moved without a trade
+    slippage: float = 0.0  # what fills cost beside the mark of their moment
+    carried: float = 0.0  # the part of funding that was received for hedges
+    fills: int = 0
 
 
 @dataclass(slots=True)
@@ -127,7 +130,9 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
             _book_fill(worth, record, instruments[record.instrument])
         case FundingBooked():
             _receive(worth, record.currency, float(record.amount))
-            worth.sums.funding += _dollars(worth, record.currency, float(record.amount))
+            told = _dollars(worth, record.currency, float(record.amount))
+            worth.sums.funding += told
+            worth.sums.carried += told * _hedging(worth.lines.get(record.instrument))
         case CashMoved():
             _receive(worth, record.currency, float(record.amount))
             worth.sums.cash += _dollars(worth, record.currency, float(record.amount))
@@ -135,6 +140,11 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
             _book_delivery(worth, record)
         case _:
             pass
+
+
+def _hedging(line: Line | None) -> float:
+    """Return the share of a position that hedging put there; above 1 against one of the book's."""
+    return 0.0 if line is None or not line.quantity else 1.0 - line.own / line.quantity
 
 
 def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
@@ -146,6 +156,11 @@ def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     _receive(worth, instrument.settle, -fee)
     worth.sums.fees += _dollars(worth, instrument.settle, fee)
     worth.sums.turnover += abs(_dollars(worth, instrument.settle, spent))
+    worth.sums.fills += 1
+    if line.mark is not None:
+        beside = spent - turned_over(instrument, quantity, line.mark)
+        beside = -beside if instrument.inverse and instrument.margined else beside
+        worth.sums.slippage += _dollars(worth, instrument.settle, beside)
 
 
 def _cost(fill: Traded, instrument: Instrument) -> tuple[float, float]:

@@ -130,6 +130,7 @@ class Surroundings:
     log: Log
     describe: Describe = nobody  # who knows the terms of what no setting names
     flight: Flight = UNRECORDED  # who keeps what came in
+    lasting: bool = True  # whether a later start goes on with the journal
 
 
 class Engine:
@@ -254,6 +255,8 @@ class Engine:
     def _keep(self) -> None:
         """Write down what must outlive a restart beside the ledger; durably, with what is due."""
         self._kept_at = self.state.now
+        if not self._around.lasting:
+            return
         self._around.journal.put_meta(KEPT, json.dumps(kept.kept(self.state)))
 
     def _told_again(self, event: Event, version: int) -> bool:

@@ -67,6 +67,7 @@ class Surrounding:
     money: str = Mode.PAPER  # what a paper book's journal is kept for
     flight: Path | None = None  # folder where all events are recorded; None: nowhere
     caretaker: Caretaker | None = None  # of a journal on disk; None: nobody looks after it
+    lasting: bool = True  # whether a later start goes on with the journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,9 @@ def paper(
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
     flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
-    decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight)
+    decides = Surroundings(
+        around.journal, codec.encode, dispatch, log, flight=flight, lasting=around.lasting
+    )
     engine = Engine(state, params, inbox, decides)
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
     heard = {name: venue.hear for name, venue in venues.items()}
@@ -100,7 +102,7 @@ def paper(
         journal=around.journal,
         log=log,
         tick=around.tick,
-        retention=retention_of(settings),
+        retention=retention_of(settings) if around.lasting else None,
         care=care_of(settings, around),
     )
     _say_unwatched(settings, log)
