@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "overlaying": ("overlay",),
     "ratios": ("ratio",),
     "simulating": ("simulate",),
+    "sweeping": ("sweep",),
 }
 
 app = typer.Typer(

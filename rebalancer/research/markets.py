@@ -362,6 +362,16 @@ def _with_calendar(source: _Source, items: Iterator[Timed]) -> Iterator[Timed]:
         yield ts, item
 
 
+def dated(
+    settings: Settings,
+    instruments: Mapping[str, Instrument],
+    held: Sequence[Instrument],
+    items: Iterator[Timed],
+) -> Iterator[Timed]:
+    """Yield a market's items with the settlements and deliveries that fall between them."""
+    return _with_calendar(_Source(Path(), Replay(), instruments, tuple(held), settings), items)
+
+
 def _over(source: _Source, name: str, ts: int) -> bool:
     expiry = source.instruments[name].expiry
     return expiry is not None and ts >= expiry

@@ -79,9 +79,7 @@ def replay(request: Request) -> Summary:
     }
     follower = books.begin(_held(settings.holdings, instruments), prices)
     steps = None if request.steps is None else Steps(request.steps)
-    recorder = Recorder(
-        instruments, follower, market.sampled, steps, attributes=request.attributes
-    )
+    recorder = Recorder(instruments, follower, market.sampled, steps, attributes=request.attributes)
     recorder.open(
         market.start,
         [

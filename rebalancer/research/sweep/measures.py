@@ -1,0 +1,137 @@
+"""What a point cost and what it left open, on a part of its samples.
+
+Cost is what hedging alone took: fees, what fills cost beside the mark, and the
+funding that hedges paid. Risk is how far the equity of the hedged book moved
+from sample to sample. Samples lie as far apart as the recordings told, and a
+few further; a day's figure takes them as they come.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rebalancer.research.recorder import Samples
+from rebalancer.runtime.randomness import SeededRandomness
+
+DAY = 86_400e9  # ns
+TAIL = 0.05  # of the intervals, whose mean loss is the CVaR
+RESAMPLED = 400  # times
+BAR = (5.0, 95.0)  # percentiles of the resampled risk: what the error bar spans
+FEWEST = 8  # intervals of which a risk is told
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Figures of a part; None: too few samples to tell."""
+
+    days: float
+    intervals: int
+    interval_seconds: float  # between two samples, median
+    cost: float  # USD a day, so are its three parts
+    fees: float
+    slippage: float
+    funding: float  # that hedges paid, + paid
+    risk: float | None  # standard deviation of hedged equity, USD a day
+    risk_low: float | None  # error bar
+    risk_high: float | None
+    risk_interval: float | None  # the same from sample to sample
+    cvar: float | None  # mean loss of the worst intervals, USD, + is a loss
+    effectiveness: float | None  # 1 − variance hedged ÷ unhedged
+    fills: int
+    turnover: float  # USD a day
+    outside: float  # share of the time outside the band
+
+
+def parts(samples: Samples, split: float) -> Mapping[str, Mapping[str, Any] | None]:
+    """Return the figures of the first part, of the rest and of the whole, as plain values.
+
+    Args:
+        samples: Of a replay.
+        split: Share of the time from the first sample to the last that the first part takes.
+    """
+    if not samples.ts:
+        return {"first": None, "rest": None, "whole": None}
+    until = samples.ts[0] + split * (samples.ts[-1] - samples.ts[0])
+    middle = int(np.searchsorted(np.array(samples.ts), until, side="right")) - 1
+    last = len(samples.ts) - 1
+    spans = {"first": (0, middle), "rest": (middle, last), "whole": (0, last)}
+    return {name: _told(samples, *span) for name, span in spans.items()}
+
+
+def _told(samples: Samples, start: int, end: int) -> dict[str, Any] | None:
+    return asdict(part(samples, start, end)) if end > start else None
+
+
+def part(samples: Samples, start: int, end: int) -> Part:
+    """Return the figures from one sample to a later one."""
+    ts = np.array(samples.ts[start : end + 1], dtype=np.float64)
+    hedged = np.diff(np.array(samples.hedged[start : end + 1]))
+    bare = np.diff(np.array(samples.unhedged[start : end + 1]))
+    then, now = samples.sums[start], samples.sums[end]
+    days = float(ts[-1] - ts[0]) / DAY
+    fees, slippage = (now.fees - then.fees) / days, (now.slippage - then.slippage) / days
+    funding = -(now.carried - then.carried) / days
+    enough = len(hedged) >= FEWEST
+    deviation = float(hedged.std(ddof=1)) if enough else None
+    daily = math.sqrt(len(hedged) / days)
+    low, high = error_bar(hedged) if enough else (None, None)
+    wild = float(bare.var()) if enough else 0.0
+    return Part(
+        days=days,
+        intervals=len(hedged),
+        interval_seconds=float(np.median(np.diff(ts))) / 1e9,
+        cost=fees + slippage + funding,
+        fees=fees,
+        slippage=slippage,
+        funding=funding,
+        risk=None if deviation is None else deviation * daily,
+        risk_low=None if low is None else low * daily,
+        risk_high=None if high is None else high * daily,
+        risk_interval=deviation,
+        cvar=cvar(hedged) if enough else None,
+        effectiveness=1.0 - float(hedged.var()) / wild if wild > 0 else None,
+        fills=now.fills - then.fills,
+        turnover=(now.turnover - then.turnover) / days,
+        outside=(samples.outside[end] - samples.outside[start]) / (days * 86_400),
+    )
+
+
+def cvar(moves: Floats) -> float:
+    """Return the mean loss of the worst twentieth of the moves, one at least; + is a loss.
+
+    >>> cvar(np.array([-3.0, -1.0, 0.0, 2.0]))
+    3.0
+    """
+    worst = max(round(TAIL * len(moves)), 1)
+    return -float(np.partition(moves, worst - 1)[:worst].mean())
+
+
+def error_bar(moves: Floats) -> tuple[float, float]:
+    """Return between which two values the standard deviation of moves may well lie.
+
+    Blocks of moves that follow one another are drawn anew, so that calm and
+    wild stretches stay together (Künsch 1989); a block is as long as the cube
+    root of their number. The same moves always give the same bar.
+    """
+    size = len(moves)
+    length = max(round(size ** (1 / 3)), 1)
+    count = -(-size // length)
+    centred = moves - moves.mean()
+    sums = np.concatenate(([0.0], np.cumsum(centred)))
+    squares = np.concatenate(([0.0], np.cumsum(centred**2)))
+    chance = SeededRandomness(0).generator("sweep.blocks")
+    found = np.empty(RESAMPLED)
+    for number in range(RESAMPLED):
+        starts = chance.integers(size - length + 1, size=count)
+        total = (sums[starts + length] - sums[starts]).sum()
+        square = (squares[starts + length] - squares[starts]).sum()
+        drawn = count * length
+        found[number] = max(square - total**2 / drawn, 0.0) / (drawn - 1)
+    low, high = np.percentile(np.sqrt(found), BAR)
+    return float(low), float(high)

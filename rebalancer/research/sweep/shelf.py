@@ -1,0 +1,67 @@
+"""The shelf: recordings that were read once stay, merged and dated, for the next point."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from rebalancer.core.instruments import Instrument
+from rebalancer.research.markets import RecordedMarket, Window, open_market
+from rebalancer.research.replay import Open
+from rebalancer.research.sweep import flights
+from rebalancer.research.sweep.spec import Source
+from rebalancer.settings import Settings
+from rebalancer.venues.feeds import Timed
+
+STAY = 2  # recordings in a process; points of one sweep mostly share one
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a recording is opened by; two are the same where their keys are."""
+
+    key: str
+    open: Open = field(compare=False)
+    told: tuple[Settings, Path, Mapping[str, Instrument], Sequence[Instrument], Window] = field(
+        compare=False
+    )
+
+
+def opener(source: Source, stamps: Sequence[tuple[str, int, int]]) -> Open:
+    """Return what opens the recordings of a sweep, once a process.
+
+    Args:
+        source: Folder of recordings, or of a flight.
+        stamps: Of its files: one that changed is read again.
+    """
+    opens = flights.open_flight if source.flight else open_market
+
+    def opened(
+        settings: Settings,
+        folder: Path,
+        instruments: Mapping[str, Instrument],
+        held: Sequence[Instrument],
+        window: Window,
+    ) -> RecordedMarket:
+        told = (settings, folder, instruments, held, window)
+        key = json.dumps([*_plain(settings), [each.id for each in held], str(window), stamps])
+        market, items = _read(_Asked(key, opens, told))
+        return replace(market, items=iter(items))
+
+    return opened
+
+
+def _plain(settings: Settings) -> list[object]:
+    """Return what of the settings says which items are played."""
+    replay = "" if settings.replay is None else settings.replay.model_dump_json()
+    own = [each.model_dump_json() for each in settings.instruments]
+    hedges = [each.hedge.model_dump_json() for each in settings.underlyings.values()]
+    held = [each.model_dump_json() for each in settings.holdings]
+    return [replay, own, hedges, held, [*settings.venues]]
+
+
+@lru_cache(maxsize=STAY)
+def _read(asked: _Asked) -> tuple[RecordedMarket, tuple[Timed, ...]]:
+    market = asked.open(*asked.told)
+    return market, tuple(market.items)
