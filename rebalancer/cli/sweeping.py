@@ -131,10 +131,9 @@ def _show_recommended(told: Recommended) -> None:
             typer.echo(f"  {words:11} too few samples")
             continue
         bar = f"{figures['risk_low']:.1f} … {figures['risk_high']:.1f}"
-        typer.echo(
-            f"  {words:11} cost {figures['cost']:.2f} USD a day, risk {figures['risk']:.1f} ({bar}),"
-            f" {figures['days']:.1f} days"
-        )
+        cost, risk, days = figures["cost"], figures["risk"], figures["days"]
+        where = f"{words:11} {days:.1f} days:"
+        typer.echo(f"  {where} cost {cost:.2f} USD a day, risk {risk:.1f} ({bar})")
     if told.place is None:
         typer.echo("  on the rest it is beyond its limit: what was chosen did not hold")
     else:

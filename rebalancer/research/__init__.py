@@ -1,6 +1,7 @@
 """Research: recorded markets replayed through the daemon, and what came of it measured.
 
     markets        settings and files → one stream of market items, proxies named
+    calendar       what a venue does by the clock, between the items of a recording
     worth          what the book is worth, hedged and not, from what was booked
     recorder       hears markets, records and decisions; takes the samples
     trail          profit of the options by source, look by look
@@ -12,6 +13,8 @@
     verification   a recorded flight stepped again, start by start
     sizing         a perpetual, puts and collars for one holding: cost and risk of each
     overlays       listed options that bring gamma and vega inside limits, and if that pays
+    sweep          one recording under many settings; the frontier of cost and risk
+    page           the frame of a page that a person reads
 
 A replay takes nothing for granted that the daemon did: what it measures comes
 from the exchange model's books, and its summary is checked against a sum of

@@ -15,17 +15,16 @@ from rebalancer.core import pricing
 from rebalancer.core.events import Index, Mark, OptionMark, Quote, Trade
 from rebalancer.core.exposure import YEAR
 from rebalancer.core.instruments import Instrument, Kind
-from rebalancer.errors import ConfigError, Defect, Fault
+from rebalancer.errors import ConfigError, Fault
 from rebalancer.recordings import bars, chains, funding, merge, streams
+from rebalancer.research.calendar import dated
 from rebalancer.settings.models import Replay, Settings
 from rebalancer.venues.feeds import Timed
 from rebalancer.venues.paper import (
-    Delivery,
     Depth,
     Extreme,
     FundingStamp,
     MarketItem,
-    SessionEnd,
 )
 from rebalancer.wire import binance, books
 
@@ -84,7 +83,7 @@ def missing(settings: Settings, held: Sequence[Instrument]) -> tuple[Fault, ...]
     told = {*replay.bars, *replay.streams}
     faults = [
         Fault(f"replay.bars.{name}", "must name a series of prices or a proxy for it", "missing")
-        for name in _priced(settings, held)
+        for name in priced(settings, held)
         if name not in told
     ]
     perpetuals = {each.id: None for each in held if each.kind is Kind.PERPETUAL}
@@ -110,7 +109,7 @@ def _hedges(settings: Settings) -> dict[str, None]:
     }
 
 
-def _priced(settings: Settings, held: Sequence[Instrument]) -> tuple[str, ...]:
+def priced(settings: Settings, held: Sequence[Instrument]) -> tuple[str, ...]:
     """Return every instrument without curvature whose price is needed, in order of mention."""
     linear = {each.id: None for each in held if each.kind not in (Kind.CASH, Kind.OPTION)}
     return tuple(linear | _hedges(settings))
@@ -162,7 +161,7 @@ def open_market(
     if first is None:
         must = "must hold something between --from and --to"
         raise ConfigError(settings.book.id, (Fault("replay", must, "nothing"),))
-    items = _with_calendar(source, _again(first, playing))
+    items = dated(_again(first, playing), instruments, held, priced(settings, held))
     tick = replay.tick or _fine(replay, read)
     sampled = "chains" if replay.chains else "seconds" if replay.streams else "bars"
     told = (*_named(source), *_holes(read | _named_marks(marked), Window(first[0], window.end)))
@@ -326,89 +325,3 @@ def _stream_items(source: _Source, name: str, file: str, tally: streams.Tally) -
             yield ts, Mark(ts, ts, name, mid)
             for item in _index_items(source, instrument, ts, mid):
                 yield ts, item
-
-
-# --- calendar -----------------------------------------------------------------
-
-
-def _with_calendar(source: _Source, items: Iterator[Timed]) -> Iterator[Timed]:
-    """Yield the items with the settlements and deliveries that fall between them.
-
-    Deribit moves open profit into cash daily at 08:00 UTC; held contracts end
-    at their expiry. Both use the last price known before that moment.
-    """
-    indexes: dict[str, Decimal] = {}
-    marks: dict[str, Decimal] = {}
-    due: list[tuple[int, MarketItem]] = []
-    started = False
-    for ts, item in items:
-        if not started:
-            started, due = True, _calendar(source, ts)
-        while due and due[0][0] <= ts:
-            at, planned = due.pop(0)
-            yield from _happen(source, at, planned, indexes, marks)
-            if isinstance(planned, SessionEnd):
-                due.append((at + DAY, planned))
-                due.sort(key=lambda each: each[0])
-        match item:
-            case Index():
-                indexes[item.underlying] = item.price
-            case Mark():
-                marks[item.instrument] = item.price
-            case OptionMark() if _over(source, item.instrument, ts):
-                continue
-            case _:
-                pass
-        yield ts, item
-
-
-def dated(
-    settings: Settings,
-    instruments: Mapping[str, Instrument],
-    held: Sequence[Instrument],
-    items: Iterator[Timed],
-) -> Iterator[Timed]:
-    """Yield a market's items with the settlements and deliveries that fall between them."""
-    return _with_calendar(_Source(Path(), Replay(), instruments, tuple(held), settings), items)
-
-
-def _over(source: _Source, name: str, ts: int) -> bool:
-    expiry = source.instruments[name].expiry
-    return expiry is not None and ts >= expiry
-
-
-def _calendar(source: _Source, start: int) -> list[tuple[int, MarketItem]]:
-    """Return what is due from `start` on, in time order; settlements repeat daily."""
-    nowhere = Decimal(1)  # replaced by the price of the moment
-    ends = [
-        (each.expiry, Delivery(each.id))
-        for each in source.held
-        if each.expiry is not None and each.expiry >= start
-    ]
-    eight = start // DAY * DAY + SETTLEMENT
-    first = eight if eight >= start else eight + DAY
-    daily = [
-        (first, SessionEnd(name, nowhere))
-        for name in _priced(source.settings, source.held)
-        if source.instruments[name].venue == "deribit" and source.instruments[name].margined
-    ]
-    return sorted([*daily, *ends], key=lambda each: each[0])
-
-
-def _happen(
-    source: _Source,
-    ts: int,
-    planned: MarketItem,
-    indexes: Mapping[str, Decimal],
-    marks: Mapping[str, Decimal],
-) -> Iterator[Timed]:
-    """Yield a planned item at the price of the moment; nothing where no price is known."""
-    match planned:
-        case SessionEnd(instrument=name):
-            if name in marks:
-                yield ts, SessionEnd(name, marks[name])
-        case Delivery(instrument=name):
-            if source.instruments[name].underlying in indexes:
-                yield ts, Delivery(name)
-        case _:
-            raise Defect(f"{type(planned).__name__} is not planned ahead")

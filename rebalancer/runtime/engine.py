@@ -85,6 +85,7 @@ JOURNALED = (
 RECENT = 50  # decisions kept at hand for the status
 KEPT = "kept"  # journal key of what must outlive a restart beside the ledger
 KEEPS = 60 * SECOND  # ns between two times that it is written down without an order
+NEVER = 1 << 63  # ns: longer than any run
 
 Encode = Callable[[Any], Mapping[str, Any]]
 Observe = Callable[[Event, Sequence[Decision]], None]
@@ -130,7 +131,7 @@ class Surroundings:
     log: Log
     describe: Describe = nobody  # who knows the terms of what no setting names
     flight: Flight = UNRECORDED  # who keeps what came in
-    lasting: bool = True  # whether a later start goes on with the journal
+    keeps: int = KEEPS  # ns between two times that is written down what must outlive a restart
 
 
 class Engine:
@@ -233,7 +234,7 @@ class Engine:
             self._keep()
             self._around.journal.flush()
             self._sent = True
-        elif isinstance(event, Tick) and self.state.now - self._kept_at >= KEEPS:
+        elif isinstance(event, Tick) and self.state.now - self._kept_at >= self._around.keeps:
             self._keep()
         for command in outcome.commands:
             self._around.dispatch.carry_out(command)
@@ -255,8 +256,6 @@ class Engine:
     def _keep(self) -> None:
         """Write down what must outlive a restart beside the ledger; durably, with what is due."""
         self._kept_at = self.state.now
-        if not self._around.lasting:
-            return
         self._around.journal.put_meta(KEPT, json.dumps(kept.kept(self.state)))
 
     def _told_again(self, event: Event, version: int) -> bool:

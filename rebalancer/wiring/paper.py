@@ -14,7 +14,7 @@ from rebalancer.ops.alerts import LogAlertSink
 from rebalancer.ports import Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
-from rebalancer.runtime.engine import Engine, Surroundings
+from rebalancer.runtime.engine import KEEPS, NEVER, Engine, Surroundings
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
@@ -73,8 +73,7 @@ def paper(
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     prices = entries_of(settings, instruments, entries)
-    known = instruments
-    exchanges = {each: open_exchange(settings, known, prices, each) for each in settings.venues}
+    exchanges = {n: open_exchange(settings, instruments, prices, n) for n in settings.venues}
     begin(state, settings, prices, around)
     inbox, stop, told = Inbox(), Stop(), LogAlertSink(log, clock)
     tasks = TaskRegistry(stop.fail)
@@ -83,9 +82,8 @@ def paper(
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
     flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
-    decides = Surroundings(
-        around.journal, codec.encode, dispatch, log, flight=flight, lasting=around.lasting
-    )
+    keeps = KEEPS if around.lasting else NEVER
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight, keeps=keeps)
     engine = Engine(state, params, inbox, decides)
     streams = {name: each.stream for name, each in played.items() if each.stream is not None}
     heard = {name: venue.hear for name, venue in venues.items()}

@@ -132,10 +132,12 @@ def _span(told: Mapping[str, Any]) -> Span:
     unknown = next((key for key in told if key not in SPAN), None)
     if unknown is not None:
         raise _wrong(f"unknown key {unknown}; known are {', '.join(SPAN)}", "")
-    low, high = told.get("low"), told.get("high")
+    low: Any = told.get("low")
+    high: Any = told.get("high")
     if not _number(low) or not _number(high) or not low < high:
         raise _wrong("must have a number low below a number high", f"{low} and {high}")
-    log, whole, steps = told.get("log", False), told.get("whole", False), told.get("steps")
+    log, whole = told.get("log", False), told.get("whole", False)
+    steps: Any = told.get("steps")
     if not isinstance(log, bool) or not isinstance(whole, bool):
         raise _wrong("must have true or false as log and whole", f"{log} and {whole}")
     if log and low <= 0:

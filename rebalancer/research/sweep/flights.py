@@ -17,7 +17,8 @@ from rebalancer.core.events import FundingRate, MarketEvent, Quote
 from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, DataError, Fault
 from rebalancer.recordings import merge
-from rebalancer.research.markets import RecordedMarket, Window, dated
+from rebalancer.research.calendar import dated
+from rebalancer.research.markets import RecordedMarket, Window, priced
 from rebalancer.settings import Settings
 from rebalancer.settings.venues import continuous_funding
 from rebalancer.storage import codec
@@ -56,7 +57,7 @@ def open_flight(
         must = "must hold something between from and to"
         raise ConfigError(settings.book.id, (Fault("sweep.flight", must, "nothing"),))
     flowing = tuple(n for n, each in settings.venues.items() if continuous_funding(n, each))
-    items = dated(settings, instruments, held, _funded(first, playing, flowing))
+    items = dated(_funded(first, playing, flowing), instruments, held, priced(settings, held))
     told = (f"flight of {folder}", "depth: the best level that was told")
     tick = (
         SECOND if settings.replay is None or settings.replay.tick is None else settings.replay.tick
@@ -108,10 +109,19 @@ def _funded(first: Timed, rest: Iterator[Timed], flowing: Sequence[str]) -> Iter
             hour = ts // HOUR
             due += [(hour * HOUR, FundingAccrual(venue)) for venue in flowing]
         yield from sorted(due, key=itemgetter(0))
-        if isinstance(item, FundingRate) and item.next_ts is not None and item.next_ts > ts:
-            if item.instrument.partition(":")[0] not in flowing:
-                stamps[item.instrument] = item.next_ts, FundingStamp(item.instrument, item.rate)
+        stamp = _stamp(ts, item, flowing)
+        if stamp is not None:
+            stamps[stamp[1].instrument] = stamp
         yield ts, item
+
+
+def _stamp(ts: int, item: object, flowing: Sequence[str]) -> tuple[int, FundingStamp] | None:
+    """Return the settlement that a rate is told for; None where it tells none."""
+    if not isinstance(item, FundingRate) or item.next_ts is None or item.next_ts <= ts:
+        return None
+    if item.instrument.partition(":")[0] in flowing:
+        return None
+    return item.next_ts, FundingStamp(item.instrument, item.rate)
 
 
 def _chained(first: Timed, rest: Iterator[Timed]) -> Iterator[Timed]:

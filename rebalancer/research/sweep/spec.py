@@ -108,7 +108,7 @@ def load(path: Path) -> Spec:
         policies=tuple(_policies(faults, raw, search)),
         objective=_objective(faults, _table(faults, raw, "objective")),
     )
-    if not spec.axes and not spec.policies:
+    if not raw.get("values") and not raw.get("policies"):
         faults.add("values", "must name something to vary, or [[policies]] something to compare")
     if faults.found:
         raise ConfigError(str(path), faults.found)
