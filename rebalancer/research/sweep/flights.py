@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rebalancer.core.events import FundingRate, MarketEvent, Quote
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.outside import OUTSIDE, is_outside
+from rebalancer.core.positions import entry_price
 from rebalancer.errors import ConfigError, DataError, Fault
 from rebalancer.recordings import merge
 from rebalancer.research.calendar import dated
@@ -22,12 +24,14 @@ from rebalancer.research.markets import RecordedMarket, Window, priced
 from rebalancer.settings import Settings
 from rebalancer.settings.venues import continuous_funding
 from rebalancer.storage import codec
+from rebalancer.storage.flight import snapshot
 from rebalancer.storage.flight.reader import Reel, starts
 from rebalancer.venues.feeds import Timed
 from rebalancer.venues.paper import Depth, FundingAccrual, FundingStamp
 
 SECOND = 1_000_000_000  # ns
 HOUR = 3_600 * SECOND
+DECIMALS = 12  # of a holding taken from a flight
 WORDS = frozenset(each.__name__ for each in get_args(MarketEvent))
 
 
@@ -63,6 +67,41 @@ def open_flight(
         SECOND if settings.replay is None or settings.replay.tick is None else settings.replay.tick
     )
     return RecordedMarket(items, first[0], told, {}, "seconds", tick)
+
+
+def holdings(folder: Path) -> list[dict[str, Any]]:
+    """Return what the book held where its flight begins, as rows of a configuration.
+
+    What is partly a hedge has one role, that of its larger part.
+
+    Args:
+        folder: Of the flight's files.
+
+    Raises:
+        DataError: There is no flight, or it was recorded by another release.
+    """
+    first = next(iter(starts(folder).values()))[0]
+    state = snapshot.thaw(Reel(first).header().snapshot)
+    found: list[dict[str, Any]] = []
+    for (account, name), held in state.ledger.positions.items():
+        instrument, outside = state.instruments[name], is_outside(account)
+        entry = entry_price(instrument, held) if instrument.margined else None
+        told = {"instrument": name} | ({} if entry is None else {"entry": _few(entry)})
+        mostly = abs(held.hedge) > abs(held.quantity - held.hedge)
+        role = "outside" if outside else "hedge" if mostly else "book"
+        if held.quantity:
+            found.append({**told, "quantity": held.quantity, "role": role})
+    for (account, currency), balance in state.ledger.cash.items():
+        if balance:
+            where = account.removeprefix(f"{OUTSIDE}:") if is_outside(account) else account
+            row = {"instrument": f"{where}:{currency}", "quantity": _few(balance)}
+            found.append({**row, "role": "outside" if is_outside(account) else "book"})
+    return found
+
+
+def _few(number: Decimal) -> Decimal:
+    """Return a number with no more decimals than a configuration takes."""
+    return round(number, DECIMALS).normalize() + 0
 
 
 def _words(folder: Path, instruments: Mapping[str, Instrument]) -> Iterator[Timed]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rebalancer import __version__
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.research.sweep import axes
+from rebalancer.research.sweep import axes, flights
 from rebalancer.research.sweep.axes import Axis
 from rebalancer.research.sweep.spec import Policy, Source, Spec
 from rebalancer.runtime.randomness import SeededRandomness
@@ -85,6 +85,8 @@ def jobs(spec: Spec) -> list[Job]:
     raw = read(spec.config)
     if isinstance(raw, Fault):
         raise ConfigError(str(spec.config), (raw,))
+    if spec.source.flight and not raw.get("holdings"):
+        raw["holdings"] = flights.holdings(spec.source.folder)
     faults: list[Fault] = []
     found: dict[str, Job] = {}
     made = [(Point(0, AS_IT_IS, ()), PLAIN), *_points(spec)]
