@@ -11,6 +11,7 @@ from distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.cli import main
 from rebalancer.errors import ConfigError, DataError
 from rebalancer.research.markets import Window
 from rebalancer.research.recorder import Samples
@@ -74,6 +75,7 @@ def faults_of(folder, more, head=HEAD):
         ),
         ("from = 2026-02-01\nto = 2026-01-01\n" + VALUES, ["sweep.to: must be later than from"]),
         ('from = "soon"\n' + VALUES, ["sweep.from: must be an ISO 8601 time such as 2026-01-28"]),
+        ('warm_up = "long"\n' + VALUES, ["sweep.warm_up: must be a duration such as 90s, 1h"]),
         ("speed = 9\n" + VALUES, ["sweep.speed: unknown key; known are config, folder"]),
         ('flight = "."\n' + VALUES, ["sweep.folder: must be named, or a flight instead"]),
         (f"[values]\n{BAND} = []\n", [f"values.{BAND[1:-1]}: must be a list with a value in it"]),
@@ -195,6 +197,9 @@ def test_point_is_a_replay(folder):
         assert whole.result["hedges"] == line["hedges"]
         days = line["whole"]["days"]
         assert pytest.approx(whole.result["fees"]) == line["whole"]["fees"] * days, "from the start"
+        assert pytest.approx(-whole.result["funding"]) == line["whole"]["funding"] * days
+        told = line["whole"]
+        assert pytest.approx(0.5e-4 * told["turnover"], rel=0.1) == told["slippage"]  # half of 1 bp
         hedged = whole.recorder.samples.hedged
         assert pytest.approx(np.diff(hedged).std(ddof=1)) == line["whole"]["risk_interval"]
 
@@ -204,6 +209,14 @@ def test_other_digest(folder):
     found = [running.one(job)["digest"] for job in jobs(spec_of(folder))]
 
     assert 3 == len(found) == len(set(found))  # the first width is what is configured
+
+
+def test_tick(folder):
+    """How often the clock is looked at is a setting of a replay like any other."""
+    found = jobs(spec_of(folder, '[values]\n"replay.tick" = ["1h", "10m"]\n'))
+
+    assert [3_600, 600] == [job.settings.replay.tick // 1_000_000_000 for job in found]
+    assert 2 == len({running.one(job)["digest"] for job in found})
 
 
 def test_recording_changed(folder):
@@ -350,6 +363,19 @@ def test_parts():
     assert first["risk_low"] <= first["risk"] <= first["risk_high"]
 
 
+def test_warm_up():
+    """What comes before the warm-up is over counts in no part."""
+    ts = [hour * 3_600_000_000_000 for hour in range(41)]
+    hedged = [1e6 if hour < 5 else 10.0 * (hour % 2) for hour in range(41)]
+    sums = [Sums(fees=1e6 if hour >= 5 else 0.0) for hour in range(41)]
+    samples = Samples(ts, hedged, hedged, sums, [0.0] * 41)
+    told = measures.parts(samples, 0.5, 5 * 3_600_000_000_000)
+
+    assert (17, 18, 35) == tuple(told[name]["intervals"] for name in ("first", "rest", "whole"))
+    assert (0.0, 10.0) == (told["whole"]["fees"], told["whole"]["cvar"])
+    assert {"first": None, "rest": None, "whole": None} == measures.parts(samples, 0.5, ts[-1] + 1)
+
+
 def test_error_bar():
     """Moves that cluster have a wider bar than the same moves in any order."""
     chance = np.random.Generator(np.random.PCG64(3))
@@ -433,3 +459,41 @@ def test_nothing_recommended(folder, wish, why):
 
     assert told.recommended is None
     assert told.why_none.startswith(why.replace("\\", ""))
+
+
+# --- the command --------------------------------------------------------------
+
+
+def test_command(folder, tmp_path, monkeypatch, capsys):
+    """The command prints the frontier and writes JSON and a page that holds all it needs."""
+    spec_of(folder, VALUES + "[objective]\nrisk_at_most = 1e9\n")
+    kept, told, drawn = tmp_path / "kept.jsonl", tmp_path / "told.json", tmp_path / "page.html"
+    found = jobs(load(folder / "sweep.toml"))
+    lines = play(found, lambda _: None, kept, here)
+    asked = ["--resume", str(kept), "--json", str(told), "--html", str(drawn)]
+    monkeypatch.setattr("sys.argv", ["rebalancer", "sweep", str(folder / "sweep.toml"), *asked])
+    with pytest.raises(SystemExit) as left:
+        main()
+    shown, written = capsys.readouterr().out, json.loads(told.read_text())
+
+    assert not left.value.code
+    assert [lines[job.key]["digest"] for job in found] == [e["digest"] for e in written["points"]]
+    assert written["recommended"]["key"] in written["frontier"]
+    assert "recommended: " in shown
+    assert "3 points" in shown
+    text = drawn.read_text()
+    assert "Plotly" in text
+    assert "band.{-lower, upper} 0.2" in text
+    assert 'src="http' not in text
+
+
+def test_command_faults(folder, tmp_path, monkeypatch, capsys):
+    """A spec with a fault leaves with 78 and says where."""
+    path = tmp_path / "sweep.toml"
+    path.write_text("[sweep]\n")
+    monkeypatch.setattr("sys.argv", ["rebalancer", "sweep", str(path)])
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert 78 == left.value.code
+    assert "sweep.config: must name a configuration, was missing" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import numpy as np
 Place = tuple[str | int, ...]  # keys and list positions, from the top
 
 SPAN = ("low", "high", "log", "steps", "whole")
-DIGITS = 12  # of a number that was worked out
+DIGITS = 4  # of a number that was worked out
 _BRACES = re.compile(r"(?P<head>.+)\.\{(?P<names>[^{}]+)\}")
 
 

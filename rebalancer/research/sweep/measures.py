@@ -48,19 +48,24 @@ class Part:
     outside: float  # share of the time outside the band
 
 
-def parts(samples: Samples, split: float) -> Mapping[str, Mapping[str, Any] | None]:
+def parts(
+    samples: Samples, split: float, warm_up: int = 0
+) -> Mapping[str, Mapping[str, Any] | None]:
     """Return the figures of the first part, of the rest and of the whole, as plain values.
 
     Args:
         samples: Of a replay.
         split: Share of the time from the first sample to the last that the first part takes.
+        warm_up: ns after the first sample that count nowhere: a book that begins without its
+            hedges, or before the vols of its options are believed, is not what is compared.
     """
-    if not samples.ts:
+    ts = np.array(samples.ts, dtype=np.int64)
+    begun = 0 if not len(ts) else int(np.searchsorted(ts, ts[0] + warm_up))
+    if begun >= len(ts):
         return {"first": None, "rest": None, "whole": None}
-    until = samples.ts[0] + split * (samples.ts[-1] - samples.ts[0])
-    middle = int(np.searchsorted(np.array(samples.ts), until, side="right")) - 1
-    last = len(samples.ts) - 1
-    spans = {"first": (0, middle), "rest": (middle, last), "whole": (0, last)}
+    until = ts[begun] + split * (ts[-1] - ts[begun])
+    middle, last = int(np.searchsorted(ts, until, side="right")) - 1, len(ts) - 1
+    spans = {"first": (begun, middle), "rest": (middle, last), "whole": (begun, last)}
     return {name: _told(samples, *span) for name, span in spans.items()}
 
 

@@ -97,8 +97,6 @@ def _chart(told: Verdict) -> str:
         "xaxis": {"title": {"text": "cost, USD a day"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "risk, USD a day"}, "rangemode": "tozero"},
         "hovermode": "closest",
-        "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.2},
     }
     look = Look("Risk against cost", "standard deviation, USD a day", "tall", timed=False)
     return chart("frontier", [each for each in traces if each["x"]], layout, look)
@@ -170,7 +168,6 @@ def _costs(points: Sequence[Ranked]) -> str:
     ]
     layout = {
         "barmode": "relative",
-        "showlegend": True,
         "xaxis": {"type": "category", "showticklabels": len(shown) <= len(COLOURS)},
     }
     look = Look("Cost by source", "USD a day, below zero is received", "", timed=False)

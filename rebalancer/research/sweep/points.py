@@ -52,6 +52,7 @@ class Job:
     source: Source
     stamps: tuple[tuple[str, int, int], ...]  # files that are played: name, bytes, ns of change
     split: float
+    warm_up: int  # ns
 
 
 def short(name: str) -> str:
@@ -97,7 +98,9 @@ def jobs(spec: Spec) -> list[Job]:
             if stamps is None:
                 stamps = _stamps(spec.source, told)
             key = _key(spec, told, stamps)
-            found.setdefault(key, Job(key, point, told, spec.source, stamps, spec.split))
+            found.setdefault(
+                key, Job(key, point, told, spec.source, stamps, spec.split, spec.warm_up)
+            )
         else:
             faults += told
         if len(faults) >= SHOWN:
@@ -182,5 +185,13 @@ def _files(replay: Replay | None) -> list[Path]:
 def _key(spec: Spec, settings: Settings, stamps: Sequence[tuple[str, int, int]]) -> str:
     """Return a name for everything that a point's outcome rests on."""
     window = spec.source.window
-    told = (__version__, fingerprint(settings), window.start, window.end, spec.split, stamps)
+    told = (
+        __version__,
+        fingerprint(settings),
+        window.start,
+        window.end,
+        spec.split,
+        spec.warm_up,
+        stamps,
+    )
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]

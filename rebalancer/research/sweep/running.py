@@ -44,7 +44,7 @@ def one(job: Job) -> Line:
     except RebalancerError as error:
         return {"key": job.key, "failed": str(error)}
     told = {name: summary.result[name] for name in TOLD}
-    figures = parts(summary.recorder.samples, job.split)
+    figures = parts(summary.recorder.samples, job.split, job.warm_up)
     digest, residual = summary.result["digest"], summary.result["accounting_residual"]
     return {"key": job.key, **told, **figures, "accounting_residual": residual, "digest": digest}
 

@@ -1,6 +1,6 @@
 """The spec of a sweep: a TOML file becomes its tables, or one report with every fault in it.
 
-[sweep]       config, folder or flight, from, to, split, search, draws, seed
+[sweep]       config, folder or flight, from, to, split, warm_up, search, draws, seed
 [set]         dotted key = value: what every point has otherwise than the configuration
 [values]      dotted key = list, or { low, high, log, whole, steps }: what is varied
 [[policies]]  name, set, values: kinds of hedging that are held against one another
@@ -15,15 +15,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.research.markets import Window
 from rebalancer.research.sweep.axes import Axis, Place, axis, flat, places_of
 from rebalancer.research.sweep.frontier import WISHES, Objective
 from rebalancer.settings.reading import Raw, read
+from rebalancer.settings.values import as_duration
 
 SEARCHES = ("grid", "random")
 TABLES = ("sweep", "set", "values", "policies", "objective")
-KEYS = ("config", "folder", "flight", "from", "to", "split", "search", "draws", "seed")
+KEYS = ("config", "folder", "flight", "from", "to", "split", "warm_up", "search", "draws", "seed")
 POLICY = ("name", "set", "values")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,6 +57,7 @@ class Spec:
     config: Path
     source: Source
     split: float  # share of the time on which a point is chosen
+    warm_up: int  # ns from the first sample on that count nowhere
     search: str
     draws: int
     seed: int
@@ -100,6 +104,7 @@ def load(path: Path) -> Spec:
         config=_config(faults, told),
         source=_source(faults, told),
         split=_split(faults, told),
+        warm_up=_warm_up(faults, told),
         search=search,
         draws=_count(faults, told, "draws", search == "random"),
         seed=_count(faults, {"seed": 7, **told}, "seed", wanted=False),
@@ -191,6 +196,17 @@ def _split(faults: _Faults, told: Mapping[str, Any]) -> float:
         return float(value)
     faults.add("sweep.split", "must be a number between 0 and 1", value)
     return 0.5
+
+
+def _warm_up(faults: _Faults, told: Mapping[str, Any]) -> int:
+    value = told.get("warm_up")
+    if value is None:
+        return 0
+    try:
+        return as_duration(value)
+    except PydanticCustomError:
+        faults.add("sweep.warm_up", "must be a duration such as 90s, 1h or 1d", value)
+        return 0
 
 
 def _count(faults: _Faults, told: Mapping[str, Any], name: str, wanted: bool) -> int:
