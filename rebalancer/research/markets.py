@@ -28,8 +28,6 @@ from rebalancer.venues.paper import (
 )
 from rebalancer.wire import binance, books
 
-DAY = 86_400_000_000_000  # ns
-SETTLEMENT = 8 * 3_600_000_000_000  # ns after midnight UTC
 ENDLESS = Decimal(10**9)  # contracts: depth where the configuration sets none
 SECOND = 1_000_000_000  # ns
 MINUTE = 60 * SECOND
