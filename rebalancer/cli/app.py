@@ -35,6 +35,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "size": ("size",),
     "overlaying": ("overlay",),
     "ratios": ("ratio",),
+    "smile": ("smile",),
     "simulating": ("simulate",),
     "sweeping": ("sweep",),
 }

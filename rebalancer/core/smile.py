@@ -77,16 +77,21 @@ def gain(forward: Floats, strike: Floats, years: Floats, vol: Floats, terms: Ter
         Hull & White, "Optimal delta hedging for options", J. Banking & Finance 82
         (2017), eq. 5; δ is the call's there and here, so that parity holds.
     """
-    total = vol * np.sqrt(np.maximum(years, 0.0))
+    root = np.sqrt(np.maximum(years, 0.0))
+    total = vol * root
     live = total > 0
     safe = np.where(live, total, 1.0)
     d1 = np.log(forward / strike) / safe + 0.5 * safe
     dense = np.where(live, black.density(d1), 0.0)
+    return of_call(dense, root, ndtr(d1), terms)
+
+
+def of_call(dense: Floats, root: Floats, delta: Floats, terms: Terms) -> Floats:
+    """Return the same of options whose density n(d1), √years and call delta are known."""
     if terms.coefficients is None:
-        found = dense * np.sqrt(np.maximum(years, 0.0)) * terms.turn
+        found = dense * root * terms.turn
     else:
         a, b, c = terms.coefficients
-        delta = ndtr(d1)
         found = dense * (a + delta * (b + delta * c))
     return np.asarray(np.clip(found, -terms.cap, terms.cap))
 

@@ -9,6 +9,7 @@ of two snapshots counts: other marks are a venue's guess.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from scipy.special import ndtr
 from rebalancer.core import black, surface
 from rebalancer.core.surface import Points, Smile
 from rebalancer.core.volatility import YEAR
+from rebalancer.errors import DataError
 from rebalancer.recordings.table import Floats, Times
 from rebalancer.research.smile_chains import Chain, quoted_vols
 
@@ -50,28 +52,38 @@ class Moves:
 
 
 def of_chains(
-    chains: Sequence[Chain], done: Callable[[], object] = lambda: None
+    chains: Sequence[Chain], done: Callable[[], object] = lambda: None, *, slopes: bool = True
 ) -> tuple[Moves, dict[str, int]]:
     """Return the moves of one coin, and how many curves were fitted by which method.
 
     Args:
         chains: Snapshots in time order.
         done: Called after each.
+        slopes: Whether smiles are fitted, which takes nearly all of the time.
+
+    Raises:
+        DataError: No two snapshots follow one another.
     """
     counts: dict[str, int] = {}
     parts = []
     for first, second in pairwise(chains):
         if second.ts - first.ts <= LONGEST:
-            parts.append(_between(first, second, counts))
+            parts.append(_between(first, second, counts if slopes else None))
         done()
+    if not parts:
+        raise DataError("chains: must have two snapshots within 14 h of one another, had none")
     whole = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return Moves(*whole), dict(sorted(counts.items()))
 
 
-def _between(first: Chain, second: Chain, counts: dict[str, int]) -> tuple[Floats, ...]:
+def _between(
+    first: Chain, second: Chain, counts: dict[str, int] | None
+) -> tuple[npt.NDArray[Any], ...]:
     bid, ask = quoted_vols(first)
     quoted = np.isfinite(bid) & np.isfinite(ask) & (ask > bid)
-    slope = _slopes(first, (bid, ask), quoted, counts)
+    slope = np.full(len(first.strike), np.nan)
+    if counts is not None:
+        slope = _slopes(first, (bid, ask), quoted, counts)
     place = {name: i for i, name in enumerate(second.name.tolist())}
     then = np.array([place.get(name, -1) for name in first.name.tolist()])
     root = np.sqrt(first.years)
