@@ -56,10 +56,14 @@ def _lines(fitted: Fitted, gate: Gate) -> list[str]:
     a, b, c = fitted.coefficients
     verdict = "they are of use" if gate.open else "that may be chance: sticky strike remains"
     return [
-        f"coefficients of the last {fitted.days} days: a {a:+.4f}, b {b:+.4f}, c {c:+.4f}, "
-        f"{fitted.kept:.0%} of what was fitted",
-        f"fitted each day on the past they would have removed {gate.gain:+.1%} of the squared error "
-        f"[{gate.low:+.1%}, {gate.high:+.1%}] in {gate.days} days: {verdict}",
+        (
+            f"coefficients of the last {fitted.days} days: a {a:+.4f}, b {b:+.4f}, c {c:+.4f}, "
+            f"{fitted.kept:.0%} of what was fitted"
+        ),
+        (
+            f"fitted each day on the past they would have removed {gate.gain:+.1%} of the error "
+            f"[{gate.low:+.1%}, {gate.high:+.1%}] in {gate.days} days: {verdict}"
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rebalancer.core import pricing
+from rebalancer.core import pricing, smile
 from rebalancer.core.aging import Aged, Floats, aged
 from rebalancer.core.bends import bends
 from rebalancer.core.fixings import AVERAGING
@@ -114,13 +114,17 @@ def _option_slope(lines: OptionLines, price: float, ts: int) -> Floats:
     While the settlement price A is being averaged only the open share u of it
     still moves with the index S. A linear line's delta shrinks with u to nothing;
     an inverse one's towards the coins that it will pay, p: p + u·S/A·(N(d1) - p).
-    After expiry, until delivery, that is all that is left.
+    After expiry, until delivery, that is all that is left. What the smile adds fades
+    before an average begins: see `smile`.
     """
     if not lines.ids:
         return lines.coins
     now = aged(lines, price, ts)
     forward = now.carry * price
     delta = pricing.delta(forward, lines.strike, now.years, now.vol, lines.sign)
+    if lines.terms is not None:
+        gained = smile.gain(forward, lines.strike, now.years, now.vol, lines.terms)
+        delta = delta + gained * smile.left(lines.expiry, ts)
     if now.share is None:
         return np.asarray(np.where(lines.inverse, delta, delta * now.carry))
     unit = pricing.price(forward, lines.strike, now.years, now.vol, lines.sign)

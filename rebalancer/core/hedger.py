@@ -20,6 +20,7 @@ from rebalancer.core import (
     orders,
     protect,
     sizing,
+    skewing,
     watch,
 )
 from rebalancer.core import band as bands
@@ -92,6 +93,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     commands += limits.after(state, params, event, booked=state.ledger.version != version)
     if isinstance(event, Tick):
         commands += _end_outside(state)
+        commands += skewing.follow(state, params)
         commands += watch.chase(state, params)
         commands += limits.watch(state, params)
         _note_costs(state, params)

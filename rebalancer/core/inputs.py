@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from rebalancer.core import quotes, watch
+import numpy as np
+
+from rebalancer.core import quotes, surface, watch
 from rebalancer.core.decision import Decision, Reason
 from rebalancer.core.events import FundingRate, Index, Mark, OptionMark, Quote
 from rebalancer.core.exposure import by_holding, in_scope
@@ -31,6 +33,7 @@ class Input(StrEnum):
     OUTSIDE = "outside"  # a file that tells holdings
     READING = "reading"  # of an account: found as the ledger has it
     MARGIN = "margin"  # a pool of an account, by the venue's own reckoning
+    SMILE = "smile"  # the curve of an expiry; without values its strikes are sticky
 
 
 VALUES: Mapping[Input, tuple[str, ...]] = {  # what the values of each kind are, in order
@@ -42,6 +45,7 @@ VALUES: Mapping[Input, tuple[str, ...]] = {  # what the values of each kind are,
     Input.OUTSIDE: (),
     Input.READING: (),
     Input.MARGIN: ("balance", "maintenance"),  # the pool's currency
+    Input.SMILE: ("points", "worst", "slope"),  # number, spreads, per year and ln strike at F
 }
 
 
@@ -121,6 +125,7 @@ def _rows(state: State, params: Params, decision: Decision) -> Iterable[_Row]:
             subject, limit = f"{venue}:{name}", params.staleness.index
             age = quotes.age(markets, Index, subject, state.now)
             yield _Row(Input.INDEX, subject, age, limit, (float(other.price),))
+    yield from _smiles(state, own.name)
     named = (decision.instrument,) if decision.instrument else (*own.hedge_buy, *own.hedge_sell)
     for hedge in dict.fromkeys(named):
         yield from _hedge(state, params, hedge)
@@ -128,6 +133,16 @@ def _rows(state: State, params: Params, decision: Decision) -> Iterable[_Row]:
         read = watch.reading(state, params, account)
         yield _Row(Input.READING, account, read.age, read.limit)
         yield from _pools(state, params, account)
+
+
+def _smiles(state: State, coin: str) -> Iterable[_Row]:
+    """Yield the curve that each expiry's deltas follow, nearest first."""
+    for _, told in sorted(state.prices.curves.found.get(coin, {}).items()):
+        values: tuple[float | None, ...] = ()
+        if told.smile is not None:
+            at_forward = float(surface.slope(told.smile, np.zeros(1))[0])
+            values = (float(told.smile.points), told.smile.worst, at_forward)
+        yield _Row(Input.SMILE, told.name, state.now - told.ts, None, values)
 
 
 def _hedge(state: State, params: Params, name: str) -> Iterable[_Row]:

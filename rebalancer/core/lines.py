@@ -16,7 +16,8 @@ import numpy.typing as npt
 from rebalancer.core.aging import Floats
 from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
-from rebalancer.core.params import Numeraire, UnderlyingParams
+from rebalancer.core.params import Numeraire, SmileParams, UnderlyingParams
+from rebalancer.core.smile import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class OptionInput:
 
     vol: float  # per year
     carry: float  # forward ÷ index when it was told
+    turn: float = 0.0  # dvol/d ln F at its strike, by the last fit of its smile; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class OptionLines:
     carry: Floats
     hedge: Floats  # coins that hedging put there, signed
     fixed: Floats  # mean index of the settlement so far, USD per coin; 0: it has not begun
+    turn: Floats  # dvol/d ln F by the last fits
+    terms: Terms | None  # how vols move with the price, over `turn`; None: not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +178,20 @@ def compile_book(
     return Book(
         underlying=params.name,
         numeraire=params.numeraire,
-        options=_option_lines(curved, fixings),
+        options=_option_lines(curved, fixings, params.smile),
         linear=_linear_lines(straight, params),
         missing=tuple(missing),
     )
 
 
 def _option_lines(
-    curved: list[tuple[Holding, OptionInput]], fixings: Mapping[int, Fixing]
+    curved: list[tuple[Holding, OptionInput]],
+    fixings: Mapping[int, Fixing],
+    smile: SmileParams | None,
 ) -> OptionLines:
     held = [holding for holding, _ in curved]
     begun = [fixings.get(line.instrument.expiry or 0) for line in held]
+    turn = np.array([told.turn for _, told in curved], dtype=np.float64)
     return OptionLines(
         ids=tuple(line.instrument.id for line in held),
         coins=np.array([line.quantity * float(line.instrument.size) for line in held]),
@@ -196,12 +203,21 @@ def _option_lines(
         carry=np.array([told.carry for _, told in curved], dtype=np.float64),
         hedge=np.array([line.hedge * float(line.instrument.size) for line in held]),
         fixed=np.array([0.0 if each is None else each.mean() for each in begun]),
+        turn=turn,
+        terms=_terms(smile, turn),
     )
 
 
 def hedges(params: UnderlyingParams | None, name: str) -> float:
     """Return how many coins one coin of an instrument hedges: 1 ÷ its ratio."""
     return 1.0 if params is None or not params.ratios else 1.0 / params.ratios.get(name, 1.0)
+
+
+def _terms(smile: SmileParams | None, turn: Floats) -> Terms | None:
+    """Return how vols move with the price; `turn` is read at each use, not now."""
+    if smile is None or not (smile.coefficients or smile.curved):
+        return None
+    return Terms(smile.cap, turn, smile.coefficients)
 
 
 def _size(instrument: Instrument, contracts: float, carry: float) -> Size:

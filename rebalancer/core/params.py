@@ -8,6 +8,7 @@ from rebalancer.core.breaker import Limits as BreakerLimits
 from rebalancer.core.funding import Rule as CarryRule
 from rebalancer.core.margin.rungs import Ladder
 from rebalancer.core.margin.schedule import Schedule
+from rebalancer.core.smile import Coefficients, Regime
 
 
 class Numeraire(StrEnum):
@@ -92,6 +93,21 @@ class Placement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SmileParams:
+    """How the deltas of options follow the smile."""
+
+    regime: Regime
+    ratio: float = 1.0  # skew stickiness; 1: nothing is added
+    coefficients: Coefficients | None = None  # of minimum variance
+    cap: float = 0.1  # most that a delta gains or loses, coins a coin
+
+    @property
+    def curved(self) -> bool:
+        """Whether the slope of a fitted curve is needed."""
+        return self.coefficients is None and self.ratio != 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class UnderlyingParams:
     """How one underlying is hedged."""
 
@@ -109,6 +125,7 @@ class UnderlyingParams:
     placement: Placement = Placement.ORDER
     ratios: Mapping[str, float] = field(default_factory=dict)  # perpetual or future → coins of it
     #   that hedge a coin; one that is not named hedges one for one
+    smile: SmileParams | None = None  # None: sticky strike
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
-from rebalancer.core.exposure import Book, Exposure
+from rebalancer.core.exposure import Book, Exposure, OptionInput
 from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
+from rebalancer.core.skew import Curves
 from rebalancer.core.valuation import Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
@@ -41,6 +42,7 @@ class Prices:
         self.markets = quotes.Markets()
         self._instruments, self._params, self._memory = instruments, params, memory
         self.version = 0  # words taken that something is valued by: marks and indexes
+        self.curves = Curves()
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()
@@ -102,6 +104,15 @@ class Prices:
         begun; None where one of the three is not known.
         """
         return valuation.option_input(self._valuation, self._instruments[name])
+
+    @property
+    def inputs(self) -> Mapping[str, OptionInput]:
+        """What is believed of each option, held or not, by id."""
+        return self._valuation.options
+
+    def turn(self, name: str, turned: float) -> None:
+        """Write down how an option's vol moves with the price: dvol/d ln F at its strike."""
+        valuation.turn(self._valuation, self._instruments[name], turned)
 
     @property
     def fixings(self) -> dict[str, dict[int, Fixing]]:

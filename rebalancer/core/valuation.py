@@ -9,7 +9,7 @@ counts as known from its first mark on that agrees.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rebalancer.core import exposure, pricing, settling
 from rebalancer.core import fixings as fixing
@@ -185,7 +185,8 @@ def take(
         carry = _carry(valuation, event, index)
         if carry is None:
             return
-        told = OptionInput(event.vol, carry)
+        known = valuation.options.get(event.instrument)
+        told = OptionInput(event.vol, carry, 0.0 if known is None else known.turn)
         valuation.options[event.instrument] = told
         _hold_against(valuation, event, instrument, index)
         _refresh(valuation, instrument, told)
@@ -255,9 +256,18 @@ def _refresh(valuation: Valuation, instrument: Instrument, told: OptionInput) ->
     for row in compiled.rows.get(instrument.id, ()):
         compiled.book.options.vol[row] = told.vol
         compiled.book.options.carry[row] = told.carry
+        compiled.book.options.turn[row] = told.turn
     compiled.vol, compiled.measured = _mean_vol(compiled.book), None
     if instrument.id in compiled.book.missing:
         del valuation.compiled[instrument.underlying]
+
+
+def turn(valuation: Valuation, instrument: Instrument, turned: float) -> None:
+    """Write down how an option's vol is taken to move with the price, by a fit of its smile."""
+    known = valuation.options.get(instrument.id)
+    if known is not None and known.turn != turned:
+        valuation.options[instrument.id] = told = replace(known, turn=turned)
+        _refresh(valuation, instrument, told)
 
 
 def option_input(valuation: Valuation, option: Instrument) -> tuple[float, float, float] | None:

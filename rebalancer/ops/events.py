@@ -192,6 +192,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "a venue shuts this machine out for too many requests; the book is halted",
         "find what asks so often; wait until the ban ends, reconcile, then arm",
     ),
+    (
+        "smile.lost",
+        _WARNING,
+        "an expiry has no curve through its marks; its options are hedged as by sticky strike",
+        "watch more options of it (smile.points); see its marks",
+    ),
+    ("smile.found", _INFO, "an expiry has a curve through its marks again", _NONE),
     # money
     ("funding.paid", _INFO, "funding was booked to an account", _NONE),
     ("position.settled", _INFO, "a session's profit moved into cash", _NONE),

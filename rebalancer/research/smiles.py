@@ -13,8 +13,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from rich.table import Table
 from rebalancer.core import smile
 from rebalancer.core.smile import Terms
 from rebalancer.errors import RebalancerError, UsageError
-from rebalancer.recordings.table import Floats
+from rebalancer.recordings.table import Floats, Times
 from rebalancer.research import carry_page, smile_chains, smile_fits, smile_moves
 from rebalancer.research.smile_fits import CAP, Fitted, Gate, Ratio
 from rebalancer.research.smile_moves import Booleans, Moves
@@ -44,11 +45,17 @@ MONEYNESS = (  # name, of the call's delta from, to
     ("call 25-45", 0.25, 0.45),
     ("call 5-25", 0.05, 0.25),
 )
-EXPIRIES = (("to 3 d", 0.0, 3.0), ("3-14 d", 3.0, 14.0), ("14-45 d", 14.0, 45.0))
-EXPIRIES = (*EXPIRIES, ("over 45 d", 45.0, 1e4))
+EXPIRIES = (  # name, days from, to
+    ("to 3 d", 0.0, 3.0),
+    ("3-14 d", 3.0, 14.0),
+    ("14-45 d", 14.0, 45.0),
+    ("over 45 d", 45.0, 1e4),
+)
 ASSUMED = (
-    "Deribit's listed options out of the money, quoted on both sides, |delta| 5 to 95, 12 h and "
-    "more before expiry at the second snapshot; worth by mark, hedged with the forward",
+    (
+        "Deribit's listed options out of the money, quoted on both sides, |delta| 5 to 95, 12 h and "
+        "more before expiry at the second snapshot; worth by mark, hedged with the forward"
+    ),
     "Variance ratio to sticky strike, 95 % interval by blocks of 3 days; below 1 the smile helped",
     f"No delta is moved by more than {CAP:g} coins a coin; no costs: both hedge as often",
 )
@@ -131,7 +138,7 @@ def _chosen(
     return names, found
 
 
-def _ratio(plain: Floats, other: Floats, day: Floats, rows: Booleans) -> Ratio | None:
+def _ratio(plain: Floats, other: Floats, day: Times, rows: Booleans) -> Ratio | None:
     keep = rows & np.isfinite(other)
     if keep.sum() < FEWEST:
         return None
@@ -203,12 +210,18 @@ def lines(outcome: Outcome) -> list[str]:
     a, b, c = first.coefficients
     return [
         f"{outcome.coin}: {outcome.snapshots} snapshots, {outcome.moves:,} moves; curves: {curves}",
-        f"skew stickiness R that fits best: first half {outcome.ratio:.2f}, "
-        f"second half {outcome.ratio_later:.2f}",
-        f"coefficients of the first half: a {a:+.4f}, b {b:+.4f}, c {c:+.4f} "
-        f"({first.kept:.0%} kept)",
-        f"gate: gain {gate.gain:+.1%} [{gate.low:+.1%}, {gate.high:+.1%}] over {gate.days} days, "
-        f"{'open' if gate.open else 'shut: sticky strike'}",
+        (
+            f"skew stickiness R that fits best: first half {outcome.ratio:.2f}, "
+            f"second half {outcome.ratio_later:.2f}"
+        ),
+        (
+            f"coefficients of the first half: a {a:+.4f}, b {b:+.4f}, c {c:+.4f} "
+            f"({first.kept:.0%} kept)"
+        ),
+        (
+            f"gate: gain {gate.gain:+.1%} [{gate.low:+.1%}, {gate.high:+.1%}] over {gate.days} days, "
+            f"{'open' if gate.open else 'shut: sticky strike'}"
+        ),
     ]
 
 
@@ -270,8 +283,7 @@ def run(folder: Path, coins: Sequence[str], progress: Progress) -> tuple[Outcome
     found = []
     for coin in coins:
         chains = smile_chains.read(sources(folder), coin)
-        task = progress.add_task(coin, total=len(chains) - 1)
-        done: Callable[[], object] = lambda task=task: progress.advance(task)  # noqa: E731
+        done = partial(progress.advance, progress.add_task(coin, total=len(chains) - 1))
         found.append(study(coin, *smile_moves.of_chains(chains, done)))
     return tuple(found)
 

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from rebalancer.core import conditions, overview
+from rebalancer.core import conditions, overview, surface
 from rebalancer.core.band import implied_aversion
 from rebalancer.core.band.width import DAYS, Conditions, Edge, SideCost, Width, leaves, spends
 from rebalancer.core.black import FloatArray
 from rebalancer.core.params import Params, WidthParams
+from rebalancer.core.skew import Curve
 from rebalancer.core.state import State
 from rebalancer.core.stress import SPOTS, VOLS, Stress, measure_grid
 from rebalancer.core.view import View, view_of
+from rebalancer.ports import SECOND
 
 
 def guards(state: State, params: Params) -> Sequence[Mapping[str, Any]]:
@@ -108,6 +110,26 @@ def _edge(edge: Edge, side: SideCost, around: Conditions) -> Mapping[str, Any]:
         "bound": str(edge.bound),
         "trigger": edge.trigger,
         "goal": edge.goal,
+    }
+
+
+def smiles(state: State, underlying: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the curve of each expiry whose options follow their smile, nearest first."""
+    found = sorted(state.prices.curves.found.get(underlying, {}).items())
+    return {told.name: _smile(told, state.now) for _, told in found}
+
+
+def _smile(told: Curve, now: int) -> Mapping[str, Any]:
+    smile, age = told.smile, (now - told.ts) / SECOND
+    if smile is None:
+        return {"method": None, "age_seconds": age}  # sticky strikes
+    return {
+        "method": str(smile.method),
+        "age_seconds": age,
+        "points": smile.points,
+        "worst_spreads": smile.worst,
+        "arbitrage_free": smile.free and smile.calendar,
+        "slope": float(surface.slope(smile, np.zeros(1))[0]),  # at the forward
     }
 
 

@@ -121,6 +121,7 @@ class BookStatus:
             "collateral": greeks.collateral,
             "value": greeks.value,
             "hedge": _hedge_leg(state, params.hedge_sell[0]),
+            "smile": readings.smiles(state, name),
         }
 
     def _feeds(self) -> dict[str, float]:

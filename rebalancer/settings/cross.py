@@ -22,6 +22,7 @@ from rebalancer.settings.holdings import holdings, must_be_known
 from rebalancer.settings.listing import hedge_ids, stable_cash
 from rebalancer.settings.models import Role, Underlying
 from rebalancer.settings.ratios import ratios
+from rebalancer.settings.smiling import smiles
 from rebalancer.settings.values import shown
 from rebalancer.settings.venues import venues
 
@@ -317,4 +318,5 @@ RULES: tuple[Rule, ...] = (
     deadlines,
     _replay,
     _costs,
+    smiles,
 )

@@ -88,6 +88,7 @@ def resolve(
 def _named(settings: Settings) -> Iterator[str]:
     for underlying in settings.underlyings.values():
         yield from (*underlying.hedge.buy, *underlying.hedge.sell)
+        yield from () if underlying.smile is None else underlying.smile.points
     yield from (holding.instrument for holding in settings.holdings)
     yield from (declared.id for declared in settings.instruments)
     if settings.replay is not None:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire, Placement
+from rebalancer.core.smile import Regime
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
@@ -184,6 +185,18 @@ class Near(Table):
     strikes: Duration | None = None  # before expiry: strikes held count as levels; None: never
 
 
+class Smile(Table):
+    """What the vols of options are taken to do when the price moves."""
+
+    delta: Annotated[Regime, choice(Regime)] = Regime.STICKY_STRIKE
+    ratio: Number | None = None  # skew stickiness of sticky_moneyness; None: 0
+    coefficients: Annotated[
+        tuple[float, float, float] | None, BeforeValidator(values.as_coefficients)
+    ] = None  # a, b, c of minimum_variance
+    cap: OpenShare = 0.1  # most that a delta gains or loses, coins a coin
+    points: Names = ()  # options whose marks draw the smile beside those held, by id
+
+
 class Hedge(Table):
     """The instruments to buy and to sell, best first."""
 
@@ -230,6 +243,7 @@ class Underlying(Table):
     near: Near | None = None
     placement: Annotated[Placement, choice(Placement)] = Placement.ORDER
     ratios: dict[str, HedgeRatio] = {}  # by hedge instrument; one that is not named: 1
+    smile: Smile | None = None  # None: sticky strike
 
 
 class Limits(Table):

@@ -24,11 +24,13 @@ from rebalancer.core.params import (
     OrderParams,
     OutsideParams,
     Params,
+    SmileParams,
     StalenessParams,
     UnderlyingLimits,
     UnderlyingParams,
     WidthParams,
 )
+from rebalancer.core.smile import Regime
 from rebalancer.settings.guarding import (
     SECOND,
     BehaviourGuard,
@@ -45,6 +47,7 @@ from rebalancer.settings.models import (
     Near,
     Role,
     Settings,
+    Smile,
     Underlying,
     Venue,
 )
@@ -204,7 +207,16 @@ def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
         near=_near(underlying.near),
         placement=underlying.placement,
         ratios=in_use(underlying),
+        smile=_smile(underlying.smile),
     )
+
+
+def _smile(smile: Smile | None) -> SmileParams | None:
+    """Return how deltas follow the smile; None: not at all."""
+    if smile is None or smile.delta is Regime.STICKY_STRIKE:
+        return None
+    told = smile.coefficients
+    return SmileParams(smile.delta, smile.ratio or 0.0, told, smile.cap)
 
 
 def _near(near: Near | None) -> NearParams | None:

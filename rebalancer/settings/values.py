@@ -93,6 +93,16 @@ def number(must: str = "", holds: Callable[[float], bool] | None = None) -> Befo
     return BeforeValidator(validate)
 
 
+def as_coefficients(value: object) -> tuple[float, float, float] | None:
+    """Return three finite numbers, or raise; None stays."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != len("abc"):
+        raise wrong("must be a list of three numbers: a, b and c", shown(value))
+    a, b, c = (as_float(each) for each in value)
+    return a, b, c
+
+
 def as_whole(value: object) -> int:
     """Return a whole number from 0 to 2^63 - 1, or raise."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:

@@ -1,7 +1,8 @@
 """Wanted: what a book follows on a venue, by native names, whatever is spoken there.
 
 Of a hedge instrument everything: quotes, levels, mark, funding, trades; of a held
-option its mark, vol and forward; of each underlying its index. Nothing else.
+option its mark, vol and forward, and so of the points of its smile; of each
+underlying its index. Nothing else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ class Wanted:
     """What a book follows on one venue, by native names."""
 
     hedge: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()  # held
+    options: tuple[str, ...] = ()  # held, and points of the smiles of their expiries
 
 
 def followed(
@@ -41,8 +42,21 @@ def followed(
     known = [instruments[each] for each in held if each in instruments]
     known = [each for each in known if not _over(each, now)]
     futures = [each.id for each in known if each.margined]
-    options = [each.id for each in known if each.kind is Kind.OPTION]
-    return Wanted(_native(venue, (*hedges, *futures)), _native(venue, options))
+    options = [each for each in known if each.kind is Kind.OPTION]
+    marked = (*(each.id for each in options), *_points(settings, instruments, options))
+    return Wanted(_native(venue, (*hedges, *futures)), _native(venue, marked))
+
+
+def _points(
+    settings: Settings, instruments: Mapping[str, Instrument], held: Iterable[Instrument]
+) -> list[str]:
+    """Return what the settings watch of the expiries that options are held of."""
+    expiries = {(each.underlying, each.expiry) for each in held}
+    named = [
+        name for own in settings.underlyings.values() if own.smile for name in own.smile.points
+    ]
+    found = [instruments[name] for name in named if name in instruments]
+    return [each.id for each in found if (each.underlying, each.expiry) in expiries]
 
 
 def _over(instrument: Instrument | None, now: int) -> bool:
