@@ -1,0 +1,155 @@
+"""Stories of a book whose deltas follow the smile."""
+
+import pytest
+
+from rebalancer.core import inputs
+from rebalancer.core.events import Tick
+from rebalancer.core.params import SmileParams
+from rebalancer.core.skewing import EVERY, PATIENCE
+from rebalancer.core.smile import Regime
+from rebalancer.exchange import black
+from rebalancer.runtime import readings
+from tests.scenarios.desk import (
+    BTC,
+    CALL,
+    EXPIRY,
+    LINEAR_CALL,
+    PUT,
+    SECOND,
+    START,
+    build,
+    settings,
+)
+
+VOLS = {PUT: 0.70, LINEAR_CALL: 0.5601, CALL: 0.5179}  # on a line in ln strike, of slope …
+SLOPE = -0.9075
+ALL = tuple(VOLS)
+TRAVELS = SmileParams(Regime.STICKY_MONEYNESS, ratio=0.0)
+FITTED = SmileParams(Regime.MINIMUM_VARIANCE, 0.0, (-0.25, 0.4, -0.5))
+
+
+def opened(smile):
+    """Return a desk that is long ten puts and knows the smile about them, before it hedges."""
+    desk = build(settings(smile=smile), holdings=[(PUT, "10")], active=False)
+    desk.index()
+    goes_on(desk, 2)
+    return desk
+
+
+def goes_on(desk, seconds, names=ALL):
+    """Let time pass, some options being marked each second."""
+    for _ in range(seconds):
+        desk.now += SECOND
+        for name in names:
+            desk.option(name, VOLS[name])
+        desk.market()
+        desk.take(Tick(desk.now))
+
+
+def worth(price, vol, now):
+    """Return the worth of ten inverse puts by the exchange's own Black-76, USD."""
+    years = (EXPIRY - now) / (365 * 86_400 * SECOND)
+    return 10 * black.price(price, 90_000.0, vol * years**0.5, -1)
+
+
+def bumped(turn, now):
+    """Return the delta of ten puts whose vol moves by `turn` for each unit of the log price."""
+    up, down = (worth(1e5 + move, VOLS[PUT] + turn * move / 1e5, now) for move in (10, -10))
+    return (up - down) / 20
+
+
+def test_hedged():
+    """A smile that travels with the price is hedged by what the puts are then worth."""
+    desk = opened(TRAVELS)
+    desk.reconcile()
+    desk.market()
+    whole = bumped(-SLOPE, desk.now)
+
+    assert desk.decision.net_delta == pytest.approx(whole, abs=1e-3)
+    assert bumped(0.0, desk.now) < whole - 0.3
+    assert float(desk.orders[0].quantity) == pytest.approx(-whole - 0.05, abs=2e-3)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_ratio(ratio):
+    """Any skew stickiness turns the vols as far as it says."""
+    desk = opened(SmileParams(Regime.STICKY_MONEYNESS, ratio=ratio))
+
+    turn = (ratio - 1) * SLOPE
+    assert desk.decision.net_delta == pytest.approx(bumped(turn, desk.now), abs=1e-3)
+
+
+def test_minimum_variance():
+    """Coefficients need no curve: one option is enough."""
+    desk = build(settings(smile=FITTED), holdings=[(PUT, "10")], active=False)
+    desk.index()
+    goes_on(desk, 2, (PUT,))
+    years = (EXPIRY - desk.now) / (365 * 86_400 * SECOND)
+    delta = black.delta(1e5, 90_000.0, VOLS[PUT] * years**0.5, +1)
+    turn = (-0.25 + 0.4 * delta - 0.5 * delta**2) / years**0.5
+
+    assert desk.decision.net_delta == pytest.approx(bumped(turn, desk.now), abs=1e-3)
+    assert {} == readings.smiles(desk.state, "BTC")
+
+
+def test_cap():
+    """No delta is moved by more than the cap."""
+    desk = opened(SmileParams(Regime.STICKY_MONEYNESS, ratio=0.0, cap=0.01))
+
+    moved = desk.decision.net_delta - bumped(0.0, desk.now)
+    assert moved == pytest.approx(10 * 0.01, abs=1e-3)
+
+
+def test_lost():
+    """Where the marks no longer draw a smile strikes are sticky again, and a person hears of it."""
+    desk = opened(TRAVELS)
+    followed = desk.decision.net_delta
+    goes_on(desk, 31 + EVERY // SECOND, (PUT,))  # the others grow too old
+    lost = desk.decision.net_delta
+
+    assert followed == pytest.approx(bumped(-SLOPE, START), abs=0.01)
+    assert lost == pytest.approx(bumped(0.0, desk.now), abs=1e-3)
+    assert "smile.lost" not in desk.alerts
+    assert [None] == [each["method"] for each in readings.smiles(desk.state, "BTC").values()]
+
+    goes_on(desk, (PATIENCE + 2 * EVERY) // SECOND, (PUT,))
+    assert 1 == desk.alerts.count("smile.lost")
+
+    goes_on(desk, 2 + EVERY // SECOND)
+    assert 1 == desk.alerts.count("smile.found")
+    assert desk.decision.net_delta == pytest.approx(bumped(-SLOPE, desk.now), abs=1e-3)
+
+
+def test_rough():
+    """One mark that no curve can meet takes the smile away from its whole expiry."""
+    desk = opened(TRAVELS)
+    vols = VOLS | {LINEAR_CALL: 0.80}
+    for _ in range(2 + EVERY // SECOND):
+        desk.now += SECOND
+        for name, vol in vols.items():
+            desk.option(name, vol)
+        desk.market()
+        desk.take(Tick(desk.now))
+
+    assert desk.decision.net_delta == pytest.approx(bumped(0.0, desk.now), abs=1e-3)
+
+
+def test_told():
+    """What a decision rests on names the curve of each expiry."""
+    desk = opened(TRAVELS)
+    told = inputs.of(desk.state, desk.params, desk.decision)
+    rows = dict(zip(told.subjects, zip(told.kinds, told.values, strict=True), strict=True))
+    kind, (points, worst, slope) = rows["deribit:BTC-27FEB26"]
+
+    assert (inputs.Input.SMILE, 3.0) == (kind, points)
+    assert worst < 0.1
+    assert slope == pytest.approx(SLOPE, abs=0.01)
+    assert BTC.smile is None  # the default: nothing follows anything
+
+
+def test_off():
+    """Without the setting the same marks leave the plain delta, and nothing is fitted."""
+    desk = opened(None)
+
+    assert desk.decision.net_delta == pytest.approx(bumped(0.0, desk.now), abs=1e-3)
+    assert {} == readings.smiles(desk.state, "BTC")
