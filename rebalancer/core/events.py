@@ -60,6 +60,7 @@ class OptionMark:
     price: Decimal  # settle currency per coin of contract: coin if inverse, else USD
     vol: float  # implied, per year, 0.65 is 65 %
     forward: float  # USD per coin, for the option's expiry
+    delta: float | None = None  # the venue's own, of Black and Scholes; None: not told
 
 
 @dataclass(frozen=True, slots=True)

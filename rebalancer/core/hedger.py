@@ -19,6 +19,7 @@ from rebalancer.core import (
     limits,
     orders,
     protect,
+    secondhand,
     sizing,
     skewing,
     watch,
@@ -94,6 +95,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     if isinstance(event, Tick):
         commands += _end_outside(state)
         commands += skewing.follow(state, params)
+        commands += secondhand.compare(state, params)
         commands += watch.chase(state, params)
         commands += limits.watch(state, params)
         _note_costs(state, params)

@@ -16,7 +16,7 @@ from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
-from rebalancer.core.skew import Curves
+from rebalancer.core.skew import Curves, Deltas
 from rebalancer.core.valuation import Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
@@ -43,6 +43,7 @@ class Prices:
         self._instruments, self._params, self._memory = instruments, params, memory
         self.version = 0  # words taken that something is valued by: marks and indexes
         self.curves = Curves()
+        self.deltas = Deltas()
         self.carries: dict[str, funding.Track] = {}  # perpetual → what its funding did
         self._usual: dict[str, tuple[int, float]] = {}  # future → ns, its slow mark ÷ index − 1
         self._valuation = valuation.Valuation()

@@ -198,6 +198,13 @@ _ROWS: tuple[tuple[str, Severity, str, str], ...] = (
         "an expiry has no curve through its marks; its options are hedged as by sticky strike",
         "watch more options of it (smile.points); see its marks",
     ),
+    (
+        "delta.disagreed",
+        _WARNING,
+        "a venue's own delta of held options is not Black's by its vol and forward, or stands",
+        "compare with the venue's page; what is hedged is ours",
+    ),
+    ("delta.agreed", _INFO, "a venue's own deltas are ours again", _NONE),
     ("smile.found", _INFO, "an expiry has a curve through its marks again", _NONE),
     # money
     ("funding.paid", _INFO, "funding was booked to an account", _NONE),

@@ -18,6 +18,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.recordings import bars, chains, funding, merge, streams
 from rebalancer.research.calendar import dated
+from rebalancer.settings.listing import smile_points
 from rebalancer.settings.models import Replay, Settings
 from rebalancer.venues.feeds import Timed
 from rebalancer.venues.paper import (
@@ -150,7 +151,7 @@ def open_market(
     ]
     options = [each.id for each in held if each.kind is Kind.OPTION]
     if replay.chains:
-        series.append(_chain_items(source, options))
+        series.append(_chain_items(source, [*options, *smile_points(settings)]))
     for name, file in replay.streams.items():
         tallies[file] = streams.Tally()
         series.append(_stream_items(source, name, file, tallies[file]))

@@ -24,7 +24,7 @@ WINDOW = 60  # days that coefficients rest on
 FIRST = 15  # days before the first that is judged
 BLOCK = 3  # days that are drawn together, since storms last
 DRAWS = 1_000  # of the bootstrap
-_KEPT = 3.0  # numbers that are estimated: what chance alone makes of their statistic
+_FEWEST = 3  # days, and more, that coefficients rest on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ def columns(moves: Moves) -> Floats:
 def fit(moves: Moves) -> Fitted:
     """Return the coefficients of some moves, shrunk toward 0.
 
+    What is kept of them is the share of what they explain that noise would not, days
+    being independent: the positive part of an unbiased estimate of it.
+
     Source:
-        Hull & White, "Optimal delta hedging for options", J. Banking & Finance 82 (2017),
-        eq. 6; the shrinkage is the positive part of James & Stein's (1961).
+        Hull & White, "Optimal delta hedging for options", J. Banking & Finance 82 (2017), eq. 6.
     """
     sums = _Sums(moves)
     return sums.fitted(np.ones(len(sums.day), dtype=np.bool_))
@@ -157,13 +159,13 @@ class _Sums:
         square, pull = self._square[picked], self._pull[picked]
         count, whole = len(square), square.sum(axis=0)
         scale = np.trace(whole) / 3
-        if count <= _KEPT or not scale > 0:
+        if count <= _FEWEST or not scale > 0:
             return Fitted((0.0, 0.0, 0.0), 0.0, count)
         inverse = np.linalg.inv(whole + 1e-9 * scale * np.eye(3))
         found = inverse @ pull.sum(axis=0)
         left = pull - square @ found  # of each day
-        noise = inverse @ (left.T @ left) @ inverse
-        statistic = float(found @ np.linalg.lstsq(noise, found, rcond=None)[0])
-        kept = max(0.0, 1.0 - _KEPT / statistic) if statistic > 0 else 0.0
+        explained = float(found @ whole @ found)
+        chance = float(np.trace(left.T @ left @ inverse))  # explained by noise alone, expected
+        kept = max(0.0, 1.0 - chance / explained) if explained > 0 else 0.0
         a, b, c = (kept * found).tolist()
         return Fitted((a, b, c), kept, count)

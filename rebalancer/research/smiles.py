@@ -53,7 +53,7 @@ EXPIRIES = (  # name, days from, to
 )
 ASSUMED = (
     (
-        "Deribit's listed options out of the money, quoted on both sides, |delta| 5 to 95, 12 h and "
+        "Deribit's options out of the money, quoted on both sides, |delta| 5 to 95, 12 h and "
         "more before expiry at the second snapshot; worth by mark, hedged with the forward"
     ),
     "Variance ratio to sticky strike, 95 % interval by blocks of 3 days; below 1 the smile helped",
@@ -219,7 +219,7 @@ def lines(outcome: Outcome) -> list[str]:
             f"({first.kept:.0%} kept)"
         ),
         (
-            f"gate: gain {gate.gain:+.1%} [{gate.low:+.1%}, {gate.high:+.1%}] over {gate.days} days, "
+            f"gate: gain {gate.gain:+.1%} [{gate.low:+.1%}, {gate.high:+.1%}] in {gate.days} days, "
             f"{'open' if gate.open else 'shut: sticky strike'}"
         ),
     ]

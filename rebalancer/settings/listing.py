@@ -88,13 +88,19 @@ def resolve(
 def _named(settings: Settings) -> Iterator[str]:
     for underlying in settings.underlyings.values():
         yield from (*underlying.hedge.buy, *underlying.hedge.sell)
-        yield from () if underlying.smile is None else underlying.smile.points
+    yield from smile_points(settings)
     yield from (holding.instrument for holding in settings.holdings)
     yield from (declared.id for declared in settings.instruments)
     if settings.replay is not None:
         replay = settings.replay
         yield from (*replay.bars, *replay.funding, *replay.streams, *replay.vols)
         yield from replay.index.values()
+
+
+def smile_points(settings: Settings) -> tuple[str, ...]:
+    """Return the options that are watched for the smiles of what is held, each once."""
+    smiles = (each.smile for each in settings.underlyings.values() if each.smile is not None)
+    return tuple(dict.fromkeys(name for each in smiles for name in each.points))
 
 
 def hedge_ids(underlying: Underlying) -> tuple[str, ...]:

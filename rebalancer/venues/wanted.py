@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.settings.listing import smile_points
 from rebalancer.settings.models import Settings
 
 
@@ -52,10 +53,7 @@ def _points(
 ) -> list[str]:
     """Return what the settings watch of the expiries that options are held of."""
     expiries = {(each.underlying, each.expiry) for each in held}
-    named = [
-        name for own in settings.underlyings.values() if own.smile for name in own.smile.points
-    ]
-    found = [instruments[name] for name in named if name in instruments]
+    found = [instruments[name] for name in smile_points(settings) if name in instruments]
     return [each.id for each in found if (each.underlying, each.expiry) in expiries]
 
 

@@ -1,9 +1,12 @@
 """Stories of a book whose deltas follow the smile."""
 
+from decimal import Decimal
+
 import pytest
 
 from rebalancer.core import inputs
-from rebalancer.core.events import Tick
+from rebalancer.core.commands import Alert
+from rebalancer.core.events import OptionMark, Tick
 from rebalancer.core.params import SmileParams
 from rebalancer.core.skewing import EVERY, PATIENCE
 from rebalancer.core.smile import Regime
@@ -153,3 +156,67 @@ def test_off():
 
     assert desk.decision.net_delta == pytest.approx(bumped(0.0, desk.now), abs=1e-3)
     assert {} == readings.smiles(desk.state, "BTC")
+
+
+def told(desk, own, seconds):
+    """Let a venue tell a put's delta second by second."""
+    vol = VOLS[PUT]
+    for _ in range(seconds):
+        desk.now += SECOND
+        mark = OptionMark(desk.now, desk.now, PUT, _price(desk, vol), vol, desk.price, own)
+        desk.take(mark)
+        desk.market()
+        desk.take(Tick(desk.now))
+
+
+def _price(desk, vol):
+    """Return the put's price in coin."""
+    return Decimal(str(round(worth(desk.price, vol, desk.now) / 10 / desk.price, 4)))
+
+
+def venue_delta(desk):
+    """Return what the venue should tell."""
+    years = (EXPIRY - desk.now) / (365 * 86_400 * SECOND)
+    return black.delta(desk.price, 90_000.0, VOLS[PUT] * years**0.5, -1)
+
+
+def lone(price=100_000.0):
+    """Return a desk that holds ten puts, with a plain delta."""
+    desk = build(settings(), holdings=[(PUT, "10")], active=False)
+    desk.index(price)
+    return desk
+
+
+def test_a_venues_delta():
+    """A told delta that is Black's is no news; one far off is told once, and used for nothing."""
+    desk = lone()
+    told(desk, venue_delta(desk), 90)
+    plain = desk.decision.net_delta
+    assert [] == [each for each in desk.alerts if each.startswith("delta.d")]
+
+    told(desk, venue_delta(desk) + 0.05, 100)
+    assert 1 == desk.alerts.count("delta.disagreed")
+    assert desk.decision.net_delta == pytest.approx(plain, abs=1e-3)
+
+    told(desk, venue_delta(desk), 11)
+    assert 1 == desk.alerts.count("delta.agreed")
+
+
+def test_a_delta_that_stands_still():
+    """A told delta that does not move while the price does is old, and that is what is said."""
+    desk = lone(96_000.0)
+    told(desk, own := venue_delta(desk) + 0.015, 11)
+    desk.price = 99_000.0
+    told(desk, own, 90)
+
+    (alert,) = (each for each in desk.all(Alert) if each.event == "delta.disagreed")
+    assert "stands at" in alert.text
+
+
+@pytest.mark.parametrize("own", [None, float("nan")])
+def test_no_delta(own):
+    """A venue that tells no delta, or none that is a number, is not held against ours."""
+    desk = lone()
+    told(desk, own, 90)
+
+    assert [] == [each for each in desk.alerts if each.startswith("delta.d")]

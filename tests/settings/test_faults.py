@@ -127,6 +127,22 @@ CASES = [
         "taker = 0.0005, tiers = [[1e6, 0]] }",
         "venues.deribit.fees.tiers: must be a list of [USD traded in 30 days, maker, taker], was a list in it",
     ),
+    # how deltas follow the smile
+    *(
+        ("[limits]\nleverage", f"smile = {{ {keys} }}\n[limits]\nleverage", f"underlyings.BTC.smile{fault}")
+        for keys, fault in (
+            ('delta = "sticky"', ".delta: must be sticky_strike, sticky_moneyness or minimum_variance, was 'sticky'"),
+            ('delta = "minimum_variance"', ".coefficients: must be given with delta minimum_variance: three numbers, as `rebalancer smile` fits, was missing"),
+            ('delta = "minimum_variance", coefficients = [1, 2]', ".coefficients: must be a list of three numbers: a, b and c, was a list"),
+            ('delta = "minimum_variance", coefficients = [0, 0, 0], ratio = 1', ".ratio: must be absent with delta minimum_variance, was 1"),
+            ('coefficients = [0, 0, 0]', ".coefficients: must be absent with delta sticky_strike, was a list"),
+            ('delta = "sticky_moneyness", ratio = 6', ".ratio: must be between -5 and 5, was 6"),
+            ('delta = "sticky_moneyness", cap = 0', ".cap: must be between 0 and 1, was 0"),
+            ('delta = "sticky_moneyness", points = ["deribit:BTC-27FEB26-9O000-P"]', ".points.0: must be a known instrument, was 'deribit:BTC-27FEB26-9O000-P'"),
+            ('delta = "sticky_moneyness", points = ["deribit:ETH-27FEB26-4000-P"]', ".points.0: must be an option of BTC, was 'deribit:ETH-27FEB26-4000-P'"),
+            ('delta = "sticky_moneyness", points = ["deribit:BTC-PERPETUAL"]', ".points.0: must be an option of BTC, was 'deribit:BTC-PERPETUAL'"),
+        )
+    ),
     # what an order would move a market by
     (
         "[replay]",

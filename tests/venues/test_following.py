@@ -6,7 +6,8 @@ import pytest
 
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
-from rebalancer.settings import resolve
+from rebalancer.settings import known, resolve
+from rebalancer.settings.models import Smile
 from rebalancer.venues.following import Following
 from rebalancer.venues.wanted import Wanted, followed
 from tests.end_to_end import scripted_book as book
@@ -51,3 +52,27 @@ def test_what_is_over(later, lasts):
     (wanted,) = stream.wanted
     assert ((PERP,), lasts) == (wanted.hedge, CALL in wanted.options)
     assert len(wanted.options) == 1 + lasts
+
+
+@pytest.mark.parametrize(
+    ("point", "follows"),
+    [
+        ("BTC-30JAN26-60000-P", True),  # of the expiry that is held
+        ("BTC-27FEB26-60000-P", False),
+        ("ETH-30JAN26-2000-P", False),
+    ],
+)
+def test_points_of_a_smile(point, follows):
+    """Options that draw a smile are followed while their expiry is held."""
+    name, table = f"{book.VENUE}:{point}", book.table()
+    settings = book.settings_of(table)
+    own = settings.underlyings["BTC"]
+    smile = Smile(delta="sticky_moneyness", points=(name,))
+    told = {**settings.underlyings, "BTC": own.model_copy(update={"smile": smile})}
+    settings = settings.model_copy(update={"underlyings": told})
+    instruments = resolve(settings)
+    held = replace(instruments[book.CALL], expiry=known("deribit:BTC-30JAN26-60000-P").expiry)
+
+    wanted = followed(book.VENUE, settings, instruments | {book.CALL: held}, [book.CALL], 0)
+
+    assert follows is (point in wanted.options)

@@ -282,7 +282,7 @@ def test_an_option_ticker():
     ticker = whole(OPTION, "option")
     mark = market.mark(ticker, "option", T, 5)
 
-    expected = (5, NS, "bybit:BTC-27FEB26-52000-C-USDT", D("1210.75"), 0.5125, 50120.5)
+    expected = (5, NS, "bybit:BTC-27FEB26-52000-C-USDT", D("1210.75"), 0.5125, 50120.5, 0.41)
     assert OptionMark(*expected) == mark
     assert (None, D(1250)) == market.touch(ticker)
     assert "BTC" == market.index(ticker, "option", T, 5).underlying

@@ -347,8 +347,8 @@ def test_market_events():
     touch = body("quote.BTC-PERPETUAL", TOUCH)
 
     assert Mark(5, NS, PERP, D("50005.12")) == deribit_market.mark(perpetual, 5)
-    assert OptionMark(5, NS, CALL, D("0.0321"), 0.655, 50120.5) == deribit_market.mark(option, 5)
-    assert 0.41 == option.greeks.delta
+    told = OptionMark(5, NS, CALL, D("0.0321"), 0.655, 50120.5, delta=0.41)
+    assert told == deribit_market.mark(option, 5)
     assert FundingRate(5, NS, PERP, 0.00012, HOURS_8, None) == deribit_market.funding(perpetual, 5)
     assert None is deribit_market.funding(option, 5)
     assert Index(5, NS, "deribit", "BTC", D("50010.25")) == deribit_market.index(perpetual, 5)

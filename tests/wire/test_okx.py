@@ -356,7 +356,7 @@ def test_an_option_has_the_older_time():
     mark = row("mark-price", instId=OPTION, markPx="0.35", ts=str(T + 50))
     told = okx_market.option_mark(mark, row("opt-summary"), NOW)
 
-    assert told == OptionMark(NOW, NS, f"okx:{OPTION}", D("0.35"), 0.6, 101_000.5)
+    assert told == OptionMark(NOW, NS, f"okx:{OPTION}", D("0.35"), 0.6, 101_000.5, delta=0.55)
 
 
 def test_a_worthless_option():

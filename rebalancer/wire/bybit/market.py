@@ -160,7 +160,8 @@ def mark(told: Ticker, category: Category, ts: int, ts_local: int) -> Mark | Opt
     if category != "option":
         return Mark(ts_local, ns(ts), name, price)
     vol, forward = number(told.mark_price_iv) or ZERO, number(told.underlying_price) or ZERO
-    return OptionMark(ts_local, ns(ts), name, price, float(vol), float(forward))
+    delta = None if not told.delta else float(told.delta)
+    return OptionMark(ts_local, ns(ts), name, price, float(vol), float(forward), delta)
 
 
 def index(told: Ticker, category: Category, ts: int, ts_local: int) -> Index | None:

@@ -221,9 +221,8 @@ def mark(told: Ticker, ts_local: int) -> Mark | OptionMark:
     instrument, ts = instrument_id(told.instrument), ns(told.timestamp)
     if told.mark_iv is None or told.underlying_price is None:
         return Mark(ts_local, ts, instrument, told.mark)
-    return OptionMark(
-        ts_local, ts, instrument, told.mark, told.mark_iv / 100, told.underlying_price
-    )
+    vol, delta = told.mark_iv / 100, None if told.greeks is None else told.greeks.delta
+    return OptionMark(ts_local, ts, instrument, told.mark, vol, told.underlying_price, delta)
 
 
 def index(told: Ticker | PriceIndex, ts_local: int) -> Index | None:

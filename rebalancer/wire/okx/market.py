@@ -204,7 +204,8 @@ def option_mark(told: MarkPrice, summary: Summary, ts_local: int) -> OptionMark:
     """Return the mark of an option with what is behind it, as old as the older of the two."""
     ts = ns(min(told.ts, summary.ts))
     instrument = instrument_id(told.instrument)
-    return OptionMark(ts_local, ts, instrument, told.price, summary.vol, summary.forward)
+    delta = float(summary.delta) if summary.delta else None
+    return OptionMark(ts_local, ts, instrument, told.price, summary.vol, summary.forward, delta)
 
 
 def index(told: IndexTicker, ts_local: int) -> Index | None:
