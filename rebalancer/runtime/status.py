@@ -95,13 +95,7 @@ class BookStatus:
         index = state.index(name)
         told: dict[str, Any] = {"state": str(state.mode_of(name)), "outside_seconds": 0}
         if standing is None or index is None:
-            return told | {
-                "net_delta": None,
-                "pending": None,
-                "aim": None,
-                "lower": None,
-                "upper": None,
-            }
+            return told | dict.fromkeys(("net_delta", "pending", "aim", "lower", "upper"))
         memory, price = state.memory[name], float(index.price)
         greeks = exposures.greeks(state.book(name), price, state.now)
         since = memory.outside.since
