@@ -29,6 +29,8 @@ FLOOR := 95
 ARGS ?=
 UPGRADE ?=
 
+unexport PYTHONDONTWRITEBYTECODE # or every worker and every process compiles all that it imports
+
 # The first interpreter that is new enough and can make an environment.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
