@@ -37,9 +37,9 @@ def test_planted(guard, found, monkeypatch):
     monkeypatch.setattr(
         getattr(gate, guard), "judge", lambda intent, *_, **__: Verdict(guard, abs(intent.quantity))
     )
-    wrong, _ = guard_states.run(EACH, 1)
+    campaign = guard_states.Campaign(1)
 
-    assert any(each.startswith(found) for each in wrong)
+    assert any(each.startswith(found) for _ in range(EACH) for each in campaign.one())
 
 
 def test_planted_ladder(monkeypatch):
