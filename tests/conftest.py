@@ -1,5 +1,6 @@
 """What every test may ask for: the recorded markets, and a fixed amount of search."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items):
         counts = top == "tests" and folder in MEASURED
         if counts and item.get_closest_marker("campaign") is None:
             item.add_marker(pytest.mark.measured)
+
+
+def pytest_collection_finish():
+    """Spare the collector what stays: tests that call it do not go through all others."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
