@@ -16,14 +16,19 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint faults deaths mutants campaign studies bench lock clean
+.PHONY: install demo test waiting computing lint faults deaths mutants campaign studies bench \
+	lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REPORTS := .reports
-PYTEST := $(BIN)/pytest -n auto --dist worksteal
-WAITING := $(BIN)/pytest -n $(shell expr $$(nproc) + 2) --dist worksteal # most of these wait
+CORES := $(shell nproc 2>/dev/null || echo 2)
+# Three kinds of tests. What waits for real time needs no core and goes beside the others, which
+# compute and give way: a daemon that answers late because a neighbour computes is no finding.
+WAITING := $(BIN)/pytest -n $(shell expr $(CORES) + 4) --dist load --maxschedchunk 1 -m waits
+WAITS := $(shell grep -rl --include='test_*.py' 'mark\.waits' tests)
+COMPUTING := nice -n 5 $(BIN)/pytest --dist worksteal
 MEASURED := $(addprefix tests/,core exchange golden properties scenarios)
 FLOOR := 95
 ARGS ?=
@@ -58,11 +63,22 @@ lint: install
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
 
-test: lint
+test: install
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 waiting computing
+
+# Its story is told when it ends.
+waiting: install
 	@mkdir -p $(REPORTS)
-	$(PYTEST) -m measured --junit-xml=$(REPORTS)/junit-measured.xml $(MEASURED) \
+	@$(WAITING) --junit-xml=$(REPORTS)/junit-waiting.xml $(WAITS) >$(REPORTS)/waiting.txt 2>&1 \
+		|| code=$$?; cat $(REPORTS)/waiting.txt; exit $${code:-0}
+
+computing: lint
+	@mkdir -p $(REPORTS)
+	$(COMPUTING) -n $(CORES) -m "measured and not waits" $(MEASURED) \
+		--junit-xml=$(REPORTS)/junit-measured.xml \
 		--cov --cov-report=term --cov-report=json:$(REPORTS)/coverage.json
-	$(WAITING) -m "not measured" --junit-xml=$(REPORTS)/junit-others.xml
+	$(COMPUTING) -n $(shell expr $(CORES) + 1) -m "not measured and not waits" \
+		--junit-xml=$(REPORTS)/junit-others.xml
 	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
 		rebalancer/core rebalancer/exchange
 

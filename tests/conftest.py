@@ -34,12 +34,19 @@ MEASURED = ("core", "exchange", "golden", "properties", "scenarios")
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what is measured, which is run apart from the rest."""
+    """Mark what is measured, which is run apart from the rest; let what waits begin."""
     for item in items:
         top, folder, *_ = (*item.path.relative_to(ROOT).parts, "")
         counts = top == "tests" and folder in MEASURED
         if counts and item.get_closest_marker("campaign") is None:
             item.add_marker(pytest.mark.measured)
+    items.sort(key=waits, reverse=True)
+
+
+def waits(item):
+    """Return how long a test waits, s: what waits longest begins first, and ends beside others."""
+    mark = item.get_closest_marker("waits")
+    return 0 if mark is None else mark.args[0]
 
 
 def pytest_collection_finish():

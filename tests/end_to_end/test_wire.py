@@ -16,6 +16,8 @@ from rebalancer.settings import load, resolve
 from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopback
 
+pytestmark = pytest.mark.waits(16)
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
 OWN = ROOT / "config" / "demo-deribit.toml"

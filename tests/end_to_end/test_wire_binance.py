@@ -6,6 +6,10 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.waits(20)
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
 

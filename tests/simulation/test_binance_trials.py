@@ -11,6 +11,8 @@ from rebalancer.simulation import trials
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.menu import Scene, trials_of
 
+pytestmark = pytest.mark.waits(30)
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "config" / "demo-binance.toml"
 SHORT = trials.Length(least=8)

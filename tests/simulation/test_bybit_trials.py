@@ -8,6 +8,8 @@ from rebalancer.simulation import trials
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.menu import Scene, trials_of
 
+pytestmark = pytest.mark.waits(30)
+
 SCENE = Scene(Path(__file__).resolve().parents[2] / "config" / "demo-bybit.toml", "bybit")
 TRIALS = trials_of(SCENE)
 

@@ -7,6 +7,8 @@ import pytest
 from rebalancer.simulation import death
 from rebalancer.simulation.menu import Scene
 
+pytestmark = pytest.mark.waits(20)
+
 THREE = Path(__file__).resolve().parents[2] / "config" / "demo-three.toml"
 
 

@@ -27,6 +27,8 @@ from rebalancer.wiring import Surrounding, live
 from tests.runtime.stage import Lines
 from tests.storage.disk import Connection, Disk
 
+pytestmark = pytest.mark.waits(10)
+
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
 NUDGE = Deed(VENUE, PERP, Decimal(-2_000))
 

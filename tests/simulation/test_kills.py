@@ -30,6 +30,7 @@ D = Decimal
 OWN = [ids.encode(ids.ClientOrderId(account=0, epoch=9, sequence=each)) for each in range(3)]
 
 
+@pytest.mark.waits(80)
 @pytest.mark.timeout(300)
 def test_fifty_deaths(tmp_path):
     """Fifty deaths at steps of every kind: no fill lost, no hedge doubled, all recovered from."""

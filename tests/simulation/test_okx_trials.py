@@ -7,6 +7,8 @@ import pytest
 from rebalancer.simulation import trials
 from rebalancer.simulation.menu import Scene, trials_of
 
+pytestmark = pytest.mark.waits(30)
+
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-okx.toml"
 SCENE = Scene(CONFIG, "okx")
 TRIALS = trials_of(SCENE)

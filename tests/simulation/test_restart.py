@@ -25,6 +25,8 @@ from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.wiring import Surrounding, live
 from tests.runtime.stage import Lines
 
+pytestmark = pytest.mark.waits(20)
+
 ORDER = PLAYED[VENUE].names.order
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml"
 DEAF = (  # to orders alone: a daemon that is not told its margin either does not order at all

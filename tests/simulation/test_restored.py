@@ -1,5 +1,7 @@
 """Restored: a book with yesterday's journal finds at the venue what it does not know."""
 
+import pytest
+
 from rebalancer.core.events import Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.ids import decode
@@ -11,6 +13,8 @@ from rebalancer.storage.backup import back_up, restore
 from rebalancer.storage.sqlite import open_journal
 from tests.runtime.stage import Lines
 from tests.simulation.test_restart import at_rest, fall, started, until, venue
+
+pytestmark = pytest.mark.waits(40)
 
 
 def labels(loopback):

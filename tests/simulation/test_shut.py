@@ -14,6 +14,8 @@ from rebalancer.venues import hold, listings
 from tests.runtime.stage import Lines
 from tests.simulation.test_restart import at_rest, fall, started, until, venue
 
+pytestmark = pytest.mark.waits(40)
+
 ORDER = PLAYED[VENUE].names.order
 SENT = ("private/buy", "private/sell")
 

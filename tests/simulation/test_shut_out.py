@@ -3,12 +3,16 @@
 import asyncio
 import time
 
+import pytest
+
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.storage.memory import MemoryJournal
 from tests.runtime.stage import Lines
 from tests.simulation.test_restart import at_rest, fall, started, until, venue
+
+pytestmark = pytest.mark.waits(8)
 
 
 async def test_banned():

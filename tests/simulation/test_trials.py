@@ -8,6 +8,8 @@ from rebalancer.simulation import trials
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.menu import Scene, mix_of, trials_of
 
+pytestmark = pytest.mark.waits(40)
+
 SCENE = Scene(Path(__file__).resolve().parents[2] / "config" / "demo-deribit.toml")
 TRIALS = trials_of(SCENE)
 

@@ -47,6 +47,8 @@ from tests.venues.binance_desk import (
 )
 from tests.venues.deribit_frames import Lines
 
+pytestmark = pytest.mark.waits(20)
+
 D = Decimal
 MS = SECOND // 1000
 ALL = (USDM, COINM, SPOT)

@@ -19,6 +19,8 @@ from rebalancer.simulation.shifted import ShiftedClock
 from tests.venues.binance_desk import COINM, FIRST, KEY, LISTED, SPOT, USDM, step
 from tests.venues.paper_book import STAMP, book_of, configured, until
 
+pytestmark = pytest.mark.waits(7)
+
 D = Decimal
 
 

@@ -17,6 +17,8 @@ from rebalancer.wiring import Surrounding, live
 from tests.runtime.stage import Lines
 from tests.venues import hyperliquid, krakenfutures, standin
 
+pytestmark = pytest.mark.waits(12)
+
 D = Decimal
 CONFIG = """
 [book]
