@@ -20,6 +20,8 @@ from rebalancer.wire.binance import BookTicker, Market, TradePrint
 from tests.oracles import queue_fills
 from tests.oracles.queue_fills import Fill, Sent
 
+pytestmark = pytest.mark.campaign
+
 D = Decimal
 SECOND = 1_000_000_000  # ns
 LATENCY = 40_000_000  # ns
