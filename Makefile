@@ -8,7 +8,8 @@
 # make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
-# make studies   margin guards through recorded rallies, and funding over venues; needs recordings
+# make studies   margin guards through recorded rallies, funding over venues, placement, smiles:
+#                needs recordings
 # make bench     every program in benchmarks/
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
@@ -102,6 +103,8 @@ campaign: install
 studies: install
 	@$(BIN)/python -m rebalancer.research.rallies $(ARGS)
 	@$(BIN)/python -m rebalancer.research.carry $(ARGS)
+	@$(BIN)/python -m rebalancer.research.placement
+	@$(BIN)/python -m rebalancer.research.smiles
 
 bench: install
 	@for program in benchmarks/[!_]*.py; do \
