@@ -168,16 +168,17 @@ class _Run:
     async def watch(self, seconds: float) -> Seen:
         """Return what was seen until it comes back."""
         seen = Seen(names=dict.fromkeys(self._ours()))
-        while self._clock.now() < self._died + int(seconds * SECOND):
+        while True:
             await self._clock.sleep(LOOK)
             now = self._clock.now()
+            if now >= self._died + int(seconds * SECOND):
+                return seen  # it is back already, and what left since is no fault
             if inside(self._running):
                 seen.since = None
             else:
                 seen.since = now if seen.since is None else seen.since
                 seen.outside = max(seen.outside, (now - seen.since) / SECOND)
-        seen.sent = sum(name not in seen.names for name in self._ours())
-        return seen
+            seen.sent = sum(name not in seen.names for name in self._ours())
 
     def paged(self) -> float | None:
         """Return s from the death until a person was told of an order."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
@@ -74,6 +75,23 @@ def test_resumed(tmp_path):
     assert [1, 2, 4] == sorted(each["seed"] for each in heard)
     assert first.lines[1] == again.lines[1]
     assert [1, 2, 4] == sorted(read(kept).lines)
+    assert [kept] == list(tmp_path.iterdir())
+
+
+def test_a_resume_that_is_killed_at_once_loses_nothing(tmp_path, monkeypatch):
+    """Until all that is known stands in the new file, the old one stands."""
+    kept = tmp_path / "outcomes.jsonl"
+    play([1], lambda _: None, kept)
+    before = kept.read_text()
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        play([1, 2], lambda _: None, kept)
+
+    assert before == kept.read_text()
 
 
 def test_cluster():

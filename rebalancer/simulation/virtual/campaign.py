@@ -138,14 +138,18 @@ def play(
 
 @contextmanager
 def _kept(path: Path | None, known: Summary) -> Iterator[Callable[[Line], None]]:
-    """Write each outcome down as it comes."""
+    """Write each outcome down as it comes, after those that are known.
+
+    What an earlier campaign was cut off in is left out by another file that takes the
+    place of its own: whoever is killed here loses nothing either.
+    """
     if path is None:
         yield lambda _: None
         return
-    with path.open("w") as file:
-        for line in known.lines.values():
-            file.write(json.dumps(line) + "\n")
-        file.flush()
+    whole = path.with_name(path.name + ".whole")
+    whole.write_text("".join(json.dumps(line) + "\n" for line in known.lines.values()))
+    whole.replace(path)
+    with path.open("a") as file:
 
         def keep(line: Line) -> None:
             file.write(json.dumps(line) + "\n")
