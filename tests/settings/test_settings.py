@@ -21,7 +21,9 @@ from rebalancer.settings.models import Role
 from rebalancer.settings.venues import continuous_funding
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGURATIONS = sorted((ROOT / "config").glob("*.toml"))
+CONFIGURATIONS = sorted(
+    path for path in (ROOT / "config").glob("*.toml") if not path.name.startswith("sweep")
+)
 DATA = Path(os.environ.get("REBALANCER_DATA", ROOT.parent / "shared" / "data"))
 SECOND = 1_000_000_000
 FEES = "fees = { maker = 0, taker = 0 }\n"
