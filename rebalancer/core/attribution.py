@@ -5,6 +5,10 @@
 Greeks are those at the start of the interval, dσ is the move of the strike's
 own vol. The shorter the interval, the smaller the residual: an hour, or one
 per cent of price, at most.
+
+Where the index is known, delta·dF is told in two: what the coin's own move
+made of it, delta·F/S·dS, and the basis, which is the rest: a hedge takes away
+the first and not the second.
 """
 
 from dataclasses import dataclass, fields
@@ -25,6 +29,7 @@ class Point:
     years: Floats  # to expiry
     vol: Floats  # per year
     value: Floats  # USD per coin of contract, as marked
+    index: Floats | None = None  # USD per coin; None: not known, and the forward stands for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Parts:
     vanna: float = 0.0
     volga: float = 0.0
     residual: float = 0.0
+    basis: float = 0.0
 
     @property
     def total(self) -> float:
@@ -62,13 +68,17 @@ def attribute(coins: Floats, strike: Floats, sign: Floats, start: Point, end: Po
     greeks = pricing.greeks(start.forward, strike, start.years, start.vol, sign)
     moved, aged = end.forward - start.forward, start.years - end.years
     jolt = end.vol - start.vol
+    along = moved  # of the forward's move, what it shares with the index
+    if start.index is not None and end.index is not None:
+        along = start.forward / start.index * (end.index - start.index)
     parts = Parts(
-        delta=_sum(coins, greeks.delta * moved),
+        delta=_sum(coins, greeks.delta * along),
         gamma=_sum(coins, 0.5 * greeks.gamma * moved**2),
         theta=_sum(coins, greeks.theta * aged),
         vega=_sum(coins, greeks.vega * jolt),
         vanna=_sum(coins, greeks.vanna * moved * jolt),
         volga=_sum(coins, 0.5 * greeks.volga * jolt**2),
+        basis=_sum(coins, greeks.delta * (moved - along)),
     )
     return parts + Parts(residual=_sum(coins, end.value - start.value) - parts.total)
 

@@ -101,4 +101,5 @@ def _point(instrument: Instrument, look: _Look) -> Point:
         years=np.array([_years(instrument, look.ts)]),
         vol=np.array([look.vol]),
         value=np.array([look.value]),
+        index=np.array([look.forward / look.carry]),
     )

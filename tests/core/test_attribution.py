@@ -1,6 +1,6 @@
 """P&L attribution: published parts of one day, and that nothing is ever lost between them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -35,6 +35,7 @@ def test_straddle():
         "vanna": -4.558038168799931,
         "volga": +0.05619499112,
         "residual": +14.382380489928,
+        "basis": 0.0,
     }
     assert pytest.approx(expected, rel=1e-9) == asdict(parts)
     assert pytest.approx(-447.5270705823714, rel=1e-11) == parts.total
@@ -58,6 +59,28 @@ def test_parts_are_the_whole(quantity, moneyness, move, jolt, days, sign):
 
     change = quantity * float(end.value[0] - start.value[0])
     assert pytest.approx(change, rel=1e-9, abs=1e-6) == parts.total
+
+
+@pytest.mark.parametrize(
+    ("index", "delta", "basis"),
+    [
+        ((100_000.0, 102_000.0), 2_000.0, 0.0),  # the forward moves as the coin does
+        ((100_000.0, 100_000.0), 0.0, 2_000.0),  # the coin stood still
+        ((50_000.0, 50_500.0), 1_000.0, 1_000.0),  # in proportion: twice the coin
+    ],
+)
+def test_basis(index, delta, basis):
+    """What the forward does beside the coin is basis, and no part of delta."""
+    deep = ([1.0], [1.0])  # a call so deep in the money that its delta is 1
+    start, end = (
+        replace(point(forward, 30, 0.6, *deep), index=np.array([price]))
+        for forward, price in zip((100_000.0, 102_000.0), index, strict=True)
+    )
+
+    parts = attribute(np.array([1.0]), *map(np.array, deep), start, end)
+
+    assert pytest.approx((delta, basis)) == (parts.delta, parts.basis)
+    assert pytest.approx(2_000.0) == parts.total
 
 
 def test_shorter_intervals_leave_less():
