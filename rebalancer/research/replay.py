@@ -13,10 +13,12 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import Clock, Journal, Log, Tasks
-from rebalancer.research import effectiveness
+from rebalancer.research import effectiveness, measures
 from rebalancer.research import worth as books
+from rebalancer.research.drawing import Drawing, Margin
 from rebalancer.research.markets import RecordedMarket, Window, open_market
 from rebalancer.research.recorder import Recorder
+from rebalancer.research.rows import Rows
 from rebalancer.research.steps import Steps
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.settings import Settings, resolve
@@ -47,6 +49,7 @@ class Request:
     progress: Callable[[int, int, int | None], None] | None = None  # now, start, end: ns
     attributes: bool = True  # whether profit is told apart by its source
     market: Open = open_market  # who opens the recordings
+    drawn: bool = False  # whether curves are gathered for a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +81,23 @@ def replay(request: Request) -> Summary:
         each.instrument: float(each.entry) for each in settings.holdings if each.entry is not None
     }
     follower = books.begin(_held(settings.holdings, instruments), prices)
-    steps = None if request.steps is None else Steps(request.steps)
-    recorder = Recorder(instruments, follower, market.sampled, steps, attributes=request.attributes)
-    recorder.open(
-        market.start,
-        [
-            (
-                each.instrument,
-                float(each.quantity),
-                prices.get(each.instrument, 1.0),
-                each.role is Role.HEDGE,
-            )
-            for each in settings.holdings
-        ],
-    )
+    rows = None if request.steps is None else Rows(Steps(request.steps), instruments)
+    recorder = Recorder(instruments, follower, market.sampled, rows, attributes=request.attributes)
+    if request.drawn:
+        recorder.draw_on(Drawing())
+    if rows is not None:
+        rows.open(
+            market.start,
+            [
+                (
+                    each.instrument,
+                    float(each.quantity),
+                    prices.get(each.instrument, 1.0),
+                    each.role is Role.HEDGE,
+                )
+                for each in settings.holdings
+            ],
+        )
     elsewhere = [each for each in settings.holdings if each.role is Role.OUTSIDE]
     outside = books.begin(_held(elsewhere, instruments), prices)
     running = _run(request, market, recorder, (instruments, entries, items, outside))
@@ -147,6 +153,8 @@ def _run(
         )
         running = paper(request.settings, instruments, entries, around)
         running.engine.observe(recorder.observe)
+        if recorder.drawing is not None:
+            recorder.drawing.look_at(lambda: margin(running.exchanges, recorder.worth))
         recorder.compare_with(
             lambda: model_equity(running.exchanges, recorder.worth, instruments, outside),
             lambda: margin_ratio(running.exchanges),
@@ -195,6 +203,20 @@ def margin_ratio(exchanges: Mapping[str, Exchange]) -> float:
     return highest
 
 
+def margin(exchanges: Mapping[str, Exchange], follower: books.Worth) -> Margin:
+    """Return how the accounts stand: the margin ratio, and how far each leg's liquidation is."""
+    distances: dict[str, float] = {}
+    for venue, exchange in exchanges.items():
+        for name, quantity in exchange.quantities(venue).items():
+            line = follower.lines.get(name)
+            if not quantity or line is None or line.mark is None or not line.instrument.margined:
+                continue
+            price = exchange.liquidation_price(venue, name)
+            if price is not None:
+                distances[name] = abs(float(price) / line.mark - 1.0)
+    return Margin(margin_ratio(exchanges), distances)
+
+
 def model_equity(
     exchanges: Mapping[str, Exchange],
     follower: books.Worth,
@@ -230,12 +252,15 @@ def model_equity(
 def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict[str, Any]:
     """Return the summary in the words of `replay --json`."""
     engine, samples, sums = running.engine, recorder.samples, follower.sums
-    told = effectiveness.measure(samples.ts, samples.hedged, samples.unhedged)
+    sampled = effectiveness.measure(samples.ts, samples.hedged, samples.unhedged)
+    attribution = recorder.attribution()
+    days = recorder.days.rows() if attribution else ()  # by source, or not at all
+    series = (samples.ts, samples.hedged, samples.unhedged, samples.costs)
     return {
-        **asdict(told),
+        **asdict(sampled),
         "samples": len(samples.ts),
         "accounting_residual": recorder.residual if samples.ts else None,
-        "attribution": recorder.attribution(),
+        "attribution": attribution,
         "fees": sums.fees,
         "funding": sums.funding,
         "turnover": sums.turnover,
@@ -247,5 +272,11 @@ def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict
         "coin_hours_outside": recorder.extremes.coin_hours_outside,
         "liquidations": recorder.extremes.liquidations,
         "max_margin_ratio": recorder.extremes.max_margin_ratio,
+        "earned": recorder.change(),
+        **measures.told(series, days, attribution),
+        "distance_from_aim": measures.stayed(recorder.stays),
+        "by_day": [each.told() for each in days],
+        "by_hedge": [each.told() for each in recorder.hedges.rows()],
+        "by_hedge_left_out": recorder.hedges.left_out,
         "digest": engine.digest,
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.exchange.records import (
     AutoDeleveraged,
+    CashKind,
     CashMoved,
     ContractDelivered,
     Filled,
@@ -21,6 +22,7 @@ from rebalancer.exchange.records import (
 )
 
 Traded = Filled | Liquidated | AutoDeleveraged
+FLOWS = (CashKind.DEPOSIT, CashKind.WITHDRAWAL, CashKind.TRANSFER)
 
 
 @dataclass(slots=True)
@@ -46,7 +48,8 @@ class Sums:
     collateral: float = 0.0  # coins held as cash, times how their price moved
     payoffs: float = 0.0  # options that ended
     closed: float = 0.0  # open profit of futures that ended
-    cash: float = 0.0  # that moved without a trade
+    cash: float = 0.0  # that moved without a trade, as interest does
+    flows: float = 0.0  # that somebody brought or took: no profit, no loss
     slippage: float = 0.0  # what fills cost beside the mark of their moment
     carried: float = 0.0  # the part of funding that was received for hedges
     fills: int = 0
@@ -112,7 +115,8 @@ def price_index(worth: Worth, coin: str, price: float) -> None:
     worth.indexes[coin] = price
 
 
-def _dollars(worth: Worth, currency: str, amount: float) -> float:
+def dollars(worth: Worth, currency: str, amount: float) -> float:
+    """Return an amount of a currency in USD, coins at their index."""
     return amount if currency in STABLE else amount * worth.indexes.get(currency, 0.0)
 
 
@@ -130,12 +134,16 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
             _book_fill(worth, record, instruments[record.instrument])
         case FundingBooked():
             _receive(worth, record.currency, float(record.amount))
-            told = _dollars(worth, record.currency, float(record.amount))
+            told = dollars(worth, record.currency, float(record.amount))
             worth.sums.funding += told
             worth.sums.carried += told * _hedging(worth.lines.get(record.instrument))
         case CashMoved():
             _receive(worth, record.currency, float(record.amount))
-            worth.sums.cash += _dollars(worth, record.currency, float(record.amount))
+            moved = dollars(worth, record.currency, float(record.amount))
+            if record.kind in FLOWS:
+                worth.sums.flows += moved
+            else:
+                worth.sums.cash += moved
         case ContractDelivered():
             _book_delivery(worth, record)
         case _:
@@ -149,21 +157,21 @@ def _hedging(line: Line | None) -> float:
 
 def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     line = worth.lines.setdefault(instrument.id, Line(instrument, 0.0, 0.0, 0.0, 0.0))
-    (quantity, fee), price = _cost(fill, instrument), float(fill.price)
+    (quantity, fee), price = cost(fill, instrument), float(fill.price)
     spent = turned_over(instrument, quantity, price)
     line.quantity += quantity
     line.spent += spent
     _receive(worth, instrument.settle, -fee)
-    worth.sums.fees += _dollars(worth, instrument.settle, fee)
-    worth.sums.turnover += abs(_dollars(worth, instrument.settle, spent))
+    worth.sums.fees += dollars(worth, instrument.settle, fee)
+    worth.sums.turnover += abs(dollars(worth, instrument.settle, spent))
     worth.sums.fills += 1
     if line.mark is not None:
         beside = spent - turned_over(instrument, quantity, line.mark)
         beside = -beside if instrument.inverse and instrument.margined else beside
-        worth.sums.slippage += _dollars(worth, instrument.settle, beside)
+        worth.sums.slippage += dollars(worth, instrument.settle, beside)
 
 
-def _cost(fill: Traded, instrument: Instrument) -> tuple[float, float]:
+def cost(fill: Traded, instrument: Instrument) -> tuple[float, float]:
     """Return the contracts that an execution moved, and its fee in settle currency.
 
     Who is deleveraged pays nothing. Coins that a pair's fee takes are sold at the
@@ -187,29 +195,43 @@ def _book_delivery(worth: Worth, ended: ContractDelivered) -> None:
         line.mark = inside / float(instrument.size)
         worth.sums.payoffs += line.quantity * inside
         if instrument.inverse:  # coins paid at the settlement price, and held at the index
-            worth.sums.collateral += paid * (_index(worth, line) - price)
+            worth.sums.collateral += paid * (index_of(worth, line) - price)
     else:
         now = turned_over(instrument, line.quantity, price)
         paid = line.spent - now if instrument.inverse else now - line.spent
-        worth.sums.closed += _dollars(worth, instrument.settle, paid)
+        worth.sums.closed += dollars(worth, instrument.settle, paid)
     fee = float(ended.fee)
     _receive(worth, instrument.settle, paid - fee)
-    worth.sums.fees += _dollars(worth, instrument.settle, fee)
+    worth.sums.fees += dollars(worth, instrument.settle, fee)
     line.quantity, line.own, line.spent, line.own_spent = 0.0, 0.0, 0.0, 0.0
     line.ended = True
 
 
 def _value(line: Line, quantity: float, spent: float, index: float) -> float | None:
-    """Return the USD value of `quantity` contracts that `spent` was turned over for."""
-    instrument = line.instrument
+    """Return the USD value of `quantity` contracts at their mark; None where nobody told it."""
     if not quantity and not spent:
         return 0.0
     if line.mark is None:
         return None
+    return worth_of(line.instrument, quantity, spent, line.mark, index)
+
+
+def worth_of(
+    instrument: Instrument, quantity: float, spent: float, mark: float, index: float
+) -> float:
+    """Return the USD value of contracts that `spent` was turned over for.
+
+    Args:
+        instrument: Their terms.
+        quantity: Contracts, signed.
+        spent: Settle currency, + bought: see `turned_over`.
+        mark: USD per coin; option: USD value per coin of contract.
+        index: USD per coin.
+    """
     if instrument.kind is Kind.OPTION:
         premium = spent * (index if instrument.inverse else 1.0)
-        return quantity * float(instrument.size) * line.mark - premium
-    now = turned_over(instrument, quantity, line.mark)
+        return quantity * float(instrument.size) * mark - premium
+    now = turned_over(instrument, quantity, mark)
     return (spent - now) * index if instrument.inverse else now - spent
 
 
@@ -225,7 +247,7 @@ def equity(worth: Worth) -> float | None:
             return None
         total += amount * worth.indexes.get(coin, 0.0)
     for line in worth.lines.values():
-        value = _value(line, line.quantity, line.spent, _index(worth, line))
+        value = _value(line, line.quantity, line.spent, index_of(worth, line))
         if value is None:
             return None
         total += value
@@ -239,7 +261,7 @@ def unhedged(worth: Worth) -> float | None:
     """
     total = worth.sums.payoffs
     for line in worth.lines.values():
-        value = _value(line, line.own, line.own_spent, _index(worth, line))
+        value = _value(line, line.own, line.own_spent, index_of(worth, line))
         if value is None:
             return None
         total += value
@@ -260,7 +282,7 @@ def families(worth: Worth) -> Families:
     sums = {Kind.OPTION: worth.sums.payoffs, Kind.SPOT: 0.0}
     margined = worth.sums.closed
     for line in worth.lines.values():
-        value = _value(line, line.quantity, line.spent, _index(worth, line)) or 0.0
+        value = _value(line, line.quantity, line.spent, index_of(worth, line)) or 0.0
         if line.instrument.margined:
             margined += value
         else:
@@ -268,5 +290,6 @@ def families(worth: Worth) -> Families:
     return Families(sums[Kind.OPTION], sums[Kind.SPOT], margined)
 
 
-def _index(worth: Worth, line: Line) -> float:
+def index_of(worth: Worth, line: Line) -> float:
+    """Return the index that a line is valued at, USD per coin; 0 before it is told."""
     return worth.indexes.get(line.instrument.underlying, 0.0)

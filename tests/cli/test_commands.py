@@ -64,6 +64,7 @@ def test_help_has_an_example_for_every_command():
         ("demo", "--seed", "-1"),
         ("demo", "--for", "5s", "--json", "/no-such-folder/x.json"),
         ("replay", "config", "--config", "config/replay-spot.toml", "--steps", "x", "--json", "x"),
+        ("replay", "config", "--config", "config/replay-spot.toml", "--report", "x", "--json", "x"),
         (
             "greeks",
             "--forward",

@@ -11,6 +11,7 @@ from rebalancer.core.events import Index, Mark, OptionMark
 from rebalancer.exchange.records import ContractDelivered, Filled, FundingBooked
 from rebalancer.research import worth as books
 from rebalancer.research.recorder import SECOND, Recorder
+from rebalancer.research.rows import Rows
 from rebalancer.research.steps import Steps
 from rebalancer.settings import known
 
@@ -20,11 +21,11 @@ SPOT, LINEAR = known("binance:BTCUSDT"), known("binanceusdm:BTCUSDT")
 LISTED = {each.id: each for each in (BTC, USDT, INVERSE, CALL, SPOT, LINEAR)}
 
 
-def recorder(sampled, *held, steps=None):
+def recorder(sampled, *held, rows=None):
     """Return a recorder of a book of (instrument, quantity)."""
     entries = {each.id: 10.0 for each, _ in held}
     worth = books.begin([(*each, False) for each in held], entries)
-    return Recorder(LISTED, worth, sampled, steps)
+    return Recorder(LISTED, worth, sampled, rows)
 
 
 def index(price):
@@ -155,8 +156,8 @@ def test_residual():
 def test_rows():
     """Rows tell what was held, filled, paid and known, in the order of time."""
     file = io.StringIO(newline="")
-    watched = recorder("bars", (SPOT, 1.0), (USDT, 10.0), steps=Steps(file))
-    watched.open(0, [(SPOT.id, 1.0, 9.5, False), (LINEAR.id, -1.0, 9.0, True)])
+    watched = recorder("bars", (SPOT, 1.0), (USDT, 10.0), rows=Rows(Steps(file), LISTED))
+    watched.rows.open(0, [(SPOT.id, 1.0, 9.5, False), (LINEAR.id, -1.0, 9.0, True)])
     play(watched, (1, mark(SPOT, "10")))
     watched.witness(filled(2, LINEAR, "-1.0", "10.1", fee="0.05"))
     watched.witness(FundingBooked(3, "x", LINEAR.id, "p", Decimal("0.01"), "USDT"))
