@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test waiting computing lint faults deaths mutants campaign studies bench \
+.PHONY: install demo test waiting computing lint tools faults deaths mutants campaign studies bench \
 	lock clean
 
 VENV := .venv
@@ -67,13 +67,20 @@ lint: install
 test: install
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 waiting computing
 
+# Debian's browser, for the tests of pages; without it they are skipped.
+tools:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| echo "make: no chromium; the tests of pages are skipped"
+
 # Its story is told when it ends.
 waiting: install
 	@mkdir -p $(REPORTS)
 	@$(WAITING) --junit-xml=$(REPORTS)/junit-waiting.xml $(WAITS) >$(REPORTS)/waiting.txt 2>&1 \
 		|| code=$$?; cat $(REPORTS)/waiting.txt; exit $${code:-0}
 
-computing: lint
+computing: lint tools
 	@mkdir -p $(REPORTS)
 	$(COMPUTING) -n $(CORES) -m "measured and not waits" $(MEASURED) \
 		--junit-xml=$(REPORTS)/junit-measured.xml \
