@@ -260,7 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Progress(console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("anchor", total=STEPS)
             rules = anchor_paths.rules()
-            played = anchor_paths.play(rules, told.paths, lambda: progress.advance(task))
+            normals = anchor_paths.draws(told.paths)
+            played = anchor_paths.play(rules, told.paths, normals, lambda: progress.advance(task))
         found = rows(rules, played)
         return _tell(found, told)
     except RebalancerError as error:

@@ -7,7 +7,7 @@ first hedge goes to the aim of the rule, and at the end what is held is sold, fo
 The draws are one generator's, 20,000 at each step, so that everybody has the same paths.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def draws(paths: int) -> Iterator[FloatArray]:
     """Yield the normals of each step, shape (paths,)."""
     source = np.random.default_rng(SEED)
     for _ in range(STEPS):
-        yield source.standard_normal(DRAWN)[:paths]
+        yield source.standard_normal(DRAWN)[:paths].copy()
 
 
 def after(price: FloatArray, normals: FloatArray) -> FloatArray:
@@ -80,14 +80,16 @@ def moment(price: FloatArray, step: int) -> Moment:
     return Moment(price, 2.0 * call.delta - 1.0, -2.0 * call.gamma, years, vol, delta_at)
 
 
-def play(rules: Sequence[Rule], paths: int, done: Callable[[], object]) -> tuple[Played, ...]:
-    """Play every rule over the first `paths` paths; `done` is called after each step."""
+def play(
+    rules: Sequence[Rule], paths: int, normals: Iterable[FloatArray], done: Callable[[], object]
+) -> tuple[Played, ...]:
+    """Play every rule over so many paths of these normals; `done` is called after each step."""
     blocks = [slice(start, start + BLOCK) for start in range(0, paths, BLOCK)]
     price = np.full(paths, PRICE)
     held = [np.zeros((len(rule.labels), paths)) for rule in rules]
     kept = [Played(np.zeros_like(each), np.zeros_like(each), np.zeros_like(each)) for each in held]
-    for step, normals in enumerate(draws(paths)):
-        later = after(price, normals)
+    for step, drawn in enumerate(normals):
+        later = after(price, drawn)
         for block in blocks:
             known = moment(price[block], step)
             for rule, holding, told in zip(rules, held, kept, strict=True):
@@ -123,10 +125,10 @@ def rules() -> tuple[Rule, ...]:
     """Return every rule with its grid; of those that mind the cost, one grid a cost."""
     return (
         every(EVERY),
-        _fixed("edge", EDGES, 0.0),
-        _fixed("centre", CENTRES, 1.0),
-        _averse("WW", WHALLEY_WILMOTT, policies.whalley_wilmott),
-        _averse("Zak", ZAKAMOULINE, policies.zakamouline),
+        banded("edge", EDGES, 0.0),
+        banded("centre", CENTRES, 1.0),
+        averse("WW", WHALLEY_WILMOTT, COSTS),
+        averse("Zak", ZAKAMOULINE, COSTS),
     )
 
 
@@ -140,7 +142,8 @@ def every(intervals: dict[str, int]) -> Rule:
     return Rule("time", tuple(intervals), (None,) * len(intervals), policy)
 
 
-def _fixed(name: str, widths: Sequence[float], reset: float) -> Rule:
+def banded(name: str, widths: Sequence[float], reset: float) -> Rule:
+    """Return the rule of fixed bands; `reset` is 0 for the edge, 1 for the aim."""
     column = np.array(widths)[:, None]
 
     def policy(known: Moment, step: int) -> Zone:
@@ -150,12 +153,10 @@ def _fixed(name: str, widths: Sequence[float], reset: float) -> Rule:
     return Rule(name, tuple(f"{each:g}" for each in widths), (None,) * len(widths), policy)
 
 
-def _averse(
-    name: str,
-    aversions: Sequence[float],
-    rule: Callable[[Moment, FloatArray, FloatArray], Zone],
-) -> Rule:
-    pairs = [(cost, aversion) for cost in COSTS for aversion in aversions]
+def averse(name: str, aversions: Sequence[float], fees: Sequence[float]) -> Rule:
+    """Return the rule "WW" or "Zak" at each risk aversion and cost."""
+    rule = {"WW": policies.whalley_wilmott, "Zak": policies.zakamouline}[name]
+    pairs = [(cost, aversion) for cost in fees for aversion in aversions]
     costs, column = (np.array(each)[:, None] for each in zip(*pairs, strict=True))
 
     def policy(known: Moment, step: int) -> Zone:
