@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from rebalancer.core.black import FloatArray
 from rebalancer.errors import RebalancerError, UsageError
-from rebalancer.research import anchor_page, anchor_paths
+from rebalancer.research import anchor_page, anchor_paths, anchor_steps
 from rebalancer.research.anchor_figures import AT_EQUAL, DEVIATIONS, TOLD
 from rebalancer.research.anchor_paths import COSTS, DRAWN, STEPS, Played, Rule
 
@@ -91,10 +92,10 @@ def rows(rules: Sequence[Rule], played: Sequence[Played]) -> tuple[Row, ...]:
                 fees = cost * told.traded[i]
                 known = TOLD.get((rule.name, label))
                 measured = (
-                    _mean(fees),
-                    _deviation(told.profit[i] - fees),
-                    _tail(told.profit[i] - fees),
-                    _mean(told.trades[i]),
+                    mean(fees),
+                    deviation(told.profit[i] - fees),
+                    tail(told.profit[i] - fees),
+                    mean(told.trades[i]),
                 )
                 values, errors = zip(*measured, strict=True)
                 beside = None if known is None else known[place]
@@ -102,11 +103,12 @@ def rows(rules: Sequence[Rule], played: Sequence[Played]) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def _mean(sample: FloatArray) -> tuple[float, float]:
+def mean(sample: FloatArray) -> tuple[float, float]:
+    """Return the mean and its standard error."""
     return float(sample.mean()), float(sample.std(ddof=1)) / len(sample) ** 0.5
 
 
-def _deviation(sample: FloatArray) -> tuple[float, float]:
+def deviation(sample: FloatArray) -> tuple[float, float]:
     """Return the standard deviation and, from the fourth moment, its standard error."""
     away, count = sample - sample.mean(), len(sample)
     variance = float(np.mean(away**2))
@@ -114,7 +116,7 @@ def _deviation(sample: FloatArray) -> tuple[float, float]:
     return float(sample.std(ddof=1)), error
 
 
-def _tail(sample: FloatArray) -> tuple[float, float]:
+def tail(sample: FloatArray) -> tuple[float, float]:
     """Return the mean loss of the worst twentieth and its standard error.
 
     Source:
@@ -252,11 +254,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables and write what was asked for; return the exit code."""
     told = _parser().parse_args(arguments)
     try:
+        if not 0 <= told.through_step <= DRAWN:
+            must = f"must be from 0 to {DRAWN}"
+            raise UsageError(f"--through-step: {must}, was {told.through_step}")
         if not LEAST <= told.paths <= DRAWN:
             raise UsageError(f"--paths: must be from {LEAST} to {DRAWN}, was {told.paths}")
         if told.report is not None:
             anchor_page.ready()  # before the work, not after it
         console = Console(file=sys.stderr)
+        if told.through_step:
+            return _stepped(console, told.through_step)
         with Progress(console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("anchor", total=STEPS)
             rules = anchor_paths.rules()
@@ -303,6 +310,30 @@ def _tell(found: Sequence[Row], told: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
+def _stepped(console: Console, paths: int) -> int:
+    """Play some paths through the daemon's step beside the policies; 1 where a trade differs."""
+    cost, worst = COSTS[-1], 0
+    pairs = anchor_steps.bands(cost)
+    normals = np.array(list(anchor_paths.draws(paths)))
+    table = Table(title=f"{paths} paths through hedger.step, {1e4 * cost:g} bp", box=None)
+    for head in ("band", "hedges of the daemon", "most apart, coins", "hedges that differ"):
+        table.add_column(head, justify="left" if head == "band" else "right")
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("step", total=len(pairs) * paths * STEPS)
+        for name, (band, rule) in pairs.items():
+            found = [
+                anchor_steps.compare(band, rule, path, cost, partial(progress.advance, task))
+                for path in normals.T
+            ]
+            other = sum(each.other for each in found)
+            apart = max(each.apart for each in found)
+            worst += other + (apart > anchor_steps.NEAR)
+            hedges = sum(each.trades for each in found)
+            table.add_row(name, f"{hedges:,}", f"{apart:.1e}", str(other))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    return 1 if worst else 0
+
+
 def _write(path: Path | None, text: Callable[[], str]) -> None:
     if path is None:
         return
@@ -321,6 +352,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--paths", type=int, default=DRAWN, help="of 20,000, the first")
     parser.add_argument("--json", type=Path, metavar="F", help="write the numbers there")
     parser.add_argument("--report", type=Path, metavar="F.html", help="write charts there")
+    told = "instead, so many paths through the daemon's step, beside the policies"
+    parser.add_argument("--through-step", type=int, default=0, metavar="N", help=told)
     return parser
 
 
