@@ -223,9 +223,14 @@ def drawn(found: Sequence[Row], cost_bp: float, paths: int) -> Table:
         for i, (value, error) in enumerate(zip(each.found, each.errors, strict=True)):
             told = None if each.told is None else each.told[i]
             cells.append(f"{value:.1f}")
-            cells += ["", ""] if told is None else [told, f"{(value - float(told)) / error:+.2f}"]
+            cells += ["", ""] if told is None else [told, _off(value, error, told)]
         table.add_row(*cells, style="bold red" if each.beyond(paths) else None)
     return table
+
+
+def _off(value: float, error: float, told: str) -> str:
+    """Return how many of its standard errors a figure is off; a dash where it has none."""
+    return f"{(value - float(told)) / error:+.2f}" if error else "-"
 
 
 def equal(found: Sequence[Row], cost_bp: float) -> Table:

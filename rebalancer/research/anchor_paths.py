@@ -17,6 +17,7 @@ from rebalancer.core import pricing
 from rebalancer.core.black import FloatArray
 from rebalancer.research import policies
 from rebalancer.research.policies import Moment, Zone
+from rebalancer.runtime import randomness
 
 SEED, DRAWN = 20261120, 20_000  # of the generator; normals a step, of which the first are used
 STEPS = 8640  # of five minutes
@@ -57,7 +58,7 @@ def premium() -> float:
 
 def draws(paths: int) -> Iterator[FloatArray]:
     """Yield the normals of each step, shape (paths,)."""
-    source = np.random.default_rng(SEED)
+    source = randomness.numbered(SEED)
     for _ in range(STEPS):
         yield source.standard_normal(DRAWN)[:paths].copy()
 

@@ -7,6 +7,7 @@ is measured on the same days, and a measure that is a ratio is the ratio of each
 import numpy as np
 
 from rebalancer.core.black import FloatArray
+from rebalancer.runtime import randomness
 
 
 def counts(days: int, block: int, draws: int, seed: int) -> FloatArray:
@@ -26,7 +27,7 @@ def counts(days: int, block: int, draws: int, seed: int) -> FloatArray:
     """
     length = min(block, days)
     each = -(-days // length)
-    source = np.random.default_rng(seed)
+    source = randomness.numbered(seed)
     starts = source.integers(0, days, size=(draws, each, 1))
     drawn = (starts + np.arange(length)).reshape(draws, each * length)[:, :days] % days
     found = np.zeros((draws, days))

@@ -20,6 +20,7 @@ COLOURS = {
     FEW: "@purple",
     LESS: "@orange 0.6",
 }
+SHOWN = 0.01  # of the highest fees: what hedges hardly ever is not drawn
 LEAD = (
     "Of the rules that mind the cost each half of the days chooses one; on the other half it is "
     "read at the cost of plain rules. A ratio below 1 is less variance."
@@ -87,9 +88,9 @@ def page(
 
 def frontier(name: str, measure: str, points: Mapping[str, Sequence[Point]]) -> str:
     """Return the chart of one measure, both axes logarithmic, with bounds."""
-    drawn = []
+    drawn, least = [], SHOWN * max(each.cost for own in points.values() for each in own)
     for rule, own in points.items():
-        told = [each for each in own if each.cost > 0 and measured(each, measure)[0] > 0]
+        told = [each for each in own if each.cost > least and measured(each, measure)[0] > 0]
         values = [measured(each, measure) for each in told]
         drawn.append(
             {
@@ -98,7 +99,6 @@ def frontier(name: str, measure: str, points: Mapping[str, Sequence[Point]]) -> 
                 "name": rule,
                 "x": frame.rounded((each.cost for each in told), 4),
                 "y": frame.rounded((middle for middle, _ in values), 4),
-                "error_x": _bars([(each.cost, each.cost_bounds) for each in told]),
                 "error_y": _bars(values),
                 "line": {"color": COLOURS[rule]},
                 "marker": {"size": 5, "color": COLOURS[rule]},
