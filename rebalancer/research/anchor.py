@@ -163,7 +163,8 @@ def saved(found: Sequence[Row]) -> Mapping[str, float]:
             )
             if mine is not None and other is not None
         ]
-        told[rule] = float(np.mean([1.0 - mine / other for mine, other in pairs]))
+        if pairs:
+            told[rule] = float(np.mean([1.0 - mine / other for mine, other in pairs]))
     return told
 
 
