@@ -38,9 +38,10 @@ def moment(gamma=-4e-5):
     return Moment(*(np.array([[each]]) for each in values), delta_at)
 
 
-def series(closes, start=FRIDAY):
+def series(closes, start=FRIDAY, jump=1.0):
+    """Bars that open where the one before closed, times a jump."""
     closes = np.array(closes, dtype=float)
-    opens = np.concatenate((closes[:1], closes[:-1]))
+    opens = jump * np.concatenate((closes[:1], closes[:-1]))
     high, low = np.maximum(opens, closes), np.minimum(opens, closes)
     ts = start + BAR * np.arange(len(closes))
     return Bars("x", BAR, ts, opens, high, low, closes, None, ())
@@ -185,16 +186,17 @@ def test_costless_and_continuous(market):
     assert scores.profit[1:-1, 0].std() < scores.profit[1:-1, 7].std()
 
 
-def test_accounts(market):
+def test_accounts():
     """Profit, fees and gap of one fixed time are what a loop over bars counts up."""
+    opens = series(walk(75, 0.6), jump=1.001)
+    market = straddles.synthetic("BTC", opens, NOTHING)
     charged = replace(market, funding=np.where(market.ts % (32 * BAR) == 0, 1e-4, 0.0))
     scores = contest.play(charged, 0.0005, lambda _: None).scores[TIME]
     place = int(np.argmin(np.abs(np.array(scores.grid) * DAY - 4 * HOUR)))
     wanted = market.moment(slice(0, market.length)).delta[:, 0]
     held = wanted[0]
     fees = profit = gap = 0.0
-    last = int(np.flatnonzero(market.ts <= FRIDAY + (market.ts[-1] - FRIDAY))[-1])
-    for i in range(last):
+    for i in range(market.length - 1):
         new = wanted[i] if market.ts[i] % (4 * HOUR) == 0 else held
         opened = market.following[i]
         fee = 0.0005 * abs(new - held) * opened
