@@ -21,6 +21,9 @@
     comparison     a journal that holds each entry against the stored one
     differing      what is said of the first entry that is another
     verification   a recorded flight stepped again, start by start
+    policies       when a study hedges and where that ends, for many moments at once
+    anchor         rules over paths of one straddle, beside figures found elsewhere
+    frontier       rules over recorded markets: chosen on one half, judged on the other
     sizing         a perpetual, puts and collars for one holding: cost and risk of each
     overlays       listed options that bring gamma and vega inside limits, and if that pays
     sweep          one recording under many settings; the frontier of cost and risk
