@@ -8,8 +8,8 @@
 # make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
-# make studies   margin guards through recorded rallies, funding over venues, placement, smiles:
-#                needs recordings
+# make studies   margin guards through recorded rallies, funding over venues, placement, smiles,
+#                and what bands are worth; needs recordings
 # make bench     every program in benchmarks/
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
@@ -112,6 +112,8 @@ studies: install
 	@$(BIN)/python -m rebalancer.research.carry $(ARGS)
 	@$(BIN)/python -m rebalancer.research.placement
 	@$(BIN)/python -m rebalancer.research.smiles
+	@$(BIN)/python -m rebalancer.research.anchor --through-step 20
+	@$(BIN)/python -m rebalancer.research.frontier
 
 bench: install
 	@for program in benchmarks/[!_]*.py; do \
