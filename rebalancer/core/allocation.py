@@ -9,6 +9,7 @@ from rebalancer.core.exposure import delta_per_contract
 from rebalancer.core.figures import TOGETHER
 from rebalancer.core.fixings import AVERAGING
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.lines import hedges
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import NO_TERMS, Placement, UnderlyingParams
 from rebalancer.core.state import State
@@ -104,4 +105,4 @@ def _usable(state: State, own: UnderlyingParams, name: str, *, buys: bool) -> bo
         return price is not None
     least = abs(float(held)) + float(instrument.minimum)
     coins = least * delta_per_contract(instrument, float(price), float(price), own)
-    return coins <= own.limits.position
+    return coins <= own.limits.position * hedges(own, name)

@@ -276,9 +276,11 @@ def curvature(book: Book, price: float, ts: int) -> Curvature:
         price: Index, USD per coin, > 0.
         ts: ns.
     """
-    lines, turned, tilt = book.options, 0.0, 0.0
+    lines, tilt = book.options, 0.0
+    turned = -sum(size.face for _, size in book.linear.more) / price**2
     if book.numeraire is Numeraire.COIN:
-        turned = -measure(book, price, ts).net / price
+        plain = measure(book, price, ts).net - float(_more(book.linear, price).sum())
+        turned -= plain / price
     if not lines.ids:
         return Curvature(turned, 0.0, 0.0, 0.0)
     now, coins = aged(lines, price, ts), lines.coins

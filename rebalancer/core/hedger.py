@@ -91,7 +91,10 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     limits.before(state, event)
     version = state.ledger.version
     commands: list[Command] = list(state.apply(event))
-    commands += limits.after(state, params, event, booked=state.ledger.version != version)
+    booked = state.ledger.version != version
+    if booked:
+        skewing.enter(state, params)
+    commands += limits.after(state, params, event, booked=booked)
     if isinstance(event, Tick):
         commands += _end_outside(state)
         commands += skewing.follow(state, params)

@@ -2,7 +2,8 @@
 
 All of it counts, over the time in which a move has to pay: fee, half the spread,
 impact, expected funding, and what the margin would earn elsewhere. Closing comes
-before opening, since what stays open on both sides has to be closed twice. Of
+before opening, since what stays open on both sides has to be closed twice; but a
+leg that an order would mostly open in is weighed as one that opens. Of
 what opens, the leg that is held comes first, unless another beats it by as much
 as a move has to bring: otherwise each change of the rates would break a hedge
 into more pieces.
@@ -57,13 +58,13 @@ def weigh(
 
     def place(each: Weighed) -> tuple[_Rank, bool, float]:
         total = each.total
-        return _rank(each, present, held[each.instrument]), total is None, total or 0.0
+        return _rank(each, present, held[each.instrument], coins), total is None, total or 0.0
 
     return tuple(sorted(told, key=place))
 
 
-def _rank(each: Weighed, present: Weighed | None, held: float) -> _Rank:
-    if held < 0:
+def _rank(each: Weighed, present: Weighed | None, held: float, coins: float) -> _Rank:
+    if held < 0 and -held >= coins / 2:
         return _Rank.CLOSES
     if present is not None and each.instrument == present.instrument:
         return _Rank.STANDS

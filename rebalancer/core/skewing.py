@@ -5,6 +5,7 @@ with each mark. An expiry whose smile cannot be fitted has sticky strikes, at
 once, and after a while a person hears of it.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from rebalancer.core.volatility import YEAR
 EVERY = 10_000_000_000  # ns between two looks at one expiry
 PATIENCE = 30_000_000_000  # ns without a curve until a person hears of it
 SPREAD = 0.01  # of vol: a mark has no bid and ask, but is no truer than to a point
+TRUSTED = 0.02  # coins a coin that a delta may be off by what a slope is unsure of
 
 
 def follow(state: State, params: Params) -> Iterable[Alert]:
@@ -49,7 +51,8 @@ def _follow(state: State, params: Params, name: str, price: float) -> Iterator[A
     for expiry in _due(held, known, state.now):
         looked = _look(state, params, held[expiry][0], price)
         before = known.get(expiry)
-        fitted = None if looked is None else surface.fit(*looked, _nearer(known, expiry))
+        sure = looked is not None and _sure(*looked)
+        fitted = surface.fit(*looked, _nearer(known, expiry)) if looked and sure else None
         same = before is not None and (before.smile is None) is (fitted is None)
         since = before.since if before is not None and same else state.now
         told = before is not None and same and before.told
@@ -59,6 +62,30 @@ def _follow(state: State, params: Params, name: str, price: float) -> Iterator[A
         _turn(state, params.underlyings[name].smile, held[expiry], fitted, price)
         if alert is not None:
             yield alert
+
+
+def enter(state: State, params: Params) -> None:
+    """Let an option that was just booked follow the smile that its expiry has already."""
+    for own in params.underlyings.values():
+        known = state.prices.curves.found.get(own.name)
+        price = state.prices.index_price(own.name, state.now) if known else None
+        if own.smile is None or not own.smile.curved or not known or price is None:
+            continue
+        lines = state.book(own.name).options
+        for option, expiry in zip(lines.ids, lines.expiry.tolist(), strict=True):
+            curve = known.get(expiry)
+            if curve is not None and curve.smile is not None:
+                _turn(state, own.smile, [state.instruments[option]], curve.smile, price)
+
+
+def _sure(told: Points, years: float) -> bool:
+    """Whether marks tell a slope at all: near one another, what they are off by draws any."""
+    spread = float(np.std(told.k)) * len(told.k) ** 0.5
+    if not spread:
+        return False
+    unsure = float(np.mean(told.spread)) / spread  # of the slope, vol per unit of ln strike
+    vega = float(black.density(np.zeros(1))[0]) * math.sqrt(years)  # at the money, of the forward
+    return bool(vega * unsure <= TRUSTED)
 
 
 def _due(held: Iterable[int], known: dict[int, Curve], now: int) -> list[int]:

@@ -37,7 +37,10 @@ def bands(place: Place, underlying: Underlying) -> Iterator[Finding]:
         needs = ((*place, "band", "fixed_cost"),)
         yield Finding((*place, "band", "reset"), must, shown(own.reset), "", needs)
     limit = underlying.limits.net_delta
-    if own.least_trade >= limit:
+    widest = (
+        max(abs(own.lower or 0.0), abs(own.upper or 0.0)) if own.kind is BandKind.FIXED else 0.0
+    )
+    if own.least_trade and own.least_trade + widest >= limit:
         must = f"must be below limits.net_delta ({shown(limit)})"
         needs = ((*place, "limits", "net_delta"),)
         yield Finding((*place, "band", "least_trade"), must, shown(own.least_trade), "", needs)
@@ -86,6 +89,20 @@ def _budget(place: Place, own: Band) -> Iterator[Finding]:
     if len(told) != 1:
         was = " and ".join(told) if told else "none of them"
         yield Finding((*place, "band"), must, was, "", needs)
-    elif told[0] != "risk_aversion" and own.residual is not None:
+        return
+    if told[0] != "risk_aversion":
+        yield from _beside_a_budget(place, own, needs)
+    if own.kind is BandKind.INVENTORY and not own.flow and own.residual is None:
+        must = "must be given with kind inventory, or residual: else nothing wanders"
+        yield Finding((*place, "band", "flow"), must, MISSING, "", needs)
+
+
+def _beside_a_budget(place: Place, own: Band, needs: tuple[Place, ...]) -> Iterator[Finding]:
+    """Yield what would move a width away from the budget that it was found for."""
+    if own.residual is not None:
         must = "must be absent without risk_aversion, which it is weighed by"
         yield Finding((*place, "band", "residual"), must, "a time", "", needs)
+    for key in ("fixed_cost", "least_trade"):
+        if getattr(own, key):
+            must = "must be absent beside a budget, which it would not keep; say risk_aversion"
+            yield Finding((*place, "band", key), must, shown(getattr(own, key)), "", needs)

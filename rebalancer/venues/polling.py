@@ -113,14 +113,20 @@ class AccountPoll:
             finally:
                 timer.cancel()
 
-    def _deliver(self, told: Sequence[AccountEvent], deliver: Callable[[Event], None]) -> None:
-        """Deliver what one look found as one word: one leg of a trade alone misleads."""
+    def _deliver(
+        self, told: Sequence[AccountEvent], deliver: Callable[[Event], None], *, whole: bool
+    ) -> None:
+        """Deliver what one look found as one word: one leg of a trade alone misleads.
+
+        Where a list did not answer, the word has no end: the next tick decides.
+        """
         floor = self._floor
         news = [each for each in told if each.ts_venue is None or each.ts_venue >= floor]
-        for event in news[:-1]:
-            deliver(replace(event, more=True) if isinstance(event, _BOOKED) else event)
-        for event in news[-1:]:
-            deliver(event)
+        for event in news:
+            if isinstance(event, _BOOKED) and not (whole and event is news[-1]):
+                deliver(replace(event, more=True))
+            else:
+                deliver(event)
 
     async def _look(self, deliver: Callable[[Event], None]) -> int:
         """Read once; return when to look again, ns from now."""
@@ -129,7 +135,7 @@ class AccountPoll:
         try:
             whole = back is not None or not self.looks
             told = await self._venue.history(max(since, self._floor), whole=whole)
-            self._deliver(told.events, deliver)
+            self._deliver(told.events, deliver, whole=told.fault is None)
             if told.fault is not None:
                 raise told.fault
         except KeyRefused as error:

@@ -272,3 +272,21 @@ def test_free_hedges():
         assert (0.0, 0.0) == (told.lower.trigger, told.upper.trigger)
         assert 0.0 == spends(told, replace(free, wander=Wander()))
         assert math.inf == spends(told, free)
+
+
+def test_a_fit_to_options_that_end_soon():
+    """Within its last day an option's own horizon is no reason to leave a gap open."""
+    ends = replace(CALM, years=1 / (365 * 24), buying=FEE)
+    day = replace(CALM, years=1 / 365)
+    told, held = (width_of(band(kind=BandKind.ZAKAMOULINE), each) for each in (ends, day))
+
+    assert told.lower.trigger == held.lower.trigger
+
+
+def test_rare_looks_count_in_what_is_told():
+    """A budget is told as kept although the edge is drawn in: looks come late."""
+    own = WidthParams(spend_per_day=5.0, monitored=DAY // 24)
+    left = WidthParams(pnl_sd=150.0, monitored=DAY // 24)
+
+    assert 5.0 == pytest.approx(spends(width_of(band(own)), CALM))
+    assert 150.0 == pytest.approx(leaves(width_of(band(left)), CALM))

@@ -146,3 +146,16 @@ def test_a_question_changes_nothing():
     assert view is not None
     assert view.width is not None
     assert desk.state.memory["BTC"].sides is None
+
+
+@pytest.mark.parametrize(
+    ("target", "lower", "upper"),
+    [(0.0, -2.0, 2.0), (1.5, -0.5, 2.0), (-1.5, -2.0, 0.5), (3.0, 1.0, 3.0)],
+)
+def test_no_edge_lies_beyond_the_limit(target, lower, upper):
+    """The limit is one of net delta, wherever the aim lies; the aim itself stays in reach."""
+    plain = params(WidthParams(risk_aversion=1e-12))
+    own = replace(plain.underlyings["BTC"], target=target)
+    desk = with_calls(replace(plain, underlyings={"BTC": own}))
+
+    assert (lower, upper) == pytest.approx((desk.decision.lower, desk.decision.upper))

@@ -185,3 +185,10 @@ def test_fills_up_and_goes_on():
     assert [PERP, PERP, LINEAR] == [each.instrument for each in desk.orders]
     assert -15_000 == desk.state.ledger.position("deribit", PERP).quantity
     assert abs(desk.decision.net_delta) <= 0.05 + 1e-6
+
+
+def test_crumbs_held_elsewhere_draw_no_hedge():
+    """A leg of which an order would close next to nothing is weighed as one that opens."""
+    desk = open_(SAME, [(SPOT, "0.001"), (LINEAR, "0.001", "hedge")])
+
+    assert PERP == add(desk, "8")

@@ -159,3 +159,16 @@ def test_stress_begins_where_the_book_stands(numeraire):
     missing = view.band.aim - view.exposure.net
     inside = view.band.contains(view.exposure.net)
     assert pytest.approx(0.0 if inside else missing, abs=1e-9) == told.forced[STILL, HERE]
+
+
+@pytest.mark.parametrize("numeraire", Numeraire)
+def test_gamma_of_what_counts_otherwise(numeraire):
+    """What a ratio adds to an inverse leg's delta turns with the price, and gamma knows."""
+    own = book(PERP, 2.0, numeraire).underlyings["BTC"]
+    held = [Holding(INSTRUMENTS[PERP], -20_000.0, -2.5, -20_000.0)]
+    compiled = exposure.compile_book(own, held, {}, {})
+    up, down = (exposure.measure(compiled, PRICE + step, START).net for step in (5.0, -5.0))
+
+    assert (up - down) / 10 == pytest.approx(
+        exposure.curvature(compiled, PRICE, START).gamma, rel=1e-4
+    )

@@ -1,5 +1,6 @@
 """Stories of a book whose deltas follow the smile."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -220,3 +221,43 @@ def test_no_delta(own):
     told(desk, own, 90)
 
     assert [] == [each for each in desk.alerts if each.startswith("delta.d")]
+
+
+def test_neighbours_draw_no_slope():
+    """Two marks near one another, each true to a point, say nothing of how the smile leans."""
+    desk = build(settings(smile=TRAVELS), holdings=[(PUT, "10")], active=False)
+    desk.index()
+    near = PUT.replace("90000", "90500")
+    desk.state.instruments[near] = replace(
+        desk.state.instruments[PUT], id=near, strike=Decimal(90_500)
+    )
+    for turn in range(40):
+        desk.now += SECOND
+        for name, vol in ((PUT, 0.70), (near, 0.70 + 0.002 * (turn % 2))):
+            forward = desk.price
+            told = desk.state.instruments[name]
+            years = (EXPIRY - desk.now) / (365 * 86_400 * SECOND)
+            worth_ = black.price(forward, float(told.strike), vol * years**0.5, -1) / forward
+            price = Decimal(str(round(worth_, 6)))
+            desk.take(OptionMark(desk.now, desk.now, name, price, vol, forward))
+        desk.market()
+        desk.take(Tick(desk.now))
+
+    assert all(each.smile is None for each in desk.state.prices.curves.found["BTC"].values())
+    assert "smile.lost" in desk.alerts
+
+
+def test_what_is_bought_follows_at_once():
+    """An option of an expiry whose smile is known is hedged by it with its first booking."""
+    desk = opened(TRAVELS)
+    desk.reconcile()
+    desk.market()
+    for order in desk.orders:
+        desk.execute(order)
+    before = desk.decision.net_delta
+    desk.wait(1)
+    desk.trade_by_hand(CALL, "5")
+    sticky = desk.state.prices.inputs[CALL]
+
+    assert sticky.turn == pytest.approx(-SLOPE, rel=0.05)
+    assert abs(before) < 1.0

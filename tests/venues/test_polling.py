@@ -182,3 +182,11 @@ def test_what_one_look_finds_is_one_word():
     _, heard, *_ = run(4, bookings=told)
 
     assert [("a", True), ("b", True), ("c", False)] == [(e.cash_id, e.more) for e in heard]
+
+
+def test_half_a_history_is_half_a_word():
+    """Where a list did not answer, what the others told has no end."""
+    told = [cash("a", SECOND), cash("b", 2 * SECOND)]
+    _, heard, *_ = run(1, bookings=told, halves=(1,))
+
+    assert [("a", True), ("b", True)] == [(each.cash_id, each.more) for each in heard]

@@ -9,6 +9,7 @@ since the last hedge makes one due. A shortest interval and a filter on small
 moves hold a hedge back, but never beyond the limit of net delta.
 """
 
+import math
 from dataclasses import dataclass
 
 from rebalancer.core.band.width import Edge, Width
@@ -82,7 +83,8 @@ def place(
         factor: That a fixed or percent width is multiplied by, in (0, 1]; less than 1 near
             levels. A measured width has it in itself.
         width: Of a kind that minds what hedges cost; None: nobody could measure it, and a
-            band of such a kind is the aim alone.
+            band of such a kind is the aim alone. No edge of one that is measured lies beyond
+            the limit of net delta, but where the aim does.
     """
     own, centre = params.band, aim(params, unhedged)
     if width is None:
@@ -91,12 +93,16 @@ def place(
         keeps = 1.0 - own.reset
         below = Edge(lower + more, lower * keeps, 0.0)
         width = Width(below, Edge(upper + more, upper * keeps, 0.0), None)
-    return Band(
-        aim=centre,
-        lower=centre - width.lower.trigger,
-        upper=centre + width.upper.trigger,
-        goals=(centre - width.lower.goal, centre + width.upper.goal),
+        limit = math.inf
+    else:
+        limit = params.limits.net_delta
+    lower, upper = (
+        max(centre - width.lower.trigger, -limit),
+        min(centre + width.upper.trigger, limit),
     )
+    lower, upper = min(lower, centre), max(upper, centre)
+    goals = max(centre - width.lower.goal, lower), min(centre + width.upper.goal, upper)
+    return Band(centre, lower, upper, goals)
 
 
 def due(params: BandParams, band: Band, net: float, pulse: Pulse) -> Due | None:

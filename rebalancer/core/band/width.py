@@ -17,6 +17,7 @@ from rebalancer.core.params import BandKind, BandParams, WidthParams
 
 YEAR = 365 * 86_400 * 1_000_000_000  # ns
 DAYS = 365.0
+SOON = 1.0 / DAYS  # years to an expiry for which a gap stands at least: others come after it
 ROUNDS, CLOSE = 40, 1e-9  # of looking for a width and its own cost, and when they are found
 
 
@@ -216,7 +217,8 @@ def _chosen(kind: BandKind, own: WidthParams, around: Conditions, cost: float) -
     price, vol, aversion = around.price, around.vol, own.risk_aversion or math.inf
     if kind is not BandKind.ZAKAMOULINE or not around.years:
         return float(widths.inventory(price, vol, around.wander.total, cost, aversion))
-    told = widths.zakamouline(price, around.gamma, around.years, vol, cost, aversion)
+    years = max(around.years, SOON)
+    told = widths.zakamouline(price, around.gamma, years, vol, cost, aversion)
     return float(told.half_width)
 
 
@@ -253,5 +255,8 @@ def leaves(width: Width, around: Conditions) -> float:
 
 
 def _mean(width: Width) -> tuple[float, float]:
-    due = (width.lower.trigger + width.upper.trigger) / 2.0
-    return due, (width.lower.goal + width.upper.goal) / 2.0
+    """Return where hedges begin and end on the mean of both sides, rare looks counted in."""
+    late = (width.lower.overshoot + width.upper.overshoot) / 2.0
+    due = (width.lower.trigger + width.upper.trigger) / 2.0 + late
+    end = (width.lower.goal + width.upper.goal) / 2.0
+    return due, end + late if end == due - late else end
