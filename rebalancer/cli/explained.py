@@ -17,7 +17,7 @@ Told = Mapping[str, Any]
 GAUGE = 48  # columns
 SECOND, MILLISECOND = 1_000_000_000, 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ACTIONS = {"order": "bold green", "refuse": "bold yellow"}
+_ACTIONS = {"order": "bold green", "withdraw": "bold cyan", "refuse": "bold yellow"}
 _BACK = {
     "OrderAccepted": ("accepted", "green"),
     "OrderRejected": ("rejected", "bold red"),
@@ -83,6 +83,10 @@ def _head(told: Told, width: int) -> RenderableType:
             title.append(f"  at {_quantity(told['limit_price'], sign='')} or better")
     if told.get("client_order_id"):
         title.append(f"  as {told['client_order_id']}")
+    if told.get("style"):
+        hurried = told.get("hurried")
+        why = f", for {hurried.replace('_', ' ')}" if hurried else ""
+        title.append(f"  by {told['style'].replace('_', ' ')}{why}")
     for leg in told.get("passed_over", ()):
         title.append(f"\npassed over {leg['subject']}: {_over_limit(leg)}", "yellow")
     for leg in told.get("weighed", ()):
@@ -226,7 +230,9 @@ def _sent(each: Told) -> tuple[str, str, str]:
             what = f"{_quantity(each['quantity'])} {each['instrument']}"
             return "sent", "bold", f"{what} at {price} or better, {terms}"
         case "Cancel":
-            return "cancel", "bold", "the venue was asked to withdraw it"
+            why = each.get("reason")
+            for_ = f" for {why.replace('_', ' ')}" if why else ""
+            return "cancel", "bold", f"the venue was asked to withdraw it{for_}"
         case _:
             return "query", "bold", "the venue was asked what became of it"
 

@@ -43,6 +43,7 @@ class Cancel:
     client_order_id: str
     account: str
     instrument: str
+    reason: str = ""  # empty: everything is withdrawn
 
 
 @dataclass(frozen=True, slots=True)

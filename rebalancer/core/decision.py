@@ -5,7 +5,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from rebalancer.core.commands import Purpose
+from rebalancer.core.commands import Purpose, TimeInForce
+from rebalancer.core.params import Style
 
 
 class Action(StrEnum):
@@ -13,6 +14,7 @@ class Action(StrEnum):
 
     HOLD = "hold"
     ORDER = "order"
+    WITHDRAW = "withdraw"  # an order that rests
     REFUSE = "refuse"
 
 
@@ -26,6 +28,7 @@ class Reason(StrEnum):
     AFTER_REJECTION = "after_rejection"  # waits longer after each one in a row
     MIN_INTERVAL = "min_interval"
     MOVE_FILTERED = "move_filtered"
+    SLICE_WAITS = "slice_waits"  # the last slice was a moment ago
     # orders
     OUTSIDE_BAND = "outside_band"
     MAX_INTERVAL = "max_interval"
@@ -34,6 +37,20 @@ class Reason(StrEnum):
     LIQUIDATION_NEAR = "liquidation_near"  # … by the price that would do it …
     LIQUIDATION_LIKELY = "liquidation_likely"  # … by that price against what the market does
     CHEAPER_ELSEWHERE = "cheaper_elsewhere"  # the hedge moves to where it costs less to hold
+    # what hurries: a hedge is taken at once, and what rests is withdrawn before
+    FAR_OUTSIDE = "far_outside"  # of its band
+    LIMIT_EXCEEDED = "limit_exceeded"  # of net delta
+    MARGIN_STRAINED = "margin_strained"  # its account is too near liquidation to wait
+    PRICE_JUMPED = "price_jumped"
+    EXPIRY_NEAR = "expiry_near"  # of options whose delta turns fast
+    FUNDING_NEAR = "funding_near"  # it would be paid for what the hedge closes
+    PATIENCE_OVER = "patience_over"
+    NOTHING_RESTS = "nothing_rests"  # post-only orders come to nothing, or the book has one side
+    # why else an order that rests is withdrawn
+    NEED_GONE = "need_gone"  # net delta came back by itself, or went past
+    FELL_BEHIND = "fell_behind"  # the best price left it
+    EARLIER_START = "earlier_start"  # who is gone put it there
+    CANCEL_UNANSWERED = "cancel_unanswered"  # it was withdrawn before, and nobody heard of it
     # refusals
     NOT_ACTIVE = "not_active"
     KILLED = "killed"
@@ -174,6 +191,7 @@ class HedgeIntent:
     required: Decimal  # part that brings |net delta| back to its limit, contracts
     delta_per_contract: float  # coins
     price: Decimal  # worst acceptable, quote currency
+    lifetime: TimeInForce = TimeInForce.IOC
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +218,8 @@ class Decision:
     passed_over: tuple[Verdict, ...] = ()  # why better legs got nothing: each one's last word,
     #   its subject the instrument
     weighed: tuple[Weighed, ...] = ()  # what each leg would cost, where that decides; best first
+    style: Style | None = None  # of an order that hedges …
+    hurried: Reason | None = None  # … and why it is not as patient as the settings are
 
 
 def canonical(decision: Decision) -> str:
@@ -221,5 +241,6 @@ def canonical(decision: Decision) -> str:
         "-" if decision.allowed is None else decision.allowed,
         "-" if decision.limit_price is None else decision.limit_price,
         decision.client_order_id or "-",
+        *(() if decision.style in (None, Style.IOC) else (decision.style,)),
     )
     return "|".join(str(fact) for fact in facts)

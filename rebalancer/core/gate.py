@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from rebalancer.core import counters, facts, ids, limits, quotes, rooms, sizing, watch, worth
 from rebalancer.core.accounts import shut
-from rebalancer.core.commands import Command, Purpose, Submit, TimeInForce
+from rebalancer.core.commands import Command, Purpose, Submit
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
 from rebalancer.core.events import Mark, Quote
 from rebalancer.core.guards import (
@@ -42,6 +42,12 @@ from rebalancer.core.state import State
 from rebalancer.core.view import View, plain, told_once
 from rebalancer.core.watch import delta_inputs
 
+OF_LEAVING = frozenset(  # guards that judge an order as it leaves, and not what rests of it
+    (
+        *(margin.NAME, order_size.NAME, spread.NAME, leverage.NAME, turnover.NAME, fees.NAME),
+        *(counterparty.NAME, throttle.NAME, depth.NAME),
+    )
+)
 CRUMB = 0.1  # of the band's width: a hedge that was cut to less is not sent
 
 
@@ -169,6 +175,17 @@ def weigh(state: State, params: Params, view: View, proposal: Proposal) -> Decis
     )
 
 
+def still(state: State, params: Params, view: View, intent: HedgeIntent) -> Verdict | None:
+    """Return the verdict by which what rests of an order would not leave now; None: it would.
+
+    Left out are the guards that counted the order already when it left, and those
+    that look at what an order takes from the book: one that rests takes nothing.
+    """
+    whole = abs(intent.quantity)
+    told = (each for each in judge(state, params, view, intent) if each.guard not in OF_LEAVING)
+    return next((each for each in told if each.allows < whole), None)
+
+
 def tightest(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the verdict that allows least, the first of those that do."""
     return min(verdicts, key=lambda verdict: verdict.allows)
@@ -213,7 +230,7 @@ def _submit(state: State, params: Params, intent: HedgeIntent, quantity: Decimal
         instrument=intent.instrument,
         quantity=quantity,
         price=intent.price,
-        time_in_force=TimeInForce.IOC,
+        time_in_force=intent.lifetime,
         reduce_only=intent.purpose is Purpose.PROTECT,
         purpose=intent.purpose,
         underlying=intent.underlying,

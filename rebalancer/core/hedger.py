@@ -23,6 +23,7 @@ from rebalancer.core import (
     sizing,
     skewing,
     watch,
+    working,
 )
 from rebalancer.core import band as bands
 from rebalancer.core.band import Pulse
@@ -51,6 +52,7 @@ from rebalancer.core.events import (
     Trade,
     Verb,
 )
+from rebalancer.core.execution import Plan
 from rebalancer.core.exposure import delta_per_contract, in_scope
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.gate import Proposal
@@ -102,6 +104,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
         commands += watch.chase(state, params)
         commands += limits.watch(state, params)
         _note_costs(state, params)
+        commands += working.strays(state, params)
     if isinstance(event, _LOOKED_AT):
         commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
@@ -141,7 +144,7 @@ def _withdrawn(state: State, underlyings: Iterable[str]) -> Iterable[Cancel]:
         if _halted(state, name):
             for order in state.open_orders(name):
                 if order.state not in orders.TERMINAL:
-                    yield _cancel(order)
+                    yield working.cancel(state, order)
 
 
 def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
@@ -182,9 +185,12 @@ def _hedges_at(own: UnderlyingParams, event: MarginTold) -> bool:
 def _decide(
     state: State, params: Params, own: UnderlyingParams
 ) -> tuple[Decision, Sequence[Command]]:
-    """Return the decision for one underlying, and the order that it makes."""
+    """Return the decision for one underlying, and the order that it makes or withdraws."""
     view = view_of(state, own)
     cut = protect.propose(state, params, own)
+    withdrawal = working.tend(state, params, own, view, cut)
+    if withdrawal is not None:
+        return withdrawal
     if cut is None:
         return _decide_hedge(state, params, own, view)
     decision, commands = _protect(state, params, unseen(own) if view is None else view, cut)
@@ -237,12 +243,14 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     own, net = view.params, view.exposure.net
     pulse = _pulse(state, view)
     due = bands.due(own.band, view.band, net, pulse)
+    memory = state.memory[own.name]
     if due is None:
+        memory.attempt = None
         return _move(state, params, view)
-    if state.now < state.memory[own.name].barred_until:
+    if state.now < memory.barred_until:
         return plain(state, view, Action.HOLD, Reason.AFTER_REJECTION), ()
     waits = bands.held_back(own.band, pulse, net - view.band.aim, own.limits.net_delta)
-    if waits is not None:
+    if waits is not None and memory.attempt is None:  # what has begun goes on
         return plain(state, view, Action.HOLD, waits), ()
     alarms = tuple(limits.effects(state, params, own.name))  # of the hedge before this one
     decision, commands = _hedge(state, params, view, due)
@@ -268,15 +276,18 @@ def _hedge(
     What a guard keeps from one leg for a reason of its own goes to the next; where
     none may, the refusal of the best is told.
     """
-    refused: Decision | None = None
+    told, refused = working.plan(state, view), None
+    if working.waits(state, view, told):
+        return plain(state, view, Action.HOLD, Reason.SLICE_WAITS), ()
     passed: tuple[Verdict, ...] = ()
     buys, coins = due.goal > view.exposure.net, abs(due.goal - view.exposure.net)
     weighed = allocation.weighed(state, view.params, buys=buys, coins=coins)
     for instrument in allocation.ranked(state, view.params, weighed, buys=buys):
-        decision, intent = _weigh(state, params, view, due, instrument)
+        decision, intent = _weigh(state, params, view, (due, told), instrument)
         if intent is not None and decision.action is Action.ORDER:
             decision = replace(decision, passed_over=passed, weighed=weighed)
             carrying.call_off(state, view.params.name, (each.subject for each in passed))
+            working.began(state, view, due, told)
             return gate.carry_out(state, params, view, intent, decision)
         refused = refused or decision
         if decision.reason not in OF_THE_LEG:
@@ -287,10 +298,14 @@ def _hedge(
 
 
 def _weigh(
-    state: State, params: Params, view: View, due: bands.Due, instrument: Instrument
+    state: State,
+    params: Params,
+    view: View,
+    told: tuple[bands.Due, Plan],
+    instrument: Instrument,
 ) -> tuple[Decision, HedgeIntent | None]:
     """Return what would be decided of one leg, and of which intent; None: of none at all."""
-    own, net = view.params, view.exposure.net
+    (due, plan), own, net = told, view.params, view.exposure.net
     if not in_scope(own, instrument):  # its fills would change nothing: an endless hedge
         decision = plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
         return replace(decision, instrument=instrument.id), None
@@ -299,8 +314,9 @@ def _weigh(
     quantity = sizing.contracts(instrument, per_contract, net, due.goal, view.band)
     if not quantity:
         return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), None
-    intent = intents.to_hedge(state, params, view, instrument, quantity)
-    return gate.weigh(state, params, view, Proposal(intent, due.reason)), intent
+    intent, done = working.shaped(state, params, view, (instrument, quantity), plan)
+    decision = gate.weigh(state, params, view, Proposal(intent, due.reason))
+    return replace(decision, style=done.style, hurried=done.hurried), intent
 
 
 def _last_word(decision: Decision) -> Verdict:
@@ -320,8 +336,3 @@ def _pulse(state: State, view: View) -> Pulse:
         far = (memory.highs[0][1], memory.lows[0][1]) if memory.highs else (view.price,)
         moved = max(abs(view.price / price - 1.0) for price in far)
     return Pulse(since_start, since, view.price, memory.hedge_price, moved)
-
-
-def _cancel(order: orders.Order) -> Cancel:
-    told = order.submit
-    return Cancel(told.client_order_id, told.account, told.instrument)

@@ -9,6 +9,7 @@ from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.volatility import Realised
 
 DAY = 24 * 3600 * 1_000_000_000  # ns
+MINUTE = 60_000_000_000  # ns
 FIRST_WAIT = 1_000_000_000  # ns after an order that came to nothing …
 LONGEST_WAIT = 60_000_000_000  # … doubled by each further one in a row, up to this
 LONGEST_CUT_WAIT = 8_000_000_000  # the same of one that is to protect
@@ -35,6 +36,17 @@ class Climb:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """A hedge that is executed with patience, from its first order until net delta is back."""
+
+    since: int  # ns of its first order
+    buys: bool
+    outside: bool  # whether it is due because net delta is outside its band
+    sliced_at: int | None = None  # ns of the last slice
+    failed: int = 0  # orders that should rest and came to nothing by themselves
+
+
+@dataclass(slots=True)
 class Memory:
     """What is remembered of one underlying from decision to decision."""
 
@@ -49,6 +61,9 @@ class Memory:
     barred_until: int = 0  # ns: no new order before, after a failure
     cuts_failed: int = 0  # orders in a row that were to protect and filled nothing
     cut_after: int = 0  # ns: no new one before
+    attempt: Attempt | None = None  # None: nothing is being hedged with patience
+    minute: deque[tuple[int, float]] = field(default_factory=deque)  # index of the last minute: ns
+    #   and USD per coin, one a second; empty where no hedge is patient
     refused: tuple[Reason, str] | None = None  # last refusal that was told
     refused_at: int = 0  # ns
     refusals: int = 0  # times that it was told again
@@ -125,6 +140,14 @@ def held_back(memory: Memory, ts: int) -> None:
     if memory.unsent:
         memory.barred_until = ts + _wait(memory.unsent - 1)
     memory.unsent += 1
+
+
+def moves(memory: Memory, ts: int, price: float) -> None:
+    """Note an index price (USD per coin), one a second and for a minute."""
+    if not memory.minute or ts - memory.minute[-1][0] >= FIRST_WAIT:
+        memory.minute.append((ts, price))
+    while memory.minute[0][0] < ts - MINUTE:
+        memory.minute.popleft()
 
 
 def _wait(times: int) -> int:

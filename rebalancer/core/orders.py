@@ -56,6 +56,7 @@ class Stimulus(StrEnum):
     ENDED_CANCELED = "ended_canceled"
     ENDED_EXPIRED = "ended_expired"
     PROVED_ABSENT = "proved_absent"
+    UNANSWERED = "unanswered"  # it was withdrawn, and nobody heard of its end
 
 
 S, T = OrderState, Stimulus
@@ -70,6 +71,8 @@ TRANSITIONS: dict[tuple[OrderState, Stimulus], OrderState] = {
     (S.UNKNOWN, T.REFUSED): S.REJECTED,  # the answer came after all
     (S.SENDING, T.LOST): S.UNKNOWN,
     (S.UNKNOWN, T.PROVED_ABSENT): S.ABSENT,
+    (S.ACKED, T.UNANSWERED): S.UNKNOWN,
+    (S.PARTIAL, T.UNANSWERED): S.UNKNOWN,
     **{(state, T.PART_FILLED): S.PARTIAL for state in _LIVE},
     **{(state, T.ALL_FILLED): S.FILLED for state in _LIVE},
     **{(state, T.ENDED_FILLED): S.FILLED for state in _LIVE},
@@ -102,6 +105,8 @@ class Order:
     last_not_found: int | None = None  # ns
     asked_at: int | None = None  # ns of the last query
     told: bool = False  # whether a person heard that nobody proves its outcome
+    withdrawn_at: int | None = None  # ns of the first try to withdraw it …
+    withdrawn_last: int | None = None  # … and of the last
     evidence: str = "intent"  # what the present state rests on
 
     @property
@@ -110,6 +115,11 @@ class Order:
         if self.state not in TERMINAL:
             return True
         return self.reported is not None and abs(self.filled) < abs(self.reported)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may lie on the venue's book now."""
+        return self.submit.time_in_force is not TimeInForce.IOC and self.state not in TERMINAL
 
     @property
     def rest(self) -> Decimal:
@@ -140,7 +150,10 @@ def note(order: Order, event: OrderEvent) -> Order:
         case OrderEnded():
             if order.state in TERMINAL and order.reported is not None:
                 return order  # told before
-            told = replace(order, reported=event.filled)
+            since = order.unknown_since
+            if since is None and order.submit.time_in_force is not TimeInForce.IOC:
+                since = event.ts_local  # fills that are missing are so from here
+            told = replace(order, reported=event.filled, unknown_since=since)
             return advance(told, _ENDINGS[event.how], f"ended: {event.how}")
         case OrderNotFound(proves=True):
             lost = advance(order, T.LOST, "no answer")
@@ -160,6 +173,15 @@ def note(order: Order, event: OrderEvent) -> Order:
 def doubted(order: Order) -> Order:
     """Return an order for which what was answered so far proves nothing any more."""
     return replace(order, not_found=0, first_not_found=None, last_not_found=None)
+
+
+def lost(order: Order, ts: int) -> Order:
+    """Return an order for which nobody answered in time: one that was sent, or withdrawn."""
+    if order.state is S.SENDING:
+        told = order.submit.client_order_id
+        return note(order, OrderUnknown(ts, None, told, "no answer in time"))
+    after = advance(order, T.UNANSWERED, "withdrawn, and its end was not told")
+    return after if after is order else replace(after, unknown_since=ts)
 
 
 def _found(order: Order) -> Order:
@@ -202,33 +224,51 @@ def resurrects(order: Order, event: Fill | OrderEvent) -> bool:
 
 
 def proved_absent(order: Order, params: OrderParams) -> bool:
-    """Whether the answers "no such order" suffice: enough of them, far enough apart."""
+    """Whether the answers "no such order" suffice: enough of them, far enough apart.
+
+    Of one that a venue has accepted none proves anything: it was there.
+    """
     first, last = order.first_not_found, order.last_not_found
     if order.state is not S.UNKNOWN or first is None or last is None:
+        return False
+    if order.venue_order_id is not None or order.filled:
         return False
     return order.not_found >= params.absent_answers and last - first >= params.absent_after
 
 
 def overdue(order: Order, ts: int, params: OrderParams) -> bool:
-    """Whether nobody answered for the order in time, so that its outcome is unknown."""
+    """Whether nobody answered for the order in time, so that its outcome is unknown.
+
+    One that rests is no such order, however long it does; one that was withdrawn is,
+    from when its end should have been heard of.
+    """
+    if order.rests and order.withdrawn_last is not None and order.state in (S.ACKED, S.PARTIAL):
+        return ts - order.withdrawn_last >= params.timeout
     return order.state is S.SENDING and ts - order.sent_at >= params.timeout
 
 
 def unproven(order: Order, ts: int, params: OrderParams) -> bool:
     """Whether an outcome stays open for so long that a person must find it.
 
-    What may rest on the book may be open for long; what may not has its
-    deadline even when the venue accepted it and then fell silent.
+    What may rest on the book may be open for long, until it is withdrawn or ends;
+    what may not has its deadline even when the venue accepted it and then fell silent.
     """
     if not order.open:
         return False
-    rests = order.submit.time_in_force is not TimeInForce.IOC and order.state not in TERMINAL
     since = order.unknown_since
+    if order.rests and order.withdrawn_at is not None:  # however often it was found since
+        since = order.withdrawn_at if since is None else min(since, order.withdrawn_at)
     if since is None:
-        if rests:
+        if order.rests:
             return False
         since = order.sent_at
     return ts - since >= params.unknown_halt
+
+
+def withdrawn(order: Order, ts: int) -> Order:
+    """Return an order that is being withdrawn at `ts`, ns."""
+    first = ts if order.withdrawn_at is None else order.withdrawn_at
+    return replace(order, withdrawn_at=first, withdrawn_last=ts)
 
 
 def looked_up(order: Order, reason: str) -> Order:
@@ -245,8 +285,14 @@ def looked_up(order: Order, reason: str) -> Order:
 
 
 def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
-    """Whether the venue should be asked: unknown, or silent for longer than the timeout."""
+    """Whether the venue should be asked: unknown, or silent for longer than the timeout.
+
+    What rests is silent by its nature, and is asked after seldom: a stream that lost
+    its end, or a fill of it, is found out so.
+    """
     silent = order.open and ts - order.sent_at >= params.timeout
     pause = params.absent_after // (params.absent_answers + 1)
+    if order.rests and order.state in (S.ACKED, S.PARTIAL):
+        pause = max(pause, params.timeout)
     rested = order.asked_at is None or ts - order.asked_at >= pause
     return (order.state is S.UNKNOWN or silent) and rested

@@ -107,6 +107,33 @@ class SmileParams:
         return self.coefficients is None and self.ratio != 1.0
 
 
+class Style(StrEnum):
+    """How a hedge is executed, while nothing hurries."""
+
+    IOC = "ioc"  # takes all of it at once
+    POST_ONLY = "post_only"  # rests at the best price of its own side
+    TWAP = "twap"  # takes it in slices
+    CHASE = "chase"  # rests, and follows the best price
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionParams:
+    """How patient the hedges of one underlying are; whatever hurries takes at once."""
+
+    style: Style
+    patience: int = 20_000_000_000  # ns from a hedge's first order until the rest is taken
+    urgent: float = 1.5  # half-widths of the band from the aim at which it is taken at once
+    offset_ticks: int = 0  # that a resting order stays behind the best price of its side
+    reprice: int = 5_000_000_000  # ns after which an order that fell behind is put anew …
+    drift_ticks: int = 10  # … and ticks behind at which it does not wait so long
+    slice: float | None = None  # coins: most of one slice
+    every: int = 5_000_000_000  # ns between two slices
+    participation: float = 1.0  # share of the displayed size that a slice takes at most
+
+
+AT_ONCE = ExecutionParams(Style.IOC)
+
+
 @dataclass(frozen=True, slots=True)
 class UnderlyingParams:
     """How one underlying is hedged."""
@@ -126,6 +153,7 @@ class UnderlyingParams:
     ratios: Mapping[str, float] = field(default_factory=dict)  # perpetual or future → coins of it
     #   that hedge a coin; one that is not named hedges one for one
     smile: SmileParams | None = None  # None: sticky strike
+    execution: ExecutionParams = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rebalancer.core.exposure import Book, Exposure, OptionInput
 from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
-from rebalancer.core.params import Params, UnderlyingParams
+from rebalancer.core.params import Params, Style, UnderlyingParams
 from rebalancer.core.skew import Curves, Deltas
 from rebalancer.core.valuation import Holdings
 
@@ -200,6 +200,8 @@ class Prices:
             told, price = self._memory[own.name], float(event.price)
             memories.weigh(told, price, self._params.collar.jump)
             memories.saw(told, event.ts_local, price, own.band.move_window)
+            if own.execution.style is not Style.IOC:
+                memories.moves(told, event.ts_local, price)
             if told.suspect is None:
                 volatility.take(told.realised, event.ts_local, price)
         believed = self.believed(event.underlying, now)

@@ -6,7 +6,6 @@ written: an order that it is about to send, a question that it asked, a halt.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
 from rebalancer.core.behaviour import Behaviour
-from rebalancer.core.commands import Alert, Purpose, Severity, Submit
+from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import (
     AccountNews,
     AccountRead,
@@ -33,7 +32,6 @@ from rebalancer.core.events import (
     Operator,
     OrderEvent,
     OrderNotFound,
-    OrderUnknown,
     OutsideTold,
     PositionReport,
     Reconciled,
@@ -236,23 +234,10 @@ class State:  # long: whatever may be known is written through this one door
         state = lives.OrderState.SENDING
         self._keep(Order(submit, state, submit.decided_at, delta_per_contract))
 
-    def revive(self, order: Order) -> None:
-        """Take over an order of an earlier start."""
+    def put(self, order: Order) -> Order:
+        """Write an order down: of an earlier start, or as it is after what we did about it."""
         self._keep(order)
-
-    def asked(self, order: Order) -> None:
-        """Write down that the venue is being asked after an order."""
-        self._keep(replace(order, asked_at=self.now))
-
-    def lost(self, order: Order) -> Order:
-        """Write down that nobody answered for an order in time; return it as it is now."""
-        name = order.submit.client_order_id
-        self._keep(lives.note(order, OrderUnknown(self.now, None, name, "no answer in time")))
-        return self.orders[name]
-
-    def told(self, order: Order) -> None:
-        """Write down that a person is asked to look an order up."""
-        self._keep(replace(order, told=True))
+        return order
 
     def halt(self, underlying: str, reason: str) -> None:
         """Stop hedging one underlying until an operator arms it again."""
@@ -293,7 +278,11 @@ class State:  # long: whatever may be known is written through this one door
         return self._resurrected(after, "was known to the venue") if back else ()
 
     def _failed(self, order: Order, *, sent: bool) -> None:
-        memory = self._remembered(order)
+        memory, resting = self._remembered(order), order.submit.time_in_force is not TimeInForce.IOC
+        if resting and order.withdrawn_at is not None:
+            return  # as we asked: the venue failed at nothing
+        if resting and memory.attempt is not None:
+            memory.attempt.failed += 1
         if order.submit.purpose is Purpose.PROTECT:
             memories.cut_failed(memory, self.now)
         else:

@@ -6,6 +6,7 @@ after until the venue proves it, and halts its underlying when it does not.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rebalancer.core import accounts, orders, quotes
 from rebalancer.core import memory as memories
@@ -149,16 +150,16 @@ def chase(state: State, params: Params) -> Iterable[Query | Alert]:
     patience = params.orders.unknown_halt
     for waiting in state.open_orders():
         silent = orders.overdue(waiting, state.now, params.orders)
-        order = state.lost(waiting) if silent else waiting
+        order = state.put(orders.lost(waiting, state.now)) if silent else waiting
         told = order.submit
         shut = told.account in state.accounts.declared
         if not shut and orders.due_for_query(order, state.now, params.orders):
-            state.asked(order)
+            order = state.put(replace(order, asked_at=state.now))
             yield Query(told.client_order_id, told.account, told.instrument)
         excused = accounts.closed_within(state.accounts, told.account, state.now, patience)
         stuck = not excused and orders.unproven(order, state.now, params.orders)
         if stuck and not order.told:
-            state.told(state.orders[told.client_order_id])
+            state.put(replace(order, told=True))
             waited = patience // _SECOND
             text = f"{told.client_order_id} unproven for {waited} s; find it at the venue, then arm"
             state.halt(told.underlying, text)

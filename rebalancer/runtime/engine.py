@@ -293,14 +293,14 @@ class Engine:
 
     def _note(self, decision: Decision) -> None:
         self._digest.update(canonical(decision).encode() + b"\n")
-        key = decision.client_order_id or decision.underlying
+        key = _key_of(decision)
         self._write("decision", key, decision)
         self._write("inputs", key, inputs.of(self.state, self.params, decision))
         self.recent.append(decision)
         tell_decision(self._around.log, decision)
         if decision.action is Action.ORDER:
             self.tally.orders += 1
-        else:
+        elif decision.action is Action.REFUSE:
             self.tally.refusals += 1
             self.tally.reasons[decision.reason] = self.tally.reasons.get(decision.reason, 0) + 1
 
@@ -334,6 +334,12 @@ class Engine:
         self._around.journal.append(entry)
         self._around.journal.flush()
         self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+
+
+def _key_of(decision: Decision) -> str:
+    """Return what a decision is found by: an order's id leads to the one that made it."""
+    made = decision.client_order_id if decision.action is Action.ORDER else None
+    return made or decision.underlying
 
 
 def _held(event: Event) -> Iterable[str]:

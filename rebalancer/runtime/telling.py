@@ -28,7 +28,7 @@ def key_of(event: Event) -> str:
 
 
 def tell_decision(log: Log, decision: Decision) -> None:
-    """Log an order or a refusal with what it rests on."""
+    """Log an order, its withdrawal or a refusal with what it rests on."""
     facts: dict[str, Any] = {
         "seq": decision.sequence,
         "underlying": decision.underlying,
@@ -44,6 +44,17 @@ def tell_decision(log: Log, decision: Decision) -> None:
             instrument=decision.instrument,
             quantity=decision.allowed,
             limit_price=decision.limit_price,
+            client_order_id=decision.client_order_id,
+            style=decision.style,
+            hurried=decision.hurried,
+        )
+        return
+    if decision.action is Action.WITHDRAW:
+        log.info(
+            "order.cancelled",
+            **facts,
+            instrument=decision.instrument,
+            rest=decision.wanted,
             client_order_id=decision.client_order_id,
         )
         return

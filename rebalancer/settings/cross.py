@@ -16,6 +16,7 @@ from rebalancer.core.params import BandKind, Numeraire
 from rebalancer.settings.banding import bands
 from rebalancer.settings.context import Context
 from rebalancer.settings.deadlines import deadlines
+from rebalancer.settings.executing import executing
 from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.guarding import Ladder
 from rebalancer.settings.holdings import holdings, must_be_known
@@ -316,6 +317,7 @@ RULES: tuple[Rule, ...] = (
     _declared,
     _margin,
     deadlines,
+    executing,
     _replay,
     _costs,
     smiles,

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, Numeraire, Placement
+from rebalancer.core.params import BandKind, Numeraire, Placement, Style
 from rebalancer.core.smile import Regime
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
 from rebalancer.settings.values import (
     AbsoluteFile,
+    AtLeastOne,
     AtLeastOneWhole,
     Coin,
     Correlation,
@@ -176,6 +177,20 @@ class UnderlyingLimits(Table):
     vega: Positive | None = None  # USD per vol point
 
 
+class Execution(Table):
+    """How patient hedges are; what hurries is taken at once all the same."""
+
+    style: Annotated[Style, choice(Style)] = Style.IOC
+    patience: Duration = 20 * SECOND  # from a hedge's first order until the rest is taken
+    urgent: AtLeastOne = 1.5  # half-widths of the band from the aim at which it is taken at once
+    offset_ticks: Whole = 0  # that a resting order stays behind the best price of its side
+    reprice: Duration = 5 * SECOND  # chase: after it an order that fell behind is put anew …
+    drift_ticks: AtLeastOneWhole = 10  # … or sooner, so many ticks behind
+    slice: Positive | None = None  # twap: coins at most …
+    every: Duration = 5 * SECOND  # … so often …
+    participation: Share = 1.0  # … and at most this share of the displayed size
+
+
 class Near(Table):
     """Prices near which an underlying is hedged more closely."""
 
@@ -244,6 +259,7 @@ class Underlying(Table):
     placement: Annotated[Placement, choice(Placement)] = Placement.ORDER
     ratios: dict[str, HedgeRatio] = {}  # by hedge instrument; one that is not named: 1
     smile: Smile | None = None  # None: sticky strike
+    execution: Execution = Execution()
 
 
 class Limits(Table):

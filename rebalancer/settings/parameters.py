@@ -15,6 +15,7 @@ from rebalancer.core.params import (
     BehaviourParams,
     BookLimits,
     CollarParams,
+    ExecutionParams,
     FundingParams,
     ImpactParams,
     MarginParams,
@@ -208,6 +209,7 @@ def _underlying(name: str, underlying: Underlying) -> UnderlyingParams:
         placement=underlying.placement,
         ratios=in_use(underlying),
         smile=_smile(underlying.smile),
+        execution=ExecutionParams(**underlying.execution.model_dump()),
     )
 
 

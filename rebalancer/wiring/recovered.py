@@ -79,7 +79,7 @@ class Recovered:
             state.params.underlyings,
         )
         for order in orders:
-            state.revive(order)
+            state.put(order)
         return orders
 
 

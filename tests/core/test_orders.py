@@ -241,7 +241,10 @@ RESTING = replace(NEW, submit=replace(TOLD, time_in_force=TimeInForce.GTC))
         (tell(REJECTED), 99, False),
         (tell(ACCEPTED, order=RESTING), 999, False),  # may rest
         (tell(UNKNOWN, order=RESTING), 61, True),
-        (tell(ended(Ending.CANCELED, -4), order=RESTING), 60, True),
+        (tell(ended(Ending.CANCELED, -4), order=RESTING), 60, False),  # from when its end was told
+        (tell(ended(Ending.CANCELED, -4), order=RESTING), 61, True),
+        (orders.withdrawn(tell(ACCEPTED, order=RESTING), SECOND), 60, False),
+        (orders.withdrawn(tell(ACCEPTED, order=RESTING), SECOND), 61, True),
     ],
 )
 def test_unproven(order, seconds, late):

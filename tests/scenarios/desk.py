@@ -259,8 +259,8 @@ class Desk:
 
     def quote(self, instrument: str, bid: float | None = None, ask: float | None = None) -> Outcome:
         """Tell the top of a book: a basis point around the price unless given."""
-        bid = self.price * 0.99995 if bid is None else bid
-        ask = self.price * 1.00005 if ask is None else ask
+        bid = round(self.price * 0.99995, 1) if bid is None else bid
+        ask = round(self.price * 1.00005, 1) if ask is None else ask
         five = Decimal(5)
         told = Quote(
             self.now, self.now, instrument, Decimal(str(bid)), five, Decimal(str(ask)), five

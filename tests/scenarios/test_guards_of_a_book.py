@@ -295,7 +295,7 @@ def test_an_order_that_nobody_describes():
         underlying="SOL",
         decided_at=desk.now,
     )
-    desk.state.revive(Order(gone, OrderState.UNKNOWN, desk.now, 1.0))
+    desk.state.put(Order(gone, OrderState.UNKNOWN, desk.now, 1.0))
     hedge(desk)
 
     assert [LINEAR] == [order.instrument for order in desk.orders]
