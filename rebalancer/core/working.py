@@ -69,7 +69,7 @@ def cancel(state: State, order: Order, why: Reason | None = None) -> Cancel:
     """Return the command that withdraws an order, and note that it leaves."""
     state.put(orders.withdrawn(order, state.now))
     told = order.submit
-    return Cancel(told.client_order_id, told.account, told.instrument, why or "")
+    return Cancel(told.client_order_id, told.account, told.instrument, why.value if why else "")
 
 
 def _withdrawal(state: State, order: Order, view: View, why: Reason) -> Withdrawal:

@@ -88,6 +88,9 @@ class MayRest:
     hedges: tuple[Instrument, ...] = ()  # that orders may rest in
     window: int | None = None  # ns of silence; None: as the profile says
     left: Left | None = None  # None: nobody knows
+    wanted: bool = (
+        False  # whether the settings let orders rest: the switch is armed before one does
+    )
 
 
 class DeadManSwitch:
@@ -143,6 +146,10 @@ class DeadManSwitch:
         """Return once it is to be kept armed."""
         if not self.kept:
             await self._wish.wait()
+
+    def wish(self) -> None:
+        """Have it armed and kept: something is to rest."""
+        self._wish.set()
 
     @property
     def exposed(self) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.params import Style
 from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import Clock, Describe, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
@@ -152,7 +153,7 @@ async def open_venue(
         watch = SkewWatch(connection, around.clock, around.log)
         hedges = [each for each in own if each.id in _hedges(settings)]
         window = settings.venues[name].dead_man
-        rests = MayRest(tuple(hedges), window, lambda: left(account, sent))
+        rests = MayRest(tuple(hedges), window, lambda: left(account, sent), _rests(settings))
         switch = dead_man(connection, profile, keys, (around.clock, around.tasks), rests)
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
@@ -171,6 +172,12 @@ def _hedges(settings: Settings) -> list[str]:
     """Return the ids of what orders may go to, on any venue."""
     own = settings.underlyings.values()
     return [name for one in own for name in (*one.hedge.buy, *one.hedge.sell)]
+
+
+def _rests(settings: Settings) -> bool:
+    """Whether the settings let orders of hedges rest."""
+    rests = (Style.POST_ONLY, Style.CHASE)
+    return any(each.execution.style in rests for each in settings.underlyings.values())
 
 
 def described(
@@ -286,6 +293,8 @@ def dead_man(
         guardian = parts.guardian(seat)
     socket = None if parts.socket is None else parts.socket(seat)
     late.switch = DeadManSwitch(profile, socket, clock, guardian, rests.left)
+    if rests.wanted:
+        late.switch.wish()
     return late.switch
 
 

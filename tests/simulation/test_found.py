@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
+from rebalancer.core.params import Style
 from rebalancer.simulation.virtual.run import run
 from rebalancer.simulation.virtual.weather import RATES, Weather
 
@@ -18,7 +19,9 @@ CASES = tomllib.loads(Path(__file__).with_name("found.toml").read_text())["case"
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['seed']}")
 def test_found(case):
     """What failed once holds now."""
-    outcome = run(case["seed"], Weather(MappingProxyType(case["rates"])), case["seconds"])
+    executes = Style(case.get("style", "ioc"))
+    weather = Weather(MappingProxyType(case["rates"]))
+    outcome = run(case["seed"], weather, case["seconds"], executes)
 
     assert [] == [f"{each.invariant}: {each.text}" for each in outcome.violations]
 

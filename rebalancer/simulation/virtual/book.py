@@ -10,9 +10,11 @@ from decimal import Decimal
 from functools import lru_cache
 
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.params import Style
 from rebalancer.exchange.opening import OpeningAccount, OpeningPosition
 from rebalancer.exchange.terms import AccountTerms, MarginMode
 from rebalancer.settings import Settings, resolve
+from rebalancer.simulation.virtual.dice import Dice
 
 COIN, DOLLAR = "BTC", "USDT"
 INVERSE, LINEAR = "deribit:BTC-PERPETUAL", "binanceusdm:BTCUSDT"
@@ -100,10 +102,29 @@ role = "hedge"
 """
 
 
-@lru_cache(maxsize=2)
-def settings(*, tight: bool = False) -> Settings:
+PATIENCE = 8  # s; the market of a run is wild, so that patience is short and the band wide for it
+_EXECUTION = f"""
+patience = "{PATIENCE}s"
+urgent = 4
+reprice = "2s"
+drift_ticks = 60
+slice = 0.1
+every = "2s"
+"""
+
+
+def style(seed: int) -> Style:
+    """Return how hedges of a seed are executed; the draw takes nothing from any other stream."""
+    drawn = (Style.IOC, Style.IOC, Style.POST_ONLY, Style.CHASE, Style.TWAP)
+    return Dice(seed, "style").pick(drawn)
+
+
+@lru_cache(maxsize=8)
+def settings(*, tight: bool = False, executes: Style = Style.IOC) -> Settings:
     """Return the settings of the book; `tight`: with limits that bind."""
     told = tomllib.loads(_TOML, parse_float=Decimal)
+    execution = tomllib.loads(_EXECUTION, parse_float=Decimal)
+    told["underlyings"]["BTC"]["execution"] = {"style": executes.value, **execution}
     if tight:
         told["underlyings"]["BTC"]["limits"] |= {"order": 1.5, "position": 20.4, "net_delta": 1.0}
         told["limits"] |= {"leverage": 0.9, "turnover_per_day": 1e6}

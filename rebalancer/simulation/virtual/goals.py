@@ -27,6 +27,8 @@ FUNDING, SETTLED = "funding booked", "session settled"
 CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
 AT_WRITE, SHORT = "killed while it wrote", "disk nearly full"
 GAP_TOLD = "a person heard of a gap"
+RESTED, MADE, CROSSED = "rested", "filled as it rested", "would have crossed"
+WITHDRAWN, RACED = "withdrawn as it rested", "filled before its withdrawal came"
 BOOKED: Mapping[type, str] = MappingProxyType(
     {
         Liquidated: LIQUIDATED,
@@ -44,4 +46,5 @@ GOALS = (
     *(DISK, DISK_AT_START, KILLED, PAUSED, REDUCED, HALTED, VETOED),
     *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
     *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, SHORT, GAP_TOLD),
+    *(RESTED, MADE, CROSSED, WITHDRAWN, RACED),
 )

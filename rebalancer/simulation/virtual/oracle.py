@@ -18,12 +18,13 @@ only at the very end are its books laid beside the exchanges'.
     I12  a venue is not asked more often than it answers
     I13  no process dies of anything but its disk or its clock, nor has ever more tasks
     I14  of net delta outside its band a person hears within a minute, and why
+    I15  where nothing goes wrong, nothing rests for much longer than patience lasts
 """
 
 from collections import Counter
 from dataclasses import dataclass
 
-from rebalancer.core.commands import Alert, Purpose, Submit
+from rebalancer.core.commands import Alert, Cancel, Purpose, Submit
 from rebalancer.core.events import Event, Fill, Index, OrderEvent, OrderUnknown, Quote
 from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
@@ -40,6 +41,7 @@ from rebalancer.simulation.virtual.weather import Weather
 from rebalancer.storage import codec
 
 CALM_GAP = 30 * SECOND  # ns outside the band where nothing goes wrong
+WITHDRAWS = 12 * SECOND  # ns after patience in which what rests is gone: two tries to withdraw it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Oracle:
         self._calm = not weather.rates
         self.silence = Silence(CALM_GAP, excuses=False) if self._calm else Silence()
         self._params, self._disk = params, disk
+        self.healed: int | None = 0 if self._calm else None  # ns since when nothing goes wrong
+        self._began = 0  # ns at which the running process began
         self._epoch = 0
 
     def accuse(self, invariant: str, ts: int, text: str) -> None:
@@ -133,8 +137,9 @@ class Oracle:
 
     # --- what the process does and says ---
 
-    def began(self) -> None:
+    def began(self, now: int = 0) -> None:
         """Note that a process begins: it knows what is on the disk, and has told nothing."""
+        self._began = now
         self.conduct.began()
         self.silence.began()
         kept = [each for each in self._disk.entries if each.kind == "event"]
@@ -156,6 +161,24 @@ class Oracle:
             self.accuse("I3", ts, f"{alert.event}, and nothing goes wrong: {alert.text}")
         if alert.event in goals.TOLD:
             self.goals[goals.TOLD[alert.event]] += 1
+
+    def look(self, ts: int) -> None:
+        """Judge what rests, while a process runs and nothing goes wrong."""
+        if self.healed is None:
+            return
+        for name, each in self.orders.items():
+            most = self._params.underlyings[each.order.underlying].execution.patience + WITHDRAWS
+            since = max(each.ts, self.healed, self._began)
+            if each.rests and not each.accused and ts - since > most:
+                each.accused = True
+                self.accuse("I15", ts, f"{name} rests for {(ts - each.ts) // SECOND} s")
+
+    def withdrawn(self, order: Cancel) -> None:
+        """Note that an order is asked back."""
+        traced = self.orders.get(order.client_order_id)
+        if traced is not None and not traced.withdrawn:
+            traced.withdrawn = True
+            self.goals[goals.WITHDRAWN] += traced.rests
 
     def queried(self, name: str) -> None:
         """Note that a venue was asked what became of an order."""
@@ -199,11 +222,14 @@ class Oracle:
         match record:
             case records.Accepted() if traced is not None:
                 traced.fate = Fate.OPEN
+                self.goals[goals.RESTED] += traced.rests
             case records.Rejected() | records.Ended() if traced is not None:
                 traced.fate = Fate.ENDED
             case records.Filled():
                 at = f"{record.quantity:+} {record.instrument} at {record.price}"
                 self.note(record.ts, f"{record.client_order_id} fills: {at}")
+                self.goals[goals.MADE] += record.maker and traced is not None
+                self.goals[goals.RACED] += traced is not None and traced.rests and traced.withdrawn
                 if traced is not None:
                     self._filled(record, traced)
             case records.Liquidated() | records.AutoDeleveraged():
@@ -211,6 +237,9 @@ class Oracle:
                 self.note(record.ts, f"{type(record).__name__}: {what}")
             case _:
                 pass
+        if isinstance(record, records.Rejected):
+            crossed = record.reason is records.RejectReason.POST_ONLY_WOULD_CROSS
+            self.goals[goals.CROSSED] += crossed
         goal = goals.BOOKED.get(type(record))
         if goal is not None:
             self.goals[goal] += 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.params import Style
 from rebalancer.ports import SECOND
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather
@@ -55,17 +56,23 @@ def begins(seed: int) -> int:
     return (EXPIRY if dice.chance(0.5) else SETTLEMENT) - BEFORE
 
 
-def run(seed: int, told: Weather | None = None, safety: int | None = None) -> Outcome:
+def run(
+    seed: int,
+    told: Weather | None = None,
+    safety: int | None = None,
+    executes: Style | None = None,
+) -> Outcome:
     """Run one seed.
 
     Args:
         seed: Everything follows from it, and from the two others where they are given.
         told: What goes wrong, instead of what the seed draws.
         safety: Seconds in which it does.
+        executes: How hedges are executed, instead of what the seed draws.
     """
     drawn = weather.draw(seed) if told is None else told
     start = begins(seed)
-    world = World(seed, drawn, start)
+    world = World(seed, drawn, start, book.style(seed) if executes is None else executes)
     order = Dice(seed, "order")
     seconds = length(seed) if safety is None else safety
     run_virtual(world.clock, order.shuffle, _play(world, seed, seconds))
@@ -122,6 +129,8 @@ def _look(world: World) -> None:
     silent = oracle.silence.look(now, outside=outside, lives=lives)
     if silent is not None:
         oracle.accuse("I14", now, f"net delta {world.places.net:.3f} is {silent}")
+    if lives:
+        oracle.look(now)
     tasks = len(asyncio.all_tasks())
     if tasks > MOST_TASKS:
         oracle.accuse("I13", now, f"{tasks} tasks at once")
@@ -200,6 +209,9 @@ def _judge_end(world: World) -> None:
     if world.mode is not TradingState.ACTIVE:
         text = f"it is {world.mode}: {process.state.mode_reason} {dict(process.state.halted)}"
         oracle.accuse("I3", now, text)
+    for name, traced in oracle.orders.items():
+        if traced.live:
+            oracle.accuse("I1", now, f"{name} may still trade when all is over")
     waits = [each.submit.client_order_id for each in process.state.open_orders()]
     if waits:
         oracle.accuse("I7", now, f"still open: {', '.join(waits)}")

@@ -34,6 +34,7 @@ class Case:
                 "[[case]]",
                 f"seed = {self.seed}",
                 f"seconds = {self.seconds}",
+                f'style = "{book.style(self.seed)}"',
                 f"rates = {{ {rates} }}",
                 f'was = "{self.invariant}: {first.text}"',
             )

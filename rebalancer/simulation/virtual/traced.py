@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from rebalancer.core.commands import Purpose, Submit
+from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import Fill, OrderEnded, OrderEvent, OrderNotFound, OrderRejected
 
 
@@ -32,11 +32,18 @@ class Traced:
     ended: Decimal | None = None  # what it filled, as its end was told
     asked: int = 0  # times that the venue was asked what became of it
     unknown: bool = False  # whether its outcome ever was
+    withdrawn: bool = False  # whether it was asked back
+    accused: bool = False  # of resting for too long
 
     @property
     def live(self) -> bool:
         """Whether it may still trade."""
         return self.fate in (Fate.ON_ITS_WAY, Fate.OPEN)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it lies on the exchange's book."""
+        return self.fate is Fate.OPEN and self.order.time_in_force is not TimeInForce.IOC
 
     @property
     def rest(self) -> Decimal:

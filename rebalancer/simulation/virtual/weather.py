@@ -79,6 +79,8 @@ RATES: Mapping[str, float] = MappingProxyType(
         "reduced": 0.005,
         "killed": 0.003,
         "reconciled": 0.02,
+        # of cancellations; the last, so that seeds keep what they drew before
+        "cancel_late": 0.6,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it

@@ -26,6 +26,7 @@ from rebalancer.venues.bookings import translate
 
 NEAR, FAR = 5 * MILLISECOND, 60 * MILLISECOND  # ns: a request or an answer that is not late
 SLOW = (SECOND, 30 * SECOND)  # ns of a slow answer
+CANCELS = 3 * SECOND  # ns: most that a cancellation travels
 CLOSES = 40 * SECOND  # ns after which a connection ends on which no answer comes
 BOOKS_LATE = 3 * SECOND  # ns: most that bookings show late
 REPEATED = 5  # bookings that a stream tells again when it is back
@@ -116,9 +117,11 @@ class Wire:
             Unavailable: The key is not taken.
         """
         self.lists.asked()
+        self._around.oracle.withdrawn(order)
         if self.strikes("request_lost"):
             return
-        now, name = self._clock.now() + self.near(), order.client_order_id
+        travels = self._dice.between(FAR, CANCELS) if self.strikes("cancel_late") else self.near()
+        now, name = self._clock.now() + travels, order.client_order_id
 
         def arrive() -> None:
             self.book(self.exchange.cancel(self._clock.now(), self.account, name))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from rebalancer.core.commands import Alert
 from rebalancer.core.events import Event, MarketEvent
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.params import Style
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
@@ -37,13 +38,15 @@ class World:
         seed: Of all chance.
         weather: What goes wrong.
         start: ns.
+        executes: How hedges are executed.
     """
 
-    def __init__(self, seed: int, weather: Weather, start: int) -> None:
+    def __init__(self, seed: int, weather: Weather, start: int, executes: Style) -> None:
         self.clock, self.faults = MarketClock(start), Faults(weather)
         self._dice = Dice(seed, "world")
         self.tight = self.faults.strikes("tight", self._dice)
-        self.own = book.settings(tight=self.tight).model_copy(update={"holdings": ()})
+        settings = book.settings(tight=self.tight, executes=executes)
+        self.own = settings.model_copy(update={"holdings": ()})
         params = to_params(self.own, 1, book.instruments(), SECOND)
         past = Dice(seed, "past")
         self.places = Places(Dice(seed, "market"), self.clock, params, self._witness, past)
@@ -138,7 +141,7 @@ class World:
 
     async def _live(self, process: Process) -> None:
         self.process = process
-        self.oracle.began()
+        self.oracle.began(self.clock.now())
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
         try:
@@ -200,6 +203,7 @@ class World:
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""
+        self.oracle.healed = self.clock.now()
         self.faults.on = self.disk.short = False
         self.places.market.rest(self.clock.now())
         for each in (self.faults.dead, self.faults.shut, self.faults.barred):
