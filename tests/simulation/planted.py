@@ -216,8 +216,8 @@ BUGS: Mapping[str, Bug] = {
     ),
     "unknown orders are not recovered": Bug(
         "rebalancer/wiring/recovered.py",
-        "        for order in orders:\n            state.revive(order)",
-        "        for order in orders[:0]:\n            state.revive(order)",
+        "        for order in orders:\n            state.put(order)",
+        "        for order in orders[:0]:\n            state.put(order)",
     ),
     "bookings of the journal are not put back": Bug(
         "rebalancer/wiring/recovered.py",
@@ -271,6 +271,30 @@ BUGS: Mapping[str, Bug] = {
         "        if decision.reason not in OF_THE_LEG:\n            break",
         "        break",
     ),
+    "a withdrawal is taken for an end": Bug(
+        f"{CORE}/hedger.py",
+        "    missing, open_orders = state.book(own.name).missing, state.open_orders(own.name)\n",
+        "    missing, open_orders = state.book(own.name).missing, [\n"
+        "        each for each in state.open_orders(own.name) if each.withdrawn_at is None\n"
+        "    ]\n",
+    ),
+    "a withdrawal is tried once": Bug(
+        f"{CORE}/working.py",
+        "    return last is not None and now - last >= params.orders.timeout\n",
+        "    return False\n",
+    ),
+    "patience never ends": Bug(
+        f"{CORE}/execution.py",
+        "    return Reason.PATIENCE_OVER if ts - attempt.since >= own.patience else None\n",
+        "    return None\n",
+    ),
+    "what an earlier start left may rest": Bug(
+        f"{CORE}/working.py",
+        "        return Reason.EARLIER_START\n    if order.state is OrderState.UNKNOWN:\n"
+        "        return Reason.OUTCOME_UNKNOWN\n",
+        "        return None\n    if order.state is OrderState.UNKNOWN:\n"
+        "        return Reason.OUTCOME_UNKNOWN\n",
+    ),
 }
 
 FOREIGN: Mapping[str, Bug] = {
@@ -318,12 +342,7 @@ FOREIGN: Mapping[str, Bug] = {
     ),
     "only unknown orders are asked after": Bug(
         "rebalancer/core/orders.py",
-        "    silent = order.open and ts - order.sent_at >= params.timeout\n"
-        "    pause = params.absent_after // (params.absent_answers + 1)\n"
-        "    rested = order.asked_at is None or ts - order.asked_at >= pause\n"
         "    return (order.state is S.UNKNOWN or silent) and rested\n",
-        "    pause = params.absent_after // (params.absent_answers + 1)\n"
-        "    rested = order.asked_at is None or ts - order.asked_at >= pause\n"
         "    return order.state is S.UNKNOWN and rested\n",
     ),
 }
