@@ -30,11 +30,14 @@ VENUES = {
 
 
 def patient(config):
-    """Return a demo's book in a market that hardly moves, whose hedges of BTC rest at first."""
+    """Return a demo's book in a market that hardly moves, whose hedges of BTC rest at first.
+
+    They rest behind the best price, where nobody comes by himself.
+    """
     settings = load(config)
     calm = settings.market.model_copy(update={"vols": dict.fromkeys(settings.market.prices, 0.01)})
     own = settings.underlyings["BTC"]
-    told = {"style": Style.POST_ONLY, "patience": PATIENCE, "urgent": 1e6}
+    told = {"style": Style.POST_ONLY, "patience": PATIENCE, "urgent": 1e6, "offset_ticks": 100}
     execution = own.execution.model_copy(update=told)
     limits = own.limits.model_copy(update={"net_delta": 50.0, "order": 20.0})
     own = own.model_copy(update={"execution": execution, "limits": limits})
@@ -87,10 +90,14 @@ async def test_rests_then_takes(venue):
         def apart():
             return apart_of_all(running, played)
 
+        def story():
+            decided = running.engine.recent
+            return [(each.action, each.reason, each.style, each.hurried) for each in decided]
+
         def resting():
             return next((each for each in ours() if each.state is OrderState.OPEN), None)
 
-        first = await found(resting)
+        first = await found(resting, told=story)
         contract = state.instruments[instrument]
         assert contract.kind is Kind.PERPETUAL
         assert TimeInForce.POST_ONLY is first.asked.time_in_force
@@ -104,7 +111,7 @@ async def test_rests_then_takes(venue):
             ended = len(placed) > 1 and all(e.state is not OrderState.OPEN for e in placed)
             return placed if ended and not state.open_orders("BTC") else None
 
-        placed = await found(over)
+        placed = await found(over, told=story)
         rested, taken = placed[0], placed[1:]
         assert OrderState.CANCELLED is rested.state
         assert part <= abs(rested.filled) < abs(rested.asked.quantity)
