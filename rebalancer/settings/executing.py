@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from rebalancer.core.params import Style
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
-from rebalancer.settings.models import Execution
+from rebalancer.settings.styles import Execution
 
 SECOND = 1_000_000_000  # ns
 MINUTE = 60 * SECOND

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import BandKind, Numeraire, Placement, Style
+from rebalancer.core.params import BandKind, Numeraire, Placement
 from rebalancer.core.smile import Regime
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
+from rebalancer.settings.styles import Execution
 from rebalancer.settings.values import (
     AbsoluteFile,
-    AtLeastOne,
     AtLeastOneWhole,
     Coin,
     Correlation,
@@ -175,20 +175,6 @@ class UnderlyingLimits(Table):
     net_delta: Positive = Field(examples=[1])
     gamma: Positive | None = None  # coins of delta per 1 % of price
     vega: Positive | None = None  # USD per vol point
-
-
-class Execution(Table):
-    """How patient hedges are; what hurries is taken at once all the same."""
-
-    style: Annotated[Style, choice(Style)] = Style.IOC
-    patience: Duration = 20 * SECOND  # from a hedge's first order until the rest is taken
-    urgent: AtLeastOne = 1.5  # half-widths of the band from the aim at which it is taken at once
-    offset_ticks: Whole = 0  # that a resting order stays behind the best price of its side
-    reprice: Duration = 5 * SECOND  # chase: after it an order that fell behind is put anew …
-    drift_ticks: AtLeastOneWhole = 10  # … or sooner, so many ticks behind
-    slice: Positive | None = None  # twap: coins at most …
-    every: Duration = 5 * SECOND  # … so often …
-    participation: Share = 1.0  # … and at most this share of the displayed size
 
 
 class Near(Table):
