@@ -288,13 +288,6 @@ BUGS: Mapping[str, Bug] = {
         "    return Reason.PATIENCE_OVER if ts - attempt.since >= own.patience else None\n",
         "    return None\n",
     ),
-    "what an earlier start left may rest": Bug(
-        f"{CORE}/working.py",
-        "        return Reason.EARLIER_START\n    if order.state is OrderState.UNKNOWN:\n"
-        "        return Reason.OUTCOME_UNKNOWN\n",
-        "        return None\n    if order.state is OrderState.UNKNOWN:\n"
-        "        return Reason.OUTCOME_UNKNOWN\n",
-    ),
 }
 
 FOREIGN: Mapping[str, Bug] = {
