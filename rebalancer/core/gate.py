@@ -48,7 +48,8 @@ OF_LEAVING = frozenset(  # guards that judge an order as it leaves, and not what
         *(counterparty.NAME, throttle.NAME, depth.NAME),
     )
 )
-CRUMB = 0.1  # of the band's width: a hedge that was cut to less is not sent
+CRUMB = 0.1  # of the band's width: a hedge that was cut to less is not sent …
+SOME = 10  # … unless it is as large as so many of the smallest orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def weigh(state: State, params: Params, view: View, proposal: Proposal) -> Decis
     binding = tightest(verdicts)
     allowed = sizing.lots(instrument, min(binding.allows, abs(intent.quantity)))
     small = binding.guard in (order_size.NAME, depth.NAME)  # the next one takes the rest
-    worth = small or _worth_sending(view, intent, allowed)
+    worth = small or _worth_sending(view, intent, allowed, instrument)
     passes = allowed >= instrument.minimum and allowed > 0 and worth
     return replace(
         plain(
@@ -212,9 +213,17 @@ def carry_out(
     return replace(decision, client_order_id=submit.client_order_id), (submit,)
 
 
-def _worth_sending(view: View, intent: HedgeIntent, allowed: Decimal) -> bool:
-    """Whether what is left of a hedge is no crumb: a venue takes none, and they never end."""
+def _worth_sending(
+    view: View, intent: HedgeIntent, allowed: Decimal, instrument: Instrument
+) -> bool:
+    """Whether what is left of a hedge is no crumb: a venue takes none, and they never end.
+
+    However wide a band is, some of the smallest orders together are none: what brings a
+    book back to its limit must pass.
+    """
     if allowed >= abs(intent.quantity) or intent.purpose is Purpose.PROTECT:
+        return True
+    if allowed >= SOME * max(instrument.minimum, instrument.lot):
         return True
     coins = float(allowed) * abs(intent.delta_per_contract)
     return coins >= CRUMB * (view.band.upper - view.band.lower)

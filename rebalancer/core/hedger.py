@@ -276,7 +276,7 @@ def _hedge(
     What a guard keeps from one leg for a reason of its own goes to the next; where
     none may, the refusal of the best is told.
     """
-    told, refused = working.plan(state, view), None
+    told, refused, small = working.plan(state, view), None, None
     if working.waits(state, view, told):
         return plain(state, view, Action.HOLD, Reason.SLICE_WAITS), ()
     passed: tuple[Verdict, ...] = ()
@@ -289,12 +289,15 @@ def _hedge(
             carrying.call_off(state, view.params.name, (each.subject for each in passed))
             working.began(state, view, due, told)
             return gate.carry_out(state, params, view, intent, decision)
+        if decision.reason is Reason.BELOW_MINIMUM and intent is None:
+            small = small or decision  # another leg's smallest order may fit
+            continue
         refused = refused or decision
         if decision.reason not in OF_THE_LEG:
             break
         passed = (*passed, _last_word(decision))
     nothing = plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)
-    return told_once(state, refused or nothing), ()
+    return told_once(state, refused or small or nothing), ()
 
 
 def _weigh(

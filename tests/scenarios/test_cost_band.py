@@ -159,3 +159,16 @@ def test_no_edge_lies_beyond_the_limit(target, lower, upper):
     desk = with_calls(replace(plain, underlyings={"BTC": own}))
 
     assert (lower, upper) == pytest.approx((desk.decision.lower, desk.decision.upper))
+
+
+def test_what_brings_a_book_back_to_its_limit_is_no_crumb():
+    """Too dear a leg takes what the limit asks for, though the band is as wide as the limit."""
+    plain = params(WidthParams(risk_aversion=1e-12))
+    desk = with_calls(replace(plain, funding=FundingParams(cap_per_day=0.0001)))
+    desk.funding(-0.002)  # a short pays
+    desk.trade_by_hand(SPOT, "1.4")
+    net = desk.decision.net_delta
+    order = desk.orders[-1]
+
+    assert 2.0 < net < 2.4
+    assert float(-order.quantity) == pytest.approx(net - 2.0, abs=2e-3)

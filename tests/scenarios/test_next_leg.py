@@ -131,3 +131,24 @@ def test_the_whole_book():
 
     assert [] == desk.orders
     assert Reason.NOT_ACTIVE == desk.decision.reason
+
+
+def test_a_leg_whose_orders_are_too_large():
+    """What the first leg's smallest order would overshoot is hedged by the next one's."""
+    desk = build(BOOK, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    coarse = replace(desk.state.instruments[LINEAR], minimum=D("0.5"))
+    desk.state.instruments[LINEAR] = coarse
+    desk.trade_by_hand(SPOT, "0.3")
+
+    assert [PERP] == [order.instrument for order in desk.orders]
+
+
+def test_no_leg_with_orders_small_enough():
+    """Where none has, the gap is held: it is below the minimum, and nobody is woken for it."""
+    desk = build(BOOK, [(SPOT, "1"), (LINEAR, "-1", "hedge")])
+    for name, least in ((LINEAR, "0.5"), (PERP, "50000")):
+        desk.state.instruments[name] = replace(desk.state.instruments[name], minimum=D(least))
+    desk.trade_by_hand(SPOT, "0.3")
+
+    assert [] == desk.orders
+    assert (Action.HOLD, Reason.BELOW_MINIMUM) == (desk.decision.action, desk.decision.reason)

@@ -134,8 +134,8 @@ BUGS: Mapping[str, Bug] = {
     ),
     "late forwards are held against the index of now": Bug(
         f"{CORE}/valuation.py",
-        "        if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:",
-        "        if apart > LASTS and event.ts_local - since <= LASTS:",
+        "    if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:",
+        "    if apart > LASTS and event.ts_local - since <= LASTS:",
     ),
     "a full disk is not minded": Bug(
         f"{CORE}/standing.py",
@@ -237,10 +237,8 @@ BUGS: Mapping[str, Bug] = {
     ),
     "history is never told": Bug(
         "rebalancer/venues/polling.py",
-        "                if event.ts_venue is None or event.ts_venue >= self._floor:\n"
-        "                    deliver(event)",
-        "                if event.ts_venue is None or event.ts_venue >= self._floor:\n"
-        "                    pass",
+        "            self._deliver(told.events, deliver, whole=told.fault is None)\n",
+        "",
     ),
     "differences are never found": Bug(
         f"{RUN}/reconcile.py", "        if lasting:\n", "        if lasting and False:\n"
