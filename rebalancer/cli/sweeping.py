@@ -28,7 +28,7 @@ from rebalancer.research.sweep.verdict import Ranked, Recommended, Verdict
 MOST = 25  # rows of the frontier that are printed
 COLUMNS = (
     *("point", "cost/day", "risk/day", "5 % … 95 %", "CVaR", "effective", "outside"),
-    *("cost, rest", "risk, rest", "hedges"),
+    *("cost, rest", "risk, rest", "hedges", "liquidations"),
 )
 
 
@@ -97,6 +97,13 @@ def _show(told: Verdict) -> None:
     rows = [_row(each) for each in told.frontier]
     words = f"{len(told.points)} points, {len(rows)} on the frontier of the first part; USD"
     table(rows[:MOST], COLUMNS, words)
+    fallen = [each for each in told.points if each.liquidations]
+    if fallen:
+        most = max(fallen, key=lambda each: each.liquidations)
+        typer.echo(
+            f"{len(fallen)} liquidated, and left out: {most.label} {most.liquidations} times"
+            f"{', the most' if len(fallen) > 1 else ''} (--json, --html)"
+        )
     if len(rows) > MOST:
         typer.echo(f"… and {len(rows) - MOST} more (--json, --html)")
     if told.recommended is None:
@@ -119,6 +126,7 @@ def _row(point: Ranked) -> dict[str, Any]:
         "cost, rest": f"{rest['cost']:.2f}" if rest else None,
         "risk, rest": f"{rest['risk']:.1f}" if rest else None,
         "hedges": point.line["hedges"],
+        "liquidations": point.liquidations,
     }
 
 

@@ -21,6 +21,7 @@ from rebalancer.research.sweep.frontier import Objective, Stand, frontier, ranke
 from rebalancer.research.sweep.points import jobs
 from rebalancer.research.sweep.running import here, play, read
 from rebalancer.research.sweep.spec import load
+from rebalancer.research.sweep.verdict import as_json
 from rebalancer.research.worth import Sums
 from tests.research.test_replay import BEGIN, CONFIG, NoLog
 
@@ -406,11 +407,16 @@ def figures(cost, risk):
     return {"cost": cost, "risk": risk}
 
 
-def judged(folder, first, rest, wish):
+def judged(folder, first, rest, wish, liquidations=(0, 0, 0)):
     found = jobs(spec_of(folder))
     lines = {
-        job.key: {"key": job.key, "first": figures(*a), "rest": figures(*b)}
-        for job, a, b in zip(found, first, rest, strict=True)
+        job.key: {
+            "key": job.key,
+            "liquidations": fallen,
+            "first": figures(*a),
+            "rest": figures(*b),
+        }
+        for job, a, b, fallen in zip(found, first, rest, liquidations, strict=True)
     }
     return verdict.judge(found, lines, wish)
 
@@ -444,6 +450,26 @@ def test_kept_on_the_rest(folder):
         told.recommended.place,
         told.recommended.of,
     )
+
+
+@pytest.mark.parametrize(
+    ("liquidations", "chosen", "edge", "why"),
+    [
+        ((0, 1, 0), 0, [2, 0], ""),
+        ((2, 3, 1), None, [], "every point was liquidated"),
+    ],
+)
+def test_liquidated(folder, liquidations, chosen, edge, why):
+    """A point that was liquidated is on no frontier and not recommended, however cheap it was."""
+    wish, both = Objective("risk_at_most", 15), [(9, 5), (4, 8), (1, 20)]
+    told = judged(folder, both, both, wish, liquidations)
+
+    assert edge == [told.points.index(each) for each in told.frontier]
+    assert edge == [told.points.index(each) for each in told.later]
+    found = told.recommended
+    assert chosen == (None if found is None else told.points.index(found.point))
+    assert why == told.why_none
+    assert list(liquidations) == [each["liquidations"] for each in as_json(told)["points"]]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from rebalancer.research.page import (
 from rebalancer.research.sweep.spec import Spec
 from rebalancer.research.sweep.verdict import Ranked, Verdict
 
+BEATEN = "What no other point beats on both; what was liquidated is left out."
 PARTS = (("first", "first part"), ("rest", "rest"))
 COLUMNS = (
     Column("point", text=True, wide=True),
@@ -34,6 +35,7 @@ COLUMNS = (
     Column("risk, rest"),
     Column("effectiveness, rest"),
     Column("hedges", hint="of the whole time"),
+    Column("liquidations", hint="of the whole time; a point with one is never recommended"),
 )
 
 
@@ -45,7 +47,7 @@ def page(spec: Spec, told: Verdict) -> str:
     """
     sections = [
         Section("Cost and risk", _chart(told), "Left and low is better. " + _parted(told)),
-        Section("The frontier", _table(told.frontier), "What no other point beats on both."),
+        Section("The frontier", _table(told.frontier), BEATEN),
         Section("Where the cost came from", _costs(told.frontier), "Of the frontier, first part."),
         Section("All points", _table(told.points, high=True)),
         Section("How it was measured", listed(_notes(spec, told))),
@@ -187,6 +189,7 @@ def _row(point: Ranked) -> list[str | Cell]:
         *_shown(first, ("cvar", 0), ("effectiveness", 4), ("outside", 4)),
         *_shown(rest, ("cost", 2), ("risk", 0), ("effectiveness", 4)),
         str(point.line["hedges"]),
+        str(point.liquidations),
     ]
 
 
@@ -201,6 +204,7 @@ def _notes(spec: Spec, told: Verdict) -> Iterator[str]:
     yield f"Recordings: {spec.source.folder}"
     yield _parted(told)
     yield "A point is chosen on the first part alone; the rest judges it."
+    yield "A point that was liquidated, whenever it was, is on no frontier and not recommended."
     yield "Cost: fees, what fills cost beside the mark, and funding that hedges paid, a day."
     yield "Risk: standard deviation of the hedged book's equity from sample to sample, to a day."
     yield "Error bars: 5th to 95th percentile of the risk of blocks drawn anew, 400 times."

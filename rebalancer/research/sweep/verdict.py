@@ -3,6 +3,10 @@
 Which points are on the frontier, and which one is recommended, is decided on
 the first part alone. What they did on the rest is told beside it, with what
 would have been best there: how far the two lie apart is what a choice is worth.
+
+A point with an account that was liquidated, whenever it was, is on no frontier
+and never recommended: after that it is another book, and holds less than was to
+be hedged. This alone looks at the whole time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +31,11 @@ class Ranked:
     def label(self) -> str:
         """What tells it apart."""
         return self.job.point.label
+
+    @property
+    def liquidations(self) -> int:
+        """How often an account was liquidated, in the whole time."""
+        return int(self.line["liquidations"])
 
     def figures(self, part: str) -> Figures | None:
         """Return what a part of its samples shows; None where they are too few."""
@@ -63,6 +72,8 @@ def judge(jobs: Sequence[Job], lines: Mapping[str, Line], wish: Objective | None
     first, rest = _standing(points, "first"), _standing(points, "rest")
     edge = _edge(first)
     told, why = _recommended(first, rest, wish)
+    if not first and any(each.liquidations and each.figures("first") for each in points):
+        why = why if wish is None else "every point was liquidated"
     return Verdict(points, edge, _edge(rest), told, why)
 
 
@@ -73,7 +84,7 @@ def _standing(points: Sequence[Ranked], part: str) -> Standing:
     found = []
     for point in points:
         told = point.figures(part)
-        if told is not None:
+        if told is not None and not point.liquidations:
             found.append((point, Stand(told["cost"], told["risk"])))
     return found
 
