@@ -50,6 +50,7 @@ class Samples:
     sums: list[books.Sums] = field(default_factory=list)  # since the start
     outside: list[float] = field(default_factory=list)  # seconds outside the band since the start
     costs: list[float] = field(default_factory=list)  # of hedging until then, USD
+    slippage: list[float] = field(default_factory=list)  # since the first, of legs, USD
 
 
 @dataclass(slots=True)
@@ -251,6 +252,7 @@ class Recorder:
         self.samples.sums.append(stand.sums)
         self.samples.outside.append(self.extremes.seconds_outside_band)
         self.samples.costs.append(stand.costs)
+        self.samples.slippage.append(stand.legs.slippage)
         if self.drawing is not None:
             self.drawing.sampled(self._begun, stand)
         if self.rows is not None:

@@ -50,7 +50,6 @@ class Sums:
     closed: float = 0.0  # open profit of futures that ended
     cash: float = 0.0  # that moved without a trade, as interest does
     flows: float = 0.0  # that somebody brought or took: no profit, no loss
-    slippage: float = 0.0  # what fills cost beside the mark of their moment
     carried: float = 0.0  # the part of funding that was received for hedges
     fills: int = 0
 
@@ -165,10 +164,6 @@ def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     worth.sums.fees += dollars(worth, instrument.settle, fee)
     worth.sums.turnover += abs(dollars(worth, instrument.settle, spent))
     worth.sums.fills += 1
-    if line.mark is not None:
-        beside = spent - turned_over(instrument, quantity, line.mark)
-        beside = -beside if instrument.inverse and instrument.margined else beside
-        worth.sums.slippage += dollars(worth, instrument.settle, beside)
 
 
 def cost(fill: Traded, instrument: Instrument) -> tuple[float, float]:

@@ -2,17 +2,19 @@
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from rebalancer.core.decision import Action, Decision, Reason
-from rebalancer.core.events import Index, Mark, OptionMark
+from rebalancer.core.events import Index, Mark, OptionMark, Quote
 from rebalancer.exchange.records import ContractDelivered, Filled, FundingBooked
 from rebalancer.research import worth as books
 from rebalancer.research.recorder import SECOND, Recorder
 from rebalancer.research.rows import Rows
 from rebalancer.research.steps import Steps
+from rebalancer.research.sweep.measures import part
 from rebalancer.settings import known
 
 BTC, USDT = known("deribit:BTC"), known("binanceusdm:USDT")
@@ -97,6 +99,29 @@ def test_every_second():
     play(watched, *((int(ts * SECOND), mark(SPOT, "10")) for ts in times))
 
     assert [1 * SECOND, 2 * SECOND, int(4.2 * SECOND)] == watched.samples.ts
+
+
+def test_slippage():
+    """A leg slips against the mid of its decision, whatever its mark; an option does not."""
+    watched = recorder("chains", (BTC, 1.0), (CALL, -1.0))
+    one, day = Decimal(1), 86_400 * SECOND
+    order = {"action": Action.ORDER, "client_order_id": "c", "instrument": LINEAR.id}
+
+    def items():
+        for item in (index("100000"), mark(LINEAR, "100000"), option("0.02")):
+            yield 0, item
+        yield 1, Quote(1, 1, LINEAR.id, Decimal(99_999), one, Decimal(100_001), one)
+        watched.observe(item, [replace(decision(1, 0.5), **order)])
+        yield 2, mark(LINEAR, "99000")
+        watched.witness(filled(2, LINEAR, "0.5", "100003"))
+        watched.witness(filled(2, CALL, "1", "0.02"))
+        yield day, option("0.02")
+
+    for _ in watched.watch(items()):
+        pass
+
+    assert [0.0, 1.5] == watched.samples.slippage
+    assert 1.5 == part(watched.samples, 0, 1).slippage  # a day
 
 
 def test_expiry():

@@ -200,6 +200,9 @@ def test_point_is_a_replay(folder):
         assert pytest.approx(whole.result["fees"]) == line["whole"]["fees"] * days, "from the start"
         assert pytest.approx(-whole.result["funding"]) == line["whole"]["funding"] * days
         told = line["whole"]
+        assert whole.result["hedges"] > 0
+        slipped = sum(row.slippage for row in whole.recorder.hedges.rows())
+        assert pytest.approx(slipped) == told["slippage"] * days, "that of the report"
         assert pytest.approx(0.5e-4 * told["turnover"], rel=0.1) == told["slippage"]  # half of 1 bp
         hedged = whole.recorder.samples.hedged
         assert pytest.approx(np.diff(hedged).std(ddof=1)) == line["whole"]["risk_interval"]
@@ -344,10 +347,9 @@ def test_parts():
     ts = [hour * 3_600_000_000_000 for hour in range(2 * hours + 1)]
     hedged = [10.0 * (hour % 2) + (5.0 * (hour % 3) if hour > hours else 0.0) for hour in range(49)]
     bare = [100.0 * (hour % 2) for hour in range(49)]
-    sums = [
-        Sums(fees=h, slippage=h / 2, carried=-h / 4, turnover=h * 1e3, fills=h) for h in range(49)
-    ]
+    sums = [Sums(fees=h, carried=-h / 4, turnover=h * 1e3, fills=h) for h in range(49)]
     samples = Samples(ts, hedged, bare, sums, [60.0 * h for h in range(49)])
+    samples.slippage = [h / 2 for h in range(49)]
     told = measures.parts(samples, 0.5)
     first = told["first"]
 
@@ -369,7 +371,7 @@ def test_warm_up():
     ts = [hour * 3_600_000_000_000 for hour in range(41)]
     hedged = [1e6 if hour < 5 else 10.0 * (hour % 2) for hour in range(41)]
     sums = [Sums(fees=1e6 if hour >= 5 else 0.0) for hour in range(41)]
-    samples = Samples(ts, hedged, hedged, sums, [0.0] * 41)
+    samples = Samples(ts, hedged, hedged, sums, [0.0] * 41, slippage=[0.0] * 41)
     told = measures.parts(samples, 0.5, 5 * 3_600_000_000_000)
 
     assert (17, 18, 35) == tuple(told[name]["intervals"] for name in ("first", "rest", "whole"))

@@ -1,7 +1,8 @@
 """What a point cost and what it left open, on a part of its samples.
 
-Cost is what hedging alone took: fees, what fills cost beside the mark, and the
-funding that hedges paid. Risk is how far the equity of the hedged book moved
+Cost is what hedging alone took: fees, slippage (what fills lost against the mid
+price of the decision, as a report tells it; see `hedges`), and the funding that
+hedges paid. Risk is how far the equity of the hedged book moved
 from sample to sample. Samples lie as far apart as the recordings told, and a
 few further; a day's figure takes them as they come.
 """
@@ -80,7 +81,8 @@ def part(samples: Samples, start: int, end: int) -> Part:
     bare = np.diff(np.array(samples.unhedged[start : end + 1]))
     then, now = samples.sums[start], samples.sums[end]
     days = float(ts[-1] - ts[0]) / DAY
-    fees, slippage = (now.fees - then.fees) / days, (now.slippage - then.slippage) / days
+    fees = (now.fees - then.fees) / days
+    slippage = (samples.slippage[end] - samples.slippage[start]) / days
     funding = -(now.carried - then.carried) / days
     enough = len(hedged) >= FEWEST
     deviation = float(hedged.std(ddof=1)) if enough else None

@@ -205,6 +205,6 @@ def _notes(spec: Spec, told: Verdict) -> Iterator[str]:
     yield _parted(told)
     yield "A point is chosen on the first part alone; the rest judges it."
     yield "A point that was liquidated, whenever it was, is on no frontier and not recommended."
-    yield "Cost: fees, what fills cost beside the mark, and funding that hedges paid, a day."
+    yield "Cost: fees, slippage against the mid of the decision, and funding that hedges paid."
     yield "Risk: standard deviation of the hedged book's equity from sample to sample, to a day."
     yield "Error bars: 5th to 95th percentile of the risk of blocks drawn anew, 400 times."
