@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from rebalancer.cli import main
 from rebalancer.errors import ConfigError, DataError
-from rebalancer.research.markets import Window
+from rebalancer.research.markets import RecordedMarket, Window
 from rebalancer.research.recorder import Samples
 from rebalancer.research.replay import Request, replay
-from rebalancer.research.sweep import measures, running, verdict
+from rebalancer.research.sweep import measures, running, shelf, verdict
 from rebalancer.research.sweep.frontier import Objective, Stand, frontier, ranked
 from rebalancer.research.sweep.points import jobs
 from rebalancer.research.sweep.running import here, play, read
 from rebalancer.research.sweep.spec import load
 from rebalancer.research.sweep.verdict import as_json
 from rebalancer.research.worth import Sums
+from rebalancer.settings.listing import smile_points
 from tests.research.test_replay import BEGIN, CONFIG, NoLog
 
 BAND = '"underlyings.BTC.band.{-lower, upper}"'
@@ -233,6 +234,50 @@ def test_recording_changed(folder):
 
     assert before[0].key != after[0].key
     assert line["whole"]["days"] > running.one(after[0])["whole"]["days"]
+
+
+SMILE = """
+[[policies]]
+name = "wide"
+set = { "underlyings.BTC.band.upper" = 0.3 }
+[[policies]]
+name = "one"
+[policies.set]
+"underlyings.BTC.smile.delta" = "sticky_moneyness"
+"underlyings.BTC.smile.points" = ["deribit:BTC-27FEB26-70000-P", "deribit:BTC-27FEB26-75000-P"]
+[[policies]]
+name = "other"
+[policies.set]
+"underlyings.BTC.smile.delta" = "sticky_moneyness"
+"underlyings.BTC.smile.points" = ["deribit:BTC-27FEB26-70000-P", "deribit:BTC-27FEB26-80000-P"]
+"""
+
+
+@pytest.fixture
+def opens(monkeypatch):
+    """Return the smile points of each recording that is opened; it holds ten items."""
+    found = []
+
+    def opened(settings, *_):
+        found.append(smile_points(settings))
+        return RecordedMarket(iter([(n, n) for n in range(10)]), 0, (), {}, "bars", 1)
+
+    monkeypatch.setattr(shelf, "open_market", opened)
+    return found
+
+
+def taken(folder, found):
+    """Return the items that each job plays."""
+    opener = shelf.opener(found[0].source, [(str(folder), 0, 0)])
+    return [len([*opener(job.settings, folder, {}, [], Window()).items]) for job in found]
+
+
+def test_shelf(folder, opens):
+    """Points share what was read, but for those that watch other options for the smile."""
+    told = taken(folder, jobs(spec_of(folder, SMILE)))
+
+    assert [10] * 4 == told
+    assert 3 == len(opens) == len(set(opens))
 
 
 # --- where it runs ------------------------------------------------------------

@@ -12,6 +12,8 @@ from rebalancer.research.replay import Open
 from rebalancer.research.sweep import flights
 from rebalancer.research.sweep.spec import Source
 from rebalancer.settings import Settings
+from rebalancer.settings.listing import smile_points
+from rebalancer.settings.venues import continuous_funding
 from rebalancer.venues.feeds import Timed
 
 STAY = 2  # recordings in a process; points of one sweep mostly share one
@@ -53,12 +55,13 @@ def opener(source: Source, stamps: Sequence[tuple[str, int, int]]) -> Open:
 
 
 def _plain(settings: Settings) -> list[object]:
-    """Return what of the settings says which items are played."""
+    """Return what of the settings says which items are played, see `markets` and `flights`."""
     replay = "" if settings.replay is None else settings.replay.model_dump_json()
     own = [each.model_dump_json() for each in settings.instruments]
     hedges = [each.hedge.model_dump_json() for each in settings.underlyings.values()]
     held = [each.model_dump_json() for each in settings.holdings]
-    return [replay, own, hedges, held, [*settings.venues]]
+    flowing = [n for n, each in settings.venues.items() if continuous_funding(n, each)]
+    return [replay, own, hedges, held, smile_points(settings), [*settings.venues], flowing]
 
 
 @lru_cache(maxsize=STAY)
