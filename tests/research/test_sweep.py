@@ -280,6 +280,16 @@ def test_shelf(folder, opens):
     assert 3 == len(opens) == len(set(opens))
 
 
+@pytest.mark.parametrize(("most", "opened"), [(10, 1), (9, 3)])
+def test_too_long_for_the_shelf(folder, opens, monkeypatch, most, opened):
+    """A recording of too many items is read for each point anew, to its end."""
+    monkeypatch.setattr(shelf, "MOST", most)
+    told = taken(folder, jobs(spec_of(folder))[:2])
+
+    assert [10] * 2 == told
+    assert opened == len(opens)
+
+
 # --- where it runs ------------------------------------------------------------
 
 

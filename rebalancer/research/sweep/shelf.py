@@ -1,9 +1,15 @@
-"""The shelf: recordings that were read once stay, merged and dated, for the next point."""
+"""The shelf: recordings that were read once stay, merged and dated, for the next point.
+
+An item takes some 300 bytes where bars are played and 500 where a flight is, so
+that the longest recording that stays takes half a GB of each process. A longer one
+never does: each point reads it from disk, which takes longer and no memory.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from rebalancer.core.instruments import Instrument
@@ -16,6 +22,7 @@ from rebalancer.settings.listing import smile_points
 from rebalancer.settings.venues import continuous_funding
 from rebalancer.venues.feeds import Timed
 
+MOST = 1_000_000  # items of a recording that stays
 STAY = 2  # recordings in a process; points of one sweep mostly share one
 
 
@@ -48,8 +55,8 @@ def opener(source: Source, stamps: Sequence[tuple[str, int, int]]) -> Open:
     ) -> RecordedMarket:
         told = (settings, folder, instruments, held, window)
         key = json.dumps([*_plain(settings), [each.id for each in held], str(window), stamps])
-        market, items = _read(_Asked(key, opens, told))
-        return replace(market, items=iter(items))
+        kept = _read(_Asked(key, opens, told))
+        return opens(*told) if kept is None else replace(kept[0], items=iter(kept[1]))
 
     return opened
 
@@ -65,6 +72,8 @@ def _plain(settings: Settings) -> list[object]:
 
 
 @lru_cache(maxsize=STAY)
-def _read(asked: _Asked) -> tuple[RecordedMarket, tuple[Timed, ...]]:
+def _read(asked: _Asked) -> tuple[RecordedMarket, tuple[Timed, ...]] | None:
+    """Return a recording with its items; None where they are too many to stay."""
     market = asked.open(*asked.told)
-    return market, tuple(market.items)
+    items = tuple(islice(market.items, MOST + 1))
+    return None if len(items) > MOST else (market, items)
