@@ -1,7 +1,7 @@
 """`sweep`: one recording under many settings, the frontier of risk and cost, a recommended band."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,8 +51,7 @@ def sweep(
 
     Example: rebalancer sweep config/sweep-strangle.toml --resume outcomes.jsonl --html sweep.html
     """
-    if html_file is not None and html_file == json_file:
-        raise UsageError(f"--html: must be another file than --json, was {html_file}")
+    _apart({"--resume": resume, "--json": json_file, "--html": html_file})
     spec = load(spec_file)
     found = jobs(spec)
     with opened(html_file) as chart, opened(json_file) as sink:
@@ -64,6 +63,17 @@ def sweep(
             chart.write(page(spec, told))
     if str(json_file) != "-":
         _show(told)
+
+
+def _apart(files: Mapping[str, Path | None]) -> None:
+    """Raise where two options name one file: the one would write over the other."""
+    named: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is None or str(path) == "-":
+            continue
+        other = named.setdefault(path.resolve(), option)
+        if other != option:
+            raise UsageError(f"{option}: must be another file than {other}, was {path}")
 
 
 def _play(found: Sequence[Job], resume: Path | None, scheduler: str | None) -> dict[str, Any]:

@@ -322,14 +322,40 @@ def test_killed(folder, tmp_path):
     assert play(found, lambda _: None, None, here) == play(found, lambda _: None, kept, here)
 
 
-def test_no_outcomes(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("dear diary\n", 1),
+        ("dear diary", 1),
+        ('{"key": "abc"}\n', 1),
+        ('{"key": "abc"', 1),
+        ("\n", 1),
+        ("WHOLE\n[1]\n", 2),
+    ],
+)
+def test_no_outcomes(folder, tmp_path, text, line):
     """A file of something else is no file of outcomes, and stays as it is."""
-    kept = tmp_path / "notes.txt"
-    kept.write_text("dear diary\n")
+    found, kept = jobs(spec_of(folder)), tmp_path / "notes.txt"
+    text = text.replace("WHOLE", json.dumps(running.one(found[0])))
+    kept.write_text(text)
 
-    with pytest.raises(DataError, match=r"notes.txt: line 1: must be a point's outcome"):
-        play(jobs(spec_of(folder)), lambda _: None, kept, here)
-    assert "dear diary\n" == kept.read_text()
+    with pytest.raises(DataError, match=rf"notes.txt: line {line}: must be a point's outcome"):
+        play(found, lambda _: None, kept, here)
+    assert text == kept.read_text()
+
+
+def test_files_of_each_point(folder):
+    """A file that one point alone plays belongs to its name, and to that of no other."""
+    more = (
+        '[[policies]]\nname = "other"\n'
+        'set = { "replay.funding" = { "deribit:BTC-PERPETUAL" = "other.csv" } }\n'
+    )
+    (folder / "other.csv").write_text((folder / "funding.csv").read_text())
+    before = [job.key for job in jobs(spec_of(folder, more))]
+    (folder / "other.csv").write_text((folder / "funding.csv").read_text() + "\n")
+    after = [job.key for job in jobs(spec_of(folder, more))]
+
+    assert [True, False] == [a == b for a, b in zip(before, after, strict=True)]
 
 
 def test_cannot_be_played(folder):
@@ -568,6 +594,35 @@ def test_command(folder, tmp_path, monkeypatch, capsys):
     assert "Plotly" in text
     assert "band.{-lower, upper} 0.2" in text
     assert 'src="http' not in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--resume", "a", "--json", "./a"), "--json: must be another file than --resume"),
+        (("--resume", "a", "--html", "a"), "--html: must be another file than --resume"),
+        (("--json", "new", "--html", "new"), "--html: must be another file than --json"),
+        (("--resume", "."), ".: must be a file of outcomes: Is a directory"),
+        (("--resume", "binary"), "binary: must be a file of outcomes, is no text"),
+    ],
+)
+def test_command_files(folder, monkeypatch, capsys, asked, said):
+    """A file that cannot be what it is asked to be is one clear line, and stays as it is."""
+    spec_of(folder)
+    monkeypatch.chdir(folder)
+    (folder / "a").write_text("mine")
+    (folder / "binary").write_bytes(b"\xff\xfe\x00")
+    monkeypatch.setattr("sys.argv", ["rebalancer", "sweep", "sweep.toml", *asked])
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert 64 == left.value.code
+    assert said in capsys.readouterr().err
+    assert ("mine", b"\xff\xfe\x00") == (
+        (folder / "a").read_text(),
+        (folder / "binary").read_bytes(),
+    )
+    assert not (folder / "new").exists()
 
 
 def test_command_faults(folder, tmp_path, monkeypatch, capsys):

@@ -26,6 +26,8 @@ MOST = 100_000  # points
 SHOWN = 10  # faults that are told of points
 PLAIN = Policy("", (), ())
 
+Stamp = tuple[str, int, int]  # of a file: name, bytes, ns of change
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -50,7 +52,7 @@ class Job:
     point: Point
     settings: Settings
     source: Source
-    stamps: tuple[tuple[str, int, int], ...]  # files that are played: name, bytes, ns of change
+    stamps: tuple[Stamp, ...]  # of the files that it plays
     split: float
     warm_up: int  # ns
 
@@ -91,12 +93,11 @@ def jobs(spec: Spec) -> list[Job]:
     faults: list[Fault] = []
     found: dict[str, Job] = {}
     made = [(Point(0, AS_IT_IS, ()), PLAIN), *_points(spec)]
-    stamps: tuple[tuple[str, int, int], ...] | None = None
+    stamped: dict[Path, Stamp | None] = {}
     for point, policy in made:
         told = _settings(spec, raw, point, policy)
         if isinstance(told, Settings):
-            if stamps is None:
-                stamps = _stamps(spec.source, told)
+            stamps = _stamps(spec.source, told, stamped)
             key = _key(spec, told, stamps)
             found.setdefault(
                 key, Job(key, point, told, spec.source, stamps, spec.split, spec.warm_up)
@@ -160,18 +161,25 @@ def _settings(spec: Spec, raw: Raw, point: Point, policy: Policy) -> Settings | 
     return report.settings
 
 
-def _stamps(source: Source, settings: Settings) -> tuple[tuple[str, int, int], ...]:
-    """Return by what the files that are played can be known again."""
+def _stamps(
+    source: Source, settings: Settings, known: dict[Path, Stamp | None]
+) -> tuple[Stamp, ...]:
+    """Return by what the files that a point plays can be known again; each is looked at once."""
     if source.flight:
-        found = sorted(source.folder.iterdir())
+        found = list(known) or sorted(source.folder.iterdir())
     else:
         found = [source.folder / name for name in _files(settings.replay)]
-    told = []
     for path in found:
-        if path.is_file():
-            stat = path.stat()
-            told.append((str(path), stat.st_size, stat.st_mtime_ns))
-    return tuple(told)
+        if path not in known:
+            known[path] = _stamp(path)
+    return tuple(stamp for path in found if (stamp := known[path]) is not None)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    if not path.is_file():
+        return None
+    stat = path.stat()
+    return str(path), stat.st_size, stat.st_mtime_ns
 
 
 def _files(replay: Replay | None) -> list[Path]:
@@ -182,7 +190,7 @@ def _files(replay: Replay | None) -> list[Path]:
     return [Path(each.partition("?")[0]) for each in dict.fromkeys(whole)]
 
 
-def _key(spec: Spec, settings: Settings, stamps: Sequence[tuple[str, int, int]]) -> str:
+def _key(spec: Spec, settings: Settings, stamps: Sequence[Stamp]) -> str:
     """Return a name for everything that a point's outcome rests on."""
     window = spec.source.window
     told = (

@@ -22,6 +22,7 @@ from rebalancer.research.sweep.shelf import opener
 Line = dict[str, Any]
 Work = Callable[[Sequence[Job]], Iterable[Line]]
 
+OUTCOME = {"key", "first", "rest", "whole", "digest"}  # what every outcome has, and nothing else
 TOLD = ("orders", "hedges", "refusals", "liquidations", "max_margin_ratio", "max_abs_net_delta")
 
 
@@ -98,18 +99,43 @@ def play(
 def read(path: Path) -> dict[str, Line]:
     """Return the outcomes of a file by key; a last line that was cut off is left out.
 
+    A first line that was cut off is told as no outcome: it may be anything.
+
     Raises:
-        DataError: A line before the last is none.
+        DataError: A line before the last is none, or the first one.
+        UsageError: It is no file of text, or cannot be read.
     """
-    rows = path.read_text().split("\n") if path.exists() else [""]
+    rows = _text(path).split("\n")
     found: dict[str, Line] = {}
-    for number, row in enumerate(rows[:-1], 1):  # what follows the last end of line was cut off
-        try:
-            told = json.loads(row)
-            found[str(told["key"])] = told
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: line {number}: must be a point's outcome: {error}") from error
+    for number, row in enumerate(rows[: max(len(rows) - 1, 1)], 1):
+        if row or len(rows) > 1:
+            told = _outcome(row)
+            if told is None:
+                must, was = "must be a point's outcome", row[:40]
+                raise DataError(f"{path}: line {number}: {must}, was {was!r}: left as it is")
+            found[told["key"]] = told
     return found
+
+
+def _text(path: Path) -> str:
+    """Return what a file of outcomes holds; nothing where there is none yet."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: must be a file of outcomes, is no text") from error
+    except OSError as error:
+        raise UsageError(f"{path}: must be a file of outcomes: {error.strerror}") from error
+
+
+def _outcome(row: str) -> Line | None:
+    try:
+        told = json.loads(row)
+    except json.JSONDecodeError:
+        return None
+    known = isinstance(told, dict) and told.keys() >= OUTCOME and isinstance(told["key"], str)
+    return told if known else None
 
 
 @contextmanager

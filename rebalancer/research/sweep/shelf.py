@@ -1,8 +1,8 @@
 """The shelf: recordings that were read once stay, merged and dated, for the next point.
 
 An item takes some 300 bytes where bars are played and 500 where a flight is, so
-that the longest recording that stays takes half a GB of each process. A longer one
-never does: each point reads it from disk, which takes longer and no memory.
+that the longest recording that stays takes half a GB, and a process keeps two. A
+longer one never stays: each point reads it from disk, which takes longer and no memory.
 """
 
 import json
