@@ -1,11 +1,12 @@
 """A flight swept: its markets hedged again under other settings, from where its book began."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from rebalancer.core.events import Index, OptionMark
-from rebalancer.errors import DataError
+from rebalancer.errors import ConfigError, DataError
 from rebalancer.research.markets import Window
 from rebalancer.research.sweep import flights, running
 from rebalancer.research.sweep.points import jobs
@@ -118,8 +119,23 @@ def test_altered(folder, tmp_path):
 
 def test_outside_the_flight(folder):
     """Where nothing was recorded in the window it is said so."""
-    told = (folder / "sweep.toml").read_text().replace("[values]", "from = 2031-01-01\n[values]")
-    (folder / "late.toml").write_text(told)
-    job = jobs(load(folder / "late.toml"))[0]
+    told = (folder / "sweep.toml").read_text().replace("[values]", "to = 2021-01-01\n[values]")
+    (folder / "early.toml").write_text(told)
+    job = jobs(load(folder / "early.toml"))[0]
 
     assert "must hold something between from and to" in running.one(job)["failed"]
+
+
+def test_later_than_the_flight(folder):
+    """What a book held later than its flight's begin must be named: nobody tells it."""
+    begun = datetime.fromtimestamp(START / 1e9 + 60, UTC).isoformat()
+    told = (folder / "sweep.toml").read_text().replace("[values]", f'from = "{begun}"\n[values]')
+    held = '[[holdings]]\ninstrument = "deribit:BTC"\nquantity = 3\n'
+    (folder / "held.toml").write_text(CONFIG + held)
+    (folder / "later.toml").write_text(told)
+    (folder / "named.toml").write_text(told.replace("book.toml", "held.toml"))
+
+    with pytest.raises(ConfigError, match=r"sweep.from: must be absent, or .* \[\[holdings\]\]"):
+        jobs(load(folder / "later.toml"))
+    (only,) = jobs(load(folder / "named.toml"))[0].settings.holdings
+    assert ("deribit:BTC", 3) == (only.instrument, only.quantity)

@@ -89,6 +89,12 @@ def jobs(spec: Spec) -> list[Job]:
     if isinstance(raw, Fault):
         raise ConfigError(str(spec.config), (raw,))
     if spec.source.flight and not raw.get("holdings"):
+        if spec.source.window.start is not None:
+            must = "must be absent, or the configuration must name [[holdings]]: what the book held"
+            fault = Fault(
+                "sweep.from", f"{must} then is not told, only where its flight begins", ""
+            )
+            raise ConfigError(str(spec.path), (fault,))
         raw["holdings"] = flights.holdings(spec.source.folder)
     faults: list[Fault] = []
     found: dict[str, Job] = {}
