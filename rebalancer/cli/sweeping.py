@@ -129,7 +129,7 @@ def _row(point: Ranked) -> dict[str, Any]:
         "point": point.label,
         "cost/day": f"{first['cost']:.2f}",
         "risk/day": f"{first['risk']:.1f}",
-        "5 % … 95 %": f"{first['risk_low']:.1f} … {first['risk_high']:.1f}",
+        "5 % … 95 %": _spread(first),
         "CVaR": f"{first['cvar']:.1f}",
         "effective": None if effective is None else f"{effective:.4f}",
         "outside": f"{first['outside']:.2%}",
@@ -140,6 +140,13 @@ def _row(point: Ranked) -> dict[str, Any]:
     }
 
 
+def _spread(figures: Mapping[str, Any]) -> str | None:
+    """Return the error bar of the risk in words; None where there is none."""
+    if figures["risk_low"] is None:
+        return None
+    return f"{figures['risk_low']:.1f} … {figures['risk_high']:.1f}"
+
+
 def _show_recommended(told: Recommended) -> None:
     typer.echo(f"recommended: {told.point.label}")
     typer.echo(f"  wish        {told.wish.said()}")
@@ -148,7 +155,7 @@ def _show_recommended(told: Recommended) -> None:
         if figures is None:
             typer.echo(f"  {words:11} too few samples")
             continue
-        bar = f"{figures['risk_low']:.1f} … {figures['risk_high']:.1f}"
+        bar = _spread(figures) or "too few days for an error bar"
         cost, risk, days = figures["cost"], figures["risk"], figures["days"]
         where = f"{words:11} {days:.1f} days:"
         typer.echo(f"  {where} cost {cost:.2f} USD a day, risk {risk:.1f} ({bar})")

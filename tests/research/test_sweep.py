@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from contextlib import nullcontext
 from decimal import Decimal
 
 import numpy as np
@@ -444,7 +445,7 @@ def test_parts():
     assert (24, 24e3, 60 / 3600) == (first["fills"], first["turnover"], first["outside"])
     assert 24 == told["rest"]["intervals"]
     assert told["rest"]["risk"] > first["risk"]
-    assert first["risk_low"] <= first["risk"] <= first["risk_high"]
+    assert (None, None) == (first["risk_low"], first["risk_high"])  # of a day alone
 
 
 def test_warm_up():
@@ -460,27 +461,53 @@ def test_warm_up():
     assert {"first": None, "rest": None, "whole": None} == measures.parts(samples, 0.5, ts[-1] + 1)
 
 
+def times(count, seconds):
+    return np.arange(count + 1) * int(seconds * 1_000_000_000)
+
+
 def test_error_bar():
     """Moves that cluster have a wider bar than the same moves in any order."""
     chance = np.random.Generator(np.random.PCG64(3))
     calm, wild = chance.normal(0, 1, 400), chance.normal(0, 5, 400)
     together = np.concatenate([calm[:200], wild[:200], calm[200:], wild[200:]])
     mixed = chance.permutation(together)
-    low, high = measures.error_bar(together)
-    near, far = measures.error_bar(mixed)
+    low, high = measures.error_bar(together, times(800, 3_600))
+    near, far = measures.error_bar(mixed, times(800, 3_600))
 
     assert low < together.std() < high
     assert high - low > 1.3 * (far - near)
-    assert (low, high) == measures.error_bar(together)
+    assert (low, high) == measures.error_bar(together, times(800, 3_600))
 
 
 def test_error_bar_covers():
     """Of independent moves the bar has the spread that theory gives a standard deviation."""
     moves = np.random.Generator(np.random.PCG64(5)).normal(0, 2, 2_000)
-    low, high = measures.error_bar(moves)
+    low, high = measures.error_bar(moves, times(2_000, 3_600))
     theory = 2 * 1.645 * moves.std() / math.sqrt(2 * len(moves))  # 5 to 95 % of a normal sample
 
-    assert pytest.approx(theory, rel=0.2) == high - low
+    assert pytest.approx(theory, rel=0.25) == high - low
+
+
+@pytest.mark.parametrize("seconds", [60, 300, 3_600, 4 * 3_600])
+def test_error_bar_of_days(seconds):
+    """Where each day is calm or wild as a whole, days vary, however often a day is sampled."""
+    days, each = 120, 86_400 // seconds
+    chance = np.random.Generator(np.random.PCG64(7))
+    level = chance.permutation(np.repeat([1.0, 3.0], days // 2))
+    moves = np.repeat(level, each) * chance.choice([-1.0, 1.0], days * each)
+    low, high = measures.error_bar(moves, times(len(moves), seconds))
+    sd = 4 / math.sqrt(days)  # of the mean of squares: each day's is 1 or 9
+    wanted = math.sqrt(5 + 1.645 * sd) - math.sqrt(5 - 1.645 * sd)
+
+    assert pytest.approx(wanted, rel=0.25) == high - low
+
+
+def test_no_error_bar():
+    """Of too few days there is no bar, however many samples they have."""
+    moves = np.random.Generator(np.random.PCG64(9)).normal(0, 2, 5 * 24)
+
+    assert measures.error_bar(moves[1:], times(len(moves) - 1, 3_600)) is None
+    assert measures.error_bar(moves, times(len(moves), 3_600)) is not None
 
 
 # --- the verdict --------------------------------------------------------------
@@ -594,6 +621,18 @@ def test_command(folder, tmp_path, monkeypatch, capsys):
     assert "Plotly" in text
     assert "band.{-lower, upper} 0.2" in text
     assert 'src="http' not in text
+
+
+def test_command_plays(folder, monkeypatch, capsys):
+    """What no file has is played; parts of a day have a risk and no error bar."""
+    spec_of(folder, VALUES + "[objective]\nrisk_at_most = 1e9\n")
+    monkeypatch.setattr(running, "cluster", lambda _: nullcontext(running.here))
+    monkeypatch.setattr("sys.argv", ["rebalancer", "sweep", str(folder / "sweep.toml")])
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert not left.value.code
+    assert 2 == capsys.readouterr().out.count("(too few days for an error bar)")
 
 
 @pytest.mark.parametrize(

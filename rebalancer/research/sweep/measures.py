@@ -22,6 +22,7 @@ DAY = 86_400e9  # ns
 TAIL = 0.05  # of the intervals, whose mean loss is the CVaR
 RESAMPLED = 400  # times
 BAR = (5.0, 95.0)  # percentiles of the resampled risk: what the error bar spans
+DAYS = 5  # fewest of which an error bar is told: blocks of a day are drawn
 FEWEST = 8  # intervals of which a risk is told
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ class Part:
     slippage: float
     funding: float  # that hedges paid, + paid
     risk: float | None  # standard deviation of hedged equity, USD a day
-    risk_low: float | None  # error bar
+    risk_low: float | None  # error bar; None: too few days to tell
     risk_high: float | None
     risk_interval: float | None  # the same from sample to sample
     cvar: float | None  # mean loss of the worst intervals, USD, + is a loss
@@ -76,7 +77,7 @@ def _told(samples: Samples, start: int, end: int) -> dict[str, Any] | None:
 
 def part(samples: Samples, start: int, end: int) -> Part:
     """Return the figures from one sample to a later one."""
-    ts = np.array(samples.ts[start : end + 1], dtype=np.float64)
+    ts = np.array(samples.ts[start : end + 1], dtype=np.int64)
     hedged = np.diff(np.array(samples.hedged[start : end + 1]))
     bare = np.diff(np.array(samples.unhedged[start : end + 1]))
     then, now = samples.sums[start], samples.sums[end]
@@ -87,7 +88,7 @@ def part(samples: Samples, start: int, end: int) -> Part:
     enough = len(hedged) >= FEWEST
     deviation = float(hedged.std(ddof=1)) if enough else None
     daily = math.sqrt(len(hedged) / days)
-    low, high = error_bar(hedged) if enough else (None, None)
+    low, high = (error_bar(hedged, ts) if enough else None) or (None, None)
     wild = float(bare.var()) if enough else 0.0
     return Part(
         days=days,
@@ -119,26 +120,40 @@ def cvar(moves: Floats) -> float:
     return -float(np.partition(moves, worst - 1)[:worst].mean())
 
 
-def error_bar(moves: Floats) -> tuple[float, float]:
+def error_bar(moves: Floats, ts: npt.NDArray[np.int64]) -> tuple[float, float] | None:
     """Return between which two values the standard deviation of moves may well lie.
 
     Blocks of moves that follow one another are drawn anew, so that calm and
-    wild stretches stay together (Künsch 1989); a block is as long as the cube
-    root of their number. The same moves always give the same bar.
+    wild stretches stay together, the night with its day. A block begins at any
+    move and ends with the first that ends a day later or more; the first move
+    follows the last. The same moves always give the same bar. Storms that last
+    longer than a day make it too narrow.
+
+    Args:
+        moves: From sample to sample, shape (n,).
+        ts: Times of the samples in ns, shape (n + 1,).
+
+    Returns:
+        The 5th and 95th percentile; None where there are fewer than `DAYS` days.
+
+    Source:
+        Politis & Romano, "A circular block-resampling procedure for stationary data" (1992).
     """
-    size = len(moves)
-    length = max(round(size ** (1 / 3)), 1)
-    count = -(-size // length)
-    centred = moves - moves.mean()
+    size, since = len(moves), ts - ts[0]
+    if since[-1] < DAYS * DAY:
+        return None
+    around = np.concatenate((since[:-1], since + since[-1]))
+    ends = np.searchsorted(around, since[:-1] + int(DAY))
+    lengths = ends - np.arange(size)
+    centred = np.tile(moves - moves.mean(), 2)
     sums = np.concatenate(([0.0], np.cumsum(centred)))
     squares = np.concatenate(([0.0], np.cumsum(centred**2)))
+    count = max(round(size / float(lengths.mean())), 2)
     chance = SeededRandomness(0).generator("sweep.blocks")
-    found = np.empty(RESAMPLED)
-    for number in range(RESAMPLED):
-        starts = chance.integers(size - length + 1, size=count)
-        total = (sums[starts + length] - sums[starts]).sum()
-        square = (squares[starts + length] - squares[starts]).sum()
-        drawn = count * length
-        found[number] = max(square - total**2 / drawn, 0.0) / (drawn - 1)
+    starts = chance.integers(size, size=(RESAMPLED, count))
+    drawn = lengths[starts].sum(axis=1)
+    total = (sums[ends[starts]] - sums[starts]).sum(axis=1)
+    square = (squares[ends[starts]] - squares[starts]).sum(axis=1)
+    found = np.maximum(square - total**2 / drawn, 0.0) / np.maximum(drawn - 1, 1)
     low, high = np.percentile(np.sqrt(found), BAR)
     return float(low), float(high)

@@ -18,6 +18,7 @@ from rebalancer.research.page import (
     table,
     tiles,
 )
+from rebalancer.research.sweep.measures import DAYS, RESAMPLED
 from rebalancer.research.sweep.spec import Spec
 from rebalancer.research.sweep.verdict import Ranked, Verdict
 
@@ -27,7 +28,7 @@ COLUMNS = (
     Column("point", text=True, wide=True),
     Column("cost", hint="fees, slippage and funding of hedges, USD a day; first part"),
     Column("risk", hint="standard deviation of hedged equity, USD a day; first part"),
-    Column("5 … 95 %", hint="error bar of the risk, blocks drawn anew"),
+    Column("5 … 95 %", hint="error bar of the risk, blocks of a day drawn anew"),
     Column("CVaR", hint="mean loss of the worst twentieth of the intervals, USD; first part"),
     Column("effectiveness", hint="variance removed; first part"),
     Column("outside", hint="share of the time outside the band; first part"),
@@ -79,8 +80,7 @@ def _tiles(told: Verdict) -> Iterator[Tile]:
         figures = chosen.point.figures(name)
         if figures is not None:
             yield Tile(f"cost, {words}", money(figures["cost"], 2), "USD a day")
-            bar = f"{money(figures['risk_low'])} … {money(figures['risk_high'])}"
-            yield Tile(f"risk, {words}", money(figures["risk"]), f"USD a day; {bar}")
+            yield Tile(f"risk, {words}", money(figures["risk"]), f"USD a day; {_bar(figures)}")
     where = f"{chosen.place} of {chosen.of}" if chosen.place else "beyond its limit"
     yield Tile("place on the rest", where, "by the same wish")
 
@@ -112,8 +112,8 @@ def _xy(points: Sequence[Ranked], name: str) -> tuple[list[Ranked], list[Mapping
 
 def _cloud(points: Sequence[Ranked], name: str, words: str, colour: str) -> Mapping[str, Any]:
     shown, told = _xy(points, name)
-    up = [each["risk_high"] - each["risk"] for each in told]
-    down = [each["risk"] - each["risk_low"] for each in told]
+    up = [(each["risk_high"] or each["risk"]) - each["risk"] for each in told]
+    down = [each["risk"] - (each["risk_low"] or each["risk"]) for each in told]
     return {
         **_points(shown, told, f"points, {words}"),
         "mode": "markers",
@@ -185,12 +185,19 @@ def _row(point: Ranked) -> list[str | Cell]:
     return [
         point.label,
         *_shown(first, ("cost", 2), ("risk", 0)),
-        "–" if first is None else f"{money(first['risk_low'])} … {money(first['risk_high'])}",
+        "–" if first is None else _bar(first),
         *_shown(first, ("cvar", 0), ("effectiveness", 4), ("outside", 4)),
         *_shown(rest, ("cost", 2), ("risk", 0), ("effectiveness", 4)),
         str(point.line["hedges"]),
         str(point.liquidations),
     ]
+
+
+def _bar(figures: Mapping[str, Any]) -> str:
+    """Return the error bar of the risk in words."""
+    if figures["risk_low"] is None:
+        return "–"
+    return f"{money(figures['risk_low'])} … {money(figures['risk_high'])}"
 
 
 def _shown(figures: Mapping[str, Any] | None, *asked: tuple[str, int]) -> Iterator[str]:
@@ -207,4 +214,7 @@ def _notes(spec: Spec, told: Verdict) -> Iterator[str]:
     yield "A point that was liquidated, whenever it was, is on no frontier and not recommended."
     yield "Cost: fees, slippage against the mid of the decision, and funding that hedges paid."
     yield "Risk: standard deviation of the hedged book's equity from sample to sample, to a day."
-    yield "Error bars: 5th to 95th percentile of the risk of blocks drawn anew, 400 times."
+    yield (
+        f"Error bars: 5th to 95th percentile of the risk of blocks of a day drawn anew, "
+        f"{RESAMPLED} times; none of less than {DAYS} days."
+    )
