@@ -1,8 +1,9 @@
 """Listed quotes of Deribit: what every option of a coin was bid and offered for at one moment.
 
 The same files as `chains`, read for a person who looks at one snapshot: the
-last one at or before the moment asked for. An option that nobody bids for or
-offers has no bid or ask; it is never taken from the mark.
+last one at or before the moment asked for, and one that is too old is none. An
+option that nobody bids for or offers has no bid or ask; it is never taken from
+the mark.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rebalancer.recordings.chains import VENUE
 from rebalancer.recordings.faults import Faults
 from rebalancer.settings import known
 
+OLDEST = 14 * 3_600_000_000_000  # ns: of four snapshots a day one may be missing
 _NUMBERS = ("bid_price", "ask_price", "mark_price", "mark_iv", "underlying_price", "index_price")
 
 
@@ -50,19 +52,20 @@ def listed_quotes(source: str | Path, coin: str, at: int) -> Listed:
         at: ns since 1970 UTC.
 
     Raises:
-        DataError: The file cannot be trusted, or holds nothing of the coin until then.
+        DataError: The file cannot be trusted, or holds nothing of the coin in the
+            14 hours until then.
         UsageError: pyarrow is not installed.
     """
     where = table.source(source)
     names: list[str] = []
     parts: list[dict[str, table.Floats]] = []
-    found, first, rows = -1, None, 0
+    found, rows = -1, 0
+    times: dict[int, None] = {}  # of all snapshots of the coin
     for batch in table.parquet_batches(where, ("ts", "instrument_name", *_NUMBERS)):
         ts = table.parquet_times(where, batch["ts"])
         text = np.array(batch["instrument_name"].cast("string").to_pylist(), dtype=np.object_)
         own = np.array([str(name).startswith(f"{coin}-") for name in text], dtype=np.bool_)
-        if own.any() and first is None:
-            first = int(ts[own].min())
+        times |= dict.fromkeys(np.unique(ts[own]).tolist())
         told = own & (ts <= at)
         if told.any():
             last = int(ts[told].max())
@@ -74,11 +77,24 @@ def listed_quotes(source: str | Path, coin: str, at: int) -> Listed:
             part["row"] = (rows + 1 + keep).astype(np.float64)
             parts.append(part)
         rows += len(ts)
-    if not parts:
-        seen = "it names none" if first is None else f"its first are of {_moment(first)}"
-        raise DataError(f"{where.path}: must hold {coin} options until {_moment(at)}, {seen}")
+    if not parts or at - found > OLDEST:
+        must = f"must hold {coin} options of the 14 hours until {_moment(at)}"
+        raise DataError(f"{where.path}: {must}, {_seen(sorted(times), at)}")
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _listed(where.text, found, names, whole)
+
+
+def _seen(times: list[int], at: int) -> str:
+    """Return in words which snapshots there are, the nearest to a moment among them."""
+    if not times:
+        return "it names none"
+    if times[0] > at:
+        return f"its first are of {_moment(times[0])}"
+    later = [ts for ts in times if ts > at]
+    told = f"its last until then are of {_moment(times[-len(later) - 1])}"
+    if later:
+        told += f", the next of {_moment(later[0])}"
+    return f"{told}; it has {len(times)} from {_moment(times[0])} to {_moment(times[-1])}"
 
 
 def _listed(source: str, ts: int, names: list[str], columns: dict[str, table.Floats]) -> Listed:

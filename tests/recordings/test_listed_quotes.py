@@ -72,6 +72,29 @@ def test_faults(tmp_path, row, at, coin, words):
         listed_quotes(write(tmp_path, [row]), coin, int(at * SECOND))
 
 
+@pytest.mark.parametrize("batch", [1, 16_384])
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (14, None),
+        (14.1, "its last until then are of 1970-01-01T00:00:00Z, the next of 1970-01-02T00:00:00Z"),
+        (39, "last until then are of 1970-01-02T00:00:00Z; it has 2 from 1970-01-01T00:00:00Z to"),
+    ],
+)
+def test_too_old(tmp_path, monkeypatch, batch, hours, words):
+    """A snapshot that is older than fourteen hours is none, and it is told which there are."""
+    monkeypatch.setattr("rebalancer.recordings.table.BATCH", batch)
+    source = write(tmp_path, [(hour * 3_600_000, *ROWS[0][1:]) for hour in (0, 24)])
+    at = int(hours * 3_600 * SECOND)
+
+    if words is None:
+        assert 0 == listed_quotes(source, "BTC", at).ts
+        return
+    with pytest.raises(DataError, match="must hold BTC options of the 14 hours until") as told:
+        listed_quotes(source, "BTC", at)
+    assert words in str(told.value)
+
+
 def test_recorded(recordings):
     """A recorded chain is read: hundreds of options, each two-sided one not crossed."""
     source = recordings / "options" / "deribit_chains_6h_2026-02.parquet"
