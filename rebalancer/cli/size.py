@@ -17,6 +17,7 @@ from rebalancer.research.outcomes import JUMP_SHARE, JUMPS_PER_YEAR
 from rebalancer.research.sizing import Holding, Sized
 from rebalancer.research.sizing_answer import Answer, Break, answer, told, words
 from rebalancer.research.sizing_margin import MarginTerms
+from rebalancer.research.sizing_mix import CHEAPEST
 
 HEDGES = ("hedge", "cost", "SD", "VaR95", "CVaR95", "worst", "premium", "margin", "even at")
 ACCOUNTS = ("account of the short", "collateral", "missing", "liquidated at", "sigmas", "touched")
@@ -237,7 +238,10 @@ def _lines(found: Answer, source: str) -> Iterator[str]:
         yield f"No mix keeps CVaR95 within {limit} USD: the least is {least}."
         return
     mix = words(found.choice.mix.hedge, asked.holding.coin)
-    yield f"Cheapest mix with CVaR95 within {limit} USD: {mix}."
+    if found.choice.mix.hedge.name == CHEAPEST:
+        yield f"Cheapest mix with CVaR95 within {limit} USD: {mix}."
+    else:
+        yield f"Mix with the least CVaR95; no cheaper one was found within {limit} USD: {mix}."
 
 
 def _stretches(each: Break, holding: Holding) -> str:

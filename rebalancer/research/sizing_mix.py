@@ -18,8 +18,10 @@ import numpy as np
 
 from rebalancer.core.black import FloatArray
 from rebalancer.research.outcomes import TAIL, Prices
-from rebalancer.research.sizing import Costs, Hedge, Holding, Quote, Sized, book, size
+from rebalancer.research.sizing import Costs, Hedge, Holding, Quote, Sized, book, paid, size
 
+CHEAPEST, SAFEST = "cheapest mix", "least CVaR"  # names of mixes
+MIXES = (CHEAPEST, SAFEST)
 CELLS = 800  # of price, besides the strikes
 _SPAN = 9.0  # standard deviations that the cells of equal width in log price cover
 _ROUNDS = 6  # of tightening
@@ -29,7 +31,11 @@ _LEAST = 1e-7  # of the holding: what is less is nothing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """The cheapest mix, and the least CVaR that any mix reaches."""
+    """The cheapest mix, and the least CVaR that any mix reaches.
+
+    The hedge of the mix is named `CHEAPEST`; it is the one named `SAFEST` where a
+    cheaper one within the limit was not found, though there may be one.
+    """
 
     mix: Sized | None  # None: no mix is within the limit
     least: float  # USD; measured, of the mix with the least CVaR
@@ -40,7 +46,9 @@ class Limits:
     """What a mix must keep."""
 
     cvar: float  # USD at the horizon, mean loss of the worst twentieth
-    capital: float | None = None  # USD: premium paid and margin; None: as much as it takes
+    capital: float | None = (
+        None  # USD: premium paid with its fee, and margin; None: as much as it takes
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +86,7 @@ def choose(
     single = _single(quotes)
     programme = _programme(holding, single, costs, prices, margin)
     made = _solved(programme, holding, None, limits.capital)
-    safest = size(holding, _hedge("least CVaR", single, made, holding), costs, prices, margin)
+    safest = size(holding, _hedge(SAFEST, single, made, holding), costs, prices, margin)
     slack, limit = _SLACK * holding.worth, limits.cvar
     if safest.outcome.cvar > limits.cvar + slack:
         return Choice(None, safest.outcome.cvar)
@@ -87,7 +95,7 @@ def choose(
         found = _solved(programme, holding, limit, limits.capital)
         if found is None:
             break
-        mix = size(holding, _hedge("cheapest mix", single, found, holding), costs, prices, margin)
+        mix = size(holding, _hedge(CHEAPEST, single, found, holding), costs, prices, margin)
         over = mix.outcome.cvar - limits.cvar
         if over <= slack:
             best = mix
@@ -123,9 +131,8 @@ def _programme(
     between = np.concatenate([[0.0], (knots[:-1] + knots[1:]) / 2, knots[-1:] * 2])
     taken = np.stack([_given(hedge, between) for hedge in single], axis=1)
     capital = [
-        max(
-            margin * abs(each.perpetual) + sum(n * (quote.ask or 0) for n, quote in each.options), 0
-        )
+        margin * abs(each.perpetual)
+        + sum(max(paid(holding, n, quote, costs), 0.0) for n, quote in each.options)
         for each in single
     ]
     locked = np.array(capital, dtype=np.float64) / holding.price

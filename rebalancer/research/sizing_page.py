@@ -10,6 +10,7 @@ from rebalancer.research.carry_page import plotly
 from rebalancer.research.outcomes import Prices
 from rebalancer.research.sizing import Sized
 from rebalancer.research.sizing_answer import Answer, words
+from rebalancer.research.sizing_mix import MIXES
 
 _STYLE = (
     "body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -66,7 +67,7 @@ def _shown(found: Answer) -> list[Sized]:
 
 def _label(sized: Sized, coin: str) -> str:
     name = sized.hedge.name
-    return f"{name}: {words(sized.hedge, coin)}" if name == "cheapest mix" else name
+    return f"{name}: {words(sized.hedge, coin)}" if name in MIXES else name
 
 
 def _curves(found: Answer, shown: Sequence[Sized]) -> Any:
@@ -78,7 +79,7 @@ def _curves(found: Answer, shown: Sequence[Sized]) -> Any:
     at = np.union1d(at, knots[(knots > at[0]) & (knots < at[-1])])
     drawn = [_likely(graph, found.prices, at)]
     for place, each in enumerate(shown):
-        mix = each.hedge.name == "cheapest mix"
+        mix = each.hedge.name in MIXES
         drawn.append(
             graph.Scatter(
                 name=_label(each, holding.coin),

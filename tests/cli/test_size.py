@@ -126,6 +126,16 @@ def test_mix(run):
     assert "No mix keeps CVaR95 within -10 USD: the least is" in words
 
 
+def test_safest_mix(run, monkeypatch):
+    """A mix that is not known to be the cheapest is not called so."""
+    monkeypatch.setattr("rebalancer.research.sizing_mix._ROUNDS", 0)
+    code, told = run(*PLAIN, "--cvar-limit", "9000")
+
+    assert 0 == code
+    assert "Mix with the least CVaR95; no cheaper one was found within 9,000 USD: " in told
+    assert "heapest mix" not in told
+
+
 def test_margin_of_a_mix(run):
     """A mix of perpetual and calls shows both what is put down and what is covered by coins."""
     args = ("--funding", "0.06", "--real-vol", "0.45", "--skew", "-0.8", "--cvar-limit", "9000")

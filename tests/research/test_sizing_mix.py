@@ -94,6 +94,27 @@ def test_capital():
     assert bound.mix.cost > free.mix.cost
 
 
+@pytest.mark.parametrize("fee", [0.0, 0.0003, 0.003])
+def test_capital_of_fees(fee):
+    """What options take of the capital is their premium with its fee, as it is told."""
+    costs, limits = Costs(0.0, 0.0005, fee), Limits(48e3, capital=9_000.0)
+    mix = sizing_mix.choose(HOLDING, PUTS, costs, PRICES["normal"], limits, MARGIN).mix
+
+    assert mix.hedge.options
+    assert 9_000 + 1e-3 >= mix.margin + mix.premium
+
+
+def test_no_cheaper_found(monkeypatch):
+    """Where tightening ends without a mix the safest one is told, under its own name."""
+    ask = (HOLDING, QUOTES, COSTS, PRICES["normal"], Limits(15e3), MARGIN)
+    found = sizing_mix.choose(*ask)
+    monkeypatch.setattr(sizing_mix, "_ROUNDS", 0)
+    safest = sizing_mix.choose(*ask)
+
+    assert ("cheapest mix", "least CVaR") == (found.mix.hedge.name, safest.mix.hedge.name)
+    assert safest.least == safest.mix.outcome.cvar
+
+
 def test_unquoted():
     """What nobody offers is not bought, and what nobody bids for is not sold."""
     quotes = tuple(
