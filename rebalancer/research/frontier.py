@@ -4,8 +4,8 @@
 
 A straddle worth 100,000 USD of coin is sold again and again and hedged with a perpetual: at
 fixed times, in fixed bands, in bands that follow gamma, and in bands that mind the cost, each
-over a grid of its parameter. Of the last the better half-year, or half quarter, chooses one,
-and the other half tells what it is worth beside the plain ones at the same cost.
+over a grid of its parameter. Each half of the days chooses one of the last and its parameter,
+and the parameters of the others; the other half tells what it is worth beside them.
 """
 
 import argparse
@@ -47,6 +47,9 @@ ASSUMED = (
     "Gap: what net delta earned or lost, without fees; what a band can do something about",
     f"Bounds hold 95 of 100 of {DRAWS:,} draws of days in blocks of {BLOCK}, alike for all rules",
     "Marks and days end with the last mark of a UTC day; deviations and CVaR are of days",
+    "Chosen: what leaves least on one half and costs no more there than the fixed time",
+    "Equal cost: the plain rule, on the half that judges, at what the chosen one costs there",
+    "So read, it has its best: what leaves less there than all that is cheaper, never more again",
     f"Few hedges: as if each cost {FIXED_COST:g} USD besides. Overshoot: of one bar",
 )
 
@@ -160,17 +163,12 @@ def _plain(told: Any) -> Any:
 
 def judged(outcome: Outcome, measure: str) -> Table:
     """Return the verdicts on one measure as a table for a terminal."""
-    title = f"{outcome.title}: variance of {measure} against …, at equal cost (95 %)"
+    title = f"{outcome.title}: {measure}, what was chosen against … (95 %)"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for head in ("judged", "cost of", "USD a day", "chosen on the other half", *contest.PLAIN):
+    for head in frontier_page.JUDGED:
         table.add_column(head)
-    rows: dict[tuple[str, str], list[str]] = {}
-    for each in outcome.verdicts:
-        if each.measure == measure:
-            cells = [each.judged, each.at, f"{each.cost:.2f}", each.chosen]
-            rows.setdefault((each.judged, each.at), cells).append(frontier_page.ratio(each))
-    for row in rows.values():
-        table.add_row(*row)
+    for row in frontier_page.rows(outcome.verdicts, measure):
+        table.add_row(*(each if isinstance(each, str) else each.shown for each in row))
     return table
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from rebalancer.research import page as frame
 from rebalancer.research.contest import CENTRE, EDGE, FEW, GAMMA, HALF, LESS, PLAIN, TIME, WW, ZAK
-from rebalancer.research.judging import MEASURES, Point, Summary, Verdict
+from rebalancer.research.judging import MEASURES, Choice, Point, Summary, Verdict
 from rebalancer.research.page import Cell, Column, Look, Section
 
 COLOURS = {
@@ -22,18 +23,24 @@ COLOURS = {
 }
 SHOWN = 0.01  # of the highest fees: what hedges hardly ever is not drawn
 LEAD = (
-    "Of the rules that mind the cost each half of the days chooses one; on the other half it is "
-    "read at the cost of plain rules. A ratio below 1 is less variance."
+    "Each half of the days chooses a rule that minds the cost, and its parameter, within the cost "
+    "of a fixed time; and the parameters of plain rules likewise. The other half tells what they "
+    "cost and leave, and what a plain rule leaves at the cost of the chosen one. A ratio below 1 "
+    "is less."
 )
 SUMMARY = (
     "measure",
     "against",
     "verdicts",
-    "variance ratio, median",
+    "variance at equal cost, median",
     "surely less",
     "surely more",
-    "fees ratio, median",
+    "variance as chosen",
+    "cost as chosen",
 )
+RATIO = "ratio of"
+EQUAL, AS_CHOSEN, COST = "variance, equal cost", "variance, as chosen", "cost, as chosen"
+JUDGED = ("judged", "cost of", "chosen on the other half", "USD a day", RATIO, *PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +62,51 @@ def ready() -> None:
     frame.library()
 
 
-def ratio(told: Verdict) -> str:
+def ratio(told: float, bounds: tuple[float, float]) -> str:
     """Return a ratio with its bounds; a dash where it could not be read."""
-    if told.ratio != told.ratio or told.bounds[0] != told.bounds[0]:
+    if isnan(told) or isnan(bounds[0]):
         return "-"
-    return f"{told.ratio:.2f} ({told.bounds[0]:.2f}–{told.bounds[1]:.2f})"
+    return f"{told:.2f} ({bounds[0]:.2f}–{bounds[1]:.2f})"
+
+
+def named(told: Choice) -> str:
+    """Return a rule with its parameter."""
+    return f"{told.rule} {told.parameter:.2g}"
+
+
+def rows(told: Sequence[Verdict], measure: str) -> Sequence[Sequence[str | Cell]]:
+    """Return what `JUDGED` heads: for each choice the three ratios against each plain rule."""
+    groups: dict[tuple[str, str], dict[str, Verdict]] = {}
+    for each in told:
+        if each.measure == measure:
+            groups.setdefault((each.judged, each.at), {})[each.against.rule] = each
+    found: list[list[str | Cell]] = []
+    for own in groups.values():
+        one = next(iter(own.values()))
+        head = (one.judged, one.at, named(one.chosen), f"{one.cost:.2f}")
+        blank = ("",) * len(head)
+        lines: list[list[str | Cell]] = [[*head, EQUAL], [*blank, AS_CHOSEN], [*blank, COST]]
+        for rule in PLAIN:
+            for line, cell in zip(lines, _cells(own.get(rule)), strict=True):
+                line.append(cell)
+        found += lines
+    return found
+
+
+def _cells(told: Verdict | None) -> tuple[Cell, Cell, Cell]:
+    if told is None:
+        return Cell("-"), Cell("-"), Cell("-")
+    return (
+        Cell(ratio(told.ratio, told.bounds), "flag" if told.bounds[0] > 1 else ""),
+        Cell(ratio(told.variances, told.variances_bounds)),
+        Cell(ratio(told.costs, told.costs_bounds)),
+    )
 
 
 def summary_row(told: Summary) -> tuple[str, ...]:
     """Return what `SUMMARY` heads."""
-    fees = "-" if told.fees != told.fees else f"{told.fees:.2f}"
     counts = (str(told.verdicts), f"{told.ratio:.2f}", str(told.less), str(told.more))
-    return (told.measure, told.against, *counts, fees)
+    return (told.measure, told.against, *counts, f"{told.variances:.2f}", f"{told.costs:.2f}")
 
 
 def page(
@@ -140,19 +180,10 @@ def _summary(told: Sequence[Summary]) -> str:
 
 
 def _verdicts(told: Sequence[Verdict], measure: str) -> str:
-    heads = ("judged", "chosen on the other half", "at the cost of")
-    columns = [
-        *(Column(head, text=True) for head in heads),
-        Column("USD a day"),
-        *(Column(f"variance of {measure} / {each}") for each in PLAIN),
-    ]
-    rows: dict[tuple[str, str], list[str | Cell]] = {}
-    for each in told:
-        if each.measure == measure:
-            cells: list[str | Cell] = [each.judged, each.chosen, each.at, f"{each.cost:.2f}"]
-            row = rows.setdefault((each.judged, each.at), cells)
-            row.append(Cell(ratio(each), "flag" if each.bounds[0] > 1 else ""))
-    return frame.table(columns, rows.values())
+    words = len(JUDGED) - len(PLAIN)
+    heads = [f"{measure}: {head}" if head == RATIO else head for head in JUDGED]
+    columns = [Column(head, text=i < words) for i, head in enumerate(heads)]
+    return frame.table(columns, rows(told, measure))
 
 
 def _points(told: Mapping[str, Sequence[Point]]) -> str:

@@ -1,14 +1,16 @@
 """Judging: which rule leaves least to chance at equal cost, chosen on one half, held to the other.
 
-The measure of a rule at a cost lies between two parameters of its grid, straight in logarithms.
-Of the rules that mind the cost one half chooses; on the other half it and the plain rules are
-read at the same cost, the one of hedging at a fixed time, on the same days.
+One half chooses a rule that minds the cost and its parameter: what leaves least and costs no more
+than hedging at a fixed time. Each plain rule's parameter is chosen there likewise. The other half
+tells what the two cost and leave, and what the plain rule leaves there at the cost of the chosen
+one, read between two parameters, straight in logarithms.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rebalancer.core.black import FloatArray
 from rebalancer.research import blocks, contest
@@ -19,8 +21,7 @@ HALVES = ("first half", "second half")
 MEASURES = ("profit", "gap")
 BLOCK, DRAWS, SEED = 5, 2000, 20261120  # days; draws; of the generator
 TAIL = 0.05
-EVERY, SAMPLE = slice(None), slice(1)  # draws; the sample is the first
-AT = ("1h", "4h", "8h", "1d")  # fixed times at whose cost rules are read
+AT = ("1h", "4h", "8h", "1d")  # fixed times whose cost no choice exceeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,34 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A rule and the place of its parameter in its grid."""
+
+    rule: str
+    place: int
+    parameter: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a half says of a rule that the other half chose, against a plain one."""
+    """What a half says of what the other half chose: a rule that minds the cost, a plain one.
+
+    A ratio is that of the first to the second; < 1 is less.
+    """
 
     judged: str
     measure: str
-    at: str  # the fixed time at whose cost all are read
-    cost: float  # USD a day
-    chosen: str
-    against: str
-    best: str  # what the judged half itself would have chosen: hindsight
-    ratio: float  # of variances at equal cost, < 1 is less; NaN: one is out of reach there
+    at: str  # the fixed time whose cost bounds the choice
+    budget: float  # that cost on the half that chose, USD a day
+    chosen: Choice
+    against: Choice
+    cost: float  # of the chosen, USD a day
+    costs: float  # ratio, both as chosen
+    costs_bounds: tuple[float, float]
+    variances: float  # ratio, both as chosen
+    variances_bounds: tuple[float, float]
+    ratio: float  # of variances at the cost of the chosen; NaN: out of the plain rule's reach
     bounds: tuple[float, float]
-    fees: float  # ratio of costs at the variance of the fixed time; NaN as above
-    fees_bounds: tuple[float, float]
 
 
 def points(scores: Scores) -> tuple[Point, ...]:
@@ -84,8 +99,22 @@ def points(scores: Scores) -> tuple[Point, ...]:
     )
 
 
+def falling(costs: FloatArray, variances: FloatArray) -> NDArray[np.intp]:
+    """Return the places of the parameters that leave less than any cheaper one, cheapest first.
+
+    >>> falling(np.array([4.0, 1.0, 4.2, 2.0]), np.array([1.0, 5.0, 100.0, 6.0])).tolist()
+    [1, 0]
+    """
+    order = np.lexsort((variances, costs))
+    before = np.minimum.accumulate(np.concatenate(([np.inf], variances[order])))[:-1]
+    return np.asarray(order[variances[order] < before])
+
+
 def read(costs: FloatArray, variances: FloatArray, wanted: FloatArray) -> FloatArray:
     """Return the variance at a cost of each draw, shape (draws,); NaN beyond the grid.
+
+    Only parameters that leave less than any cheaper one in the first draw, the sample, are read.
+    Where dearer ones leave no less, what the last of these leaves holds for any higher cost.
 
     Args:
         costs: Of the grid's parameters, (draws, k).
@@ -95,13 +124,16 @@ def read(costs: FloatArray, variances: FloatArray, wanted: FloatArray) -> FloatA
     >>> read(np.array([[1.0, 4.0]]), np.array([[16.0, 1.0]]), np.array([2.0])).round(3).tolist()
     [4.0]
     """
+    kept = falling(costs[0], variances[0])
+    turned = costs[0, kept[-1]] < costs[0].max()
     found = np.full(len(costs), np.nan)
-    for i, (x, y, at) in enumerate(zip(costs, variances, wanted, strict=True)):
+    for i, (x, y, at) in enumerate(zip(costs[:, kept], variances[:, kept], wanted, strict=True)):
         fit = (x > 0) & (y > 0)
         order = np.argsort(x[fit])
         if at > 0 and len(order):
-            curve = np.log(x[fit][order]), np.log(y[fit][order])
-            found[i] = np.exp(np.interp(np.log(at), *curve, left=np.nan, right=np.nan))
+            xs, ys = np.log(x[fit][order]), np.log(y[fit][order])
+            right = ys[-1] if turned else np.nan
+            found[i] = np.exp(np.interp(np.log(at), xs, ys, left=np.nan, right=right))
     return found
 
 
@@ -111,72 +143,83 @@ def parts(played: Played) -> Mapping[str, slice]:
     return dict(zip(HALVES, (slice(0, middle), slice(middle, None)), strict=True))
 
 
+def choose(
+    played: Played, half: slice, measure: str, rules: Sequence[str], budget: float
+) -> Choice | None:
+    """Return what leaves least in a half of what costs no more than so many USD a day there.
+
+    None: nothing is as cheap.
+    """
+    found: tuple[float, Choice] | None = None
+    for rule in rules:
+        scores = played.scores[rule]
+        costs = scores.fees[half].mean(axis=0)
+        variances = getattr(scores, measure)[half].var(axis=0)
+        for place, parameter in enumerate(scores.grid):
+            cheap = costs[place] <= budget
+            if cheap and (found is None or variances[place] < found[0]):
+                found = float(variances[place]), Choice(rule, place, parameter)
+    return None if found is None else found[1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Drawn:
     """Costs and variances of every rule, by draw; the first row is the sample itself."""
 
     costs: Mapping[str, FloatArray]
     variances: Mapping[str, FloatArray]
-    times: Mapping[str, int]  # place of a fixed time in its grid
-
-    def variance(self, rule: str, time: str, rows: slice = EVERY) -> FloatArray:
-        """Return the variance of a rule at the cost of a fixed time."""
-        costs, wanted = self.costs[rule][rows], self.costs[TIME][rows, self.times[time]]
-        return read(costs, self.variances[rule][rows], wanted)
-
-    def cost(self, rule: str, time: str) -> FloatArray:
-        """Return the cost of a rule at the variance of a fixed time."""
-        return read(
-            self.variances[rule], self.costs[rule], self.variances[TIME][:, self.times[time]]
-        )
-
-    def best(self, time: str) -> str | None:
-        """Return the rule that minds the cost and leaves least; None: none reaches it."""
-        told = {rule: float(self.variance(rule, time, SAMPLE)[0]) for rule in MINDFUL}
-        known = {rule: each for rule, each in told.items() if np.isfinite(each)}
-        return min(known, key=lambda rule: known[rule]) if known else None
 
 
 def verdicts(played: Played, draws: int = DRAWS) -> tuple[Verdict, ...]:
     """Choose on each half and judge on the other, by each measure and at each cost.
 
-    What the judged half holds has no part in the choice; `best` tells what it would have been.
+    What the judged half holds has no part in the choice, of neither rule nor parameter.
     """
     found: list[Verdict] = []
+    halves = parts(played)
     for measure in MEASURES:
-        drawn = {name: _drawn(played, half, measure, draws) for name, half in parts(played).items()}
         for chooses, judged in (HALVES, HALVES[::-1]):
+            drawn = _drawn(played, halves[judged], measure, draws)
             for time in AT:
-                chosen = drawn[chooses].best(time)
-                if chosen is not None:
-                    found += _judged(drawn[judged], judged, measure, time, chosen)
+                budget = _cost(played, halves[chooses], time)
+                chosen = choose(played, halves[chooses], measure, MINDFUL, budget)
+                for rule in PLAIN:
+                    against = choose(played, halves[chooses], measure, (rule,), budget)
+                    if chosen is not None and against is not None:
+                        terms = (judged, measure, time, budget)
+                        found.append(_judged(drawn, terms, chosen, against))
     return tuple(found)
 
 
-def _judged(drawn: _Drawn, judged: str, measure: str, time: str, chosen: str) -> Sequence[Verdict]:
-    cost = float(drawn.costs[TIME][0, drawn.times[time]])
-    best = drawn.best(time) or chosen
-    left, paid = drawn.variance(chosen, time), drawn.cost(chosen, time)
-    found = []
-    for against in PLAIN:
-        ratios = left / drawn.variance(against, time)
-        fees = paid / drawn.cost(against, time)
-        found.append(
-            Verdict(
-                judged,
-                measure,
-                time,
-                cost,
-                chosen,
-                against,
-                best,
-                float(ratios[0]),
-                blocks.interval(ratios[1:]),
-                float(fees[0]),
-                blocks.interval(fees[1:]),
-            )
-        )
-    return found
+def _cost(played: Played, half: slice, time: str) -> float:
+    """Return what hedging at a fixed time costs in a half, USD a day."""
+    scores = played.scores[TIME]
+    place = int(np.argmin(np.abs(np.array(scores.grid) - contest.TIMES[time] / DAY)))
+    return float(scores.fees[half].mean(axis=0)[place])  # to the last bit as in `choose`
+
+
+def _judged(
+    drawn: _Drawn, terms: tuple[str, str, str, float], chosen: Choice, against: Choice
+) -> Verdict:
+    cost = drawn.costs[chosen.rule][:, chosen.place]
+    left = drawn.variances[chosen.rule][:, chosen.place]
+    rival, variances = drawn.costs[against.rule], drawn.variances[against.rule]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw in which nobody hedges
+        paid = cost / rival[:, against.place]
+        both = left / variances[:, against.place]
+        equal = left / read(rival, variances, cost)
+    return Verdict(
+        *terms,
+        chosen,
+        against,
+        float(cost[0]),
+        float(paid[0]),
+        blocks.interval(paid[1:]),
+        float(both[0]),
+        blocks.interval(both[1:]),
+        float(equal[0]),
+        blocks.interval(equal[1:]),
+    )
 
 
 def _drawn(played: Played, half: slice, measure: str, draws: int) -> _Drawn:
@@ -187,9 +230,7 @@ def _drawn(played: Played, half: slice, measure: str, draws: int) -> _Drawn:
         name: blocks.variances(weights, getattr(each, measure)[half])
         for name, each in played.scores.items()
     }
-    names = {round(ns / DAY, 9): name for name, ns in contest.TIMES.items()}
-    times = {names[round(each, 9)]: i for i, each in enumerate(played.scores[TIME].grid)}
-    return _Drawn(costs, told, times)
+    return _Drawn(costs, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +243,8 @@ class Summary:
     ratio: float  # of variances at equal cost, the median
     less: int  # whose bounds lie below 1 altogether
     more: int  # above
-    fees: float  # ratio of costs at equal variance, the median
+    variances: float  # ratio as chosen, the median
+    costs: float  # ratio as chosen, the median
 
 
 def summaries(told: Sequence[Verdict]) -> tuple[Summary, ...]:
@@ -213,12 +255,11 @@ def summaries(told: Sequence[Verdict]) -> tuple[Summary, ...]:
             own = [
                 each
                 for each in told
-                if (each.measure, each.against) == (measure, against)
+                if (each.measure, each.against.rule) == (measure, against)
                 and np.isfinite(each.bounds[0])
             ]
             if not own:
                 continue
-            fees = [each.fees for each in own if np.isfinite(each.fees)]
             found.append(
                 Summary(
                     measure,
@@ -227,7 +268,8 @@ def summaries(told: Sequence[Verdict]) -> tuple[Summary, ...]:
                     float(np.median([each.ratio for each in own])),
                     sum(each.bounds[1] < 1 for each in own),
                     sum(each.bounds[0] > 1 for each in own),
-                    float(np.median(fees)) if fees else float("nan"),
+                    float(np.median([each.variances for each in own])),
+                    float(np.median([each.costs for each in own])),
                 )
             )
     return tuple(found)

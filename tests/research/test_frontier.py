@@ -1,4 +1,4 @@
-"""Frontiers: what a policy says, what a market pays, and that the judged half has no say."""
+"""Frontiers: what a policy says, what a market pays, and what is told of it."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,6 @@ from rebalancer.recordings import bars
 from rebalancer.recordings.bars import Bars
 from rebalancer.recordings.funding import Funding
 from rebalancer.research import (
-    blocks,
     contest,
     frontier,
     frontier_page,
@@ -223,55 +222,7 @@ def test_wider_is_cheaper(played):
         assert (gaps[:-4] > gaps[4:]).all()
 
 
-# --- judging ------------------------------------------------------------------
-
-
-def test_draws():
-    """Draws are blocks of neighbours, each of all days, and a seed's own."""
-    told = blocks.counts(20, 5, 50, seed=3)
-
-    assert (told == blocks.counts(20, 5, 50, seed=3)).all()
-    assert (told != blocks.counts(20, 5, 50, seed=4)).any()
-    assert (20 == told.sum(axis=1)).all()
-    assert (20, 1) == (blocks.counts(20, 20, 3, seed=1).sum(axis=1)[0], told.min() + 1)
-
-
-def test_interval():
-    """Bounds of a mean are near what its standard error says."""
-    values = np.random.default_rng(5).standard_normal((400, 1))
-    low, high = blocks.interval(blocks.means(blocks.counts(400, 1, 4000, seed=1), values)[:, 0])
-    error = values.std() / 20
-
-    assert pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error) == low
-    assert pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error) == high
-
-
-@pytest.mark.parametrize(("wanted", "found"), [(2.0, 4.0), (1.0, 16.0), (0.5, None), (5.0, None)])
-def test_read(wanted, found):
-    """Between two parameters both logarithms are straight; beyond them nothing is told."""
-    told = judging.read(np.array([[4.0, 1.0]]), np.array([[1.0, 16.0]]), np.array([wanted])).item()
-
-    assert found is None if np.isnan(told) else pytest.approx(found) == told
-
-
-def test_judged_half_has_no_say(played):
-    """What a half chooses stays the same however bad it comes out on the other half."""
-    told = judging.verdicts(played, draws=20)
-    half = judging.parts(played)["second half"]
-    worse = {}
-    for name, scores in played.scores.items():
-        gap = scores.gap.copy()
-        gap[half] *= 10 if name == WW else 1
-        worse[name] = replace(scores, gap=gap)
-    other = judging.verdicts(replace(played, scores=worse), draws=20)
-
-    for before, after in zip(told, other, strict=True):
-        if before.judged == "second half":
-            assert before.chosen == after.chosen
-        if (before.judged, before.measure, before.chosen) == ("second half", "gap", WW):
-            assert pytest.approx(100 * before.ratio) == after.ratio
-    chose = {each.chosen for each in other if (each.judged, each.measure) == ("first half", "gap")}
-    assert WW not in chose
+# --- what is told -------------------------------------------------------------
 
 
 def test_page(played):
