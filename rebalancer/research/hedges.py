@@ -96,16 +96,22 @@ class Hedges:
         if latest is not None and latest[1].after is None and not decision.pending:
             latest[1].after = decision.net_delta
 
-    def filled(self, fill: Traded) -> float:
-        """Take an execution just booked and return its slippage, USD, > 0 lost."""
+    def filled(self, fill: Traded, value: float | None = None) -> float:
+        """Take an execution just booked and return its slippage, USD, > 0 lost.
+
+        Args:
+            fill: The execution.
+            value: Of an option, what it is held against, USD per coin of contract.
+        """
         instrument = self._instruments[fill.instrument]
-        line = self._worth.lines[fill.instrument]
+        index = index_of(self._worth, self._worth.lines[fill.instrument])
         row, reference = self._row(fill, instrument)
         (quantity, fee), price = cost(fill, instrument), float(fill.price)
         spent = turned_over(instrument, quantity, price)
+        against = value if instrument.kind is Kind.OPTION else reference
         lost = 0.0
-        if reference is not None and instrument.kind is not Kind.OPTION:
-            lost = -worth_of(instrument, quantity, spent, reference, index_of(self._worth, line))
+        if against is not None:
+            lost = -worth_of(instrument, quantity, spent, against, index)
         row.quantity += quantity
         row.fills += 1
         row.spent += spent
@@ -130,8 +136,17 @@ class Hedges:
         return tuple(self._rows)
 
     def _reference(self, name: str) -> float | None:
+        return self._mids.get(name, self._mark(name))
+
+    def _mark(self, name: str) -> float | None:
+        """Return the mark of an instrument, quote currency: of an inverse option that is coin."""
         line = self._worth.lines.get(name)
-        return self._mids.get(name, None if line is None else line.mark)
+        if line is None or line.mark is None:
+            return None
+        if line.instrument.kind is not Kind.OPTION or not line.instrument.inverse:
+            return line.mark
+        index = index_of(self._worth, line)
+        return line.mark / index if index else None
 
     def _row(self, fill: Traded, instrument: Instrument) -> tuple[Hedge, float | None]:
         """Return the row that a fill belongs to, and the price that it is held against."""
@@ -139,8 +154,7 @@ class Hedges:
         order = fill.client_order_id if own else fill.trade_id  # type: ignore[union-attr]
         latest = self._open.get(instrument.underlying)
         asked = self._asked.get(order) if own else None
-        mark = self._worth.lines[fill.instrument].mark
-        reference = mark if asked is None else asked.reference
+        reference = self._mark(fill.instrument) if asked is None else asked.reference
         if latest is not None and latest[0] == order:
             return latest[1], reference
         if latest is not None:

@@ -1,4 +1,4 @@
-"""The legs of a book that are no options: what the coin made of them, the basis, and bad prices.
+"""The legs of a book that are no options: what the coin made of them, the basis; and bad prices.
 
 Between two looks a leg holds the same contracts. Its profit is told in two: as
 if its price had moved in proportion to the index, which a hedge is there for,
@@ -74,12 +74,13 @@ class Legs:
 
         Args:
             line: The leg, with the fill in it.
-            slippage: What it lost against its reference price, USD, > 0 lost.
+            slippage: What it lost against its reference price, USD, > 0 lost; an option's
+                is the value that the trail has of it, so that all parts add up.
         """
+        self.sums.slippage += slippage
         if line.instrument.kind is Kind.OPTION:
             return
         self._made(line, slippage)
-        self.sums.slippage += slippage
         if line.mark is None:
             return
         before, now = self._seen.get(line.instrument.id), self._value(line)

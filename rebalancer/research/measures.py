@@ -15,6 +15,7 @@ from rebalancer.research import effectiveness
 from rebalancer.research.days import Day, grouped
 from rebalancer.research.stays import SHARES, Stays
 
+CENT = 0.01  # USD: sources and what was earned may differ by rounding only
 TAIL = 0.05  # the worst changes that CVaR is the mean of
 
 Floats = npt.NDArray[np.float64]
@@ -100,6 +101,16 @@ def _daily(days: Sequence[Day]) -> dict[str, Any]:
         name: 1.0 - float(np.var(each, ddof=1)) / there if there else None for name, each in names
     }
     return {**found, "days": len(days)}
+
+
+def unattributed(earned: float | None, attribution: Mapping[str, float]) -> dict[str, Any]:
+    """Return what was earned beside all sources together, USD, and whether it asks for a look.
+
+    >>> unattributed(10.0, {"delta": 9.0, "fees": -1.5})
+    {'usd': 2.5, 'alert': True}
+    """
+    left = 0.0 if earned is None or not attribution else earned - sum(attribution.values())
+    return {"usd": left, "alert": abs(left) > CENT}
 
 
 def _theory(attribution: Mapping[str, float], costs: float) -> dict[str, float]:

@@ -168,7 +168,7 @@ class Recorder:
         """Follow a record when it is booked."""
         if isinstance(record, ContractDelivered):
             self._trail.end(record)
-        _book(self.worth, record, self._instruments, (self._legs, self.hedges))
+        _book(self.worth, record, self._instruments, (self._legs, self.hedges, self._trail))
         self._note(record)
         if self.rows is not None:
             self.rows.record(record)
@@ -263,10 +263,10 @@ def _book(
     worth: Worth,
     record: Record,
     instruments: Mapping[str, Instrument],
-    beside: tuple[Legs, Hedges],
+    beside: tuple[Legs, Hedges, Trail],
 ) -> None:
     """Book a record; what a leg earned until then is accounted for first."""
-    legs, hedges = beside
+    legs, hedges, trail = beside
     if isinstance(record, Ended | Rejected):
         hedges.ended(record)
     if not isinstance(record, books.Traded | ContractDelivered):
@@ -279,7 +279,7 @@ def _book(
     books.book(worth, record, instruments)
     line = worth.lines[record.instrument]
     if not isinstance(record, ContractDelivered):
-        legs.traded(line, hedges.filled(record))
+        legs.traded(line, hedges.filled(record, trail.value(record.instrument)))
     elif line.instrument.margined:
         legs.ended(line, worth.sums.closed - closed)
 

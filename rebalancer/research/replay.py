@@ -273,6 +273,7 @@ def _result(running: Running, recorder: Recorder, follower: books.Worth) -> dict
         "liquidations": recorder.extremes.liquidations,
         "max_margin_ratio": recorder.extremes.max_margin_ratio,
         "earned": recorder.change(),
+        "unattributed": measures.unattributed(recorder.change(), attribution),
         **measures.told(series, days, attribution),
         "distance_from_aim": measures.stayed(recorder.stays),
         "by_day": [each.told() for each in days],

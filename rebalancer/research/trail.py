@@ -57,6 +57,13 @@ class Trail:
         line.mark = value
         return True
 
+    def value(self, name: str) -> float | None:
+        """Return what an option counts as until now, USD per coin of contract; None: unknown."""
+        look, line = self._looks.get(name), self._worth.lines.get(name)
+        if look is not None:
+            return look.value
+        return None if line is None else line.mark
+
     def age(self, ts: int, underlying: str, index: float) -> None:
         """Move the options of an underlying along with its index, USD per coin."""
         for name, last in list(self._looks.items()):

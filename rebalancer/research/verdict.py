@@ -91,6 +91,12 @@ def _doubts(told: Told) -> Iterator[str]:
     alerts = told["residual"]["alerts"]
     if alerts:
         yield f"The model left more over than it should on {', '.join(alerts)}."
+    beside = told["unattributed"]
+    if beside["alert"]:
+        yield (
+            f"The sources leave {money(beside['usd'], 2)} USD of what was earned untold: trust "
+            "neither them nor the costs."
+        )
     apart = told["accounting_residual"]
     if apart is not None and abs(apart) >= CENT:
         yield f"Two sets of books differ by up to {money(abs(apart), 2)} USD: trust neither."
@@ -132,6 +138,8 @@ def lines(told: Told) -> Iterator[str]:
     days = ", ".join(left["alerts"]) or "none"
     share = percent(left["share"], 2)
     yield f"residual of the model  {share} of its parts; days to look at: {days}"
+    if told["unattributed"]["alert"]:
+        yield f"told by no source      {money(told['unattributed']['usd'], 2)} USD: trust none"
 
 
 def reason(row: Hedge) -> str:

@@ -32,7 +32,7 @@ class Line:
     instrument: Instrument
     quantity: float  # contracts held now, signed
     own: float  # of them not put there by hedging: what the book would hold unhedged
-    spent: float  # settle currency: sum of what each fill turned over, + bought
+    spent: float  # settle currency: sum of what each fill turned over, + bought; of an option 0
     own_spent: float  # the same of what the book began with
     mark: float | None = None  # USD per coin; option: USD value per coin of contract
     ended: bool = False
@@ -159,7 +159,10 @@ def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
     (quantity, fee), price = cost(fill, instrument), float(fill.price)
     spent = turned_over(instrument, quantity, price)
     line.quantity += quantity
-    line.spent += spent
+    if instrument.kind is Kind.OPTION:
+        _receive(worth, instrument.settle, -spent)  # a premium is gone when the option is there
+    else:
+        line.spent += spent
     _receive(worth, instrument.settle, -fee)
     worth.sums.fees += dollars(worth, instrument.settle, fee)
     worth.sums.turnover += abs(dollars(worth, instrument.settle, spent))

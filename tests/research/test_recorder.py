@@ -102,7 +102,7 @@ def test_every_second():
 
 
 def test_slippage():
-    """A leg slips against the mid of its decision, whatever its mark; an option does not."""
+    """A leg slips against the mid of its decision, whatever its mark; an option at its value does not."""
     watched = recorder("chains", (BTC, 1.0), (CALL, -1.0))
     one, day = Decimal(1), 86_400 * SECOND
     order = {"action": Action.ORDER, "client_order_id": "c", "instrument": LINEAR.id}
@@ -243,6 +243,34 @@ def test_attribution():
     assert pytest.approx(watched.samples.hedged[-1] - watched.samples.hedged[0]) == watched.change()
     assert parts["vega"] < 0 < parts["hedge"]
     assert pytest.approx((-10_000.0, -50.0)) == (parts["collateral"] + 2 - 4, parts["fees"])
+
+
+@pytest.mark.parametrize("coin", ["90000", "100000", "110000"])
+@pytest.mark.parametrize("quantity", ["1", "0.4", "-2"])
+@pytest.mark.parametrize("aged", [False, True])
+def test_attribution_of_traded_options(coin, quantity, aged):
+    """What an option was bought or sold beside its value is slippage; then its premium is coin."""
+    watched = recorder("chains", (BTC, 2.0), (CALL, -1.0))
+    play(watched, *((1, each) for each in (index("100000"), option("0.02"))))
+    if aged:
+        play(watched, (2, index("99000")))  # the option is worth something else, nobody told it
+    watched.witness(filled(3, CALL, quantity, "0.05", fee="0.0003"))
+    forward = float(coin)
+    told = (index(coin), option("0.018", vol=0.7, forward=forward))
+    play(watched, *((3_600 * SECOND, each) for each in told))
+    ended = ContractDelivered(2, "x", CALL.id, "d", Decimal(coin), Decimal(0), "BTC")
+    watched.witness(ended)
+    watched.close(3_601 * SECOND)
+
+    coins = 2 - 0.0003 - 0.05 * float(quantity)
+    value = 0.018 * forward * (float(quantity) - 1)
+    assert pytest.approx(coins * forward + value) == watched.samples.hedged[1]
+    parts, (row,) = watched.attribution(), watched.hedges.rows()
+    assert pytest.approx(watched.change()) == sum(parts.values())
+    assert pytest.approx(-parts["slippage"]) == row.slippage
+    if not aged:
+        assert pytest.approx((0.05 - 0.02) * 100_000 * float(quantity)) == row.slippage
+        assert pytest.approx((0.05, 0.02)) == (row.price, row.reference)
 
 
 def test_nothing_sampled():

@@ -88,6 +88,16 @@ def test_option_bought_in_coin():
     assert pytest.approx(60_000 + 2 * 900 - 0.02 * 60_000) == books.equity(worth)
 
 
+def test_premium_of_an_option_that_ends():
+    """What was paid for an option stays paid when it ends."""
+    worth = books.begin([(BTC, 1.0, False)], {})
+    books.price_index(worth, "BTC", 100_000.0)
+    follow(worth, filled(CALL, "2", "0.01"), filled(CALL, "-1", "0.008"))
+    follow(worth, delivered(CALL, "100000"))
+
+    assert pytest.approx((1 - 0.02 + 0.008) * 100_000 + 2_000) == books.equity(worth)
+
+
 @pytest.mark.parametrize(
     ("instrument", "price", "paid"),
     [(CALL, "100000", 2_000.0), (CALL, "98000", 0.0), (PUT, "75000", 5_000.0), (PUT, "80001", 0.0)],
