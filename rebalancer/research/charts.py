@@ -21,6 +21,7 @@ GROUPS = {  # group → what it is called, colour, dash
     "theta": ("Theta", "@green", "solid"),
     "vol": ("Vol", "@purple", "solid"),
     "basis": ("Basis", "@sky", "dash"),
+    "carry": ("Own funding", "@brown", "dash"),
     "costs": ("Costs", "@red", "solid"),
     "rest": ("Rest", "@grey", "dot"),
 }
@@ -212,20 +213,25 @@ class Charts:
             trace["line"]["shape"] = "hv"
         look = Look("Funding rate", "bp a day; above zero longs pay shorts", "short")
         drawn = chart("rate", traces, {}, look)
-        if not any(day.parts["funding"] for day in self._days):
+        paid = [day.parts["funding"] + day.parts["own_funding"] for day in self._days]
+        if not any(paid):
             return drawn
         received = {
             "type": "bar",
             "name": "Received",
             "x": [(day.start + day.end) // 2 // MILLISECOND for day in self._days],
             "width": [max(day.end - day.start, 1) * 0.9 / MILLISECOND for day in self._days],
-            "y": rounded(day.parts["funding"] for day in self._days),
+            "y": rounded(paid),
             "text": [day.date for day in self._days],
             "textposition": "none",
             "marker": {"color": "@sky"},
             "hovertemplate": "%{text}: %{y:,.2f} USD<extra></extra>",
         }
-        look = Look("Funding received", "USD, from a day's last sample to the next day's", "short")
+        look = Look(
+            "Funding received",
+            "USD, by hedges and by the book's own, from a day's last sample to the next day's",
+            "short",
+        )
         layout = {"hovermode": "closest", **_rightly()}
         return drawn + chart("funding", [received], layout, look)
 

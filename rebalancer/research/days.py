@@ -24,6 +24,7 @@ GROUPS = {  # what belongs together in a reader's eye → sources; all of them a
     "theta": ("theta",),
     "vol": ("vega", "vanna", "volga"),
     "basis": ("basis",),
+    "carry": ("own_funding",),
     "costs": COSTS,
     "rest": ("residual", "cash"),
 }
@@ -51,8 +52,8 @@ class Stand:
 
     @property
     def costs(self) -> float:
-        """What hedging cost until now: fees, slippage, and funding where it was paid."""
-        return self.sums.fees + self.legs.slippage - self.sums.funding
+        """What hedging cost until now: fees, slippage, and the funding that hedges paid."""
+        return self.sums.fees + self.legs.slippage - self.sums.carried
 
 
 def between(then: Stand, now: Stand) -> dict[str, float]:
@@ -61,7 +62,8 @@ def between(then: Stand, now: Stand) -> dict[str, float]:
     The option parts are Taylor terms with what they leave as `residual`; `spot`
     and `hedge` are what the coin's own move made of pairs, and of perpetuals
     and futures; `basis` what any price did beside the index; `collateral` what
-    cash coins gained. All parts together are the change.
+    cash coins gained; `funding` is of hedges, `own_funding` of what the book
+    holds without them. All parts together are the change.
     """
     parts = {name: part - getattr(then.parts, name) for name, part in asdict(now.parts).items()}
     return {
@@ -70,11 +72,16 @@ def between(then: Stand, now: Stand) -> dict[str, float]:
         "spot": now.legs.spot - then.legs.spot,
         "hedge": now.legs.hedge - then.legs.hedge,
         "collateral": now.sums.collateral - then.sums.collateral,
-        "funding": now.sums.funding - then.sums.funding,
+        "funding": now.sums.carried - then.sums.carried,
+        "own_funding": _own(now) - _own(then),
         "fees": then.sums.fees - now.sums.fees,
         "slippage": then.legs.slippage - now.legs.slippage,
         "cash": now.sums.cash - then.sums.cash,
     }
+
+
+def _own(stand: Stand) -> float:
+    return stand.sums.funding - stand.sums.carried
 
 
 def grouped(parts: Mapping[str, float]) -> dict[str, float]:

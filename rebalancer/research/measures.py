@@ -1,7 +1,8 @@
 """What hedging was worth: variance and bad days removed, what that cost, and what theory says.
 
-Costs are fees, slippage and funding paid. *Net* counts them, *gross* adds them
-back: what the same trades would have removed for nothing.
+Costs are fees, slippage and the funding that hedges paid; what the book's own
+perpetuals pay it would pay without them too. *Net* counts costs, *gross* adds
+them back: what the same trades would have removed for nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -161,7 +161,8 @@ NAMES = {
     "spot": "Spot pairs: the coin's move",
     "hedge": "Perpetuals and futures: the coin's move",
     "collateral": "Coins held as cash: the coin's move",
-    "funding": "Funding",
+    "funding": "Funding of hedges",
+    "own_funding": "Funding of the book's own perpetuals",
     "fees": "Fees",
     "slippage": "Slippage",
     "cash": "Interest and other cash",
@@ -172,6 +173,7 @@ GROUP_NAMES = {
     "theta": "Theta",
     "vol": "Vol",
     "basis": "Basis",
+    "carry": "Own funding",
     "costs": "Costs",
     "rest": "Rest",
 }
@@ -231,22 +233,30 @@ class _More:
 
     apart: bool  # two sets of books differ on one of them
     flows: bool  # something was brought or taken
+    groups: tuple[str, ...]  # of sources, those that have a column
 
 
 def _apart(days: Sequence[Day]) -> bool:
     return any(abs(day.accounting or 0.0) >= verdict.CENT / 2 for day in days)
 
 
+def _shown(days: Sequence[Day]) -> tuple[str, ...]:
+    """Return the groups that have a column: costs have one each, most books no carry."""
+    carry = any(day.parts["own_funding"] for day in days)
+    without = ("costs", "rest") if carry else ("carry", "costs", "rest")
+    return tuple(group for group in GROUPS if group not in without)
+
+
 def _days(days: Sequence[Day]) -> str:
     if not days:
         return ""
     digits = _digits(day.change for day in days)
-    more = _More(_apart(days), any(day.flows for day in days))
+    more = _More(_apart(days), any(day.flows for day in days), _shown(days))
     columns = [
         Column("Day", text=True),
         Column("Earned", hint="change of worth, deposits left out, USD"),
         Column("Unhedged", hint="what the holdings alone would have earned, USD"),
-        *(Column(GROUP_NAMES[group]) for group in GROUPS if group not in ("costs", "rest")),
+        *(Column(GROUP_NAMES[group]) for group in more.groups),
         *(Column(name.capitalize()) for name in COSTS),
         Column("Residual", hint="what the model of the options leaves, USD"),
         *(
@@ -277,12 +287,11 @@ def _total(days: Sequence[Day]) -> Day:
 
 def _day(day: Day, digits: int, more: _More) -> list[str | Cell]:
     left = amount(day.parts["residual"], max(digits, 2))
-    groups = [names for group, names in GROUPS.items() if group not in ("costs", "rest")]
     return [
         day.date,
         amount(day.change, digits),
         amount(day.unhedged, digits),
-        *(amount(sum(day.parts[name] for name in names), digits) for names in groups),
+        *(amount(sum(day.parts[name] for name in GROUPS[group]), digits) for group in more.groups),
         *(amount(day.parts[name], 2) for name in COSTS),
         Cell(f"{left.shown} !", "flag") if day.alert else left,
         *([amount(day.accounting or 0.0, 2)] if more.apart else []),

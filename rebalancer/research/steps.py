@@ -18,6 +18,8 @@
 
 A `sample` row closes the marks before it: `equity` and `unhedged_equity`, USD,
 are worth at those prices; net delta and band stand as they were last decided.
+The unhedged book has what was held at the start, no cash, what its options
+paid, and its share of all funding: what it held of a position ÷ the position.
 """
 
 import csv

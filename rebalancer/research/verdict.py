@@ -72,7 +72,7 @@ def account(told: Told) -> list[str]:
             f"theta {money(theory['theta'])}). Before costs this one earned "
             f"{money(theory['realised'])} USD: changes of implied vol made {money(theory['vol'])}, "
             f"delta left open between hedges {money(theory['direction'])}, "
-            f"basis {money(theory['basis'])}."
+            f"basis {money(theory['basis'])}{_carry(theory['carry'])}."
         )
     if costs > 0 and told["costs"]["break_even_aversion"] is not None:
         lines.append(
@@ -80,6 +80,10 @@ def account(told: Told) -> list[str]:
             f"{told['costs']['break_even_aversion']:.2g} per USD."
         )
     return [*lines, *_doubts(told)]
+
+
+def _carry(usd: float) -> str:
+    return f", funding of the book's own perpetuals {money(usd)}" if usd else ""
 
 
 def _gained(usd: float) -> str:

@@ -62,6 +62,7 @@ class Worth:
     coins: dict[str, float] = field(default_factory=dict)  # cash by coin, without open profit
     dollars: float = 0.0  # stable cash, without open profit
     indexes: dict[str, float] = field(default_factory=dict)  # USD per coin
+    kept: dict[str, float] = field(default_factory=dict)  # funding of the book's own, by currency
     sums: Sums = field(default_factory=Sums)
     starting_coins: dict[str, float] = field(default_factory=dict)
 
@@ -134,8 +135,11 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
         case FundingBooked():
             _receive(worth, record.currency, float(record.amount))
             told = dollars(worth, record.currency, float(record.amount))
+            own = _own(worth.lines.get(record.instrument))
+            kept = worth.kept.get(record.currency, 0.0)
+            worth.kept[record.currency] = kept + float(record.amount) * own
             worth.sums.funding += told
-            worth.sums.carried += told * _hedging(worth.lines.get(record.instrument))
+            worth.sums.carried += told * (1.0 - own)
         case CashMoved():
             _receive(worth, record.currency, float(record.amount))
             moved = dollars(worth, record.currency, float(record.amount))
@@ -149,9 +153,13 @@ def book(worth: Worth, record: Record, instruments: Mapping[str, Instrument]) ->
             pass
 
 
-def _hedging(line: Line | None) -> float:
-    """Return the share of a position that hedging put there; above 1 against one of the book's."""
-    return 0.0 if line is None or not line.quantity else 1.0 - line.own / line.quantity
+def _own(line: Line | None) -> float:
+    """Return the share of a position that hedging did not put there.
+
+    Above 1 where hedging took from it, below 0 where hedging turned it around:
+    what funding the book alone would have had is told apart all the same.
+    """
+    return 0.0 if line is None or not line.quantity else line.own / line.quantity
 
 
 def _book_fill(worth: Worth, fill: Traded, instrument: Instrument) -> None:
@@ -255,9 +263,14 @@ def equity(worth: Worth) -> float | None:
 def unhedged(worth: Worth) -> float | None:
     """Return what the book is worth without its hedges and its collateral, USD.
 
-    Options that ended keep what they paid.
+    Options that ended keep what they paid, and perpetuals of the book the
+    funding that they had.
     """
     total = worth.sums.payoffs
+    for currency, amount in worth.kept.items():
+        if amount and currency not in STABLE and currency not in worth.indexes:
+            return None
+        total += dollars(worth, currency, amount)
     for line in worth.lines.values():
         value = _value(line, line.own, line.own_spent, index_of(worth, line))
         if value is None:

@@ -162,6 +162,7 @@ class Stocks:
     """What is owned at any moment."""
 
     cash: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    earned: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     holdings: dict[str, Holding] = field(default_factory=dict)
     index: dict[str, Decimal] = field(default_factory=dict)
     mark: dict[str, Decimal] = field(default_factory=dict)
@@ -186,6 +187,10 @@ class Stocks:
                 self.cash[holding.terms.pays] -= row.number("fee")
             case "funding":
                 self.cash[terms(row.name).pays] += row.number("funding")
+                holding = self.holding(row.name)
+                if holding.held:  # what was there from the start has its part of it for good
+                    part = holding.started / holding.held
+                    self.earned[holding.terms.pays] += row.number("funding") * part
             case "delivered":
                 self._deliver(row)
                 self.cash[terms(row.name).pays] -= row.charge()
@@ -248,8 +253,12 @@ class Stocks:
         return cash + sum((self._worth(n, h.held, h.paid) for n, h in self.holdings.items()), ZERO)
 
     def unhedged(self) -> Decimal:
-        """Return the worth of what was there from the start, without cash and hedges, USD."""
-        return sum(
+        """Return the worth of what was there from the start, without cash and hedges, USD.
+
+        Cash that it earned as funding is its own.
+        """
+        carry = sum((amount * self.rate(each) for each, amount in self.earned.items()), ZERO)
+        return carry + sum(
             (
                 self._worth(name, each.started, each.paid_at_start) + each.delivered
                 for name, each in self.holdings.items()

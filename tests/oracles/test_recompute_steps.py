@@ -68,6 +68,21 @@ COIN_MARGINED_BOOK = (
 )
 
 
+# Four perpetuals from the start and two sold: what is left pays 6, the four would have paid 12.
+CARRY_BOOK = (
+    row(1, "open", "binanceusdm:USDT", quantity="100", price="1"),
+    row(1, "open", "binanceusdm:BTCUSDT", quantity="4", price="10"),
+    row(2, "mark", "binanceusdm:BTCUSDT", price="10"),
+    row(2, "sample", equity="100", unhedged_equity="0"),
+    row(3, "fill", "binanceusdm:BTCUSDT", quantity="-2", price="10", fee="0"),
+    row(4, "funding", "binanceusdm:BTCUSDT", funding="-6"),
+    row(5, "mark", "binanceusdm:BTCUSDT", price="11"),
+    row(5, "sample", equity="96", unhedged_equity="-8"),
+)
+
+BOOKS = (COIN_BOOK, DOLLAR_BOOK, ENDING_BOOK, COIN_MARGINED_BOOK, CARRY_BOOK)
+
+
 def text(rows):
     """Return a steps file of these rows."""
     lines = [",".join(str(each.get(name, "")) for name in HEADER) for each in rows]
@@ -81,7 +96,7 @@ def judge(folder, told):
     return main([str(path)])
 
 
-@pytest.mark.parametrize("book", [COIN_BOOK, DOLLAR_BOOK, ENDING_BOOK, COIN_MARGINED_BOOK])
+@pytest.mark.parametrize("book", BOOKS)
 def test_agrees(tmp_path, capsys, book):
     """Books worked out by hand are agreed with, to the last digit."""
     assert 0 == judge(tmp_path, text(book))

@@ -103,6 +103,16 @@ def test_residual_that_is_rare():
     assert ["1970-01-09"] == [row.date for row in rows(*stands) if row.alert]
 
 
+def test_own_funding_is_no_cost():
+    """What the book's own perpetuals pay would be paid without hedges too."""
+    paid = replace(stand(2 * HOUR, -9.0), sums=Sums(fees=2.0, funding=-7.0, carried=-1.0))
+
+    (row,) = rows(stand(HOUR), paid)
+
+    assert (3.0, 3.0) == (row.costs, paid.costs)
+    assert (-1.0, -6.0) == (row.parts["funding"], row.parts["own_funding"])
+
+
 AMOUNTS = st.floats(-1e5, 1e5)
 STANDS = st.lists(
     st.tuples(st.integers(1, 3 * DAY), *(AMOUNTS for _ in range(6))), min_size=2, max_size=12
@@ -115,7 +125,7 @@ def test_days_are_the_whole(told):
     stands, ts = [], 0
     for wait, delta, basis, fees, funding, flows, slippage in told:
         ts += wait
-        sums = Sums(fees=fees, funding=funding, flows=flows)
+        sums = Sums(fees=fees, funding=funding, carried=funding / 4, flows=flows)
         legs = LegSums(basis=basis, slippage=slippage)
         worth = delta + basis + funding + flows - fees - slippage
         stands.append(Stand(ts, worth, 0.0, sums, legs, Parts(delta=delta)))

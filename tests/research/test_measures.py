@@ -19,7 +19,8 @@ SOURCES = (
     "spot",
     "hedge",
 )
-NOTHING = dict.fromkeys((*SOURCES, "collateral", "funding", "fees", "slippage", "cash"), 0.0)
+CASH = ("collateral", "funding", "own_funding", "fees", "slippage", "cash")
+NOTHING = dict.fromkeys((*SOURCES, *CASH), 0.0)
 
 
 def day(change, unhedged, alert=False, **parts):

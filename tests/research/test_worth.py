@@ -137,6 +137,40 @@ def test_hedge_from_the_start():
     assert 12.0 == books.unhedged(worth)
 
 
+@pytest.mark.parametrize(
+    ("hedge", "own"),
+    [
+        (0.0, -6.0),  # nothing hedges
+        (3.0, -3.0),  # twice as much is held
+        (-1.0, -9.0),  # what is left is less than the book had
+        (-6.0, +6.0),  # hedging turned it around, and receives
+    ],
+)
+@pytest.mark.parametrize("coin", [100.0, 150.0])
+def test_funding_of_its_own(hedge, own, coin):
+    """Funding is the book's as far as the position was; what hedges paid is apart from it."""
+    worth = books.begin([(INVERSE, 3.0, False), (INVERSE, hedge, True)], {INVERSE.id: 100.0})
+    mark(worth, INVERSE, 100.0)
+    books.price_index(worth, "BTC", 100.0)
+    follow(worth, funding(INVERSE, "-0.06"))
+    books.price_index(worth, "BTC", coin)
+
+    assert pytest.approx((-6.0, -6.0 - own)) == (worth.sums.funding, worth.sums.carried)
+    assert pytest.approx(own * coin / 100) == books.unhedged(worth)
+
+
+def test_funding_of_nobody():
+    """Funding of a position that has gone is the hedges'."""
+    worth = books.begin([(USDT, 5.0, False)], {})
+    follow(worth, funding(LINEAR, "-2"))
+
+    assert (3.0, 0.0, -2.0) == (
+        books.equity(worth),
+        books.unhedged(worth),
+        worth.sums.carried,
+    )
+
+
 def test_held_twice():
     """Two holdings of one thing are added up."""
     worth = books.begin([(USDT, 1.0, False), (USDT, 2.0, False), (BTC, 1.0, False)] * 2, {})
