@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,22 +30,46 @@ STATE_HOME = Path("~/.local/state/rebalancer")
 def opened(path: Path | None) -> Iterator[TextIO | None]:
     """Open a file that a command was asked to write, before its work begins; - is standard output.
 
+    What is written takes the place of an earlier file when the command has done
+    its work, whatever its exit code; where it fails the earlier one stays.
+
     Raises:
         UsageError: It cannot be written there.
     """
     if path is None or str(path) == "-":
         yield None if path is None else sys.stdout
         return
+    kept = path.resolve()  # a link goes on to name its file
     try:
-        file = path.open("w", newline="")
+        with kept.open("a") if kept.exists() else nullcontext():
+            direct = kept.exists() and not kept.is_file()  # a device or a pipe has no place beside
+        part = kept if direct else kept.with_name(f".{kept.name}.{os.getpid()}.part")
+        file = part.open("w", newline="")
     except OSError as error:
         raise UsageError(f"{path}: must be a file that can be written: {error.strerror}") from error
     try:
         with file:
             yield file
-    finally:
-        if path.is_file() and not path.stat().st_size:
-            path.unlink()  # nothing came of it
+    except typer.Exit:
+        _keep(part, kept)
+        raise
+    except BaseException:
+        if not direct:
+            part.unlink(missing_ok=True)
+        raise
+    _keep(part, kept)
+
+
+def _keep(part: Path, kept: Path) -> None:
+    """Let what was written take the place that it was written for; of nothing nothing comes."""
+    if part == kept:
+        return
+    if not part.stat().st_size:
+        part.unlink()
+        return
+    if kept.exists():
+        shutil.copymode(kept, part)
+    part.replace(kept)
 
 
 def emit_json(told: Any, file: TextIO | None = None) -> None:
