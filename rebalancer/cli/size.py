@@ -139,8 +139,8 @@ def size(  # long: the options are the question, and each says what it is
             title = (
                 f"{asked.holding.quantity:g} {asked.holding.coin}, {asked.holding.days:.4g} days"
             )
-            tables = [sizing_page.table(*each) for each in _tables(found)]
-            page.write(sizing_page.page(title, list(_lines(found, source)), tables, found))
+            lines = list(_lines(found, source))
+            page.write(sizing_page.page(title, lines, _tables(found), found))
     if json_file is None or str(json_file) != "-":
         _show(found, source)
     if found.choice is not None and found.choice.mix is None:

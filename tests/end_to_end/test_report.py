@@ -9,7 +9,6 @@ import pytest
 
 from rebalancer.cli import replaying
 from rebalancer.errors import UsageError
-from tests.end_to_end import browser as browsers
 from tests.end_to_end.test_replay import COMMAND, ROOT, own_files
 
 pytest.importorskip("plotly", reason="the extra report is not installed")
@@ -20,6 +19,15 @@ CHARTS = (
     *("costs", "margin", "distance", "rate", "funding"),
 )
 SOMETHING = 10  # letters in the outline of the smallest triangle
+LAYERS = (
+    *(".scatterlayer path.js-line", ".scatterlayer path.point"),
+    *(".barlayer .point path", ".waterfalllayer .point path"),
+)
+LONGEST = (  # chart → letters in its longest outline
+    "Object.fromEntries([...document.querySelectorAll('.chart')].map((chart) => [chart.id, "
+    f"Math.max(0, ...[...chart.querySelectorAll({', '.join(LAYERS)!r})]"
+    ".map((path) => (path.getAttribute('d') || '').length))]))"
+)
 DESK, PHONE = (1280, 900), (390, 844)
 LARGEST = 8_000_000  # bytes
 
@@ -102,14 +110,6 @@ def test_without_plotly(tmp_path, monkeypatch):
 # --- in a browser -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if browsers.program() is None:
-        pytest.skip(browsers.ABSENT)
-    with browsers.opened() as found:
-        yield found
-
-
 @pytest.fixture
 def page(browser, report):
     """Return a browser that has just drawn the report, on a desk and in light colours."""
@@ -127,15 +127,7 @@ def test_quiet(page, report):
 
 def test_charts(page):
     """Every chart drew something: lines with points, triangles or bars."""
-    layers = (
-        *(".scatterlayer path.js-line", ".scatterlayer path.point"),
-        *(".barlayer .point path", ".waterfalllayer .point path"),
-    )
-    longest = page.value(
-        "Object.fromEntries([...document.querySelectorAll('.chart')].map((chart) => [chart.id, "
-        f"Math.max(0, ...[...chart.querySelectorAll({', '.join(layers)!r})]"
-        ".map((path) => (path.getAttribute('d') || '').length))]))"
-    )
+    longest = page.value(LONGEST)
 
     assert {*CHARTS} == {*longest}
     assert [] == [name for name, length in longest.items() if length < SOMETHING]
@@ -191,18 +183,22 @@ def contrast(one, other):
     return (bright + 0.05) / (dark + 0.05)
 
 
+def beyond(page):
+    """Return what sticks out of a phone's screen."""
+    return page.value(
+        "[...document.querySelectorAll('h1,h2,p,figure,.tile,.chart,.scroll,.main-svg')]"
+        f".filter((each) => each.getBoundingClientRect().right > {PHONE[0]} + 0.5)"
+        ".map((each) => each.outerHTML.slice(0, 80))"
+    )
+
+
 def test_phone(page, report):
     """On a phone nothing sticks out: wide tables scroll by themselves."""
     page.size(*PHONE, phone=True)
     page.visit(report.as_uri(), DRAWN)
 
     assert PHONE[0] == page.value("document.documentElement.scrollWidth")
-    beyond = page.value(
-        "[...document.querySelectorAll('h1,h2,p,figure,.tile,.chart,.scroll,.main-svg')]"
-        f".filter((each) => each.getBoundingClientRect().right > {PHONE[0]} + 0.5)"
-        ".map((each) => each.outerHTML.slice(0, 80))"
-    )
-    assert [] == beyond
+    assert [] == beyond(page)
     assert page.value(  # … and there is one that has to
         "[...document.querySelectorAll('.scroll')].some((each) => each.scrollWidth > 400)"
     )

@@ -102,7 +102,7 @@ def test_every_second():
 
 
 def test_slippage():
-    """A leg slips against the mid of its decision, whatever its mark; an option at its value does not."""
+    """A leg slips against the mid of its decision, not its mark; an option against its value."""
     watched = recorder("chains", (BTC, 1.0), (CALL, -1.0))
     one, day = Decimal(1), 86_400 * SECOND
     order = {"action": Action.ORDER, "client_order_id": "c", "instrument": LINEAR.id}

@@ -24,17 +24,18 @@ from rebalancer.research.sweep.verdict import Ranked, Verdict
 
 BEATEN = "What no other point beats on both; what was liquidated is left out."
 PARTS = (("first", "first part"), ("rest", "rest"))
+COSTS = "Of the frontier, numbered from the cheapest as in the table above; first part."
 COLUMNS = (
     Column("point", text=True, wide=True),
     Column("cost", hint="fees, slippage and funding of hedges, USD a day; first part"),
     Column("risk", hint="standard deviation of hedged equity, USD a day; first part"),
     Column("5 … 95 %", hint="error bar of the risk, blocks of a day drawn anew"),
     Column("CVaR", hint="mean loss of the worst twentieth of the intervals, USD; first part"),
-    Column("effectiveness", hint="variance removed; first part"),
+    Column("effective", hint="variance removed; first part"),
     Column("outside", hint="share of the time outside the band; first part"),
     Column("cost, rest"),
     Column("risk, rest"),
-    Column("effectiveness, rest"),
+    Column("effective, rest"),
     Column("hedges", hint="of the whole time"),
     Column("liquidations", hint="of the whole time; a point with one is never recommended"),
 )
@@ -49,7 +50,7 @@ def page(spec: Spec, told: Verdict) -> str:
     sections = [
         Section("Cost and risk", _chart(told), "Left and low is better. " + _parted(told)),
         Section("The frontier", _table(told.frontier), BEATEN),
-        Section("Where the cost came from", _costs(told.frontier), "Of the frontier, first part."),
+        Section("Where the cost came from", _costs(told.frontier), COSTS),
         Section("All points", _table(told.points, high=True)),
         Section("How it was measured", listed(_notes(spec, told))),
     ]
@@ -162,7 +163,10 @@ def _costs(points: Sequence[Ranked]) -> str:
         {
             "type": "bar",
             "name": name,
-            "x": [each.label for each in shown],
+            "x": [str(place) for place, _ in enumerate(shown, 1)],
+            "text": [each.label for each in shown],
+            "textposition": "none",
+            "hovertemplate": "%{text}<br>%{y:.4g} USD a day<extra>%{fullData.name}</extra>",
             "y": rounded(each[name] for each in told),
             "marker": {"color": COLOURS[number]},
         }
@@ -170,7 +174,8 @@ def _costs(points: Sequence[Ranked]) -> str:
     ]
     layout = {
         "barmode": "relative",
-        "xaxis": {"type": "category", "showticklabels": len(shown) <= len(COLOURS)},
+        "xaxis": {"type": "category"},
+        "hovermode": "closest",
     }
     look = Look("Cost by source", "USD a day, below zero is received", "", timed=False)
     return chart("costs", traces, layout, look)
