@@ -24,7 +24,7 @@ TAIL = 0.05  # VaR and CVaR are of the worst twentieth
 JUMPS_PER_YEAR, JUMP_SHARE = 1.6, 0.2
 _FAR = 12.0  # standard deviations beyond which nothing is looked for
 _HALVINGS = 200  # of a bracket; it is narrower than a float long before
-_FLAT = 1e-12  # of the steepest slope: below it a line is level
+_FLAT = 1e-9  # of all that is held: below it a line is level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +135,8 @@ def payoff(
         inside = slice(place + 1, None) if sign > 0 else slice(0, place + 1)
         constants[inside] -= sign * quantity * strike
         slopes[inside] += sign * quantity
-    slopes[np.abs(slopes) <= _FLAT * np.abs(slopes).max()] = 0.0
+    whole = max(abs(coins), *(abs(quantity) for quantity, *_ in options), 0.0)
+    slopes[np.abs(slopes) <= _FLAT * whole] = 0.0  # what adds up to nothing leaves crumbs
     return Payoff(knots, constants, slopes)
 
 
