@@ -45,6 +45,7 @@ class Reason(StrEnum):
     EXPIRY_NEAR = "expiry_near"  # of options whose delta turns fast
     FUNDING_NEAR = "funding_near"  # it would be paid for what the hedge closes
     PATIENCE_OVER = "patience_over"
+    ACCOUNT_NEEDED = "account_needed"  # for the hedge of another underlying
     NOTHING_RESTS = "nothing_rests"  # post-only orders come to nothing, or the book has one side
     # why else an order that rests is withdrawn
     NEED_GONE = "need_gone"  # net delta came back by itself, or went past

@@ -20,6 +20,7 @@ from rebalancer.core import (
     orders,
     protect,
     secondhand,
+    sharing,
     sizing,
     skewing,
     watch,
@@ -109,13 +110,15 @@ def step(state: State, event: Event, params: Params) -> Outcome:
         commands += protect.climb(state, params)
     killed = isinstance(event, Operator) and event.verb is Verb.KILL
     commands += _withdrawn(state, params.underlyings if killed else free)
-    decisions = []
-    for name in _touched(state, event, params):
+    decisions: list[Decision] = []
+    names = list(_touched(state, event, params))
+    for name in names:  # it grows by those who keep one of them waiting
         if isinstance(event, Tick):
             commands += limits.effects(state, params, name, waits=True)
         decision, more = _decide(state, params, params.underlyings[name])
         decisions.append(decision)
         commands += more
+        names += (each for each in sharing.keepers(state, params, decision) if each not in names)
         commands += watch.unhedged(state, params, decision, told=isinstance(event, Tick))
     return Outcome(tuple(decisions), tuple(commands))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import execution, gate, ids, intents, orders
+from rebalancer.core import execution, gate, ids, intents, orders, sharing
 from rebalancer.core.band import Due
 from rebalancer.core.commands import Cancel
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason
@@ -30,6 +30,7 @@ from rebalancer.core.view import View, plain, unseen
 from rebalancer.core.volatility import YEAR
 
 EXPIRES = 3_600_000_000_000  # ns before an expiry in which the delta of options may turn fast …
+RESTING = (Style.POST_ONLY, Style.CHASE)  # styles whose orders rest
 TURNS = 0.5  # … if 1 % of price moves it by this part of a half-width
 
 Withdrawal = tuple[Decision, Sequence[Cancel]]
@@ -139,6 +140,8 @@ def _over(state: State, params: Params, view: View, order: Order) -> Reason | No
     resting = Resting(told.price, buys, order.sent_at, *coins)
     if execution.unneeded(view.band, resting, outside=attempt is None or attempt.outside):
         return Reason.NEED_GONE
+    if sharing.kept_out(state, params, view.params.name, told.account):
+        return Reason.ACCOUNT_NEEDED
     why = execution.hurry(own, pressure(state, view))
     if why is None and (attempt is None or own.style is Style.IOC):
         why = Reason.PATIENCE_OVER  # the settings know no patience any more
@@ -253,8 +256,10 @@ def shaped(
         order: The instrument, and contracts of all that is due, signed.
         told: From `plan`.
     """
-    (instrument, quantity), own = order, view.params.execution
+    (instrument, quantity), own, own_name = order, view.params.execution, view.params.name
     intent = intents.to_hedge(state, params, view, instrument, quantity)
+    if told.style in RESTING and sharing.needed(state, params, own_name, instrument.venue):
+        told = Plan(Style.IOC, Reason.ACCOUNT_NEEDED)
     if told.style is Style.IOC:
         return intent, told
     quote = state.markets.quotes.get(instrument.id)
