@@ -193,6 +193,7 @@ class HedgeIntent:
     delta_per_contract: float  # coins
     price: Decimal  # worst acceptable, quote currency
     lifetime: TimeInForce = TimeInForce.IOC
+    patient: bool = False  # whether another one ends what it begins: it rests, or is a slice
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ FAILED = 2  # orders that should rest and come to nothing in a row, until one ta
 JUMP = 3.0  # deviations of a minute's return
 STAMP = 30_000_000_000  # ns before a funding stamp in which nobody waits to close what pays
 BACK = 0.1  # of a half-width: so far inside again a need is gone, not only flickering
-LEAST = 1_000_000_000  # ns between two prices of one hedge
+LEAST = 2_000_000_000  # ns between two prices of one hedge
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,8 @@ def _hedge(
         if decision.reason not in OF_THE_LEG:
             break
         passed = (*passed, _last_word(decision))
+    if refused is not None and refused.reason is Reason.TOO_MANY_HEDGES:
+        working.begins(state, view, due)  # what takes passes sooner, once patience is over
     nothing = plain(state, view, Action.REFUSE, Reason.NO_HEDGE_INSTRUMENT)
     return told_once(state, refused or small or nothing), ()
 

@@ -39,7 +39,7 @@ class Climb:
 class Attempt:
     """A hedge that is executed with patience, from its first order until net delta is back."""
 
-    since: int  # ns of its first order
+    since: int  # ns of its first order, or of the throttle that kept it
     buys: bool
     outside: bool  # whether it is due because net delta is outside its band
     sliced_at: int | None = None  # ns of the last slice

@@ -268,17 +268,24 @@ def shaped(
     if found.quantity != quantity:
         intent = intents.to_hedge(state, params, view, instrument, found.quantity)
     style = told.style if found.hurried is None else Style.IOC
-    shaped_ = replace(intent, price=found.price, lifetime=found.lifetime)
+    patient, told_ = style is not Style.IOC, (found.price, found.lifetime)
+    shaped_ = replace(intent, price=told_[0], lifetime=told_[1], patient=patient)
     return shaped_, Plan(style, found.hurried)
 
 
 def began(state: State, view: View, due: Due, told: Plan) -> None:
     """Note that an order of a hedge leaves, where the hedges of its underlying are patient."""
-    memory, now = state.memory[view.params.name], state.now
+    attempt = begins(state, view, due)
+    if attempt is not None and told.style is Style.TWAP:
+        attempt.sliced_at = state.now
+
+
+def begins(state: State, view: View, due: Due) -> Attempt | None:
+    """Return the attempt at a hedge, which begins if there is none; None: nobody is patient."""
+    memory = state.memory[view.params.name]
     if view.params.execution.style is Style.IOC:
-        return
+        return None
     if memory.attempt is None:
         outside = due.reason is Reason.OUTSIDE_BAND
-        memory.attempt = Attempt(now, due.goal > view.exposure.net, outside)
-    if told.style is Style.TWAP:
-        memory.attempt.sliced_at = now
+        memory.attempt = Attempt(state.now, due.goal > view.exposure.net, outside)
+    return memory.attempt

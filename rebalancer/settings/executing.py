@@ -7,6 +7,8 @@ rest all fit into that time.
 
 from collections.abc import Iterator
 
+from rebalancer.core.execution import LEAST
+from rebalancer.core.guards.throttle import left
 from rebalancer.core.params import Style
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
@@ -14,8 +16,8 @@ from rebalancer.settings.styles import Execution
 
 SECOND = 1_000_000_000  # ns
 MINUTE = 60 * SECOND
+_THROTTLE = (("guards", "behaviour", "hedges_per_minute"),)
 ANSWERS = 2  # a withdrawal and the order after it, each with the time that a venue has to answer
-SPARE = 4  # orders of a minute that a chase leaves to the throttle: the first, the last, and two
 
 
 def executing(context: Context) -> Iterator[Finding]:
@@ -27,8 +29,10 @@ def executing(context: Context) -> Iterator[Finding]:
         yield from _patience(context, own, place)
         if own.style is Style.TWAP:
             yield from _slices(own, place)
+            yield from _pace(context, own.every, (*place, "every"))
         if own.style is Style.CHASE:
-            yield from _pace(context, own, place)
+            yield from _pace(context, own.reprice, (*place, "reprice"))
+            yield from _drift(context, own, place)
         if own.urgent == 1:
             must = "must be above 1: at 1 every hedge is urgent"
             yield Finding((*place, "urgent"), must, "1")
@@ -56,14 +60,25 @@ def _slices(own: Execution, place: Place) -> Iterator[Finding]:
         yield Finding((*place, "every"), must, _seconds(own.every), "", needs)
 
 
-def _pace(context: Context, own: Execution, place: Place) -> Iterator[Finding]:
-    """Yield a pace that the throttle would stop in the middle of a chase."""
+def _pace(context: Context, pause: int, place: Place) -> Iterator[Finding]:
+    """Yield a pause (ns) so short that the throttle would stop an attempt in its middle."""
     most = context.settings.guards.behaviour.hedges_per_minute
-    if own.reprice < SECOND or own.reprice * (most - SPARE) < MINUTE:
-        least = MINUTE / max(most - SPARE, 1)
+    if pause < SECOND or pause * (left(most) - 1) < MINUTE:
+        least = MINUTE / max(left(most) - 1, 1)
         must = f"must be at least {least / SECOND:.1f}s under {most} hedges_per_minute"
-        needs = (("guards", "behaviour", "hedges_per_minute"),)
-        yield Finding((*place, "reprice"), must, _seconds(own.reprice), "", needs)
+        yield Finding(place, must, _seconds(pause), "", _THROTTLE)
+
+
+def _drift(context: Context, own: Execution, place: Place) -> Iterator[Finding]:
+    """Yield a patience in which a market that runs away could use up the throttle."""
+    told = context.settings.guards.behaviour.hedges_per_minute
+    most = LEAST * left(told)
+    if most < min(own.patience, MINUTE):
+        must = (
+            f"must be at most {_seconds(most)} under {told} hedges_per_minute:"
+            f" a chase may put its price anew every {_seconds(LEAST)}"
+        )
+        yield Finding((*place, "patience"), must, _seconds(own.patience), "", _THROTTLE)
 
 
 def _seconds(ns: int) -> str:

@@ -117,9 +117,9 @@ def test_unneeded(net, filled, rest, outside, gone):
         (Style.CHASE, "99.0", 99, False),  # alone in front
         (Style.CHASE, "100.1", 4, False),
         (Style.CHASE, "100.1", 5, True),
-        (Style.CHASE, "101.0", 1, False),  # ten ticks
-        (Style.CHASE, "101.1", 1, True),
-        (Style.CHASE, "101.1", 0, False),  # not twice a second
+        (Style.CHASE, "101.0", 2, False),  # ten ticks
+        (Style.CHASE, "101.1", 2, True),
+        (Style.CHASE, "101.1", 1, False),  # not each second
         (Style.POST_ONLY, "105.0", 99, False),  # waits where it is
     ],
 )

@@ -1,5 +1,6 @@
 """Stories of patience: what rests, what ends it, and that nothing is ever hedged twice for it."""
 
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
 
@@ -504,7 +505,8 @@ def test_of_an_earlier_start(underlying):
         (100_004.9, 2, False),  # a tick behind, for now
         (100_004.9, 3, True),
         (100_004.0, 2, False),  # ten ticks
-        (100_003.9, 1, True),  # more: at once
+        (100_003.9, 1, False),  # more …
+        (100_003.9, 2, True),  # … and it did not leave just now
     ],
 )
 def test_chase(ask, seconds, withdrawn):
@@ -540,6 +542,43 @@ def test_chase_has_one_patience():
     assert {TimeInForce.POST_ONLY} == set(lifetimes[:-1])
     assert Reason.PATIENCE_OVER == reasons(desk)[-1]
     assert 5 < len(lifetimes)
+
+
+def test_the_throttle_leaves_a_slot_to_what_takes():
+    """A chase that used up its orders of a minute is ended by one that takes, in time."""
+    chases = replace(CHASES, patience=20 * SECOND)
+    params = settings(BAND, execution=chases)
+    params = replace(params, behaviour=replace(desks.GUARDED.behaviour, hedges_per_minute=5))
+    desk = build(params, [(SPOT, "1.2")])
+    desk.accept(desk.orders[0])
+    for _ in range(21):
+        desk.wait(1, desk.price - 5)
+        for order in desk.state.open_orders():
+            if order.withdrawn_at is not None:
+                desk.end(order.submit, Ending.CANCELED, "0")
+            elif order.state is OrderState.SENDING:
+                desk.accept(order.submit)
+
+    assert Reason.TOO_MANY_HEDGES in [each.reason for each in desk.decisions]
+    seconds = [(each.decided_at - desks.START) // SECOND for each in desk.orders]
+    lifetimes = [each.time_in_force for each in desk.orders]
+    assert [TimeInForce.POST_ONLY, TimeInForce.POST_ONLY, TimeInForce.IOC] == lifetimes
+    assert 20 == seconds[-1]
+
+
+def test_patience_runs_while_the_throttle_waits():
+    """Where patient orders may not even begin, what takes leaves once patience is over."""
+    params = settings(BAND, execution=RESTS)
+    params = replace(params, behaviour=replace(desks.GUARDED.behaviour, hedges_per_minute=5))
+    desk = build(params, [(SPOT, "0.5")])
+    desk.state.behaviour.ordered["BTC"] = deque([desk.now, desk.now])
+    desk.trade_by_hand(SPOT, "0.7")
+    assert Reason.TOO_MANY_HEDGES == desk.decision.reason
+    desk.wait(19)
+    assert [] == desk.orders
+    desk.wait(1)
+
+    assert [TimeInForce.IOC] == [each.time_in_force for each in desk.orders]
 
 
 # --- twap ----------------------------------------------------------------------------

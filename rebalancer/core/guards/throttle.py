@@ -1,7 +1,8 @@
 """Throttle guard: an underlying is hedged only so often within a minute.
 
 A hedger that answers each of its own orders with another one does all its
-harm in seconds. A few of them are enough for any market.
+harm in seconds. A few of them are enough for any market. What rests, and a
+slice, leaves three to the orders that end an attempt.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from rebalancer.core.decision import HedgeIntent, Reason, Verdict
 
 NAME = "throttle"
 MINUTE = 60_000_000_000  # ns
+SPARE = 3  # orders of a minute that patient ones leave to those that take
 
 
 def judge(intent: HedgeIntent, ordered: Iterable[int], now: int, limit: int) -> Verdict:
@@ -25,6 +27,8 @@ def judge(intent: HedgeIntent, ordered: Iterable[int], now: int, limit: int) -> 
         limit: Most orders within a minute, this one among them, > 0.
     """
     whole = abs(intent.quantity)
+    if intent.patient:
+        limit = left(limit)
     if intent.purpose is Purpose.PROTECT:
         return Verdict(NAME, whole)
     count = 1 + sum(ts > now - MINUTE for ts in ordered)
@@ -32,3 +36,8 @@ def judge(intent: HedgeIntent, ordered: Iterable[int], now: int, limit: int) -> 
     if count <= limit:
         return Verdict(NAME, whole, None, *told)
     return Verdict(NAME, Decimal(0), Reason.TOO_MANY_HEDGES, *told)
+
+
+def left(limit: int) -> int:
+    """Return how many orders of a minute may be patient; one may, however few there are."""
+    return max(limit - SPARE, 1)

@@ -1,5 +1,6 @@
 """Guards of what a book can bear: leverage, one counterparty, turnover, fees, and haste."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -168,6 +169,8 @@ def test_budget_measured():
         (CLOSES, [0, 1, 2, 3], Reason.TOO_MANY_HEDGES, 5),
         (order("-5", required="5"), [0, 1, 2], Reason.TOO_MANY_HEDGES, 4),
         (PROTECTS, [0, 1, 2, 3], None, None),
+        (replace(GROWS, patient=True), [], None, 1),  # of one that leaves none one may rest …
+        (replace(GROWS, patient=True), [0], Reason.TOO_MANY_HEDGES, 2),  # … and the rest takes
     ],
 )
 def test_throttle(intent, ages, reason, count):
