@@ -174,6 +174,7 @@ class Resting:
     net: float  # net delta now, coins
     filled: float  # coins of delta that its fills added
     rest: float  # coins of delta that its rest would add
+    lot: float = 0.0  # coins of delta of one lot: an end is not told more exactly
 
 
 def unneeded(band: Band, order: Resting, *, outside: bool) -> bool:
@@ -181,7 +182,7 @@ def unneeded(band: Band, order: Resting, *, outside: bool) -> bool:
 
     Net delta came back into its band by itself and a little further, whatever the
     order has filled; or all that is left of the order would not bring it nearer
-    to its aim.
+    to its aim, or would carry it out of the band at the far edge.
 
     Args:
         band: As it stands now.
@@ -190,6 +191,9 @@ def unneeded(band: Band, order: Resting, *, outside: bool) -> bool:
     """
     aim, after = band.aim, order.net + order.rest
     if abs(after - aim) >= abs(order.net - aim) - SLACK:
+        return True
+    past = after - band.upper if order.rest > 0 else band.lower - after
+    if past > (SLACK if band.contains(order.net) else order.lot + SLACK):
         return True
     if not outside:
         return False

@@ -137,7 +137,8 @@ def _over(state: State, params: Params, view: View, order: Order) -> Reason | No
     told, now = order.submit, state.now
     each, buys = order.delta_per_contract, told.quantity > 0
     coins = (view.exposure.net, float(order.filled) * each, float(order.rest) * each)
-    resting = Resting(told.price, buys, order.sent_at, *coins)
+    lot = abs(float(state.instruments[told.instrument].lot) * each)
+    resting = Resting(told.price, buys, order.sent_at, *coins, lot)
     if execution.unneeded(view.band, resting, outside=attempt is None or attempt.outside):
         return Reason.NEED_GONE
     if sharing.kept_out(state, params, view.params.name, told.account):

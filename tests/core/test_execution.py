@@ -111,6 +111,26 @@ def test_unneeded(net, filled, rest, outside, gone):
 
 
 @pytest.mark.parametrize(
+    ("net", "rest", "outside", "gone"),
+    [
+        (-2.5, 2.5, True, False),
+        (-1.9, 2.2, True, False),  # to the far edge
+        (-1.9, 2.21, True, True),  # inside, and it would be outside after
+        (-1.9, 2.21, False, True),
+        (-2.2, 2.55, True, False),  # outside: a lot past the far edge may be rounding …
+        (-2.2, 2.65, True, True),  # … more is not
+    ],
+)
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_unneeded_past_the_far_edge(way, net, rest, outside, gone):
+    """What would carry net delta out of its band on the other side is needed no more."""
+    net, rest, band = way * net, way * rest, Band(0.0, *sorted((way * -2.0, way * 0.3)))
+    order = Resting(D(1), buys=rest > 0, since=0, net=net, filled=0.0, rest=rest, lot=0.1)
+
+    assert gone == execution.unneeded(band, order, outside=outside)
+
+
+@pytest.mark.parametrize(
     ("style", "target", "seconds", "expected"),
     [
         (Style.CHASE, "100.0", 99, False),
