@@ -72,12 +72,15 @@ def hurry(own: ExecutionParams, now: Pressure) -> Reason | None:
     return next((reason for holds, reason in found if holds), None)
 
 
-def plan(own: ExecutionParams, attempt: Attempt | None, hurries: Reason | None, ts: int) -> Plan:
+def plan(
+    own: ExecutionParams, attempt: Attempt | None, unrested: int, hurries: Reason | None, ts: int
+) -> Plan:
     """Return how the next order of a hedge is executed.
 
     Args:
         own: Settings of the underlying.
         attempt: Since when it is tried; None: it begins.
+        unrested: Orders in a row that should rest and came to nothing, of this hedge or before.
         hurries: From `hurry`.
         ts: ns.
     """
@@ -86,8 +89,8 @@ def plan(own: ExecutionParams, attempt: Attempt | None, hurries: Reason | None, 
     why = hurries
     if why is None and attempt is not None:
         why = over(own, attempt, ts)
-        if why is None and own.style is not Style.TWAP and attempt.failed >= FAILED:
-            why = Reason.NOTHING_RESTS
+    if why is None and own.style is not Style.TWAP and unrested >= FAILED:
+        why = Reason.NOTHING_RESTS
     return Plan(own.style) if why is None else Plan(Style.IOC, why)
 
 

@@ -9,7 +9,7 @@ they are told, with what would bring them back.
 from collections.abc import Iterable
 
 from rebalancer.core import behaviour, exposure, overlay, performance, standing, worth
-from rebalancer.core.commands import Alert, Purpose, Severity, Submit
+from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import (
     Adopted,
     CashMoved,
@@ -124,6 +124,8 @@ def _answered(
     order = state.orders.get(event.client_order_id)
     if order is None or params.behaviour is None:
         return
+    if isinstance(event, OrderRejected) and order.submit.time_in_force is TimeInForce.POST_ONLY:
+        return  # it would have taken: that is the market's doing, and what takes comes next
     name = order.submit.underlying
     why = behaviour.answered(state.behaviour, event, name, params.behaviour)
     if why is not None:

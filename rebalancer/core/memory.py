@@ -43,7 +43,6 @@ class Attempt:
     buys: bool
     outside: bool  # whether it is due because net delta is outside its band
     sliced_at: int | None = None  # ns of the last slice
-    failed: int = 0  # orders that should rest and came to nothing by themselves
 
 
 @dataclass(slots=True)
@@ -61,6 +60,7 @@ class Memory:
     barred_until: int = 0  # ns: no new order before, after a failure
     cuts_failed: int = 0  # orders in a row that were to protect and filled nothing
     cut_after: int = 0  # ns: no new one before
+    unrested: int = 0  # orders in a row that should rest and came to nothing by themselves
     attempt: Attempt | None = None  # None: nothing is being hedged with patience
     minute: deque[tuple[int, float]] = field(default_factory=deque)  # index of the last minute: ns
     #   and USD per coin, one a second; empty where no hedge is patient

@@ -30,6 +30,7 @@ from rebalancer.core.events import (
     InstrumentUnfit,
     MarketEvent,
     Operator,
+    OrderAccepted,
     OrderEvent,
     OrderNotFound,
     OutsideTold,
@@ -271,6 +272,9 @@ class State:  # long: whatever may be known is written through this one door
             proof = f"{after.not_found} answers not found"
             after = lives.advance(after, lives.Stimulus.PROVED_ABSENT, proof)
         self._keep(after)
+        takes = order.submit.time_in_force is TimeInForce.IOC
+        if takes and isinstance(event, OrderAccepted):
+            self._remembered(order).unrested = 0
         if after.state is not order.state and after.state in lives.TERMINAL:
             told = after.filled if after.reported is None else after.reported
             if not told:
@@ -280,9 +284,11 @@ class State:  # long: whatever may be known is written through this one door
     def _failed(self, order: Order, *, sent: bool) -> None:
         memory, resting = self._remembered(order), order.submit.time_in_force is not TimeInForce.IOC
         if resting and order.withdrawn_at is not None:
+            if order.state is lives.OrderState.CANCELED:
+                memory.unrested = 0  # it did rest
             return  # as we asked: the venue failed at nothing
-        if resting and memory.attempt is not None:
-            memory.attempt.failed += 1
+        if resting and sent:
+            memory.unrested += 1
         if order.submit.purpose is Purpose.PROTECT:
             memories.cut_failed(memory, self.now)
         else:
@@ -339,6 +345,7 @@ class State:  # long: whatever may be known is written through this one door
             memory.cuts_failed = memory.cut_after = 0
         else:
             memories.hedged(memory, self.now, price)
+            memory.unrested = 0
         self._keep(lives.filled(order, event))
         if lives.resurrects(order, event):
             return self._resurrected(order, "filled")

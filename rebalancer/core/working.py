@@ -232,7 +232,8 @@ def plan(state: State, view: View) -> Plan:
     attempt, buys = memory.attempt, view.exposure.net < view.band.aim
     if attempt is not None and attempt.buys is not buys:
         memory.attempt = attempt = None
-    return execution.plan(own, attempt, execution.hurry(own, pressure(state, view)), state.now)
+    hurries = execution.hurry(own, pressure(state, view))
+    return execution.plan(own, attempt, memory.unrested, hurries, state.now)
 
 
 def waits(state: State, view: View, told: Plan) -> bool:

@@ -41,23 +41,24 @@ def test_hurry(changes, reason):
 
 
 @pytest.mark.parametrize(
-    ("style", "age", "failed", "hurries", "expected"),
+    ("style", "age", "unrested", "hurries", "expected"),
     [
         (Style.POST_ONLY, None, 0, None, (Style.POST_ONLY, None)),
         (Style.POST_ONLY, 19, 0, None, (Style.POST_ONLY, None)),
         (Style.POST_ONLY, 20, 0, None, (Style.IOC, Reason.PATIENCE_OVER)),
         (Style.CHASE, 5, 1, None, (Style.CHASE, None)),
         (Style.CHASE, 5, 2, None, (Style.IOC, Reason.NOTHING_RESTS)),
+        (Style.CHASE, None, 2, None, (Style.IOC, Reason.NOTHING_RESTS)),  # of the hedge before
         (Style.TWAP, 5, 2, None, (Style.TWAP, None)),  # a slice takes: it can fail as any does
         (Style.TWAP, 20, 0, None, (Style.IOC, Reason.PATIENCE_OVER)),
         (Style.POST_ONLY, 1, 0, Reason.PRICE_JUMPED, (Style.IOC, Reason.PRICE_JUMPED)),
         (Style.IOC, 99, 9, Reason.PRICE_JUMPED, (Style.IOC, None)),
     ],
 )
-def test_plan(style, age, failed, hurries, expected):
+def test_plan(style, age, unrested, hurries, expected):
     """A hedge is as patient as the settings until something hurries or patience is over."""
-    attempt = None if age is None else Attempt(0, buys=True, outside=True, failed=failed)
-    found = execution.plan(ExecutionParams(style), attempt, hurries, (age or 0) * SECOND)
+    attempt = None if age is None else Attempt(0, buys=True, outside=True)
+    found = execution.plan(ExecutionParams(style), attempt, unrested, hurries, (age or 0) * SECOND)
 
     assert Plan(*expected) == found
 

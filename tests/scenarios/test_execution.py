@@ -9,7 +9,7 @@ import pytest
 from rebalancer.core import hedger, ids
 from rebalancer.core.commands import Cancel, Purpose, Submit, TimeInForce
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending, FeedStatus, FundingRate, Quote, Tick, Verb
+from rebalancer.core.events import Ending, FeedStatus, FundingRate, OrderRejected, Quote, Tick, Verb
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.memory import Climb
 from rebalancer.core.orders import Order, OrderState
@@ -371,6 +371,50 @@ def test_would_have_crossed():
     assert Reason.NOTHING_RESTS == desk.decisions[-1].hurried or Reason.NOTHING_RESTS in [
         each.hurried for each in desk.decisions
     ]
+
+
+def test_what_would_have_crossed_in_another_hedge():
+    """Hedges whose need goes away between two rejections come to one that takes; none halts."""
+    params = settings(BAND, execution=RESTS)
+    desk = build(replace(params, behaviour=desks.GUARDED.behaviour), [(SPOT, "0.9")])
+    for number in range(12):
+        desk.wait(20)
+        desk.trade_by_hand(SPOT, "0.2")
+        order = desk.orders[-1]
+        if order.time_in_force is TimeInForce.POST_ONLY:
+            desk.reject(order)
+        else:
+            desk.end(order, Ending.CANCELED, "0")
+        desk.trade_by_hand(SPOT, "-0.2")
+        assert min(number + 1, 3) <= len(desk.orders)
+
+    assert TimeInForce.IOC == desk.orders[2].time_in_force
+    assert {} == desk.state.halted
+
+
+def test_what_rested_between_is_no_row():
+    """Only rejections in a row count: between them one rested until it was withdrawn."""
+    desk = opened(replace(CHASES, patience=50 * SECOND))
+    desk.reject(desk.orders[0])
+    desk.wait(1)
+    desk.accept(desk.orders[1])
+    desk.wait(5, desk.price - 5)
+    desk.end(desk.orders[1], Ending.CANCELED, "0")
+    desk.reject(desk.orders[2])
+    desk.wait(4)
+
+    assert [TimeInForce.POST_ONLY] * 4 == [each.time_in_force for each in desk.orders]
+
+
+def test_what_never_left_is_no_rejection_of_the_venue():
+    """Orders that our own last check held back do not make the next one take."""
+    desk = opened()
+    for number in (0, 1):
+        name = desk.orders[number].client_order_id
+        desk.take(OrderRejected(desk.now, None, name, "too old", sent=False))
+        desk.wait(3)
+
+    assert [TimeInForce.POST_ONLY] * 3 == [each.time_in_force for each in desk.orders]
 
 
 def test_taken_off_by_the_venue():
