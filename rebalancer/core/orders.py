@@ -106,7 +106,7 @@ class Order:
     asked_at: int | None = None  # ns of the last query
     told: bool = False  # whether a person heard that nobody proves its outcome
     withdrawn_at: int | None = None  # ns of the first try to withdraw it …
-    withdrawn_last: int | None = None  # … and of the last
+    withdrawn_last: int | None = None  # … and of the last; None: none since it was accepted
     evidence: str = "intent"  # what the present state rests on
 
     @property
@@ -139,7 +139,12 @@ def note(order: Order, event: OrderEvent) -> Order:
     """Return the order after what a venue (or nobody) said of it."""
     match event:
         case OrderAccepted():
-            known = replace(order, venue_order_id=event.venue_order_id)
+            early = order.state is S.SENDING  # a withdrawal may have come before the order
+            known = replace(
+                order,
+                venue_order_id=event.venue_order_id,
+                withdrawn_last=None if early else order.withdrawn_last,
+            )
             return _found(advance(known, T.ACCEPTED, f"accepted as {event.venue_order_id}"))
         case OrderRejected():
             return advance(order, T.REFUSED, f"rejected: {event.reason}")

@@ -74,7 +74,7 @@ def cancel(state: State, order: Order, why: Reason | None = None) -> Cancel:
 
 
 def _withdrawal(state: State, order: Order, view: View, why: Reason) -> Withdrawal:
-    if why is Reason.CANCEL_UNANSWERED:
+    if why is Reason.CANCEL_UNANSWERED and order.withdrawn_last is not None:
         order = state.put(orders.lost(order, state.now))
     told, asked = order.submit, cancel(state, order, why)
     decision = replace(
@@ -103,7 +103,8 @@ def _why(
     """Return why an order must not rest any longer, or None."""
     view, cut = around
     if order.withdrawn_at is not None:
-        return Reason.CANCEL_UNANSWERED if _tired(params, order, state.now) else None
+        again = order.withdrawn_last is None or _tired(params, order, state.now)
+        return Reason.CANCEL_UNANSWERED if again else None
     parts = ids.decode(order.submit.client_order_id)
     if parts is None or parts.epoch != params.epoch:
         return Reason.EARLIER_START

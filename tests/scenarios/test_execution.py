@@ -289,6 +289,23 @@ def test_halt_and_kill():
     assert [first, first] == desk.cancels
 
 
+@pytest.mark.parametrize("verb", [Verb.KILL, Verb.PAUSE])
+def test_withdrawn_before_it_was_there(verb):
+    """A withdrawal that overtook its order is sent again as soon as the order is there."""
+    desk = opened()
+    first = desk.orders[0]
+    desk.operate(verb)
+    before = len(desk.cancels)
+    desk.accept(first)
+    if verb is Verb.PAUSE:
+        desk.market()
+
+    assert [first.client_order_id] == desk.cancels[before:]
+    assert OrderState.ACKED == desk.state.orders[first.client_order_id].state
+    desk.wait(1)
+    assert 1 == len(desk.cancels[before:])
+
+
 def test_jump():
     """A minute's move of three deviations hurries."""
     desk = opened(spot="0.5")
