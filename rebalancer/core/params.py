@@ -116,6 +116,9 @@ class Style(StrEnum):
     CHASE = "chase"  # rests, and follows the best price
 
 
+RESTING = (Style.POST_ONLY, Style.CHASE)  # styles whose orders rest
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionParams:
     """How patient the hedges of one underlying are; whatever hurries takes at once."""

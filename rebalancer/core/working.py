@@ -23,14 +23,13 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.memory import MINUTE, Attempt
 from rebalancer.core.orders import Order, OrderState
-from rebalancer.core.params import Params, Style, UnderlyingParams
+from rebalancer.core.params import RESTING, Params, Style, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
 from rebalancer.core.view import View, plain, unseen
 from rebalancer.core.volatility import YEAR
 
 EXPIRES = 3_600_000_000_000  # ns before an expiry in which the delta of options may turn fast …
-RESTING = (Style.POST_ONLY, Style.CHASE)  # styles whose orders rest
 TURNS = 0.5  # … if 1 % of price moves it by this part of a half-width
 
 Withdrawal = tuple[Decision, Sequence[Cancel]]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.params import Style
+from rebalancer.core.params import RESTING
 from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import Clock, Describe, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
@@ -153,7 +153,7 @@ async def open_venue(
         watch = SkewWatch(connection, around.clock, around.log)
         hedges = [each for each in own if each.id in _hedges(settings)]
         window = settings.venues[name].dead_man
-        rests = MayRest(tuple(hedges), window, lambda: left(account, sent), _rests(settings))
+        rests = MayRest(tuple(hedges), window, lambda: left(account, sent), rest_at(settings, name))
         switch = dead_man(connection, profile, keys, (around.clock, around.tasks), rests)
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
@@ -174,10 +174,11 @@ def _hedges(settings: Settings) -> list[str]:
     return [name for one in own for name in (*one.hedge.buy, *one.hedge.sell)]
 
 
-def _rests(settings: Settings) -> bool:
-    """Whether the settings let orders of hedges rest."""
-    rests = (Style.POST_ONLY, Style.CHASE)
-    return any(each.execution.style in rests for each in settings.underlyings.values())
+def rest_at(settings: Settings, venue: str) -> bool:
+    """Whether the settings let orders of hedges rest at a venue."""
+    patient = [each for each in settings.underlyings.values() if each.execution.style in RESTING]
+    names = [name for one in patient for name in (*one.hedge.buy, *one.hedge.sell)]
+    return any(name.partition(":")[0] == venue for name in names)
 
 
 def described(

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from rebalancer.core.params import Style
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
 from rebalancer.settings.models import Mode
+from rebalancer.settings.styles import Execution
 from rebalancer.venues import live, native
 from rebalancer.venues.dead_man import DeadManKeeper
 from rebalancer.venues.native import NativeFeed
@@ -62,3 +64,25 @@ def test_streams_go_where_the_keys_belong(mode, address):
     assert (NativeFeed, AccountPoll, DeadManKeeper) == (type(stream), type(poll), type(keeper))
     assert address == native.address(stream._stream.path)
     assert poll.now == stream._reconcile  # what happened while it was lost is asked for at once
+
+
+@pytest.mark.parametrize(
+    ("style", "venue", "expected"),
+    [
+        (Style.POST_ONLY, book.VENUE, True),
+        (Style.CHASE, book.VENUE, True),
+        (Style.TWAP, book.VENUE, False),
+        (Style.IOC, book.VENUE, False),
+        (Style.POST_ONLY, "okx", False),  # nothing that rests hedges there
+    ],
+)
+def test_where_orders_may_rest(style, venue, expected):
+    """A dead-man switch is armed beforehand only where a hedge may rest."""
+    settings = book.settings_of(book.table())
+    underlyings = {
+        name: own.model_copy(update={"execution": Execution(style=style)})
+        for name, own in settings.underlyings.items()
+    }
+
+    told = settings.model_copy(update={"underlyings": underlyings})
+    assert expected == live.rest_at(told, venue)
