@@ -245,8 +245,9 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
     """Return the hedge that is due, cut to what every guard allows."""
     own, net = view.params, view.exposure.net
     pulse = _pulse(state, view)
-    due = bands.due(own.band, view.band, net, pulse)
-    memory = state.memory[own.name]
+    memory, due = state.memory[own.name], bands.due(own.band, view.band, net, pulse)
+    rest = working.begun(state, view) if due is None else None
+    due = due or rest
     if due is None:
         memory.attempt = None
         return _move(state, params, view)
@@ -257,6 +258,8 @@ def _propose_hedge(state: State, params: Params, view: View) -> tuple[Decision, 
         return plain(state, view, Action.HOLD, waits), ()
     alarms = tuple(limits.effects(state, params, own.name))  # of the hedge before this one
     decision, commands = _hedge(state, params, view, due)
+    if rest is not None and decision.reason is Reason.BELOW_MINIMUM:
+        memory.attempt = None  # as near as the venue's lots let it
     return decision, (*alarms, *commands)
 
 

@@ -41,8 +41,14 @@ class Attempt:
 
     since: int  # ns of its first order, or of the throttle that kept it
     buys: bool
-    outside: bool  # whether it is due because net delta is outside its band
+    reason: Reason  # why it is due
     sliced_at: int | None = None  # ns of the last slice
+    taken_at: int | None = None  # ns of the last order that takes all that is left
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is due because net delta is outside its band."""
+        return self.reason is Reason.OUTSIDE_BAND
 
 
 @dataclass(slots=True)

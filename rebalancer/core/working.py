@@ -280,6 +280,8 @@ def began(state: State, view: View, due: Due, told: Plan) -> None:
     attempt = begins(state, view, due)
     if attempt is not None and told.style is Style.TWAP:
         attempt.sliced_at = state.now
+    if attempt is not None and told.style is Style.IOC:
+        attempt.taken_at = state.now
 
 
 def begins(state: State, view: View, due: Due) -> Attempt | None:
@@ -288,6 +290,21 @@ def begins(state: State, view: View, due: Due) -> Attempt | None:
     if view.params.execution.style is Style.IOC:
         return None
     if memory.attempt is None:
-        outside = due.reason is Reason.OUTSIDE_BAND
-        memory.attempt = Attempt(state.now, due.goal > view.exposure.net, outside)
+        memory.attempt = Attempt(state.now, due.goal > view.exposure.net, due.reason)
     return memory.attempt
+
+
+def begun(state: State, view: View) -> Due | None:
+    """Return what is left of a hedge that was due inside the band, None where it is over.
+
+    The first fill begins a new interval, so that its rest would be forgotten: it goes
+    on until net delta is at the aim, or something filled of what took the rest.
+    """
+    memory, net, aim = state.memory[view.params.name], view.exposure.net, view.band.aim
+    attempt = memory.attempt
+    if attempt is None or attempt.outside or net == aim or (net < aim) is not attempt.buys:
+        return None
+    filled, taken = memory.hedged_at, attempt.taken_at
+    if filled is not None and taken is not None and filled >= taken:
+        return None
+    return Due(attempt.reason, aim)

@@ -57,7 +57,7 @@ def test_hurry(changes, reason):
 )
 def test_plan(style, age, unrested, hurries, expected):
     """A hedge is as patient as the settings until something hurries or patience is over."""
-    attempt = None if age is None else Attempt(0, buys=True, outside=True)
+    attempt = None if age is None else Attempt(0, True, Reason.OUTSIDE_BAND)
     found = execution.plan(ExecutionParams(style), attempt, unrested, hurries, (age or 0) * SECOND)
 
     assert Plan(*expected) == found

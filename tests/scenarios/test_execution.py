@@ -555,6 +555,67 @@ def test_of_an_earlier_start(underlying):
     assert [order.submit.client_order_id] * 2 == desk.cancels
 
 
+# --- what is due inside the band -----------------------------------------------------
+
+
+def _after_an_interval(execution):
+    """Return a desk that hedges inside its band for the first time, by its interval."""
+    band = replace(BAND, lower=-2.0, upper=2.0, max_interval=600 * SECOND)
+    desk = build(settings(band, execution=execution), [(SPOT, "1.5")])
+    desk.wait(600)
+    return desk
+
+
+def test_the_rest_of_a_hedge_inside_the_band():
+    """A hedge that its interval asked for goes on to the aim after its first fill."""
+    desk = _after_an_interval(RESTS)
+    first = desk.orders[0]
+    desk.accept(first)
+    desk.wait(10)
+    desk.fill(first, "-0.100")
+    desk.wait(10)
+    desk.end(first, Ending.CANCELED, "-0.100")
+
+    taken = desk.orders[-1]
+    assert (D("-1.400"), TimeInForce.IOC) == (taken.quantity, taken.time_in_force)
+    assert Reason.MAX_INTERVAL == desk.decision.reason
+    desk.execute(taken)
+    desk.wait(60)
+    assert 2 == len(desk.orders)
+    assert 0 == pytest.approx(desk.decision.net_delta)
+
+
+def test_what_took_the_rest_ends_a_hedge_inside_the_band():
+    """What the order that took the rest left over waits for the next interval."""
+    desk = _after_an_interval(RESTS)
+    first = desk.orders[0]
+    desk.accept(first)
+    desk.fill(first, "-0.100")
+    desk.wait(20)
+    desk.end(first, Ending.CANCELED, "-0.100")
+    desk.end(desk.orders[1], Ending.CANCELED, "0")
+    desk.wait(2)
+    assert 3 == len(desk.orders)  # it took nothing: the next one does
+
+    desk.fill(desk.orders[2], "-0.500")
+    desk.end(desk.orders[2], Ending.CANCELED, "-0.500")
+    desk.wait(60)
+    assert 3 == len(desk.orders)
+    assert Reason.INSIDE_BAND == desk.decision.reason
+
+
+def test_slices_inside_the_band():
+    """Slices of a hedge that an interval asked for go on, and end at the aim."""
+    desk = _after_an_interval(replace(SLICES, slice=0.4))
+    for _ in range(30):
+        if desk.state.open_orders():
+            desk.execute(desk.orders[-1])
+        desk.wait(1)
+
+    assert [D("-0.400")] * 3 + [D("-0.300")] == [each.quantity for each in desk.orders]
+    assert Reason.INSIDE_BAND == desk.decision.reason
+
+
 # --- chase -------------------------------------------------------------------------
 
 
