@@ -180,11 +180,23 @@ def still(state: State, params: Params, view: View, intent: HedgeIntent) -> Verd
     """Return the verdict by which what rests of an order would not leave now; None: it would.
 
     Left out are the guards that counted the order already when it left, and those
-    that look at what an order takes from the book: one that rests takes nothing.
+    that look at what an order takes from the book: one that rests takes nothing. A
+    guard that only caps withdraws for no crumb: what it measures by moves all the time.
     """
-    whole = abs(intent.quantity)
-    told = (each for each in judge(state, params, view, intent) if each.guard not in OF_LEAVING)
-    return next((each for each in told if each.allows < whole), None)
+    instrument = state.instruments[intent.instrument]
+    told = [each for each in judge(state, params, view, intent) if each.guard not in OF_LEAVING]
+    found = [each for each in told if _withdraws(view, intent, each, instrument)]
+    return min(found, key=lambda each: each.allows > 0, default=None)  # what forbids goes first
+
+
+def _withdraws(view: View, intent: HedgeIntent, told: Verdict, instrument: Instrument) -> bool:
+    """Whether what a guard does not allow of an order is worth withdrawing all of it."""
+    missing = abs(intent.quantity) - told.allows
+    if missing <= 0:
+        return False
+    if told.allows <= 0:
+        return True
+    return missing >= instrument.lot and _is_something(view, intent, missing, instrument)
 
 
 def tightest(verdicts: Sequence[Verdict]) -> Verdict:
@@ -223,6 +235,13 @@ def _worth_sending(
     """
     if allowed >= abs(intent.quantity) or intent.purpose is Purpose.PROTECT:
         return True
+    return _is_something(view, intent, allowed, instrument)
+
+
+def _is_something(
+    view: View, intent: HedgeIntent, allowed: Decimal, instrument: Instrument
+) -> bool:
+    """Whether contracts are no crumb, by the band or by the smallest order."""
     if allowed >= SOME * max(instrument.minimum, instrument.lot):
         return True
     coins = float(allowed) * abs(intent.delta_per_contract)

@@ -128,7 +128,10 @@ def _refused(state: State, params: Params, view: View, order: Order) -> Reason |
     if told.price > worst if told.quantity > 0 else told.price < worst:
         return Reason.PRICE_OUTSIDE_COLLAR
     refused = gate.still(state, params, view, replace(intent, price=told.price))
-    return None if refused is None else refused.reason
+    caps = refused is not None and refused.allows > 0
+    if refused is None or (caps and state.now - order.sent_at < execution.LEAST):
+        return None  # what a guard caps may go on falling: not a new order at each step
+    return refused.reason
 
 
 def _over(state: State, params: Params, view: View, order: Order) -> Reason | None:

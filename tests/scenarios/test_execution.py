@@ -276,6 +276,27 @@ def test_its_own_fills_are_no_reason():
     assert D("-0.300") == desk.decisions[-1].wanted
 
 
+@pytest.mark.parametrize(
+    ("less", "seconds", "withdrawn"),
+    [
+        ("-0.009", 9, False),  # nine of the smallest orders are a crumb of this band
+        ("-0.02", 1, False),  # it left just now
+        ("-0.02", 2, True),
+    ],
+)
+def test_a_guard_that_caps(less, seconds, withdrawn):
+    """In a book that only closes what rests is not put anew for each crumb of net delta."""
+    params = settings(replace(BAND, reset=1.0), execution=RESTS)
+    desk = build(params, [(SPOT, "-1.3"), (LINEAR, "2.6")])
+    desk.accept(desk.orders[0])
+    assert D("-1.300") == desk.orders[0].quantity
+    desk.operate(Verb.REDUCE)
+    desk.trade_by_hand(SPOT, less)
+    desk.wait(seconds)
+
+    assert ([Reason.NOT_ACTIVE] if withdrawn else []) == reasons(desk)
+
+
 def test_halt_and_kill():
     """A halt and a kill withdraw it, and go on until it is gone."""
     desk = resting()
