@@ -125,7 +125,8 @@ def closable(state: State, account: str, instrument: Instrument) -> Decimal:
     """Return what an order may buy or sell of a position and only close it, contracts, signed.
 
     Whatever becomes of orders whose outcome is open: 0 while one of them is
-    on its way and will soon be known, or could turn the position over.
+    on its way and will soon be known, or could turn the position over. One that
+    rests is withdrawn before anything is cut, and nobody waits for its end.
     """
     held = state.ledger.position(account, instrument.id).quantity
     outcomes = [held]
@@ -133,7 +134,8 @@ def closable(state: State, account: str, instrument: Instrument) -> Decimal:
         told = order.submit
         if told.account != account or told.instrument != instrument.id:
             continue
-        if order.state is not orders.OrderState.UNKNOWN:
+        leaves = order.withdrawn_at is not None or order.state is not orders.OrderState.SENDING
+        if order.state is not orders.OrderState.UNKNOWN and not (order.rests and leaves):
             return Decimal(0)
         outcomes += [each + order.rest for each in outcomes]
     least = min(outcomes, key=abs)

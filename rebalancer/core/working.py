@@ -30,6 +30,7 @@ from rebalancer.core.view import View, plain, unseen
 from rebalancer.core.volatility import YEAR
 
 EXPIRES = 3_600_000_000_000  # ns before an expiry in which the delta of options may turn fast …
+AGAIN = 1_000_000_000  # ns between two tries to withdraw what keeps a cut from being whole
 TURNS = 0.5  # … if 1 % of price moves it by this part of a half-width
 
 Withdrawal = tuple[Decision, Sequence[Cancel]]
@@ -51,7 +52,7 @@ def tend(
         if order.rests:
             why = _why(state, params, own, order, (view, cut))
             if why is not None:
-                return _withdrawal(state, order, view or unseen(own), why)
+                return _withdrawal(state, params, order, view or unseen(own), why)
     return None
 
 
@@ -72,8 +73,10 @@ def cancel(state: State, order: Order, why: Reason | None = None) -> Cancel:
     return Cancel(told.client_order_id, told.account, told.instrument, why.value if why else "")
 
 
-def _withdrawal(state: State, order: Order, view: View, why: Reason) -> Withdrawal:
-    if why is Reason.CANCEL_UNANSWERED and order.withdrawn_last is not None:
+def _withdrawal(state: State, params: Params, order: Order, view: View, why: Reason) -> Withdrawal:
+    first = order.withdrawn_at  # each new try puts the last one off: late is late all the same
+    late = first is not None and state.now - first >= params.orders.timeout
+    if order.withdrawn_last is not None and (why is Reason.CANCEL_UNANSWERED or late):
         order = state.put(orders.lost(order, state.now))
     told, asked = order.submit, cancel(state, order, why)
     decision = replace(
@@ -102,8 +105,8 @@ def _why(
     """Return why an order must not rest any longer, or None."""
     view, cut = around
     if order.withdrawn_at is not None:
-        again = order.withdrawn_last is None or _tired(params, order, state.now)
-        return Reason.CANCEL_UNANSWERED if again else None
+        pressing = cut is not None or _strained(state, own, Rung.REDUCE)
+        return _again(params, order, state.now, pressing=pressing)
     parts = ids.decode(order.submit.client_order_id)
     if parts is None or parts.epoch != params.epoch:
         return Reason.EARLIER_START
@@ -118,6 +121,13 @@ def _why(
     if state.book(own.name).missing:
         return Reason.MARK_MISSING
     return _refused(state, params, view, order) or _over(state, params, view, order)
+
+
+def _again(params: Params, order: Order, now: int, *, pressing: bool) -> Reason | None:
+    """Return why an order that was withdrawn must be so once more, or None."""
+    if order.withdrawn_last is None or _tired(params, order, now):
+        return Reason.CANCEL_UNANSWERED
+    return Reason.MARGIN_STRAINED if pressing and now - order.withdrawn_last >= AGAIN else None
 
 
 def _refused(state: State, params: Params, view: View, order: Order) -> Reason | None:
@@ -183,12 +193,12 @@ def _hedges(state: State, own: UnderlyingParams) -> Iterable[Instrument]:
     return (state.instruments[name] for name in names)
 
 
-def _strained(state: State, own: UnderlyingParams) -> bool:
-    """Whether an account that hedges stands on a rung on which its hedge may not grow."""
+def _strained(state: State, own: UnderlyingParams, rung: Rung = Rung.WIDEN) -> bool:
+    """Whether an account that hedges stands on a rung: as a rule, where no hedge may grow."""
     for each in _hedges(state, own):
         for pool in (each.id, f"{each.venue}:{each.settle}", f"{each.venue}:{TOGETHER}"):
             climb = state.ladders.get(pool)
-            if climb is not None and climb.rung >= Rung.WIDEN:
+            if climb is not None and climb.rung >= rung:
                 return True
     return False
 

@@ -7,14 +7,18 @@ import pytest
 
 from rebalancer.core.commands import Purpose
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Adopted, Ending, OutsideHolding, OutsideTold, Verb
+from rebalancer.core.events import Adopted, Ending, OutsideHolding, OutsideTold, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.margin.rungs import Rung
+from rebalancer.core.orders import OrderState
+from rebalancer.core.params import BandKind, BandParams, ExecutionParams, Style
 from tests.scenarios.desk import (
+    DOLLARS,
     LIMITS,
     LINEAR,
     SECOND,
     SPOT,
+    START,
     WATCHED,
     build,
     margined,
@@ -403,3 +407,30 @@ def test_adoption_is_no_loss():
     assert desk.state.margins.pools("binanceusdm", desk.now) is None
     assert [] == desk.orders
     assert not any(each.relieved for each in desk.state.ladders.values())
+
+
+def test_cut_beside_what_rests():
+    """What rests is withdrawn each second while its account must be cut; nobody waits for its end.
+
+    The cut goes for what only closes, whether the rest of the order fills or not.
+    """
+    band = BandParams(BandKind.FIXED, lower=-1.0, upper=1.0, reset=0.5)
+    params = margined(settings(band, execution=ExecutionParams(Style.POST_ONLY)))
+    desk = build(params, [(SPOT, "3"), (LINEAR, "-1.8", "hedge"), (DOLLARS, "60000")])
+    desk.figures(balance=60_000, maintenance=900)
+    first = desk.orders[0]
+    desk.accept(first)
+    desk.wait(2)
+    assert [] == desk.cancels
+    for _ in range(8):
+        desk.now += SECOND
+        desk.figures(balance=1_200, maintenance=900)
+        desk.market()
+        desk.take(Tick(desk.now))
+
+    cuts = [each for each in desk.orders if each.purpose is Purpose.PROTECT]
+    assert START + 3 * SECOND == cuts[0].decided_at
+    assert 1 < cuts[0].quantity
+    assert sum(each.quantity for each in cuts) <= D("1.8")
+    assert [first.client_order_id] * 8 == desk.cancels
+    assert OrderState.UNKNOWN is desk.state.orders[first.client_order_id].state
