@@ -13,10 +13,16 @@ from rebalancer.core.state import State
 from rebalancer.core.view import view_of
 
 
-def kept_out(state: State, params: Params, name: str, account: str) -> bool:
+WAITS = (Reason.MARGIN_AWAITED,)
+WAITED = (*WAITS, Reason.MARGIN_STALE)  # the order is gone, and figures since are not told yet
+
+
+def kept_out(
+    state: State, params: Params, name: str, account: str, why: tuple[Reason, ...] = WAITS
+) -> bool:
     """Whether another underlying than `name` is outside its band and waits for an account."""
     return any(
-        own.name != name and account in _accounts(own) and _waits(state, own)
+        own.name != name and account in _accounts(own) and _waits(state, own, why)
         for own in params.underlyings.values()
     )
 
@@ -24,7 +30,7 @@ def kept_out(state: State, params: Params, name: str, account: str) -> bool:
 def needed(state: State, params: Params, name: str, account: str) -> bool:
     """Whether nothing may rest in an account for `name`: something does, or somebody waits."""
     resting = any(each.rests and each.submit.account == account for each in state.open_orders())
-    return resting or kept_out(state, params, name, account)
+    return resting or kept_out(state, params, name, account, WAITED)
 
 
 def keepers(state: State, params: Params, decision: Decision) -> Iterable[str]:
@@ -42,10 +48,10 @@ def _accounts(own: UnderlyingParams) -> Iterable[str]:
     return (each.partition(":")[0] for each in (*own.hedge_buy, *own.hedge_sell))
 
 
-def _waits(state: State, own: UnderlyingParams) -> bool:
+def _waits(state: State, own: UnderlyingParams, why: tuple[Reason, ...]) -> bool:
     """Whether the last word on an underlying was to wait, and it is still outside its band."""
     refused = state.memory[own.name].refused
-    if refused is None or refused[0] is not Reason.MARGIN_AWAITED:
+    if refused is None or refused[0] not in why:
         return False
     view = view_of(state, own)
     return view is not None and not view.band.contains(view.exposure.net)

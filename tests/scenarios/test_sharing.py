@@ -89,6 +89,24 @@ def test_an_order_that_rests_gives_way():
 
 
 @pytest.mark.usefixtures("coins")
+def test_nothing_rests_before_the_other_had_its_turn():
+    """A fill makes the figures old, and the other waits for new ones: no order rests meanwhile."""
+    desk = opened(RESTS, AT_ONCE)
+    first = desk.orders[0]
+    desk.accept(first)
+    desk.trade_by_hand(COINS, "30")
+    desk.now += SECOND // 10
+    desk.fill(first, "-0.1")
+    desk.end(first, Ending.CANCELED, "-0.1")
+    desk.quote(ETHER, 2999.9, 3000.1)
+    assert [Reason.MARGIN_STALE] * 2 == [desk.decisions[-1].reason, desk.decisions[-2].reason]
+    desk.now += SECOND
+    talk(desk)
+
+    assert TimeInForce.IOC == desk.orders[1].time_in_force
+
+
+@pytest.mark.usefixtures("coins")
 def test_who_is_inside_its_band_keeps_nobody():
     """An order goes on resting where the other underlying needs nothing."""
     desk = opened(RESTS, AT_ONCE)

@@ -41,13 +41,19 @@ def patient(config):
     execution = own.execution.model_copy(update=told)
     limits = own.limits.model_copy(update={"net_delta": 50.0, "order": 20.0})
     own = own.model_copy(update={"execution": execution, "limits": limits})
-    coins = {**settings.underlyings, "BTC": own}
+    coins = {name: _quiet(each) for name, each in settings.underlyings.items()} | {"BTC": own}
     old = dict.fromkeys(("quote", "index", "mark", "option"), 30 * SECOND)  # a busy machine is slow
     guards = settings.guards
     patience = guards.staleness.model_copy(update=old)
     guards = guards.model_copy(update={"staleness": patience})
     told_ = {"market": calm, "underlyings": coins, "guards": guards}
     return settings.model_copy(update=told_)
+
+
+def _quiet(own):
+    """Return an underlying that needs no hedge: it would keep others from resting where it is."""
+    wide = own.band.model_copy(update={"lower": -1e3, "upper": 1e3})
+    return own.model_copy(update={"band": wide})
 
 
 def printed(place, instrument, price, quantity):
