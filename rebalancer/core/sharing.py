@@ -12,7 +12,6 @@ from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.state import State
 from rebalancer.core.view import view_of
 
-
 WAITS = (Reason.MARGIN_AWAITED,)
 WAITED = (*WAITS, Reason.MARGIN_STALE)  # the order is gone, and figures since are not told yet
 
