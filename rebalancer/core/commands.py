@@ -13,6 +13,15 @@ class TimeInForce(StrEnum):
     POST_ONLY = "post_only"  # rest or be rejected, never take
 
 
+class Style(StrEnum):
+    """How a hedge is executed, while nothing hurries."""
+
+    IOC = "ioc"  # takes all of it at once
+    POST_ONLY = "post_only"  # rests at the best price of its own side
+    TWAP = "twap"  # takes it in slices
+    CHASE = "chase"  # rests, and follows the best price
+
+
 class Purpose(StrEnum):
     """Why an order is sent; protect comes before hedge."""
 

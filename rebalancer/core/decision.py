@@ -5,8 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from rebalancer.core.commands import Purpose, TimeInForce
-from rebalancer.core.params import Style
+from rebalancer.core.commands import Purpose, Style, TimeInForce
 
 
 class Action(StrEnum):

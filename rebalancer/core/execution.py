@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from rebalancer.core.band import SLACK, Band
-from rebalancer.core.commands import TimeInForce
+from rebalancer.core.commands import Style, TimeInForce
 from rebalancer.core.decision import Reason
 from rebalancer.core.events import Quote
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.memory import Attempt
-from rebalancer.core.params import ExecutionParams, Style
+from rebalancer.core.params import ExecutionParams
 from rebalancer.core.sizing import lots
 
 FAILED = 2  # orders that should rest and come to nothing in a row, until one takes

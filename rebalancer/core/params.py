@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rebalancer.core.breaker import Limits as BreakerLimits
+from rebalancer.core.commands import Style
 from rebalancer.core.funding import Rule as CarryRule
 from rebalancer.core.margin.rungs import Ladder
 from rebalancer.core.margin.schedule import Schedule
@@ -105,15 +106,6 @@ class SmileParams:
     def curved(self) -> bool:
         """Whether the slope of a fitted curve is needed."""
         return self.coefficients is None and self.ratio != 1.0
-
-
-class Style(StrEnum):
-    """How a hedge is executed, while nothing hurries."""
-
-    IOC = "ioc"  # takes all of it at once
-    POST_ONLY = "post_only"  # rests at the best price of its own side
-    TWAP = "twap"  # takes it in slices
-    CHASE = "chase"  # rests, and follows the best price
 
 
 RESTING = (Style.POST_ONLY, Style.CHASE)  # styles whose orders rest

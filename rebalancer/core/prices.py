@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
+from rebalancer.core.commands import Style
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Exposure, OptionInput
 from rebalancer.core.fixings import Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
-from rebalancer.core.params import Params, Style, UnderlyingParams
+from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.skew import Curves, Deltas
 from rebalancer.core.valuation import Holdings
 

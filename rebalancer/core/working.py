@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from rebalancer.core import execution, gate, ids, intents, orders, sharing
 from rebalancer.core.band import Due
-from rebalancer.core.commands import Cancel
+from rebalancer.core.commands import Cancel, Style
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason
 from rebalancer.core.execution import Plan, Pressure, Resting, Terms
 from rebalancer.core.exposure import greeks
@@ -23,7 +23,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.memory import MINUTE, Attempt
 from rebalancer.core.orders import Order, OrderState
-from rebalancer.core.params import RESTING, Params, Style, UnderlyingParams
+from rebalancer.core.params import RESTING, Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
 from rebalancer.core.view import View, plain, unseen

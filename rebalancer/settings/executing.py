@@ -7,9 +7,9 @@ rest all fit into that time.
 
 from collections.abc import Iterator
 
+from rebalancer.core.commands import Style
 from rebalancer.core.execution import LEAST
 from rebalancer.core.guards.throttle import left
-from rebalancer.core.params import Style
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.styles import Execution

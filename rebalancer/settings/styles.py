@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from rebalancer.core.params import Style
+from rebalancer.core.commands import Style
 from rebalancer.settings.guarding import SECOND, Table
 from rebalancer.settings.values import (
     AtLeastOne,

@@ -6,12 +6,12 @@ import pytest
 
 from rebalancer.core import execution
 from rebalancer.core.band import Band
-from rebalancer.core.commands import TimeInForce
+from rebalancer.core.commands import Style, TimeInForce
 from rebalancer.core.decision import Reason
 from rebalancer.core.events import Quote
 from rebalancer.core.execution import Plan, Pressure, Resting, Terms
 from rebalancer.core.memory import Attempt
-from rebalancer.core.params import ExecutionParams, Style
+from rebalancer.core.params import ExecutionParams
 from tests.scenarios.desk import INSTRUMENTS, LINEAR, SECOND
 
 D = Decimal

@@ -9,9 +9,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rebalancer.core.commands import Cancel, Purpose, Query, Submit, TimeInForce
+from rebalancer.core.commands import Cancel, Purpose, Query, Style, Submit, TimeInForce
 from rebalancer.core.events import Ending, FeedStatus, Verb
-from rebalancer.core.params import BandKind, BandParams, ExecutionParams, Style
+from rebalancer.core.params import BandKind, BandParams, ExecutionParams
 from tests.scenarios import desk as desks
 from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
 

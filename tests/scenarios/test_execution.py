@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core import hedger, ids
-from rebalancer.core.commands import Cancel, Purpose, Submit, TimeInForce
+from rebalancer.core.commands import Cancel, Purpose, Style, Submit, TimeInForce
 from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import Ending, FeedStatus, FundingRate, OrderRejected, Quote, Tick, Verb
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.memory import Climb
 from rebalancer.core.orders import Order, OrderState
-from rebalancer.core.params import AT_ONCE, BandKind, BandParams, ExecutionParams, Style
+from rebalancer.core.params import AT_ONCE, BandKind, BandParams, ExecutionParams
 from tests.scenarios import desk as desks
 from tests.scenarios.desk import CALL, EXPIRY, LINEAR, MINUTE, SECOND, SPOT, build, settings
 

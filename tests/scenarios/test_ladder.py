@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.commands import Purpose
+from rebalancer.core.commands import Purpose, Style
 from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import Adopted, Ending, OutsideHolding, OutsideTold, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.orders import OrderState
-from rebalancer.core.params import BandKind, BandParams, ExecutionParams, Style
+from rebalancer.core.params import BandKind, BandParams, ExecutionParams
 from tests.scenarios.desk import (
     DOLLARS,
     LIMITS,

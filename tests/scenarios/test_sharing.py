@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.commands import TimeInForce
+from rebalancer.core.commands import Style, TimeInForce
 from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import Ending, Index, Tick
 from rebalancer.core.params import (
@@ -13,7 +13,6 @@ from rebalancer.core.params import (
     BandKind,
     BandParams,
     ExecutionParams,
-    Style,
     UnderlyingLimits,
 )
 from tests.scenarios import desk as desks

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
-from rebalancer.core.params import Style
+from rebalancer.core.commands import Style
 from rebalancer.simulation.virtual.run import run
 from rebalancer.simulation.virtual.weather import RATES, Weather
 

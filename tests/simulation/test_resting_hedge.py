@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.core.commands import Style
 from rebalancer.core.events import Trade
 from rebalancer.core.instruments import Kind
-from rebalancer.core.params import Style
 from rebalancer.core.sizing import lots
 from rebalancer.exchange.orders import TimeInForce
 from rebalancer.market.records import WorldStep

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rebalancer.core.params import Style
+from rebalancer.core.commands import Style
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve

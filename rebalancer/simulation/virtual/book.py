@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 
+from rebalancer.core.commands import Style
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.params import Style
 from rebalancer.exchange.opening import OpeningAccount, OpeningPosition
 from rebalancer.exchange.terms import AccountTerms, MarginMode
 from rebalancer.settings import Settings, resolve

@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rebalancer.core.commands import Style
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.params import Style
 from rebalancer.ports import SECOND
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather

@@ -2,10 +2,9 @@
 
 from decimal import Decimal
 
-from rebalancer.core.commands import Alert
+from rebalancer.core.commands import Alert, Style
 from rebalancer.core.events import Event, MarketEvent
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.params import Style
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
