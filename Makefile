@@ -27,7 +27,7 @@ REPORTS := .reports
 CORES := $(shell nproc 2>/dev/null || echo 2)
 # Three kinds of tests. What waits for real time needs no core and goes beside the others, which
 # compute and give way: a daemon that answers late because a neighbour computes is no finding.
-WAITING := $(BIN)/pytest -n $(shell expr $(CORES) + 4) --dist load --maxschedchunk 1 -m waits
+WAITING := $(BIN)/pytest -n $(shell expr $(CORES) + 2) --dist load --maxschedchunk 1 -m waits
 WAITS := $(shell grep -rl --include='test_*.py' 'mark\.waits' tests)
 COMPUTING := nice -n 5 $(BIN)/pytest --dist worksteal
 MEASURED := $(addprefix tests/,core exchange golden properties scenarios)

@@ -91,7 +91,7 @@ class Hearing:
         """Return the names of the log's lines."""
         return [event for event, _ in self.log.lines]
 
-    async def until(self, holds, seconds=8.0):
+    async def until(self, holds, seconds=30.0):
         """Wait until something holds, while the market goes on."""
         end, move = time.monotonic() + seconds, 0
         while not holds():
