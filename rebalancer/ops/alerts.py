@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Alert, Severity
-from rebalancer.ops.events import EVENTS
+from rebalancer.ops.vocabulary import EVENTS
 from rebalancer.ports import SECOND, Clock, Log
 
 PERIOD = 60 * SECOND

@@ -19,8 +19,8 @@ import structlog
 
 from rebalancer.ops.console import ConsoleLines
 from rebalancer.ops.escaping import escaped, escaped_lines
-from rebalancer.ops.events import known
 from rebalancer.ops.redaction import HIDDEN, Redactor, names_secret
+from rebalancer.ops.vocabulary import known
 from rebalancer.ports import Clock, Log
 
 LINE_LIMIT = 48 * 1024  # bytes: journald splits what is longer

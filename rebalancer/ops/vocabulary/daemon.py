@@ -1,0 +1,28 @@
+"""The process itself: its start and end, configuration, clock, and the book's state."""
+
+from rebalancer.ops.vocabulary.rows import ERROR, INFO, NONE, WARNING, Row
+
+ROWS: tuple[Row, ...] = (
+    ("daemon.started", INFO, "the process began", NONE),
+    ("daemon.ready", INFO, "reconciled and ready to hedge", NONE),
+    ("daemon.stopping", INFO, "asked to end; own orders are being cancelled", NONE),
+    ("daemon.stopped", INFO, "the process ends in order", NONE),
+    ("daemon.failed", ERROR, "the process ends by a defect", "read the error, report it, restart"),
+    ("task.failed", ERROR, "a part of the daemon ended by an error", "read the error; see doctor"),
+    ("config.loaded", INFO, "a configuration was read and is valid", NONE),
+    ("config.rejected", ERROR, "a configuration is not fit to run", "mend it; run check"),
+    (
+        "config.changed",
+        WARNING,
+        "a setting was changed on a running book",
+        "check that it was you",
+    ),
+    ("limits.not_enforced", WARNING, "a guard is not set, and nobody watches there", "set it"),
+    ("state.changed", INFO, "the book or an underlying entered another state", NONE),
+    ("state.latched", ERROR, "a halt outlives a restart", "find the cause, then arm --reason"),
+    ("clock.agreed", INFO, "this machine's clock and a venue's are together again", NONE),
+    ("clock.anchored", WARNING, "this machine's clock was set; ours follows it", "see time sync"),
+    ("clock.unmeasured", INFO, "a venue did not tell its time", NONE),
+    ("clock.skewed", ERROR, "this machine's clock disagrees with a venue's", "mend time sync"),
+    ("loop.lagged", WARNING, "the event loop was blocked", "look for load on the machine"),
+)

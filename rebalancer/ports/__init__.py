@@ -1,0 +1,66 @@
+"""The seams of the program: what is real in production and replaced elsewhere.
+
+Clock, scheduler, randomness and task spawning are ports so that demo, replay
+and simulation run the very code that runs live. `wiring` alone chooses.
+
+    surroundings   time, tasks, schedule, chance
+    outside        accounts at venues, feeds, archives
+    memory         the journal and its caretaker
+    flight         what records all that a book takes
+    telling        alerts, log, how a running book stands
+"""
+
+from rebalancer.ports.flight import UNRECORDED, Flight, Moved
+from rebalancer.ports.memory import (
+    Caretaker,
+    Entry,
+    Errand,
+    Journal,
+    LeastRoom,
+    Outcome,
+    Reading,
+    Retention,
+    Room,
+)
+from rebalancer.ports.outside import ALL_TOLD, Archives, Describe, Feed, Venue, nobody
+from rebalancer.ports.surroundings import (
+    SECOND,
+    Clock,
+    Companion,
+    Randomness,
+    Scheduler,
+    Tasks,
+    Timer,
+)
+from rebalancer.ports.telling import AlertSink, Log, StatusSource
+
+__all__ = [
+    "ALL_TOLD",
+    "SECOND",
+    "UNRECORDED",
+    "AlertSink",
+    "Archives",
+    "Caretaker",
+    "Clock",
+    "Companion",
+    "Describe",
+    "Entry",
+    "Errand",
+    "Feed",
+    "Flight",
+    "Journal",
+    "LeastRoom",
+    "Log",
+    "Moved",
+    "Outcome",
+    "Randomness",
+    "Reading",
+    "Retention",
+    "Room",
+    "Scheduler",
+    "StatusSource",
+    "Tasks",
+    "Timer",
+    "Venue",
+    "nobody",
+]

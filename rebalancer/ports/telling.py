@@ -1,0 +1,58 @@
+"""What the program tells people: alerts, log lines, and how a running book stands."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from rebalancer.core.commands import Alert
+from rebalancer.core.events import Verb
+
+
+class AlertSink(Protocol):
+    """Where alerts leave the program."""
+
+    def send(self, alert: Alert) -> None:
+        """Pass an alert on; never blocks, never raises."""
+
+
+class Log(Protocol):
+    """A structured log: an event name from the closed list, then facts."""
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Say what may be deleted."""
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Say what is history."""
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Say that a limit worked."""
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Wake a person, and say what to do."""
+
+
+class StatusSource(Protocol):
+    """What a running book tells about itself; JSON values, decimals as strings."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return book, mode, state, and per underlying net delta against its band."""
+
+    def positions(self) -> Sequence[Mapping[str, Any]]:
+        """Return instrument, quantity, entry, mark and delta of each holding."""
+
+    def orders(self) -> Sequence[Mapping[str, Any]]:
+        """Return client order id, instrument, quantity, filled and state of each order."""
+
+    def guards(self) -> Sequence[Mapping[str, Any]]:
+        """Return name, scope, limit, measured, headroom and allows of each guard."""
+
+    def bands(self) -> Sequence[Mapping[str, Any]]:
+        """Return the band of each underlying, and term by term why it is so wide."""
+
+    def stress(self) -> Sequence[Mapping[str, Any]]:
+        """Return the revaluation grid of each underlying."""
+
+    def why(self, key: str) -> Mapping[str, Any] | None:
+        """Return the decision behind an order id, a sequence number or a time."""
+
+    def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
+        """Pass an operator's order on; return what was done."""
