@@ -3,18 +3,17 @@
 import asyncio
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from rebalancer.ops.control import ControlServer
 from rebalancer.ops.terminal import LiveView
-from rebalancer.ports import SECOND
+from rebalancer.ports import SECOND, Log
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
-from rebalancer.wiring import Running
+from rebalancer.wiring import Running, Served, companions
 
 JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
@@ -55,17 +54,16 @@ class Wish:
         return stack.enter_context((self.folder / "log.jsonl").open("w"))
 
 
-async def serve(running: Running, wish: Wish, log: Any) -> None:
-    """Run the daemon with its control socket open and its signals heard."""
+async def serve(running: Running, wish: Wish, log: Log) -> None:
+    """Run the daemon with its signals heard and its companions beside it."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, running.stop.ask)
-    control = ControlServer(wish.folder / "control.sock", running.status, log)
-    await control.start()
-    try:
+    async with AsyncExitStack() as stack:
+        for each in companions(Served(wish.settings, wish.folder, running, log)):
+            stack.push_async_callback(each.close)
+            await each.start()
         await running.daemon.run(wish.duration)
-    finally:
-        await control.close()
 
 
 def watch(running: Running, view: LiveView) -> None:

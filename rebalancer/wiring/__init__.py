@@ -3,6 +3,7 @@
     beginning   what a book is put into, and how it begins: holdings, latches
     paper       its venues are played by the exchange model
     live        its venues are real, or servers on this machine that stand for them
+    companions  what stands beside it: control socket, …
 
 Where the market of a paper book comes from (a seeded world, recordings, a live
 stream) is handed in as a feed; so are clock, journal and log, because demo,
@@ -10,7 +11,8 @@ replay and a long-running service differ in nothing else.
 """
 
 from rebalancer.wiring.beginning import Running, Surrounding
+from rebalancer.wiring.companions import Served, companions
 from rebalancer.wiring.live import live
 from rebalancer.wiring.paper import paper
 
-__all__ = ["Running", "Surrounding", "live", "paper"]
+__all__ = ["Running", "Served", "Surrounding", "companions", "live", "paper"]
