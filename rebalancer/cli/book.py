@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from rebalancer.cli.live import refuse_live
 from rebalancer.cli.output import default_folder, emit_json, opened, shown, table
 from rebalancer.cli.serving import JOURNAL, Wish, serve, watch
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
+from rebalancer.cli.trading import refuse_paper, trade
 from rebalancer.cli.wire import Wired, run_wired
 from rebalancer.errors import ConfigError, Fault, UsageError
 from rebalancer.exchange.exchange import Exchange
@@ -100,22 +100,27 @@ def run(
         str | None, typer.Option(help="Fingerprint of the file; check prints it.")
     ] = None,
 ) -> None:
-    """Run a book as a service, on paper, until it is told to stop.
+    """Run a book as a service until it is told to stop.
 
-    Its market is the live one; with a table [market] it is the seeded world.
+    On paper its market is the live one; with a table [market] it is the seeded
+    world. With --live it trades for money, once a person has confirmed these settings.
 
     Example: rebalancer run config/paper.toml --state /var/lib/rebalancer/btc-desk
+    Example: rebalancer run live.toml --live --confirm 3f9a1c0be77d2a45
     """
     settings = load(config)
     if live:
-        refuse_live(settings, confirm)
-    if settings.book.mode is not Mode.PAPER:
-        must = "must be paper: orders do not reach real venues in this release"
+        refuse_paper(settings)
+    elif settings.book.mode is not Mode.PAPER:
+        must = "must be paper, or --live be given: this book trades for money"
         raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
     folder = state or default_folder(settings.book.id)
     wanted = None if length is None else parse_duration(length)
-    wish = Wish(settings, folder, "paper", settings.market.seed, 1.0, wanted)
-    if "market" in settings.model_fields_set:
+    mode = str(settings.book.mode)
+    wish = Wish(settings, folder, mode, settings.market.seed, 1.0, wanted)
+    if live:
+        trade(wish, confirm)
+    elif "market" in settings.model_fields_set:
         _run(wish)
     else:
         _observe(wish)

@@ -1,4 +1,4 @@
-"""`doctor`, and what stands before `run --live`: is everything there that real money needs?"""
+"""`doctor`: is everything there that trading for money needs?"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings import Settings, fingerprint, load, resolve
+from rebalancer.settings import Settings, load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.venues import credentials
 from rebalancer.venues.connection import connect
@@ -24,8 +24,6 @@ from rebalancer.venues.profiles import profile_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-# A book that trades for money must be able to say no; until a guard enforces these, it cannot.
-
 
 def doctor(
     config: Annotated[Path, typer.Argument(help="TOML file of a book in mode live or testnet.")],
@@ -36,7 +34,7 @@ def doctor(
     Example: rebalancer doctor live.toml
     """
     settings = load(config)
-    found = run_wall(_examined(settings))
+    found = run_wall(examined(settings))
     missing = [_row("book", each) for each in unmet(settings)]
     rows = [*found, *missing]
     if as_json:
@@ -47,7 +45,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-async def _examined(settings: Settings) -> list[dict[str, Any]]:
+async def examined(settings: Settings) -> list[dict[str, Any]]:
     """Return the findings on every venue."""
     clock, instruments = WallClock(), resolve(settings)
     failures: list[BaseException] = []
@@ -125,25 +123,10 @@ def unmet(settings: Settings) -> Sequence[Finding]:
         for name, venue in settings.venues.items()
         if venue.tiers is None and name != "binance"
     ]
-    alert = "must be an outward channel that doctor has tested"
-    found.append(Finding("alerts", Grade.FAILED, "the log alone", alert))
+    if any(venue.loopback is None for venue in settings.venues.values()):
+        alert = "must be an outward channel that doctor has tested"
+        found.append(Finding("alerts", Grade.FAILED, "the log alone", alert))
     return found
-
-
-def refuse_live(settings: Settings, confirm: str | None) -> None:
-    """Refuse to trade for money while something is missing.
-
-    Raises:
-        ConfigError: Always in this release; it lists what is missing.
-    """
-    faults = [Fault(each.name, each.must, each.measured) for each in unmet(settings)]
-    name = fingerprint(settings)
-    if settings.book.mode is Mode.PAPER:
-        faults.insert(0, Fault("book.mode", "must be live or testnet", "paper"))
-    if confirm != name:
-        was = "missing" if confirm is None else confirm
-        faults.insert(0, Fault("--confirm", f"must be the fingerprint of this file ({name})", was))
-    raise ConfigError(settings.book.id, faults)
 
 
 def register(app: typer.Typer) -> None:

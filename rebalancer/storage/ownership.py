@@ -7,7 +7,7 @@ paper, brought back into a live book, would be hedged with real money.
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import Journal
 
-BOOK, MONEY = "book", "money"
+BOOK, MONEY, LIVE = "book", "money", "live"
 PAPER = "paper"  # what a journal is for that names a book and no money
 
 
@@ -42,3 +42,13 @@ def claim(journal: Journal, book: str, money: str) -> None:
     """Write down whose journal it is: the money first, an owner without it would be of paper."""
     journal.put_meta(MONEY, money)
     journal.put_meta(BOOK, book)
+
+
+def permitted(journal: Journal) -> str | None:
+    """Return the fingerprint that a person confirmed to trade for money with; None: none yet."""
+    return journal.get_meta(LIVE)
+
+
+def permit(journal: Journal, fingerprint: str) -> None:
+    """Write down that a book may trade for money, until its settings mean something else."""
+    journal.put_meta(LIVE, fingerprint)

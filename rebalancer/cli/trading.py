@@ -1,0 +1,113 @@
+"""`run --live`: a book that trades for money, and what stands before its first order.
+
+A person confirms the fingerprint of the settings once. Then every venue is
+examined as `doctor` does it; whatever fails keeps the book from starting, all at
+once. The confirmation is kept in the journal and holds for later starts, which
+nobody watches, until the settings mean something else.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from rebalancer.cli.live import examined, keys_of, unmet
+from rebalancer.cli.serving import JOURNAL, Wish, serve
+from rebalancer.core.ids import least_epoch
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.ops.log import configure
+from rebalancer.ops.redaction import Redactor
+from rebalancer.ports import Journal
+from rebalancer.runtime.clock import WallClock, run_wall
+from rebalancer.runtime.randomness import SeededRandomness
+from rebalancer.settings import Settings, fingerprint, resolve
+from rebalancer.settings.models import Mode
+from rebalancer.storage import ownership
+from rebalancer.storage.sqlite import open_journal
+from rebalancer.venues.findings import Grade
+from rebalancer.wiring import Surrounding, live
+
+
+def trade(wish: Wish, confirm: str | None) -> None:
+    """Run a book in live dress until it is told to stop.
+
+    Args:
+        wish: How; its settings are of mode live or testnet.
+        confirm: Fingerprint that a person typed; None on a start that nobody watches.
+
+    Raises:
+        ConfigError: Something is missing, or nobody confirmed these settings.
+    """
+    settings, clock = wish.settings, WallClock()
+    refuse_paper(settings)
+    keys = {name: keys_of(settings, name) for name in settings.venues}
+    with ExitStack() as stack:
+        hide = Redactor(each.reveal() for own in keys.values() for each in own)
+        log = configure(wish.log(stack), clock, redactor=hide)
+        wish.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        journal = open_journal(wish.folder / JOURNAL, least_epoch(clock.now()))
+        stack.callback(journal.close)  # a second time does no harm
+        fresh = confirmed(settings, journal, confirm)
+
+        async def main() -> None:
+            if fresh:
+                refuse_unfit(settings, await examined(settings))
+            around = Surrounding(
+                *(clock, journal, log, None, str(settings.book.mode)),
+                extra={"duration": wish.duration},
+                randomness=SeededRandomness(clock.now()),  # so that no two daemons knock together
+                flight=wish.flight,
+                caretaker=wish.caretaker,
+            )
+            running = await live(settings, resolve(settings), keys, around)
+            ownership.permit(journal, fingerprint(settings))
+            await serve(running, wish, log)
+
+        run_wall(main())
+
+
+def refuse_paper(settings: Settings) -> None:
+    """Refuse a book on paper: --live is for money.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if settings.book.mode is Mode.PAPER:
+        fault = Fault("book.mode", "must be live or testnet with --live", Mode.PAPER)
+        raise ConfigError(settings.book.id, [fault])
+
+
+def confirmed(settings: Settings, journal: Journal, confirm: str | None) -> bool:
+    """Return whether these settings are confirmed now, and not by an earlier start.
+
+    Raises:
+        ConfigError: They are not confirmed, or something else is.
+    """
+    name, before = fingerprint(settings), ownership.permitted(journal)
+    if confirm is None and before == name:
+        return False
+    if confirm == name:
+        return before != name
+    must = f"must be the fingerprint of this file ({name})"
+    changed = "missing" if before is None else f"missing; confirmed was {before}"
+    was = changed if confirm is None else confirm
+    raise ConfigError(settings.book.id, [Fault("--confirm", must, was)])
+
+
+def refuse_unfit(settings: Settings, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to trade while something is missing that doctor asks for.
+
+    Args:
+        settings: Of the book.
+        rows: What doctor found at its venues.
+
+    Raises:
+        ConfigError: It lists all that is missing.
+    """
+    faults = [
+        Fault(f"venues.{row['venue']}: {row['name']}", str(row["must"]), str(row["measured"]))
+        for row in rows
+        if row["grade"] == Grade.FAILED
+    ]
+    faults += [Fault(each.name, each.must, each.measured) for each in unmet(settings)]
+    if faults:
+        raise ConfigError(settings.book.id, faults)
