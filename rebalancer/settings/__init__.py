@@ -1,6 +1,7 @@
 """Settings: a TOML file becomes validated settings, or one report with every fault in it.
 
     reading    file → table: size, depth, UTF-8, TOML
+    credentials  the name of a credential → its fields, which no text shows
     values     one value: a number, a duration, a time, a choice; what it must be, in words
     guarding   the tables of the guards and their keys
     shipped    profiles of venues that come with the program

@@ -1,0 +1,141 @@
+"""Credentials: from the name in the settings to a text that nothing shows.
+
+It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/NAME`), or in a file
+that only its owner can read: NAME below `$REBALANCER_CREDENTIALS`, else below
+`~/.config/rebalancer/credentials`. What stands in it is its reader's business:
+fields as JSON, or one after another on lines of their own.
+"""
+
+import json
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rebalancer.errors import ConfigError, Fault, PermissionRefused
+
+SYSTEMD = "CREDENTIALS_DIRECTORY"
+FOLDER = "REBALANCER_CREDENTIALS"
+HOME = Path(".config/rebalancer/credentials")
+_LARGEST = 16_384  # bytes; a key in PEM has 3,000
+
+
+class Secret:
+    """Text that shows itself only where it is asked for by name: `secret.reveal()`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself; for a signature, never for a line."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not to be copied out of the program")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a credential must hold."""
+
+    fields: Sequence[str]  # in the order of its lines
+    needed: Sequence[str]
+    must: str  # the same in words, from "must" on
+
+
+def read(name: str, environ: Mapping[str, str], home: Path, shape: Shape) -> Mapping[str, Secret]:
+    """Return the fields of the credential of this name.
+
+    Args:
+        name: As the settings have it; letters, digits, `.`, `_` and `-`.
+        environ: The process's environment.
+        home: The user's home folder.
+        shape: What it must hold.
+
+    Raises:
+        ConfigError: Nothing bears the name, or what does has another shape.
+        PermissionRefused: Others may read the file.
+    """
+    path = _place(name, environ, home)
+    systemd = SYSTEMD in environ and path.parent == Path(environ[SYSTEMD])
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise _fault(path, "must be a file of a few lines", "something else")
+        _keep_private(path, status.st_mode, systemd=systemd)
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise _fault(path, shape.must, "no text") from None  # the cause shows what it read
+    except OSError as error:
+        raise _fault(path, "must be a file that can be read", str(error.strerror)) from None
+    return _parsed(path, text, shape)
+
+
+def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
+    if not name or Path(name).name != name or name.startswith("."):
+        raise _fault(Path("credentials"), "must be a plain name", repr(name))
+    if SYSTEMD in environ and (given := Path(environ[SYSTEMD]) / name).exists():
+        return given
+    folder = Path(environ[FOLDER]) if environ.get(FOLDER) else home / HOME
+    return folder / name
+
+
+def _keep_private(path: Path, mode: int, *, systemd: bool) -> None:
+    """Refuse what others could read.
+
+    systemd lets the unit's user in by an access list, which shows as the
+    group's bits though no group may read it.
+    """
+    others = stat.S_IRWXO if systemd else stat.S_IRWXO | stat.S_IRWXG
+    if mode & others:
+        was = oct(stat.S_IMODE(mode))
+        raise PermissionRefused(
+            f"{path}: must be readable by its owner alone (chmod 400), was {was}; not read"
+        )
+
+
+def _parsed(path: Path, text: str, shape: Shape) -> Mapping[str, Secret]:
+    json_ = text.lstrip().startswith("{")
+    fields = _from_json(path, text, shape) if json_ else _from_lines(text, shape)
+    known = {name: value.strip() for name, value in fields.items() if value.strip()}
+    if any(name not in known for name in shape.needed):
+        found = " and ".join(known) or ("neither" if len(shape.needed) > 1 else "nothing")
+        raise _fault(path, shape.must, found)
+    return {name: Secret(value) for name, value in known.items()}
+
+
+def _from_json(path: Path, text: str, shape: Shape) -> dict[str, str]:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        raise _fault(path, shape.must, "broken JSON") from None  # the cause shows what it read
+    if any(name not in shape.fields for name in fields):  # a name may be a key in the wrong place
+        raise _fault(path, f"must have {', '.join(shape.fields)} only", "another field")
+    if not all(isinstance(value, str) for value in fields.values()):
+        raise _fault(path, "must have texts only", "something else")
+    return dict(fields)
+
+
+def _from_lines(text: str, shape: Shape) -> dict[str, str]:
+    lines = (line for line in text.splitlines() if line.strip())
+    return dict(zip(shape.fields, lines, strict=False))
+
+
+def _fault(path: Path, must: str, was: str) -> ConfigError:
+    return ConfigError(str(path), [Fault("credentials", must, was)])
