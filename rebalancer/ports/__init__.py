@@ -11,6 +11,15 @@ and simulation run the very code that runs live. `wiring` alone chooses.
 """
 
 from rebalancer.ports.flight import UNRECORDED, Flight, Moved
+from rebalancer.ports.measuring import (
+    UNMEASURED,
+    Age,
+    Condition,
+    Measure,
+    Meter,
+    Sample,
+    Spread,
+)
 from rebalancer.ports.memory import (
     Caretaker,
     Entry,
@@ -37,12 +46,15 @@ from rebalancer.ports.telling import AlertSink, Log, StatusSource
 __all__ = [
     "ALL_TOLD",
     "SECOND",
+    "UNMEASURED",
     "UNRECORDED",
+    "Age",
     "AlertSink",
     "Archives",
     "Caretaker",
     "Clock",
     "Companion",
+    "Condition",
     "Describe",
     "Entry",
     "Errand",
@@ -51,13 +63,17 @@ __all__ = [
     "Journal",
     "LeastRoom",
     "Log",
+    "Measure",
+    "Meter",
     "Moved",
     "Outcome",
     "Randomness",
     "Reading",
     "Retention",
     "Room",
+    "Sample",
     "Scheduler",
+    "Spread",
     "StatusSource",
     "Tasks",
     "Timer",

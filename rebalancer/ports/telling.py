@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from rebalancer.core.commands import Alert
 from rebalancer.core.events import Verb
+from rebalancer.ports.measuring import Condition, Measure
 
 
 class AlertSink(Protocol):
@@ -53,6 +54,12 @@ class StatusSource(Protocol):
 
     def why(self, key: str) -> Mapping[str, Any] | None:
         """Return the decision behind an order id, a sequence number or a time."""
+
+    def measures(self) -> Sequence[Measure]:
+        """Return what was measured, by the names of the table of metrics."""
+
+    def health(self) -> Condition:
+        """Return how well the book is; asks nobody outside."""
 
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
         """Pass an operator's order on; return what was done."""

@@ -35,6 +35,7 @@ from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.figures import Figures
 from rebalancer.runtime.housekeeping import HOUR, Housekeeping
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.pulse import pulse
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.room import RoomWatch
 from rebalancer.runtime.rounds import Rounds
@@ -66,6 +67,7 @@ class Parts:
     describe: Describe = nobody  # who knows the terms of what no setting names
     retention: Retention | None = None  # None: the journal keeps everything
     care: Care | None = None  # None: the journal is on no disk, or not for long
+    pulse: Callable[[int], None] | None = None  # hears how late calls of the loop are; None: nobody
 
 
 class Daemon:
@@ -123,6 +125,8 @@ class Daemon:
 
         parts.tasks.spawn("reconcile", rounds.begin())
         parts.scheduler.every("tick", parts.tick, self._guarded(tick))
+        if parts.pulse is not None:
+            parts.tasks.spawn("pulse", pulse(parts.clock, parts.pulse))
         parts.scheduler.every("flush", parts.tick, self._guarded(parts.journal.flush))
         parts.scheduler.every(
             "reconcile", max(AGAIN, parts.tick), self._guarded(rounds.look_if_due)

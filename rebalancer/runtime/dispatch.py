@@ -8,13 +8,14 @@ comes after all is still an answer.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from rebalancer.core.commands import Alert, Cancel, Command, Purpose, Query, Submit
 from rebalancer.core.events import OrderEvent, OrderRejected, OrderUnknown
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.ports import AlertSink, Clock, Log, Tasks, Venue
+from rebalancer.ports import UNMEASURED, AlertSink, Clock, Log, Meter, Tasks, Venue
 from rebalancer.runtime.inbox import Inbox
 
 _OPEN = (TradingState.ACTIVE, TradingState.REDUCING)  # states in which a hedge may leave
@@ -37,6 +38,7 @@ class Dispatch:
     alerts: AlertSink
     log: Log
     closed: list[bool]
+    meter: Meter = UNMEASURED  # what measures how long orders take
 
     def carry_out(self, command: Command) -> None:
         """Start what a command asks for; its outcome arrives in the inbox."""
@@ -100,15 +102,25 @@ class Dispatch:
             return
         deadline = self.clock.call_at(self.clock.now() + self.params.orders.timeout, give_up)
         answer: OrderEvent
+        self.meter.leaves(order, self._middle(order.instrument))
         try:
             answer = await self.venues[order.account].submit(order)
         except Exception as error:  # noqa: BLE001 - whatever broke, the order may be live
             reason = _told(error)
             answer = OrderUnknown(self.clock.now(), None, order.client_order_id, reason)
+        else:
+            self.meter.answered(answer)
         finally:
             answered = True
             deadline.cancel()
         self.inbox.put(answer)
+
+    def _middle(self, instrument: str) -> Decimal | None:
+        """Return the price between bid and ask; None where one of them is not told."""
+        quote = self.state.markets.quotes.get(instrument)
+        if quote is None or quote.bid is None or quote.ask is None:
+            return None
+        return (quote.bid + quote.ask) / 2
 
     async def _cancel(self, order: Cancel) -> None:
         try:

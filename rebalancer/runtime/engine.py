@@ -150,14 +150,20 @@ class Engine:
         self.tally = Tally()
         self.recent: deque[Decision] = deque(maxlen=RECENT)
         self.standing: dict[str, Decision] = {}  # underlying → latest decision
+        self.meter = around.dispatch.meter
         self._inbox = inbox
         self._around = around
         self._digest = hashlib.sha256()
         self._observers: list[Observe] = []
         self._watchers: list[Callable[[Event], None]] = []
         self._sent = False  # whether the step just taken wants something sent
-        self._latched = self._latch()
+        self._latched = _latch(state)
         self._kept_at = state.now  # ns
+
+    @property
+    def open(self) -> bool:
+        """Whether orders may leave: not once the engine or its journal failed, nor at the end."""
+        return not self._around.dispatch.closed[0]
 
     @property
     def digest(self) -> str:
@@ -218,9 +224,11 @@ class Engine:
             watcher(event)
         unknown, version = self._unknown(event), self.state.ledger.version
         outcome = hedger.step(self.state, event, self.params)
+        if outcome.decisions:
+            self.meter.decided(event)
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
-        if isinstance(event, JOURNALED) and not self._told_again(event, version):
+        if isinstance(event, JOURNALED) and not _told_again(event, self.state, version):
             self._write("event", key_of(event), self._proof(event, unknown))
             self.tally.count(event, self.state)
             tell(self._around.log, event)
@@ -232,7 +240,7 @@ class Engine:
         self._keep_latch()
         if leaving:
             self._keep()
-            self._around.journal.flush()
+            self._flush()
             self._sent = True
         elif isinstance(event, Tick) and self.state.now - self._kept_at >= self._around.keeps:
             self._keep()
@@ -241,6 +249,7 @@ class Engine:
         for observer in self._observers:
             observer(event, outcome.decisions)
         self._around.flight.settle(self.state.now)
+        self.meter.took(event, self.state)
 
     def _write_sent(self, commands: Iterable[Command]) -> bool:
         """Write down what a step wants sent; return whether it must be on disk before it leaves."""
@@ -253,19 +262,15 @@ class Engine:
                 self._write("query", each.client_order_id, each)
         return leaving
 
+    def _flush(self) -> None:
+        began = self.meter.began()
+        self._around.journal.flush()
+        self.meter.committed(began)
+
     def _keep(self) -> None:
         """Write down what must outlive a restart beside the ledger; durably, with what is due."""
         self._kept_at = self.state.now
         self._around.journal.put_meta(KEPT, json.dumps(kept.kept(self.state)))
-
-    def _told_again(self, event: Event, version: int) -> bool:
-        """Whether a booking changed nothing, because the ledger had it; nobody needs it twice.
-
-        One of an instrument that nobody describes changed nothing either, and is kept.
-        """
-        if not isinstance(event, Booking) or self.state.ledger.version != version:
-            return False
-        return isinstance(event, CashMoved) or event.instrument in self.state.instruments
 
     def _unknown(self, event: Event) -> str | None:
         """Return the client order id of an event if its order's outcome is unknown."""
@@ -309,14 +314,9 @@ class Engine:
         entry = Entry(self.state.sequence, self.state.now, kind, key, payload)
         self._around.journal.append(entry)
 
-    def _latch(self) -> tuple[object, ...]:
-        state = self.state
-        asked = (state.standing.asked, state.sealed, tuple(state.standing.limited.items()))
-        return (state.mode, state.killed, *asked, tuple(state.halted.items()))
-
     def _keep_latch(self) -> None:
         """Write the trading state down, durably, when it changed."""
-        now = self._latch()
+        now = _latch(self.state)
         if now == self._latched:
             return
         self._latched = now
@@ -332,7 +332,7 @@ class Engine:
         }
         entry = Entry(state.sequence, state.now, "latch", self.params.book, payload)
         self._around.journal.append(entry)
-        self._around.journal.flush()
+        self._flush()
         self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
 
 
@@ -348,3 +348,18 @@ def _held(event: Event) -> Iterable[str]:
         yield event.instrument
     elif isinstance(event, OutsideTold):
         yield from (each.instrument for each in event.held)
+
+
+def _told_again(event: Event, state: State, version: int) -> bool:
+    """Whether a booking changed nothing, because the ledger had it; nobody needs it twice.
+
+    One of an instrument that nobody describes changed nothing either, and is kept.
+    """
+    if not isinstance(event, Booking) or state.ledger.version != version:
+        return False
+    return isinstance(event, CashMoved) or event.instrument in state.instruments
+
+
+def _latch(state: State) -> tuple[object, ...]:
+    asked = (state.standing.asked, state.sealed, tuple(state.standing.limited.items()))
+    return (state.mode, state.killed, *asked, tuple(state.halted.items()))

@@ -17,8 +17,8 @@ from rebalancer.core.instruments import cash_instrument
 from rebalancer.core.positions import entry_price, open_profit
 from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
-from rebalancer.ports import SECOND, Clock, Journal
-from rebalancer.runtime import readings
+from rebalancer.ports import SECOND, Clock, Condition, Journal, Measure
+from rebalancer.runtime import measures, readings
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.profit import Profit
@@ -198,6 +198,15 @@ class BookStatus:
     def why(self, key: str) -> Mapping[str, Any] | None:
         """Return the decision behind an order id, a step or a moment, from the journal."""
         return why(self._journal, key)
+
+    def measures(self) -> Sequence[Measure]:
+        """Return what was measured, by the names of the table of metrics."""
+        told = measures.measured(self._engine, self._clock, self._inbox.conflated)
+        return [*told, *measures.earned(self._profit.earned)]
+
+    def health(self) -> Condition:
+        """Return how well the book is; asks nobody outside."""
+        return measures.condition(self._engine, self._clock)
 
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
         """Pass an operator's order on; it takes effect before anything that comes later."""
