@@ -117,3 +117,7 @@ class Budget:
         own = self._buckets[bucket]
         own.fill(self._clock.monotonic())
         return 1 - own.tokens / own.rate.burst
+
+    def shares(self) -> Mapping[str, float]:
+        """Return the share of each bucket that is spent, 0 to 1."""
+        return {name: self.used(name) for name in self._buckets}

@@ -133,6 +133,11 @@ class DeadManSwitch:
         return self._clock.monotonic() - self._renewed < valid
 
     @property
+    def age(self) -> int | None:
+        """Ns since the venue last said that it is armed; None: it is not."""
+        return None if self._renewed is None else self._clock.monotonic() - self._renewed
+
+    @property
     def every(self) -> int:
         """Ns between two renewals: four of them in a guardian's window."""
         return EVERY if self._guardian is None else min(self._guardian.window // 4, EVERY)

@@ -127,6 +127,11 @@ class SkewWatch:
         self._log.warning("clock.anchored", **facts)
         return off
 
+    @property
+    def measured(self) -> int | None:
+        """Ns by which the clocks differed at least when it was measured last; None: never."""
+        return self.apart if self._measured else None
+
     def refusal(self) -> str | None:
         """Return why nothing may be sent by this clock; None where it may."""
         if not self._measured:

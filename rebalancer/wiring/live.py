@@ -14,6 +14,7 @@ from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Observe, Surroundings
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.meter import BookMeter
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
@@ -33,6 +34,8 @@ from rebalancer.wiring.beginning import (
     flight_of,
     retention_of,
 )
+from rebalancer.wiring.measuring import measured, pulse_of
+from rebalancer.wiring.measuring import outside as measures_of
 from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
@@ -61,6 +64,7 @@ async def live(
         Unavailable: A venue did not answer.
     """
     ownership.check(around.journal, settings.book.id, _money(settings))
+    around, meter = measured(settings, around)
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
     seam = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
@@ -72,7 +76,8 @@ async def live(
             instruments = live_venues.described(own, instruments, log)
         past = recover(around.journal, settings.venues)
         opened = _resumed(opened, past, around.journal)
-        outside = _Outside(inbox, stop, tasks, opened, past)
+        meter.ask(measures_of(opened))
+        outside = _Outside(inbox, stop, tasks, opened, past, meter)
         return _live(settings, past.described(instruments), keys, around, outside)
     except BaseException:
         for each in opened.values():
@@ -89,6 +94,7 @@ class _Outside:
     tasks: TaskRegistry
     opened: Mapping[str, LiveVenue]
     past: Recovered
+    meter: BookMeter
 
 
 def _resumed(
@@ -128,7 +134,8 @@ def _live(
             outside.opened[order.submit.account].line.sent.remember(order)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     told = LogAlertSink(log, clock)
-    dispatch = Dispatch(state, params, venues, inbox, clock, outside.tasks, told, log, [False])
+    meter, tasks = outside.meter, outside.tasks
+    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
     flight = flight_of(settings, around, told)
     describe = live_venues.describing(outside.opened, log)
     decides = Surroundings(around.journal, codec.encode, dispatch, log, describe, flight)
@@ -137,9 +144,7 @@ def _live(
     def healthy() -> bool:
         return not dispatch.closed[0] and clock.now() - state.now < HEALTHY
 
-    seam = live_venues.Surroundings(
-        clock, outside.tasks, around.randomness, log, inbox.put, healthy
-    )
+    seam = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put, healthy)
     feeds = [
         live_venues.feeds(each, settings, instruments, keys[name], seam, params.epoch)
         for name, each in outside.opened.items()
@@ -153,13 +158,14 @@ def _live(
         feeds=(*files_of(settings, around), *(feed for each in feeds for feed in each.running)),
         venues=venues,
         clock=clock,
-        tasks=outside.tasks,
+        tasks=tasks,
         scheduler=ClockScheduler(clock),
         journal=around.journal,
         log=log,
         tick=around.tick,
         retention=retention_of(settings),
         care=care_of(settings, around),
+        pulse=pulse_of(around, meter),
         adopts=outside.past.first,
         archives=_Archives(feeds),
         describe=describe,

@@ -45,6 +45,7 @@ from rebalancer.wiring.beginning import (
     flight_of,
     retention_of,
 )
+from rebalancer.wiring.measuring import measured, pulse_of
 
 MILLISECOND = 1_000_000  # ns
 
@@ -68,6 +69,7 @@ def paper(
         ConfigError: A holding has no entry and no price, or a venue no fees;
             or the journal is another book's, or of real money.
     """
+    around, meter = measured(settings, around)
     clock, log = around.clock, around.log
     ownership.check(around.journal, settings.book.id, around.money)
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
@@ -81,13 +83,11 @@ def paper(
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
     flight = flight_of(settings, around, told)
-    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False])
+    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
     keeps = KEEPS if around.lasting else NEVER
     decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight, keeps=keeps)
     engine = Engine(state, params, inbox, decides)
-    streams = {name: each.stream for name, each in played.items() if each.stream is not None}
-    heard = {name: venue.hear for name, venue in venues.items()}
-    feed = _feed_of(around)(PaperMarket(exchanges, log, witness, streams, heard), clock, tasks)
+    feed = _feed_of(around)(_market(played, venues, log, witness), clock, tasks)
     parts = Parts(
         engine=engine,
         inbox=inbox,
@@ -102,6 +102,7 @@ def paper(
         tick=around.tick,
         retention=retention_of(settings) if around.lasting else None,
         care=care_of(settings, around),
+        pulse=pulse_of(around, meter),
     )
     _say_unwatched(settings, log)
     faults = {name: each.mischance.struck for name, each in played.items()}
@@ -149,6 +150,15 @@ def _play(settings: Settings, exchange: Exchange, around: Surrounding, name: str
         past=Past(lambda: holdings(exchange, name), clock.now()) if lags else None,
         stream=Stream(mischance, clock) if freezes else None,
     )
+
+
+def _market(
+    played: Mapping[str, _Played], venues: Mapping[str, Unreliable], log: Log, witness: Witness
+) -> PaperMarket:
+    exchanges = {name: each.exchange for name, each in played.items()}
+    streams = {name: each.stream for name, each in played.items() if each.stream is not None}
+    heard = {name: venue.hear for name, venue in venues.items()}
+    return PaperMarket(exchanges, log, witness, streams, heard)
 
 
 def _latency(told: VenueSettings) -> Latency:

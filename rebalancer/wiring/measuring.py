@@ -1,0 +1,79 @@
+"""Measuring: the meter of a book, and what it asks that only the composition knows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from rebalancer import __version__
+from rebalancer.ops.counting import CountedLog
+from rebalancer.ports import SECOND, Measure, Sample
+from rebalancer.runtime.clock import WallClock
+from rebalancer.runtime.meter import BookMeter, Probe
+from rebalancer.runtime.upkeep import Care
+from rebalancer.settings import Settings, fingerprint
+from rebalancer.venues.live import LiveVenue
+from rebalancer.wiring.beginning import Surrounding, care_of
+
+
+def measured(settings: Settings, around: Surrounding) -> tuple[Surrounding, BookMeter]:
+    """Return the surroundings of a book with a log that is counted, and its meter.
+
+    Args:
+        settings: Of the book.
+        around: As it is handed in.
+    """
+    log, meter = CountedLog(around.log), BookMeter(around.clock)
+    started = around.clock.now() / SECOND
+    labels = (__version__, fingerprint(settings), around.dress)
+    fixed = (
+        Sample("build_info", 1, labels),
+        Sample("process_start_time_seconds", started),
+        Sample("epoch", around.journal.epoch),
+    )
+    meter.ask(lambda: fixed)
+    meter.ask(log.samples)
+    care = care_of(settings, around)
+    if care is not None:
+        meter.ask(_room(care))
+    return replace(around, log=log), meter
+
+
+def pulse_of(around: Surrounding, meter: BookMeter) -> Callable[[int], None] | None:
+    """Return what hears how late the event loop is; None where a market's clock waits for it."""
+    return meter.lagged if isinstance(around.clock, WallClock) else None
+
+
+def _room(care: Care) -> Probe:
+    def probe() -> Iterable[Measure]:
+        try:
+            room = care.caretaker.room()
+        except OSError:  # the disk is gone: so is the metric, and an alert says that it is
+            return
+        yield Sample("disk_free_bytes", room.free)
+        yield Sample("disk_least_bytes", care.least.of(room.total))
+
+    return probe
+
+
+def outside(opened: Mapping[str, LiveVenue]) -> Probe:
+    """Return what tells how the ways to venues are: clocks, budgets, dead-man switches."""
+
+    def probe() -> Iterable[Measure]:
+        for name, venue in opened.items():
+            yield from _line(name, venue)
+
+    return probe
+
+
+def _line(name: str, venue: LiveVenue) -> Iterable[Measure]:
+    line = venue.line
+    apart = None if line.skew is None else line.skew.measured
+    if apart is not None:
+        yield Sample("clock_skew_seconds", apart / SECOND, (name,))
+    for bucket, used in line.budget.shares().items():
+        yield Sample("rate_budget_used_ratio", used, (name, bucket))
+    yield Sample("rate_complaints_total", line.budget.complaints, (name,))
+    switch = line.dead_man
+    yield Sample("dead_man_wanted", switch.kept, (name,))
+    yield Sample("dead_man_armed", switch.armed, (name,))
+    if switch.age is not None:
+        yield Sample("dead_man_age_seconds", switch.age / SECOND, (name,))
