@@ -5,6 +5,7 @@
 # make faults    a daemon in live dress, one fault at a time, venue by venue, in tables;
 #                ARGS="--venue bybit" one venue, ARGS="--mix 600" all faults at once
 # make deaths    one venue of three is dead for five minutes, with an order unknown there and without
+# make soak      a daemon in live dress that hears 2,000 messages a second, for twenty minutes
 # make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test waiting computing lint tools faults deaths mutants campaign studies bench \
+.PHONY: install demo test waiting computing lint tools faults deaths soak mutants campaign studies bench \
 	lock clean
 
 VENV := .venv
@@ -96,6 +97,9 @@ faults: install
 deaths: install
 	@$(BIN)/python -m rebalancer.simulation.death --venue bybit $(ARGS)
 	@$(BIN)/python -m rebalancer.simulation.death --venue bybit --unknown $(ARGS)
+
+soak: install
+	@$(BIN)/python -m rebalancer.simulation.soak $(ARGS)
 
 mutants: install
 	@$(BIN)/python -m tests.simulation.mutants $(ARGS)

@@ -22,6 +22,7 @@ from rebalancer.runtime import measures, readings
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.profit import Profit
+from rebalancer.runtime.tasks import tasks_running
 from rebalancer.runtime.why import why
 
 
@@ -80,6 +81,7 @@ class BookStatus:
             "positions": self.positions(),
             "decisions": [_brief(decision) for decision in self._engine.recent],
             "counters": self._counters(),
+            "tasks": tasks_running(),
             **self._extra,
         }
 

@@ -36,3 +36,11 @@ class TaskRegistry:
             task.cancel()
             await asyncio.wait([task])
             self._running.pop(task, None)
+
+
+def tasks_running() -> int:
+    """Return how many tasks the running event loop has, whoever started them; 0 without one."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0

@@ -28,6 +28,10 @@ class Driver:
         self._clock, self._period = clock, period
         self._last = 0
 
+    def pace(self, period: int) -> None:
+        """Let so many ns pass between two steps from now on."""
+        self._period = period
+
     def step(self) -> WorldStep:
         """Let the present be told, everywhere."""
         self._last = max(self._clock.now(), self._last + 1)

@@ -124,6 +124,7 @@ class Script:
 
     def __init__(self, clock: Clock, generator: np.random.Generator | None = None) -> None:
         self.done: list[Struck] = []
+        self.sent = 0  # websocket messages that left, spoilt or not
         self._clock, self._generator = clock, generator
         self._plans: list[tuple[Plan, _Progress]] = []
 

@@ -108,6 +108,7 @@ class Line:
                     await self._socket.close(code=said)
                     return
                 await self._socket.send_frame(said, web.WSMsgType.TEXT)
+                self._script.sent += 1
             except (ClientConnectionResetError, ConnectionResetError):
                 return
 

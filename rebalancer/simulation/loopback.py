@@ -1,6 +1,7 @@
 """The loopback: a venue, its protocol, its server and its market, put together."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Self
 
@@ -139,6 +140,10 @@ class Loopbacks:
         """Where each of them is."""
         return {name: each.address for name, each in self.venues.items()}
 
+    def pace(self, period: int) -> None:
+        """Let so many ns pass between two steps of the world from now on."""
+        self._driver.pace(period)
+
     async def start(self) -> None:
         """Begin to answer, and let the market go on by itself."""
         self._driver.step()
@@ -169,6 +174,7 @@ def seeded_loopbacks(
     keys: Mapping[str, Sequence[Key]],
     clock: Clock,
     seed: int,
+    option_period: int | None = None,
 ) -> Loopbacks:
     """Return the venues of a configuration in its seeded world, which begins now.
 
@@ -178,10 +184,13 @@ def seeded_loopbacks(
         keys: By venue, all of the account that is called as the venue, the only one there.
         clock: The wall's, or one that shows the time at which the world shall begin.
         seed: Same seed and same times of steps, same world.
+        option_period: ns in which each option is told once; None: as the world has it.
     """
     told = settings.market
     listed = [each for each in instruments.values() if each.venue in keys]
     params = standard_params(clock.now(), told.prices, told.vols, told.step)
+    if option_period is not None:
+        params = replace(params, option_period=option_period)
     advance, first = seeded_world(listed, params, seed)
     marks: tuple[Mark | OptionMark, ...] = (*first.marks, *first.option_marks)
     prices = {each.instrument: each.price or instruments[each.instrument].tick for each in marks}

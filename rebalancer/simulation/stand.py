@@ -1,6 +1,6 @@
 """The stand: the venues of a desk, played by a process of their own, for a daemon in another.
 
-    python -m rebalancer.simulation.stand CONFIG FOLDER [--seed N] [--wild]
+    python -m rebalancer.simulation.stand CONFIG FOLDER [--seed N] [--wild] [--options 100ms]
 
 What CONFIG holds at the start is what its accounts hold at the venues. FOLDER gets
 `live.toml`, the same book in live dress at the addresses of this process, and
@@ -16,6 +16,8 @@ answers each in one line; at the end of its input it ends.
     {"ask": "orders"}                              every order that rests at a venue now
     {"ask": "positions"}                           contracts and cash, by venue
     {"ask": "count"}                               orders that ever came, by venue
+    {"ask": "sent"}                                websocket messages that left, by venue
+    {"step": "5ms"}                                the market moves so often from now on
     {"venue": V, "plan": {"kind": "slow", …}}      something goes wrong from now on
     {"venue": V, "clear": true}                    and from now on nothing does
     {"venue": V, "deed": {"instrument": I, "quantity": "1", "price": null, "label": ""}}
@@ -35,6 +37,7 @@ from typing import Any
 from rebalancer.errors import RebalancerError, UsageError
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings.values import as_duration
 from rebalancer.simulation.accounts import OrderState
 from rebalancer.simulation.dress import UID
 from rebalancer.simulation.faults import Deed, Kind, Plan
@@ -94,13 +97,15 @@ def _value(value: object) -> str:
     return str(value)
 
 
-def _opened(settings: Settings, clock: WallClock, seed: int) -> Loopbacks:
+def _opened(
+    settings: Settings, clock: WallClock, seed: int, option_period: int | None
+) -> Loopbacks:
     """Return the venues of a book; they do not answer yet."""
     keys = {
         each: [Key(CREDENTIAL, CREDENTIAL, each, UID, passphrase=CREDENTIAL)]
         for each in settings.venues
     }
-    return seeded_loopbacks(settings, resolve(settings), keys, clock, seed)
+    return seeded_loopbacks(settings, resolve(settings), keys, clock, seed, option_period)
 
 
 def _lay_out(config: Path, folder: Path, addresses: Mapping[str, str]) -> Mapping[str, Any]:
@@ -131,8 +136,13 @@ class _Stand:
 
     def _done(self, asked: Mapping[str, Any]) -> Any:
         if "ask" in asked:
-            ask = {"orders": _resting, "positions": _held, "count": _count}[asked["ask"]]
+            ask = {"orders": _resting, "positions": _held, "count": _count, "sent": _sent}[
+                asked["ask"]
+            ]
             return {name: ask(name, each) for name, each in self._played.venues.items()}
+        if "step" in asked:
+            self._played.pace(as_duration(asked["step"]))
+            return True
         venue = self._played.venues[asked["venue"]]
         if "plan" in asked:
             plan = asked["plan"]
@@ -179,7 +189,16 @@ def _count(venue: str, played: Loopback) -> int:
     return len(played.place.orders(venue))
 
 
-async def stand(config: Path, folder: Path, seed: int, *, wild: bool) -> None:
+def _sent(_venue: str, played: Loopback) -> int:
+    return played.script.sent
+
+
+_ASKED = {"orders": _resting, "positions": _held, "count": _count, "sent": _sent}
+
+
+async def stand(
+    config: Path, folder: Path, seed: int, *, wild: bool, option_period: int | None
+) -> None:
     """Play the venues of a book until standard input ends.
 
     Args:
@@ -187,9 +206,10 @@ async def stand(config: Path, folder: Path, seed: int, *, wild: bool) -> None:
         folder: Gets its configuration in live dress, and its key.
         seed: Of the market.
         wild: Whether that market moves so much that a narrow band is left all the time.
+        option_period: ns in which each option is told once; None: as the world has it.
     """
     settings = settings_of(config) if wild else load(config)
-    played = _opened(settings, WallClock(), seed)
+    played = _opened(settings, WallClock(), seed, option_period)
     await played.start()
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -215,9 +235,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--wild", action="store_true", help="a market that moves a lot")
+    parser.add_argument("--options", help="tell each option once in so long, e.g. 100ms")
     asked = parser.parse_args(arguments)
+    period = None if asked.options is None else as_duration(asked.options)
     try:
-        run_wall(stand(asked.config, asked.folder, asked.seed, wild=asked.wild))
+        run_wall(
+            stand(asked.config, asked.folder, asked.seed, wild=asked.wild, option_period=period)
+        )
     except RebalancerError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

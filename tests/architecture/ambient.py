@@ -27,6 +27,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),
     "rebalancer/simulation/victim.py": frozenset({TASK}),  # forks whom it kills
     "rebalancer/simulation/nursery.py": frozenset({TASK}),  # and has it born
+    "rebalancer/simulation/soak.py": frozenset({TASK}),  # a daemon and its venues, each a process
     "rebalancer/storage/caretaker.py": frozenset({TASK, CLOCK}),  # a process, and its deadline
     "rebalancer/storage/errand.py": frozenset({TASK}),  # that process hears when it is alone
     "rebalancer/cli/": frozenset({RUN}),
