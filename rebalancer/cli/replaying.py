@@ -82,7 +82,7 @@ def replay(
         raise UsageError(f"FOLDER: must be a folder, was {folder}")
     settings = load(config)
     if report_file is not None:
-        page.library()  # before the work, not after it
+        page.plotly()  # before the work, not after it
     drawn = report_file is not None
     with opened(steps_file) as steps, opened(json_file) as sink, opened(report_file) as sheet:
         with _bar() as told:

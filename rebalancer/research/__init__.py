@@ -27,7 +27,7 @@
     sizing         a perpetual, puts and collars for one holding: cost and risk of each
     overlays       listed options that bring gamma and vega inside limits, and if that pays
     sweep          one recording under many settings; the frontier of cost and risk
-    page           the frame of a page that a person reads
+    asking         what the command line of any study takes
 
 A replay takes nothing for granted that the daemon did: what it measures comes
 from the exchange model's books, and its summary is checked against a sum of

@@ -16,7 +16,7 @@ def ready() -> None:
     Raises:
         UsageError: plotly is not installed.
     """
-    frame.library()
+    frame.plotly()
 
 
 def page(assumed: Sequence[str], told: Mapping[str, Any]) -> str:

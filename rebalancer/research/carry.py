@@ -11,7 +11,6 @@ every settlement.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +25,7 @@ from rich.table import Table
 from rebalancer.core.funding import DAY, Rule, Terms
 from rebalancer.errors import Defect, RebalancerError, UsageError
 from rebalancer.recordings.table import Floats, Times
-from rebalancer.research import carry_page, stretches, switching
+from rebalancer.research import asking, carry_page, stretches, switching
 from rebalancer.research.settlements import Settlements, strayed
 from rebalancer.research.stretches import COINS, STRETCHES, Read, Stretch
 from rebalancer.research.switching import Leg, Walk
@@ -254,19 +253,8 @@ def shown(outcome: Outcome) -> carry_page.Shown:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m rebalancer.research.carry", description=(__doc__ or "").splitlines()[0]
-    )
-    home = Path(os.environ.get("REBALANCER_DATA") or "../shared/data")
-    rule = Rule()
-    parser.add_argument("folder", type=Path, nargs="?", default=home, help="recorded markets")
-    parser.add_argument("--json", type=Path, metavar="F", help="write the numbers there")
-    parser.add_argument("--report", type=Path, metavar="F.html", help="write charts there")
-    parser.add_argument("--taker", type=float, default=5.0, help="fee, bp of notional")
-    parser.add_argument("--half-spread", type=float, default=0.5, help="bp of the price")
-    parser.add_argument("--horizon", type=float, default=rule.horizon / DAY, help="days")
-    parser.add_argument("--factor", type=float, default=rule.factor, help="times its cost")
-    parser.add_argument("--penalty", type=float, default=rule.penalty, help="deviations")
+    parser = asking.parser_of("carry", __doc__)
+    asking.ask_rule(parser)
     return parser
 
 

@@ -10,7 +10,6 @@ and the parameters of the others; the other half tells what it is worth beside t
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +24,7 @@ from rich.table import Table
 
 from rebalancer.errors import DataError, RebalancerError, UsageError
 from rebalancer.recordings import bars, funding
-from rebalancer.research import contest, frontier_page, judging, listed_straddles, straddles
+from rebalancer.research import asking, contest, frontier_page, judging, listed_straddles, straddles
 from rebalancer.research.contest import FIXED_COST, Played
 from rebalancer.research.judging import BLOCK, DRAWS, Point, Summary, Verdict
 from rebalancer.research.straddles import Market
@@ -242,17 +241,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m rebalancer.research.frontier",
-        description=(__doc__ or "").splitlines()[0],
-        epilog="example: python -m rebalancer.research.frontier --only recorded --report f.html",
+    parser = asking.parser_of("frontier", __doc__)
+    parser.epilog = (
+        "example: python -m rebalancer.research.frontier --only recorded --report f.html"
     )
-    home = Path(os.environ.get("REBALANCER_DATA") or "../shared/data")
-    parser.add_argument("folder", type=Path, nargs="?", default=home, help="recorded markets")
     kinds = ("all", "recorded", "synthetic")
     parser.add_argument("--only", choices=kinds, default="all", help="of which options")
-    parser.add_argument("--json", type=Path, metavar="F", help="write the numbers there")
-    parser.add_argument("--report", type=Path, metavar="F.html", help="write charts there")
     return parser
 
 

@@ -59,7 +59,7 @@ def ready() -> None:
     Raises:
         UsageError: plotly is not installed.
     """
-    frame.library()
+    frame.plotly()
 
 
 def ratio(told: float, bounds: tuple[float, float]) -> str:

@@ -64,7 +64,7 @@ class Cell:
     mark: str = ""  # less: below zero; flag: somebody should look
 
 
-def library() -> str:
+def plotly() -> str:
     """Return the drawing library, whole.
 
     Raises:
@@ -103,7 +103,7 @@ def document(title: str, sections: Iterable[Section], lead: str = "", below: str
             f"{said}{below}</header><main>",
             *map(_section, sections),
             "</main><footer><p class=note>Times are UTC. This page needs no network.</p></footer>",
-            f"<script>{library()}</script><script>{script}</script></body></html>",
+            f"<script>{plotly()}</script><script>{script}</script></body></html>",
         )
     )
 

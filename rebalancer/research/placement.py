@@ -13,7 +13,6 @@ coin and contract stray from one another between settlements.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,7 +29,7 @@ from rebalancer.core.funding import DAY, HOUR, Rule, Terms
 from rebalancer.errors import Defect, RebalancerError, UsageError
 from rebalancer.recordings import bars, funding
 from rebalancer.recordings.table import Floats
-from rebalancer.research import stretches, switching
+from rebalancer.research import asking, stretches, switching
 from rebalancer.research.settlements import AFTER, Prices, Settlements, priced, together
 from rebalancer.research.stretches import COINS, Read
 from rebalancer.research.switching import Leg, Walk
@@ -278,18 +277,8 @@ def _tell(outcomes: Sequence[Outcome], rule: Rule, leg: Leg, file: Path | None) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m rebalancer.research.placement", description=(__doc__ or "").splitlines()[0]
-    )
-    home = Path(os.environ.get("REBALANCER_DATA") or "../shared/data")
-    rule = Rule()
-    parser.add_argument("folder", type=Path, nargs="?", default=home, help="recorded markets")
-    parser.add_argument("--json", type=Path, metavar="F", help="write the numbers there")
-    parser.add_argument("--taker", type=float, default=5.0, help="fee, bp of notional")
-    parser.add_argument("--half-spread", type=float, default=0.5, help="bp of the price")
-    parser.add_argument("--horizon", type=float, default=rule.horizon / DAY, help="days")
-    parser.add_argument("--factor", type=float, default=rule.factor, help="times its cost")
-    parser.add_argument("--penalty", type=float, default=rule.penalty, help="deviations")
+    parser = asking.parser_of("placement", __doc__, report=False)
+    asking.ask_rule(parser)
     return parser
 
 

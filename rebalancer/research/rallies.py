@@ -11,9 +11,7 @@ A guard that refused everything would look bad here: hours and coins left
 unhedged stand beside what it saved.
 """
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,7 +26,7 @@ from rich.table import Table
 from rebalancer.errors import UsageError
 from rebalancer.ports import Clock
 from rebalancer.recordings import bars
-from rebalancer.research import effectiveness
+from rebalancer.research import asking, effectiveness
 from rebalancer.research.markets import Window
 from rebalancer.research.rally_books import COINS, Case, cases, settings
 from rebalancer.research.replay import Request, Summary, replay
@@ -227,12 +225,8 @@ def verdict(found: Sequence[Outcome]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 where it does not show what it must."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    default = Path(os.environ.get("REBALANCER_DATA", "../shared/data"))
-    parser.add_argument("folder", nargs="?", type=Path, default=default)
+    parser = asking.parser_of("rallies", __doc__)
     parser.add_argument("--only", default="", help="cases whose name holds this word")
-    parser.add_argument("--json", type=Path, help="write the outcomes there")
-    parser.add_argument("--report", type=Path, help="draw them there, HTML")
     told = parser.parse_args(arguments)
     console, found = Console(width=None if sys.stdout.isatty() else 200), list[Outcome]()
     total = 2 * sum(told.only in each.name for each in cases())

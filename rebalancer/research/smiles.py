@@ -11,7 +11,6 @@ options gained from one snapshot to the next, pooled by moneyness and expiry. Be
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +28,7 @@ from rebalancer.core import smile
 from rebalancer.core.smile import Terms
 from rebalancer.errors import RebalancerError, UsageError
 from rebalancer.recordings.table import Floats, Times
-from rebalancer.research import carry_page, smile_chains, smile_fits, smile_moves
+from rebalancer.research import asking, carry_page, smile_chains, smile_fits, smile_moves
 from rebalancer.research.smile_fits import CAP, Fitted, Gate, Ratio
 from rebalancer.research.smile_moves import Booleans, Moves
 
@@ -329,14 +328,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m rebalancer.research.smiles", description=(__doc__ or "").splitlines()[0]
-    )
-    home = Path(os.environ.get("REBALANCER_DATA") or "../shared/data")
-    parser.add_argument("folder", type=Path, nargs="?", default=home, help="recorded markets")
+    parser = asking.parser_of("smiles", __doc__)
     parser.add_argument("--coin", dest="coins", action="append", help="BTC or ETH; again for more")
-    parser.add_argument("--json", type=Path, metavar="F", help="write the numbers there")
-    parser.add_argument("--report", type=Path, metavar="F.html", help="write charts there")
     return parser
 
 
