@@ -290,7 +290,8 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return True  # what is paid in full has no open profit to move
     if _adopted_over(ledger, settled.account, settled.ts_venue):
         return True
-    later = _later(ledger, (settled.account, settled.instrument), settled.ts_venue)
+    until = None if settled.ts_venue is None else settled.ts_venue - 1  # as `_book_settled` has it
+    later = _later(ledger, (settled.account, settled.instrument), until)
     held = ledger.position(settled.account, settled.instrument)
     before = later[0].before if later else held
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)

@@ -9,7 +9,7 @@ gone counts at the third look: each time the venue had been asked what it booked
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from rebalancer.core.decision import Decision
 from rebalancer.core.events import AccountRead, Event, OrderUnknown, PositionReport, Reconciled
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
+from rebalancer.core.orders import Order
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
 from rebalancer.ports import ALL_TOLD, SECOND, Archives, Clock, Log, Venue
@@ -154,8 +155,9 @@ class Reconciler:
         """Compare once; says nothing of the whole while an order is open or a venue is silent.
 
         What an open order may touch is left out, so that the rest is known all
-        the same. Nothing is compared before the bookings of the time when the
-        daemon was down are told.
+        the same; a position that is off by more than such orders can explain is
+        not. Nothing is compared before the bookings of the time when the daemon
+        was down are told.
 
         Two looks at a time would see one passing difference twice, so a look
         that an earlier one is still waiting for is made when that is over.
@@ -169,9 +171,9 @@ class Reconciler:
             return
         self._looking, self._again = True, False
         try:
-            version, busy = self._state.ledger.version, self._busy()
+            version, open_ = self._state.ledger.version, self._open()
             seen = [await self._read(*each) for each in self._venues.items()]
-            wait = self._judge(seen, busy | self._busy(), version)
+            wait = self._judge(seen, open_ | self._open(), version)
             self._due = self._clock.now() + (0 if self._again else wait)
         finally:
             self._looking = False
@@ -196,13 +198,19 @@ class Reconciler:
         gaps = differences(self._state.ledger, account, told, self._state.instruments)
         return _Seen(account, asked, gaps, self._unexplained(gaps, account, told))
 
-    def _judge(self, seen: Sequence["_Seen"], busy: Set[str], version: int) -> int:
+    def _judge(self, seen: Sequence["_Seen"], waiting: Mapping[str, Order], version: int) -> int:
         """Say what a look proved; return when to look again, ns from now."""
         if self._state.ledger.version != version:
             return self._miss(AGAIN)
         found: dict[str, Decimal] = {}
+        busy = _busy(waiting.values(), self._state.instruments)
+        reach = _reach(waiting.values())
         for each in seen:
-            odd = {name: gap for name, gap in each.unexplained.items() if name not in busy}
+            odd = {
+                name: gap
+                for name, gap in each.unexplained.items()
+                if name not in busy or (name in reach and not _within(gap, reach[name]))
+            }
             found |= odd
             if each.gaps is not None and not odd and each.gaps.keys() <= busy:
                 self._inbox.put(AccountRead(self._clock.now(), each.asked, each.account))
@@ -237,15 +245,9 @@ class Reconciler:
             if last.get(name) == gap or self._moving[name] >= MOVING
         }
 
-    def _busy(self) -> Set[str]:
-        """Return the holdings that orders whose outcome is open may touch, by id."""
-        names: set[str] = set()
-        for order in self._state.open_orders():
-            account, name = order.submit.account, order.submit.instrument
-            traded = self._state.instruments[name]
-            cash = {f"{account}:{each}" for each in (traded.settle, traded.underlying)}
-            names |= {name, *cash}
-        return names
+    def _open(self) -> dict[str, Order]:
+        """Return the orders whose outcome is open, by client order id."""
+        return {each.submit.client_order_id: each for each in self._state.open_orders()}
 
     def _prove(self, lines: tuple[str, ...]) -> int:
         self._proved = self._clock.now()
@@ -280,6 +282,35 @@ class _Seen:
     asked: int  # ns, when the reading began
     gaps: Mapping[str, Decimal] | None  # venue less ledger, by id; None: it did not answer
     unexplained: Mapping[str, Decimal]  # of which the ledger knew nothing a moment ago either
+
+
+def _busy(waiting: Iterable[Order], known: Mapping[str, Instrument]) -> Set[str]:
+    """Return the holdings that orders whose outcome is open may touch, by id."""
+    names: set[str] = set()
+    for order in waiting:
+        account, name = order.submit.account, order.submit.instrument
+        traded = known[name]
+        names |= {name, *(f"{account}:{each}" for each in (traded.settle, traded.underlying))}
+    return names
+
+
+def _reach(waiting: Iterable[Order]) -> Mapping[str, tuple[Decimal, Decimal]]:
+    """Return by how much orders whose outcome is open may move each position, least and most.
+
+    What lies beyond is none of them: somebody else traded, and that must not wait
+    until they are proved.
+    """
+    reach: dict[str, tuple[Decimal, Decimal]] = {}
+    for order in waiting:
+        low, high = reach.get(order.submit.instrument, (Decimal(0), Decimal(0)))
+        rest = order.submit.quantity - order.filled
+        none = Decimal(0)
+        reach[order.submit.instrument] = (low + min(rest, none), high + max(rest, none))
+    return reach
+
+
+def _within(gap: Decimal, reach: tuple[Decimal, Decimal]) -> bool:
+    return reach[0] <= gap <= reach[1]
 
 
 def _copy(ledger: Ledger) -> Ledger:

@@ -212,7 +212,7 @@ def test_settlement(instrument, trade, price, basis, cash):
     """A session's end moves open profit into cash, once, and starts a new basis."""
     ledger = Ledger()
     book(ledger, instrument, trade)
-    settled = Settled(1, 1, "v", instrument.id, "s1", D(price))
+    settled = Settled(2, 2, "v", instrument.id, "s1", D(price))
 
     assert books.book_settlement(ledger, settled, instrument)
     assert not books.book_settlement(ledger, settled, instrument)
@@ -427,6 +427,24 @@ def test_fills_told_after_their_settlement(instrument):
     assert in_time.positions == late.positions
     apart = in_time.balance("v", instrument.settle) - late.balance("v", instrument.settle)
     assert abs(apart) <= D("20e-12")  # one rounding a booking
+
+
+@pytest.mark.parametrize("instrument", [PERP, LINEAR])
+def test_a_fill_at_the_moment_of_a_settlement(instrument):
+    """It came after the settlement, in whichever order the two are told."""
+    held = Fill(9, 8, "v", instrument.id, "t0", None, D(-5000), D(98_000), D(0), "BTC")
+    fill = Fill(9, 20, "v", instrument.id, "t1", None, D(700), D(106_231), D(0), "BTC")
+    settled = Settled(9, 20, "v", instrument.id, "s1", D("105000"))
+    first, last = Ledger(), Ledger()
+    for ledger in (first, last):
+        books.book_fill(ledger, held, instrument, ours=True)
+    books.book_fill(first, fill, instrument, ours=True)
+    books.book_settlement(first, settled, instrument)
+    books.book_settlement(last, settled, instrument)
+    books.book_fill(last, fill, instrument, ours=True)
+
+    assert first.positions == last.positions
+    assert first.cash == last.cash
 
 
 @pytest.mark.parametrize(

@@ -252,20 +252,30 @@ def test_bookings_do_not_hide_a_difference():
     assert 1 == len(look(story).heard[-1])
 
 
-def test_order_in_flight_defers():
-    """While an order is open a look proves nothing."""
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("0.5", [0, 0, 0]),
+        ("1", [0, 0, 0]),  # all of it was filled, and nobody said so yet
+        ("1.5", [0, 1, 1]),
+        ("-0.5", [0, 1, 1]),
+    ],
+)
+def test_order_in_flight_defers(part, told):
+    """While an order is open a look proves nothing, but for what such an order cannot explain."""
 
     async def story(stage):
         for event in market()(stage.clock.now()):
             stage.engine.take(event)
         stage.venue.answer = stage.venue.never
         stage.activate()
-        assert stage.state.open_orders()
-        stage.venue.held[LINEAR] = D(1)
+        (order,) = stage.state.open_orders()
+        assert LINEAR == order.submit.instrument
+        stage.venue.held[LINEAR] = order.submit.quantity * D(part)
         for _ in range(3):
             await stage.look()
 
-    assert [[], [], []] == look(story).heard
+    assert told == [sum(map(len, lines)) for lines in look(story).heard]
 
 
 def test_booking_during_a_look_defers():
@@ -480,7 +490,8 @@ def test_an_open_order_hides_only_what_it_touches():
             stage.engine.take(event)
         stage.venue.answer = stage.venue.never
         stage.activate()
-        stage.venue.held[LINEAR] = D(1)
+        (order,) = stage.state.open_orders()
+        stage.venue.held[LINEAR] = order.submit.quantity
         stage.venue.held[DOLLARS] = D(5)
         await stage.reconciler.look()
         assert ([VENUE], []) == read(stage)
