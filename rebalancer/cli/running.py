@@ -52,7 +52,7 @@ def positions(state: State = None, as_json: Json = False) -> None:
 
 
 def orders(state: State = None, as_json: Json = False) -> None:
-    """Show the orders of this start, oldest first.
+    """Show the youngest orders of this start, oldest first.
 
     Example: rebalancer orders --state /var/lib/rebalancer/btc-desk
     """

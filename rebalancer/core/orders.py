@@ -8,6 +8,7 @@ never does. A fill for an order that was already over is booked all the same
 and *resurrects* it: somebody was wrong, so a person must look.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +61,7 @@ class Stimulus(StrEnum):
 
 
 S, T = OrderState, Stimulus
+REMEMBERED = 10_000  # orders: weeks of a busy book, and no more memory than a few megabytes
 TERMINAL = frozenset({S.REJECTED, S.FILLED, S.CANCELED, S.EXPIRED, S.ABSENT})
 _LIVE = (S.SENDING, S.ACKED, S.UNKNOWN, S.PARTIAL)
 
@@ -301,3 +303,21 @@ def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
         pause = max(pause, params.timeout)
     rested = order.asked_at is None or ts - order.asked_at >= pause
     return (order.state is S.UNKNOWN or silent) and rested
+
+
+def forget(orders: dict[str, Order], live: Container[str], most: int = REMEMBERED) -> None:
+    """Let the oldest orders go whose outcome is whole, until so many are left.
+
+    The journal has them all. What is told of one of them later is as foreign as
+    it would be after a restart.
+
+    Args:
+        orders: By client order id, in order of intent; is changed.
+        live: Ids of those whose outcome is not whole; they stay.
+        most: Orders that may be left.
+    """
+    while len(orders) > most:
+        oldest = next((name for name in orders if name not in live), None)
+        if oldest is None:
+            return
+        del orders[oldest]

@@ -172,7 +172,7 @@ class BookStatus:
         return rows
 
     def orders(self) -> Sequence[Mapping[str, Any]]:
-        """Return every order of this start, oldest first."""
+        """Return the youngest ten thousand orders of this start, oldest first."""
         return [
             {
                 "client_order_id": name,

@@ -17,6 +17,7 @@ from rebalancer.core.events import (
     OrderUnknown,
 )
 from rebalancer.core.orders import TERMINAL, TRANSITIONS, Order, OrderState, Stimulus
+from rebalancer.core.state import State
 from tests.scenarios.desk import PARAMS, SECOND
 
 D = Decimal
@@ -250,3 +251,32 @@ RESTING = replace(NEW, submit=replace(TOLD, time_in_force=TimeInForce.GTC))
 def test_unproven(order, seconds, late):
     """An outcome that stays open for a minute needs a person."""
     assert late == orders.unproven(order, int(seconds * SECOND), PARAMS.orders)
+
+
+@pytest.mark.parametrize(
+    ("live", "most", "left"),
+    [
+        ((), 9, "abcdef"),
+        ((), 6, "abcdef"),
+        ((), 4, "cdef"),
+        (("a", "c"), 4, "acef"),  # what may still fill stays, however old
+        (("a", "b", "c", "d", "e", "f"), 4, "abcdef"),
+    ],
+)
+def test_forget(live, most, left):
+    """The oldest orders go whose outcome is whole."""
+    known = dict.fromkeys("abcdef", NEW)
+    orders.forget(known, live, most)
+
+    assert left == "".join(known)
+
+
+def test_a_state_forgets():
+    """A book that hedges for months remembers no more orders than one that hedges for weeks."""
+    state = State({}, PARAMS, 0)
+    state.orders = {f"o{n}": NEW for n in range(orders.REMEMBERED)}
+    desk_order = replace(NEW, state=OrderState.FILLED)
+    state._keep(desk_order)
+
+    assert orders.REMEMBERED == len(state.orders)
+    assert ["o1", "id"] == [next(iter(state.orders)), next(reversed(state.orders))]
