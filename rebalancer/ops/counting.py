@@ -23,6 +23,11 @@ class CountedLog:
             if told.severity is not Severity.INFO
         }
 
+    @classmethod
+    def over(cls, log: Log) -> "CountedLog":
+        """Return a log that counts: the log itself where it does."""
+        return log if isinstance(log, cls) else cls(log)
+
     def debug(self, event: str, **facts: Any) -> None:
         """Say what may be deleted."""
         self._log.debug(event, **facts)

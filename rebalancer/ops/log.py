@@ -18,6 +18,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from rebalancer.ops.console import ConsoleLines
+from rebalancer.ops.counting import CountedLog
 from rebalancer.ops.escaping import escaped, escaped_lines
 from rebalancer.ops.redaction import HIDDEN, Redactor, names_secret
 from rebalancer.ops.vocabulary import known
@@ -42,7 +43,7 @@ def configure(
     level: str = "info",
     redactor: Redactor | None = None,
 ) -> Log:
-    """Return a log that writes to `stream`.
+    """Return a log that writes to `stream`, and counts.
 
     Args:
         stream: Where lines go; flushed after each. A stream that fails is
@@ -68,7 +69,7 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         context_class=dict,
     )
-    return cast(Log, logger.bind())
+    return CountedLog(cast(Log, logger.bind()))
 
 
 class _Lines:

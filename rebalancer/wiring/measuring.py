@@ -21,9 +21,9 @@ def measured(settings: Settings, around: Surrounding) -> tuple[Surrounding, Book
         settings: Of the book.
         around: As it is handed in.
     """
-    log, meter = CountedLog(around.log), BookMeter(around.clock)
+    log, meter = CountedLog.over(around.log), BookMeter(around.clock)
     started = around.clock.now() / SECOND
-    labels = (__version__, fingerprint(settings), around.dress)
+    labels = (settings.book.id, __version__, fingerprint(settings), around.dress)
     fixed = (
         Sample("build_info", 1, labels),
         Sample("process_start_time_seconds", started),

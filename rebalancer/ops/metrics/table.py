@@ -37,7 +37,7 @@ class Metric:
 # (labels, name → meaning) of metrics that belong together; the kind follows from the name.
 _GROUPS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
     (
-        ("version", "config_hash", "mode"),
+        ("book", "version", "config_hash", "mode"),
         {
             "build_info": "Always 1: which release runs, on which settings, in which dress.",
         },
@@ -257,12 +257,6 @@ _GROUPS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
         ("venue", "bucket"),
         {
             "rate_budget_used_ratio": "Part of what a venue allows that is spent.",
-        },
-    ),
-    (
-        ("channel", "result"),
-        {
-            "alerts_sent_total": "Alerts by channel: sent or failed.",
         },
     ),
 )
