@@ -51,7 +51,6 @@ class Condition:
 
     turned: float | None  # s since the engine last took a tick of the clock; None: nobody looks
     state: str  # of the whole book
-    why: str  # it is in that state
     reconciled: float | None  # s since ledger and venues were last found to agree; None: never
     inputs: tuple[Age, ...]  # what the deltas rest on
     lost: tuple[tuple[str, float], ...]  # streams that are gone, and for how long, s

@@ -61,7 +61,6 @@ def condition(engine: Engine, clock: Clock) -> Condition:
     return Condition(
         turned=None if turned is None else turned / SECOND,
         state=str(state.mode),
-        why=state.mode_reason,
         reconciled=None if agreed is None else agreed / SECOND,
         inputs=tuple(_inputs(engine, now)),
         lost=tuple((name, (now - at) / SECOND) for name, at in state.accounts.lost.items()),

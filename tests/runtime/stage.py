@@ -33,6 +33,7 @@ from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.meter import BookMeter
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.storage import codec
@@ -263,6 +264,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.log, self.alerts, self.inbox, self.stop = Lines(), Alerts(), Inbox(), Stop()
+        self.meter = BookMeter(self.clock)
         self.state = State(INSTRUMENTS, PARAMS, self.clock.now())
         desk.hold(self.state, SPOT, self.holding)
         self.journal = TracedJournal(self.trace)
@@ -270,7 +272,7 @@ class Stage:
         self.tasks = TaskRegistry(self.stop.fail)
         self.dispatch = Dispatch(
             *(self.state, PARAMS, {VENUE: self.venue}, self.inbox, self.clock),
-            *(self.tasks, self.alerts, self.log, [False]),
+            *(self.tasks, self.alerts, self.log, [False], self.meter),
         )
         around = Surroundings(self.journal, codec.encode, self.dispatch, self.log)
         self.engine = Engine(self.state, PARAMS, self.inbox, around)
