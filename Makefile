@@ -68,12 +68,16 @@ lint: install
 test: install
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 waiting computing
 
-# Debian's browser, for the tests of pages; without it they are skipped.
+# Debian's browser, for the tests of pages, and promtool, for those of alerts; without them they are
+# skipped. Of Prometheus only the tools are wanted: its service is left out, so that none is started.
+UNSERVED := $(addprefix -o Dpkg::Options::=--path-exclude=,/etc/init.d/prometheus \
+	/lib/systemd/system/prometheus.service)
 tools:
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
-		|| echo "make: no chromium; the tests of pages are skipped"
+	@{ command -v chromium && command -v promtool; } >/dev/null || { test "$$(id -u)" = 0 \
+		&& command -v apt-get >/dev/null && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(UNSERVED) \
+		--no-install-recommends chromium fonts-dejavu-core prometheus >/dev/null; } \
+		|| echo "make: no chromium or no promtool; the tests that need them are skipped"
 
 # Its story is told when it ends.
 waiting: install
