@@ -112,6 +112,7 @@ class BookMeter:
         self._sent: dict[str, tuple[int, Decimal | None]] = {}  # open orders: ns, middle then
         self._unknown: dict[str, int] = {}  # orders whose outcome is unknown: since, ns
         self._lost: dict[str, None] = {}  # streams that are gone
+        self._booked = 0  # version of the ledger after the last step
         self._probes: list[Probe] = []
         self._seldom: dict[type, Callable[[Any, State], None]] = {
             Tick: self._tick,
@@ -157,6 +158,7 @@ class BookMeter:
         heard = self._seldom.get(type(event))
         if heard is not None:
             heard(event, state)
+        self._booked = state.ledger.version
 
     def leaves(self, order: Submit, middle: Decimal | None) -> None:
         """Note that an order is handed to its venue; `middle`: between bid and ask, then."""
@@ -218,6 +220,8 @@ class BookMeter:
             self._count("reconcile_mismatch_total", _CASH if cash else _POSITION)
 
     def _fill(self, event: Fill, state: State) -> None:
+        if state.ledger.version == self._booked:
+            return  # told again, by a stream and an archive: it was booked before
         self._count("fills_total", event.account)
         name = event.client_order_id or ""
         sent = self._sent.get(name)

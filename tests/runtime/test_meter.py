@@ -15,6 +15,7 @@ from rebalancer.core.events import (
     Reconciled,
     Tick,
 )
+from rebalancer.core.ledger import Ledger
 from rebalancer.ports import SECOND, Spread
 from rebalancer.runtime.meter import BookMeter, Buckets
 from tests.runtime.stage import VENUE, D, fill, market, play
@@ -193,6 +194,21 @@ def test_slippage(price, quantity, slipped):
     assert pytest.approx(slipped) == total
 
 
+def test_told_again():
+    """A fill that a venue tells again, as archives do, is no second one."""
+
+    async def answer(stage, order):
+        ts = stage.clock.now()
+        for late in (1, 2, 3):
+            stage.clock.call_at(ts + late * MS, lambda: stage.inbox.put(fill(order, ts)))
+        return OrderAccepted(ts, ts, order.client_order_id, "v1")
+
+    meter = hedge(answer, seconds=1).meter
+
+    assert 1 == told(meter, "fills_total", VENUE)
+    assert 1 == told(meter, "slippage_basis_points")[0]
+
+
 def test_reconnects_and_differences():
     """A stream counts when it is back after it was lost; a difference by what it is about."""
     stage = hedge(seconds=1)
@@ -228,6 +244,7 @@ class FakeState:
     """A state that knows no instrument."""
 
     instruments: dict[str, object] = {}  # noqa: RUF012 - nobody writes it
+    ledger = Ledger()
 
 
 def test_probe():

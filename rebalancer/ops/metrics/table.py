@@ -229,7 +229,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
     (
         ("account",),
         {
-            "fills_total": "Fills that venues told.",
+            "fills_total": "Fills that were booked.",
             "account_stream_lost": "1 while the stream of an account is gone.",
             "account_read_age_seconds": (
                 "Time since an account was read and found as the ledger has it; absent while no "
