@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from rebalancer.cli.app import GROUPS
+from rebalancer.ops.metrics.document import document
 from tests.monitoring import named
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -237,3 +238,8 @@ def test_what_matters_is_shown():
     alarmed = {each.metric for rule in alerts() for each in named.promql.selectors(rule["expr"])}
 
     assert ["up"] == sorted(alarmed - shown)
+
+
+def test_document():
+    """The document of the metrics is made of their table, and up to date."""
+    assert document() == (DEPLOY / "metrics.md").read_text()

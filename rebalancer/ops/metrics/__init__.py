@@ -2,6 +2,7 @@
 
     table        every metric: name, kind, labels, meaning; dashboards, rules and docs rest on it
     exposition   the text of one scrape
+    document     the table as Markdown, for people
 
 What is measured is told by `ports.StatusSource.measures`; a name that the table
 lacks is a defect, and so is one of the table that nothing ever tells.

@@ -1,0 +1,8 @@
+"""Print the table of metrics as Markdown: `python -m rebalancer.ops.metrics > deploy/metrics.md`."""
+
+import sys
+
+from rebalancer.ops.metrics.document import document
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
