@@ -15,9 +15,10 @@ from rebalancer.ops.metrics import exposition
 from rebalancer.ops.metrics.table import TABLE
 from rebalancer.ports import SECOND
 from rebalancer.runtime import measures
-from rebalancer.runtime.clock import MarketClock
+from rebalancer.runtime.clock import MarketClock, WallClock
+from rebalancer.runtime.meter import BookMeter
 from rebalancer.venues.budget import Budget, Rate
-from rebalancer.wiring.measuring import outside
+from rebalancer.wiring.measuring import outside, pulse_of
 from tests.end_to_end import scripted_book as book
 from tests.runtime.test_room import Premises
 
@@ -232,3 +233,27 @@ def test_refusals_are_told():
 
     assert "leverage_too_high" in reasons
     assert {(name,): count for name, count in reasons.items()} == told["rebalancer_refusals_total"]
+
+
+def test_a_disk_that_is_gone():
+    """Where nobody can say how much room there is, the metric is absent; the others are told."""
+    premises = Premises(4_000)
+    running = book.run(book.table(), length=5, caretaker=premises).running
+    before = families(exposition(running.status))
+
+    def gone():
+        raise OSError("no such device")
+
+    premises.room = gone
+    after = families(exposition(running.status))
+
+    assert {(): 4_000 * 2**20} == before["rebalancer_disk_free_bytes"]
+    assert {"rebalancer_disk_free_bytes", "rebalancer_disk_least_bytes"} == set(before) - set(after)
+
+
+@pytest.mark.parametrize(("clock", "heard"), [(WallClock(), True), (MarketClock(0), False)])
+def test_who_hears_the_pulse(clock, heard):
+    """The lag of a loop is looked at on the wall's clock; a market's waits for its loop."""
+    around = SimpleNamespace(clock=clock)
+
+    assert heard == (pulse_of(around, BookMeter(clock)) is not None)

@@ -1,4 +1,4 @@
-"""Print the table of metrics as Markdown: `python -m rebalancer.ops.metrics > deploy/metrics.md`."""
+"""Print the metrics as Markdown: `python -m rebalancer.ops.metrics > deploy/metrics.md`."""
 
 import sys
 
