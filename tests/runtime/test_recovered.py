@@ -68,7 +68,7 @@ def test_cash_of_what_is_out_of_scope(booking):
     """What a position that is left out earned is left out after a restart too."""
     params = desks.settings(exclude=(desks.PERP,))
     opened = Fill(
-        *(START, START, "deribit", desks.PERP, "t1", None, D(50_000), D(100_000), D(0), "BTC"),
+        *(START, START - 1, "deribit", desks.PERP, "t1", None, D(50_000), D(100_000), D(0), "BTC"),
     )
     live = State(desks.INSTRUMENTS, params, START)
     for each in (opened, BOOKINGS[booking]):
