@@ -50,6 +50,7 @@ __all__ = [
     "curvature",
     "delta_per_contract",
     "greeks",
+    "greeks_by_holding",
     "in_scope",
     "measure",
     "straight",
@@ -236,21 +237,45 @@ def greeks(book: Book, price: float, ts: int) -> Greeks:
     Gamma is dD/dS of the dollar delta. While an average is taken, the variance of the
     settlement falls with the cube of the time: three times as fast as Black's.
     """
-    lines = book.options
-    now = aged(lines, price, ts)
-    unit = pricing.greeks(now.carry * price, lines.strike, now.years, now.vol, lines.sign)
-    gamma = _gammas(lines, now, unit, price)
-    share = np.where(lines.inverse, 1 / now.carry, 1.0)
-    left = 1.0 if now.share is None else now.share
-    decays = 1.0 if now.share is None else np.where(now.share < 1, 3.0, 1.0)
+    gamma, vega, theta = _bent(book.options, price, ts)
+    coins = book.options.coins
     _, straight = _deltas(book, price, ts)
     return Greeks(
-        gamma=float((lines.coins * gamma).sum()),
-        vega=float((lines.coins * unit.vega * share * left).sum()),
-        theta=float((lines.coins * unit.theta * share * decays).sum()),
+        gamma=float((coins * gamma).sum()),
+        vega=float((coins * vega).sum()),
+        theta=float((coins * theta).sum()),
         collateral=float(straight[book.linear.cash].sum()),
         value=value(book, price, ts),
     )
+
+
+def greeks_by_holding(book: Book, price: float, ts: int) -> dict[str, Greeks]:
+    """Return what stands beside the delta of each option by its id; accounts are summed."""
+    lines = book.options
+    columns = (*_bent(lines, price, ts), _option_worth(lines, price, ts))
+    told: dict[str, Greeks] = {}
+    rows = zip(*(lines.coins * each for each in columns), strict=True)
+    for name, (gamma, vega, theta, worth) in zip(lines.ids, rows, strict=True):
+        one = told.get(name, Greeks(0.0, 0.0, 0.0, 0.0, 0.0))
+        told[name] = Greeks(
+            gamma=one.gamma + float(gamma),
+            vega=one.vega + float(vega),
+            theta=one.theta + float(theta),
+            collateral=0.0,
+            value=one.value + float(worth),
+        )
+    return told
+
+
+def _bent(lines: OptionLines, price: float, ts: int) -> tuple[Floats, Floats, Floats]:
+    """Return (gamma, vega, theta) of one coin of each line, units as in `Greeks`."""
+    now = aged(lines, price, ts)
+    unit = pricing.greeks(now.carry * price, lines.strike, now.years, now.vol, lines.sign)
+    share = np.where(lines.inverse, 1 / now.carry, 1.0)
+    left = 1.0 if now.share is None else now.share
+    decays = 1.0 if now.share is None else np.where(now.share < 1, 3.0, 1.0)
+    vega, theta = unit.vega * share * left, unit.theta * share * decays
+    return _gammas(lines, now, unit, price), np.asarray(vega), np.asarray(theta)
 
 
 def _gammas(lines: OptionLines, now: Aged, unit: pricing.Greeks, price: float) -> Floats:

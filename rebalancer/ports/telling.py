@@ -38,7 +38,13 @@ class StatusSource(Protocol):
         """Return book, mode, state, and per underlying net delta against its band."""
 
     def positions(self) -> Sequence[Mapping[str, Any]]:
-        """Return instrument, quantity, entry, mark and delta of each holding."""
+        """Return instrument, quantity, entry, mark, delta and greeks of each holding."""
+
+    def accounts(self) -> Sequence[Mapping[str, Any]]:
+        """Return balance, maintenance, ratio and distance to liquidation of each account."""
+
+    def history(self, underlying: str, since: int = 0) -> Mapping[str, Any] | None:
+        """Return how net delta stood in its band since a moment, ns; None: no such underlying."""
 
     def orders(self) -> Sequence[Mapping[str, Any]]:
         """Return client order id, instrument, quantity, filled and state of each order."""

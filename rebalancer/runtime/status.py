@@ -6,20 +6,14 @@ from typing import Any
 
 from rebalancer.core import exposure as exposures
 from rebalancer.core.decision import Decision
-from rebalancer.core.events import (
-    Index,
-    Operator,
-    Quote,
-    Verb,
-)
+from rebalancer.core.events import Index, Operator, Quote, Verb
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import cash_instrument
-from rebalancer.core.positions import entry_price, open_profit
 from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Condition, Journal, Measure
-from rebalancer.runtime import measures, readings
+from rebalancer.runtime import accounts, holdings, measures, readings
 from rebalancer.runtime.engine import Engine
+from rebalancer.runtime.history import History
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.profit import Profit
 from rebalancer.runtime.tasks import tasks_running
@@ -56,6 +50,7 @@ class BookStatus:
         self._started = clock.now()
         self._first_prices: dict[str, float] = {}
         self._profit = Profit(engine.state)
+        self._history = History(engine)
         engine.watch(self._profit.weigh)
         engine.observe(self._profit.take)
 
@@ -69,6 +64,7 @@ class BookStatus:
             "book": self._engine.params.book,
             "mode": self._mode,
             "state": str(state.mode),
+            "state_reason": state.mode_reason,
             "seq": state.sequence,
             "ts": self._clock.now(),
             "started": self._started,
@@ -96,8 +92,12 @@ class BookStatus:
         standing = self._engine.standing.get(name)
         index = state.index(name)
         told: dict[str, Any] = {"state": str(state.mode_of(name)), "outside_seconds": 0}
+        unseen = dict.fromkeys(("net_delta", "pending", "aim", "lower", "upper"))
         if standing is None or index is None:
-            return told | dict.fromkeys(("net_delta", "pending", "aim", "lower", "upper"))
+            return told | unseen
+        missing = state.book(name).missing
+        if missing:  # a sum without them is no net delta
+            return told | unseen | {"price": float(index.price), "missing": list(missing)}
         memory, price = state.memory[name], float(index.price)
         greeks = exposures.greeks(state.book(name), price, state.now)
         since = memory.outside.since
@@ -140,36 +140,16 @@ class BookStatus:
         }
 
     def positions(self) -> Sequence[Mapping[str, Any]]:
-        """Return what is held, with entry, mark and delta; cash last."""
-        state = self._engine.state
-        deltas: dict[str, float] = {}
-        for name in self._engine.params.underlyings:
-            index = state.index(name)
-            if index is not None:
-                book = state.book(name)
-                deltas |= exposures.by_holding(book, float(index.price), state.now)
-        rows = []
-        for (account, name), position in state.ledger.positions.items():
-            instrument = state.instruments[name]
-            mark = state.markets.marks.get(name) or state.markets.options.get(name)
-            entry = entry_price(instrument, position)
-            profit = None if mark is None else open_profit(instrument, position, mark.price)
-            rows.append(
-                {
-                    "instrument": name,
-                    "account": account,
-                    "quantity": str(position.quantity),
-                    "entry": None if entry is None else str(round(entry, 8)),
-                    "mark": None if mark is None else str(mark.price),
-                    "open_profit": None if profit is None else str(profit),
-                    "delta": deltas.get(name),
-                }
-            )
-        for (account, currency), balance in state.ledger.cash.items():
-            name = cash_instrument(account, currency).id
-            row = {"instrument": name, "account": account, "quantity": str(balance)}
-            rows.append(row | {"entry": None, "mark": None, "delta": deltas.get(name)})
-        return rows
+        """Return what is held, with entry, mark, delta and greeks; cash last."""
+        return holdings.rows(self._engine.state)
+
+    def accounts(self) -> Sequence[Mapping[str, Any]]:
+        """Return how far each account is from liquidation."""
+        return accounts.rows(self._engine.state)
+
+    def history(self, underlying: str, since: int = 0) -> Mapping[str, Any] | None:
+        """Return how net delta stood in its band over the last hours; None: no such coin."""
+        return self._history.of(underlying, since)
 
     def orders(self) -> Sequence[Mapping[str, Any]]:
         """Return the youngest ten thousand orders of this start, oldest first."""

@@ -60,7 +60,7 @@ def test_whoever_asks_changes_nothing(ran, tmp_path):
         status = running.status
         status.guards()  # at each step: what is kept for a second is worked out by whoever is first
         if running.engine.tally.events % 5 == 0:
-            status.status(), status.stress(), status.bands(), status.positions()
+            status.status(), status.stress(), status.bands(), status.accounts()
 
     outcome = kept.run(asked=ask)
 

@@ -10,6 +10,7 @@ from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND
 from rebalancer.runtime.status import BookStatus
+from tests.end_to_end import scripted_book as rote
 from tests.runtime.stage import VENUE, market, play
 from tests.scenarios.desk import LINEAR, SPOT
 
@@ -191,3 +192,65 @@ def test_the_band_is_explained():
     assert told["vol"] * told["price"] * half / (3 * 365) ** 0.5 == pytest.approx(
         told["pnl_sd_per_day"]
     )
+
+
+def test_greeks_of_each_holding():
+    """The greeks of the rows add up to those of the underlying, in the same units."""
+    outcome = rote.run(rote.table(), length=60)
+    status = json.loads(json.dumps(outcome.running.status.status()))
+    own, rows = status["underlyings"]["BTC"], status["positions"]
+    options = [row for row in rows if row["instrument"] in (rote.CALL, rote.LATER)]
+
+    assert 2 == len(options)
+    for name in ("gamma", "vega", "theta"):
+        assert own[name] == pytest.approx(sum(row[name] for row in options))
+        assert own[name]
+
+
+def test_a_perpetual_tells_its_carry_and_what_would_take_it_down():
+    """A short is paid where longs pay; its liquidation lies above the mark."""
+    raw = rote.table() | {"guards": {"margin": {}, "funding": {"cap_per_day": 1.0}}}
+    status = rote.run(raw, length=60).running.status
+    (perp,) = [row for row in status.positions() if row["instrument"] == rote.PERP]
+    (account,) = status.accounts()
+
+    assert "hedge" == perp["role"]
+    assert perp["carry_per_day"] == pytest.approx(
+        -float(perp["quantity"]) * perp["funding_per_day"]
+    )
+    assert perp["carry_per_day"] > 0
+    assert perp["liquidation"] > float(perp["mark"])
+    assert ("deribit:BTC", "BTC") == (account["pool"], account["currency"])
+    assert account["ratio"] == pytest.approx(account["maintenance"] / account["balance"])
+    near = account["liquidation"] / status.status()["underlyings"]["BTC"]["price"]
+    assert account["distance"] == pytest.approx(abs(near - 1))
+
+
+def test_accounts_without_figures():
+    """An account of which nobody knows how it stands says so, and has no number."""
+    raw = rote.table() | {"guards": {"margin": {}}}
+    seen = []
+
+    def ask(running):
+        seen.append(list(running.status.accounts()))
+
+    rote.run(raw, length=3, asked=ask)
+
+    assert ("deribit", None, None) == tuple(seen[0][0][k] for k in ("pool", "balance", "ratio"))
+    assert seen[-1][0]["balance"] is not None
+
+
+def test_delta_that_nobody_can_know():
+    """Where an option's input is missing net delta is null, and not the nought of nobody's sum."""
+    seen = []
+
+    def ask(running):
+        own = running.status.status()["underlyings"]["BTC"]
+        blind = running.engine.state.index("BTC") and running.engine.state.book("BTC").missing
+        seen.append((bool(blind), own["net_delta"] is None, own.get("missing", [])))
+
+    rote.run(rote.table(), length=3, asked=ask)
+
+    assert (True, True, [rote.CALL, rote.LATER]) in seen
+    assert (False, False, []) == seen[-1]
+    assert [] == [row for row in seen if row[0] != row[1] and row[0]]
