@@ -17,6 +17,7 @@ from rebalancer.settings.banding import bands
 from rebalancer.settings.context import Context
 from rebalancer.settings.deadlines import deadlines
 from rebalancer.settings.executing import executing
+from rebalancer.settings.exposing import serving
 from rebalancer.settings.faults import MISSING, Finding, Place
 from rebalancer.settings.guarding import Ladder
 from rebalancer.settings.holdings import holdings, must_be_known
@@ -321,4 +322,5 @@ RULES: tuple[Rule, ...] = (
     _replay,
     _costs,
     smiles,
+    serving,
 )

@@ -18,6 +18,7 @@ from rebalancer.core.smile import Regime
 from rebalancer.settings import values
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
+from rebalancer.settings.serving import Web
 from rebalancer.settings.styles import Execution
 from rebalancer.settings.values import (
     AbsoluteFile,
@@ -372,6 +373,7 @@ class Settings(Table):
     orders: Orders = Orders()
     flight: Flight = Flight()
     journal: JournalKeeping = JournalKeeping()
+    web: Web | None = None  # None: no port is opened
     market: Market = Market()
     replay: Replay | None = None
     costs: dict[str, Costs] = {}  # by instrument
