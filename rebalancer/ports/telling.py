@@ -46,8 +46,12 @@ class StatusSource(Protocol):
     def history(self, underlying: str, since: int = 0) -> Mapping[str, Any] | None:
         """Return how net delta stood in its band since a moment, ns; None: no such underlying."""
 
-    def orders(self) -> Sequence[Mapping[str, Any]]:
-        """Return client order id, instrument, quantity, filled and state of each order."""
+    def orders(self, last: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return client order id, instrument, quantity, filled and state of each order.
+
+        Args:
+            last: So many of the youngest, and all that are open; None: every one.
+        """
 
     def guards(self) -> Sequence[Mapping[str, Any]]:
         """Return name, scope, limit, measured, headroom and allows of each guard."""

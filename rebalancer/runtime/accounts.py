@@ -27,12 +27,13 @@ def rows(state: State) -> Sequence[Mapping[str, Any]]:
         return told
     for account in state.params.accounts:
         age = state.margins.age(account, state.now)
-        head = {"account": account, "age_seconds": None if age is None else age / SECOND}
+        seconds = None if age is None else age / SECOND
+        head: dict[str, Any] = {"account": account, "age_seconds": seconds}
         pools = state.margins.pools(account, state.now)
         if pools is None:
             told.append(head | {"pool": account, **dict.fromkeys(_NUMBERS)})
         for pool in pools or ():
-            told.append(head | _pool(state, pool, own))
+            told.append({**head, **_pool(state, pool, own)})
     return told
 
 
@@ -43,7 +44,8 @@ _NUMBERS = (
 
 
 def _pool(state: State, pool: Pool, own: MarginParams) -> Mapping[str, Any]:
-    row = dict.fromkeys(_NUMBERS) | {
+    row: dict[str, Any] = {
+        **dict.fromkeys(_NUMBERS),
         "pool": pool.name,
         "currency": pool.currency,
         "balance": pool.balance,

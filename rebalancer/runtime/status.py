@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from rebalancer.core import exposure as exposures
@@ -151,8 +152,18 @@ class BookStatus:
         """Return how net delta stood in its band over the last hours; None: no such coin."""
         return self._history.of(underlying, since)
 
-    def orders(self) -> Sequence[Mapping[str, Any]]:
-        """Return the youngest ten thousand orders of this start, oldest first."""
+    def orders(self, last: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the youngest orders of this start, oldest first, and every one that is open.
+
+        Args:
+            last: So many; None: the ten thousand that are remembered.
+        """
+        known, state = self._engine.state.orders, self._engine.state
+        shown = known
+        if last is not None:
+            young = reversed(list(islice(reversed(known), last)))
+            names = (each.submit.client_order_id for each in state.open_orders())
+            shown = {name: known[name] for name in dict.fromkeys((*names, *young))}
         return [
             {
                 "client_order_id": name,
@@ -161,8 +172,10 @@ class BookStatus:
                 "filled": str(order.filled),
                 "state": str(order.state),
                 "evidence": order.evidence,
+                "sent_at": order.sent_at,
+                "open": order.open,
             }
-            for name, order in self._engine.state.orders.items()
+            for name, order in shown.items()
         ]
 
     def guards(self) -> Sequence[Mapping[str, Any]]:

@@ -28,5 +28,10 @@ class Served:
 
 def companions(served: Served) -> Sequence[Companion]:
     """Return what stands beside a book, in the order in which it begins."""
-    status, log = served.running.status, served.log
-    return [ControlServer(served.folder / SOCKET, status, log)]
+    status, log, web = served.running.status, served.log, served.settings.web
+    found: list[Companion] = [ControlServer(served.folder / SOCKET, status, log)]
+    if web is not None:
+        from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
+
+        found.append(page(web, status, log))
+    return found

@@ -23,6 +23,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/runtime/virtual.py": frozenset({CLOCK, RUN}),  # and this one another
     "rebalancer/simulation/virtual/campaign.py": frozenset({TASK}),  # one process a core
     "rebalancer/ops/control.py": frozenset({CLOCK}),  # deadlines of a client's socket
+    "rebalancer/ops/web/": frozenset({CLOCK}),  # the same of a browser's, and frames for an eye
     "rebalancer/runtime/tasks.py": frozenset({TASK}),
     "rebalancer/runtime/randomness.py": frozenset({CHANCE}),
     "rebalancer/simulation/victim.py": frozenset({TASK}),  # forks whom it kills
