@@ -24,8 +24,8 @@ _UNKNOWN = dict.fromkeys(("gamma", "vega", "theta"))
 def rows(state: State) -> Sequence[Mapping[str, Any]]:
     """Return what is held, with entry, mark and delta; cash last.
 
-    Each row of a contract or a pair has instrument, account, quantity (contracts),
-    role (hedge where all of it is one, else book), entry, mark, open_profit (settle
+    Each row of a contract or a pair has instrument, account, underlying, quantity
+    (contracts), role (hedge where all of it is one, else book), entry, mark, open_profit (settle
     currency), delta (coins), gamma (coins per USD), vega (USD per vol point), theta
     (USD per day); a perpetual also funding_per_day (fraction of notional, +: longs
     pay), carry_per_day (USD, + is received) and, where a price of its own coin would
@@ -43,6 +43,7 @@ def rows(state: State) -> Sequence[Mapping[str, Any]]:
         row = {
             "instrument": name,
             "account": account,
+            "underlying": instrument.underlying,
             "quantity": str(position.quantity),
             "role": "hedge" if position.hedge and position.hedge == position.quantity else "book",
             "entry": None if entry is None else str(round(entry, 8)),

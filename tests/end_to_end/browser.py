@@ -8,6 +8,7 @@ It says what a person would meet: what the console complained of, what the
 page asked the network for, what stands where.
 """
 
+import base64
 import json
 import shutil
 import subprocess
@@ -113,6 +114,45 @@ class Browser:
         """Move the pointer there."""
         for place in (x - 3, x):  # it has to come from somewhere
             self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=place, y=y)
+
+    def click(self, selector: str) -> None:
+        """Click in the middle of an element, where nothing may lie over it."""
+        place = f"document.querySelector({json.dumps(selector)})"
+        self.value(f"{place}.scrollIntoView({{block: 'center'}})")
+        x, y = self.value(
+            f"(() => {{ const at = {place}.getBoundingClientRect();"
+            " return [at.x + at.width / 2, at.y + at.height / 2]; })()"
+        )
+        over = f"{place}.contains(document.elementFromPoint({x}, {y}))"
+        assert self.value(over), f"{selector}: something lies over it"
+        self.point(x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            told = {"x": x, "y": y, "button": "left", "clickCount": 1}
+            self.ask("Input.dispatchMouseEvent", type=kind, **told)
+
+    def key(self, name: str) -> None:
+        """Press a key and let it go."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.ask(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=name, **_KEYS.get(name, {})
+            )
+
+    def write(self, text: str) -> None:
+        """Write into what has the focus."""
+        self.ask("Input.insertText", text=text)
+
+    def picture(self, path: Path, height: int | None = None) -> None:
+        """Keep what is seen as a PNG; `height` pixels of the page, or what the screen shows."""
+        args: dict[str, Any] = {}
+        if height is not None:
+            width = self.value("document.documentElement.clientWidth")
+            args["clip"] = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+            args["captureBeyondViewport"] = True
+        told = self.ask("Page.captureScreenshot", format="png", **args)
+        path.write_bytes(base64.b64decode(told["data"]))
+
+
+_KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "Escape": 27}
 
 
 @contextmanager

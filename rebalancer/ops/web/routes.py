@@ -5,7 +5,7 @@ GET  /readyz         whether the book can do its work, and if not, why
 GET  /metrics        for Prometheus
 GET  /status         the book, as the command line tells it
 GET  /why/KEY        a decision by its step or by the id of its order
-GET  /history/COIN   net delta in its band over the last hours
+GET  /history/COIN   net delta in its band over the last hours; ?since= s since 1970
 GET  /               the page; who lacks a token gets it too, with 401, to type one in
 GET  /live           the websocket of the page; the token is its first word
 POST /pause /resume /kill     with the operator's token; {"reason": "…"}
@@ -21,12 +21,13 @@ from aiohttp import hdrs, web
 
 from rebalancer.core.events import Verb
 from rebalancer.errors import PermissionRefused
+from rebalancer.ops.metrics import CONTENT_TYPE
 from rebalancer.ops.web.document import Document, headers
 from rebalancer.ops.web.live import Live
 from rebalancer.ops.web.names import Names
 from rebalancer.ops.web.saying import Saying
 from rebalancer.ops.web.tokens import Right, Tokens
-from rebalancer.ports import StatusSource
+from rebalancer.ports import SECOND, StatusSource
 
 WHO = "web"  # who gave an order, in the journal
 BODY_LIMIT = 4096  # bytes
@@ -36,9 +37,9 @@ VERBS: Mapping[str, Verb] = {
     "/kill": Verb.KILL,
 }
 _KEY = re.compile(r"[0-9]{1,15}|rb[0-9a-z]{1,30}")  # a step, or the id of an order
+_SECONDS = re.compile(r"[0-9]{1,10}")
 _COIN = re.compile(r"[A-Z0-9]{1,16}")
 _JSON = "application/json"
-_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(Protocol):
@@ -189,7 +190,7 @@ class Routes:
 
     def _metrics(self) -> web.Response:
         text = self._saying.text(self._answers.exposition(self._source))
-        return web.Response(body=text, headers={hdrs.CONTENT_TYPE: _METRICS})
+        return web.Response(body=text, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
     def _why(self, request: web.BaseRequest) -> web.Response:
         key = request.path.removeprefix("/why/")
@@ -199,8 +200,11 @@ class Routes:
         return self._json(told)
 
     def _history(self, request: web.BaseRequest) -> web.Response:
-        name = request.path.removeprefix("/history/")
-        told = self._source.history(name) if _COIN.fullmatch(name) else None
+        name, since = request.path.removeprefix("/history/"), request.query.get("since", "0")
+        if not _SECONDS.fullmatch(since):
+            raise Refusal(400, "since must be whole seconds since 1970")
+        known = _COIN.fullmatch(name)
+        told = self._source.history(name, int(since) * SECOND) if known else None
         if told is None:
             raise Refusal(404, "there is no such underlying")
         return self._json(told)

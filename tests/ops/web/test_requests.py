@@ -77,6 +77,9 @@ async def port(book, read_log):
         ("GET", "/status?x=1", LOOK, 200),
         ("GET", "/why/18211", LOOK, 200),
         ("GET", "/history/BTC", LOOK, 200),
+        ("GET", "/history/BTC?since=1769757300", LOOK, 200),
+        ("GET", "/history/BTC?since=-1", LOOK, 400),
+        ("GET", "/history/BTC?since=1e9", LOOK, 400),
         ("GET", "/", LOOK, 200),
         ("GET", "/live", LOOK, 426),
         # what is not there
