@@ -7,6 +7,7 @@ it misses pictures, and is hung up on when it goes on.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -21,8 +22,9 @@ PAGES = 8  # that look on at a time
 FRAME_LIMIT = 1024  # bytes that a page may say
 GREETS = 5.0  # s of real time to say the first word
 STALLS = 10.0  # s for which a page may take nothing
+ENDS = 2.0  # s in which pages are told that the book ends
 _BEATS = 20.0  # s between two questions whether it is still there
-_REFUSED, _FULL, _SLOW, _TALKS = 4401, 4503, 4408, 4400  # why it is hung up on
+_REFUSED, _FULL, _TALKS, _ENDED = 4401, 4503, 4400, 1001  # why it is hung up on
 
 
 class Greeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +53,9 @@ class Live:
         self._picture, self._saying, self._tokens = picture, saying, tokens
         self._dropped = dropped
         self._pages: dict[web.WebSocketResponse, None] = {}
+        self._ending = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def converse(self, request: web.BaseRequest) -> web.WebSocketResponse:
         """Serve one page until it leaves, talks, or no longer takes what it is sent."""
@@ -68,6 +73,7 @@ class Live:
             await page.close(code=_FULL, message=b"full")
             return page
         self._pages[page] = None
+        self._idle.clear()
         try:
             await self._show(page, request, right)
         except TimeoutError:
@@ -77,12 +83,16 @@ class Live:
             _abort(request)
         finally:
             del self._pages[page]
+            if not self._pages:
+                self._idle.set()
         return page
 
     async def close(self) -> None:
-        """Tell every page that the book ends."""
-        for page in list(self._pages):
-            await page.close(code=1001, message=b"the daemon ends")
+        """Have every page told that the book ends; one that does not listen is not waited for."""
+        self._ending = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ENDS):
+                await self._idle.wait()
 
     async def _greeted(self, page: web.WebSocketResponse) -> Right:
         """Return what a page may do, by its first word."""
@@ -108,7 +118,7 @@ class Live:
         await _send(page, self._saying.encode(hello))
         loop, seen, stalled = asyncio.get_running_loop(), 0, 0.0
         due = loop.time()
-        while True:
+        while not self._ending:
             self._picture.refresh()
             if _waiting(request):
                 stalled = stalled or loop.time()
@@ -123,6 +133,7 @@ class Live:
             due = max(due + LIGHT, loop.time())
             if await _left(page, due):
                 return
+        await page.close(code=_ENDED, message=b"the daemon ends", drain=False)
 
 
 async def _send(page: web.WebSocketResponse, frame: bytes) -> None:

@@ -7,7 +7,7 @@ often than what is dear to work out.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rebalancer.ops.web.saying import Saying, rounded
+from rebalancer.ops.web.saying import Saying, plain, rounded
 from rebalancer.ports import StatusSource
 
 LIGHT = 0.5  # s of real time between two looks …
@@ -29,6 +29,7 @@ class Picture:
     def __init__(self, source: StatusSource, saying: Saying, now: Callable[[], float]) -> None:
         self._source, self._saying, self._now = source, saying, now
         self._sections: dict[str, tuple[int, bytes]] = {}  # by name: look that changed it, JSON
+        self._raw: dict[str, bytes] = {}  # by name: as it was found, never shown
         self._look = 0
         self._light, self._heavy = -LIGHT, -HEAVY  # when it was last looked
 
@@ -71,6 +72,10 @@ class Picture:
         return b"{" + b",".join(parts) + b"}" if parts else None
 
     def _put(self, name: str, value: Any) -> None:
+        raw = plain(value)
+        if self._raw.get(name) == raw:
+            return  # looking for secrets costs far more than looking whether it is the same
+        self._raw[name] = raw
         told = self._saying.encode(rounded(value))
         known = self._sections.get(name)
         if known is None or known[1] != told:

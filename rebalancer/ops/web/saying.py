@@ -29,7 +29,7 @@ class Saying:
 
     def encode(self, value: Any) -> bytes:
         """Return a value as JSON without secrets; what JSON cannot say is null or a text."""
-        line = msgspec.json.encode(value, enc_hook=_plain)
+        line = plain(value)
         text = line.decode()
         if self._redactor.text(text) == text:
             return line
@@ -54,6 +54,11 @@ class Saying:
         told = str(value)
         found = self._redactor.text(told)
         return value if found == told else found
+
+
+def plain(value: Any) -> bytes:
+    """Return a value as JSON as it is, secrets and all."""
+    return msgspec.json.encode(value, enc_hook=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -188,10 +188,11 @@ async def test_the_silent(book, read_log, monkeypatch):
 
 
 @pytest.mark.waits(20)
-async def test_the_slow(book, read_log, monkeypatch):
+@pytest.mark.parametrize("wide", [200_000, 50_000])  # more, and less, than a send waits for
+async def test_the_slow(book, read_log, monkeypatch, wide):
     """A page that takes nothing holds nobody up, has nothing kept for it, and is dropped."""
     monkeypatch.setattr(live, "STALLS", 0.5)
-    book.wide, log = 200_000, read_log()
+    book.wide, log = wide, read_log()
     async with serving(book, log.log) as server:
         slow = socket.create_connection(("127.0.0.1", server.port))
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -205,7 +206,7 @@ async def test_the_slow(book, read_log, monkeypatch):
         worst, last = 0.0, asyncio.get_running_loop().time()
         async with connect(address(server), max_size=None) as swift:
             await greeted(swift)
-            until, most = last + 3.0, 0
+            until, most = last + 7.0, 0
             while (now := asyncio.get_running_loop().time()) < until:
                 await asyncio.wait_for(swift.recv(), 2)
                 worst, last = max(worst, now - last), now
@@ -253,3 +254,17 @@ async def test_a_book_that_fails(book, read_log):
             assert "hello" in await greeted(page)
 
     assert ["web.failed"] == [each["event"] for each in log.lines if each["level"] == "error"]
+
+
+@pytest.mark.waits(10)
+async def test_the_end_waits_for_nobody(book, read_log, monkeypatch):
+    """A page that takes nothing does not keep the book from ending."""
+    monkeypatch.setattr(live, "ENDS", 0.3)
+    book.wide = 4_000_000
+    async with serving(book, read_log().log) as server:
+        page = await connect(address(server), max_size=None, max_queue=1)
+        await page.send("{}")
+        await asyncio.sleep(0.3)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 2
+    page.transport.abort()
