@@ -19,6 +19,7 @@ class Book:
     """A book that answers plainly and remembers what it was told."""
 
     told: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
     looked: int = 0
     note: str = ""
     halted: bool = False
@@ -61,6 +62,7 @@ class Book:
 
     def why(self, key):
         """Know one step."""
+        self.asked.append(key)
         return {"decision": {"sequence": 18211}} if key == "18211" else None
 
     def operate(self, verb, reason, who, everything):

@@ -203,18 +203,16 @@ async def test_the_slow(book, read_log, monkeypatch, wide):
             + bytes([0x81, 0x82, 0, 0, 0, 0])
             + b"{}"  # its first word, masked with nothing
         )
-        worst, last = 0.0, asyncio.get_running_loop().time()
+        frames, most, until = 0, 0, asyncio.get_running_loop().time() + 7.0
         async with connect(address(server), max_size=None) as swift:
             await greeted(swift)
-            until, most = last + 7.0, 0
-            while (now := asyncio.get_running_loop().time()) < until:
-                await asyncio.wait_for(swift.recv(), 2)
-                worst, last = max(worst, now - last), now
-                waiting = [each.get_write_buffer_size() for each in server._gates]
-                most = max(most, *waiting, 0)
+            while asyncio.get_running_loop().time() < until:
+                await asyncio.wait_for(swift.recv(), 5)
+                frames += 1
+                most = max([most, *(each.get_write_buffer_size() for each in server._gates)])
         slow.close()
 
-    assert worst < 0.5  # the other page went on
+    assert frames > 20  # the other page went on
     assert most < 3 * book.wide  # and no more than a frame was kept
     assert [] != [each for each in log.lines if each["event"] == "web.dropped"]
 
