@@ -70,13 +70,13 @@ class Chart {
     const start = end - this.minutes * 60;
     let first = this.rows.findIndex((row) => row[0] >= start - this.wide);
     if (first < 0) first = 0;
-    return { start, end, rows: this.rows.slice(first), first };
+    return { start, end, rows: this.rows.slice(first) };
   }
 
   draw() {
     const width = this.box.clientWidth, height = this.box.clientHeight;
     if (!width || !height) return;
-    const { start, end, rows, first } = this.window();
+    const { start, end, rows } = this.window();
     const plot = svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     if (!rows.length) {
       plot.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle" },
@@ -91,18 +91,18 @@ class Chart {
     const span = Math.max(end - begin, 60);
     const x = (s) => left + ((s - (end - span)) / span) * (width - left - right);
     const y = (v) => top + ((most - v) / (most - least)) * (height - top - bottom);
-    this.scale = { x, rows, first };
+    this.scale = { x, rows };
     this.axes(plot, { x, y, least, most, end, span, width, height, left, right, bottom });
     plot.append(svg("clipPath", { id: "inside" }, svg("rect",
       { x: left, y: 0, width: width - left - right, height: height - bottom })));
     const body = svg("g", { "clip-path": "url(#inside)" });
     for (const part of this.parts(rows)) this.lines(body, part, x, y);
     plot.append(body);
-    this.cut(plot, { x, y, least, most, rows, width, height, right, bottom });
     const last = rows[rows.length - 1];
     plot.append(svg("circle", { class: last[3] < last[4] || last[3] > last[6] ? "now bad" : "now",
       cx: x(last[0] + this.wide), cy: y(last[3]), r: 4 }));
-    this.signs(plot, x, y, end - span, rows);
+    this.signs(plot, x, y, end - span);
+    this.cut(plot, { x, least, most, rows, width, height, right, bottom });
     this.cross = svg("line", { class: "cross", y1: top, y2: height - bottom });
     this.cross.style.display = "none";
     plot.append(this.cross);
@@ -176,7 +176,7 @@ class Chart {
     }
   }
 
-  signs(plot, x, y, begin, rows) {
+  signs(plot, x, y, begin) {
     for (const told of this.marks) {
       const s = told.ts / 1e9;
       if (s < begin || told.action === "withdraw" || number(told.net_delta) === null) continue;
