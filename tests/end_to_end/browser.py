@@ -132,10 +132,9 @@ class Browser:
 
     def key(self, name: str) -> None:
         """Press a key and let it go."""
+        told = {"key": name, "code": name, "windowsVirtualKeyCode": _KEYS[name]}
         for kind in ("rawKeyDown", "keyUp"):
-            self.ask(
-                "Input.dispatchKeyEvent", type=kind, key=name, code=name, **_KEYS.get(name, {})
-            )
+            self.ask("Input.dispatchKeyEvent", type=kind, **told)
 
     def write(self, text: str) -> None:
         """Write into what has the focus."""

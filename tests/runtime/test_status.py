@@ -254,3 +254,18 @@ def test_delta_that_nobody_can_know():
     assert (True, True, [rote.CALL, rote.LATER]) in seen
     assert (False, False, []) == seen[-1]
     assert [] == [row for row in seen if row[0] != row[1] and row[0]]
+
+
+def test_youngest_orders():
+    """The youngest orders are told, and before them an old one whose outcome is not whole."""
+    running = rote.run(rote.table()).running
+    names = [each["client_order_id"] for each in running.status.orders()]
+
+    def told(last):
+        return [each["client_order_id"] for each in running.status.orders(last)]
+
+    assert 3 < len(names)
+    assert names[-2:] == told(2)
+    assert names == told(1_000)
+    running.engine.state._open[names[0]] = None
+    assert [names[0], *names[-2:]] == told(2)
