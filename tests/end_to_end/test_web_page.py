@@ -88,8 +88,9 @@ class Book:
 
 
 @pytest.fixture
-def running(tmp_path):
+def running(tmp_path, browser):
     """Return a maker of one running book; it is killed when the test leaves it."""
+    browser.visit("about:blank")  # a page of before goes on asking for a book that is gone
     made = []
 
     def make(*tokens):
