@@ -1,8 +1,7 @@
 """What may happen: every input of `hedger.step`, as a frozen record.
 
-Times are nanoseconds since 1970 UTC. `ts_local` is when this machine learnt of
-it; `ts_venue` when the venue says that it was so, None where the venue tells
-no time. Quantities are signed: + is long, + is a buy.
+Times are nanoseconds since 1970 UTC: `ts_local` is when this machine learnt of it, `ts_venue`
+when the venue says that it was so (None: it tells no time). + is long, + is a buy.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from enum import StrEnum
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.journal import JournalDamaged, RoomTold
+from rebalancer.core.tuning import Tuned
 
 # --- market -----------------------------------------------------------------
 
@@ -397,4 +397,4 @@ Booking = ContractBooking | CashMoved
 AccountEvent = OrderEvent | Booking | PositionReport
 AccountNews = FeedStatus | AccountRead | ShutOut | VenueHeld  # of the way to an account
 DaemonEvent = OutsideTold | Described | InstrumentUnfit | AccountNews | Tick | Reconciled | Operator
-Event = MarketEvent | AccountEvent | MarginTold | DaemonEvent | RoomTold | JournalDamaged
+Event = MarketEvent | AccountEvent | MarginTold | DaemonEvent | RoomTold | JournalDamaged | Tuned

@@ -23,6 +23,7 @@ from rebalancer.core import (
     sharing,
     sizing,
     skewing,
+    tuning,
     watch,
     working,
 )
@@ -62,6 +63,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
+from rebalancer.core.tuning import Tuned
 from rebalancer.core.view import View, blind, plain, told_once, unseen, view_of
 
 _LOOKED_AT = Tick | MarginTold  # when a person may have to hear of the margin
@@ -83,7 +85,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     Args:
         state: What is known; written by this call alone.
         event: What happened.
-        params: Settings of the book.
+        params: Settings of the book as its file has them.
 
     Returns:
         One decision for each underlying that the event touched, and the
@@ -94,6 +96,7 @@ def step(state: State, event: Event, params: Params) -> Outcome:
     limits.before(state, event)
     version = state.ledger.version
     commands: list[Command] = list(state.apply(event))
+    params = tuning.effective(state.tuning, params)
     booked = state.ledger.version != version
     if booked:
         skewing.enter(state, params)
@@ -165,6 +168,9 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
         return
     if isinstance(event, Index):
         name: str | None = event.underlying
+    elif isinstance(event, Tuned):
+        yield from dict.fromkeys(each.underlying for each in event.changes)
+        return
     elif isinstance(event, MarginTold):
         yield from (name for name, own in params.underlyings.items() if _hedges_at(own, event))
         return

@@ -50,6 +50,8 @@ from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
+from rebalancer.core.tuning import Tuned, Tuning
+from rebalancer.core.tuning import take as tune
 
 
 class Worths(NamedTuple):
@@ -82,7 +84,7 @@ class State:  # long: whatever may be known is written through this one door
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
         self._differing = ""  # how ledger and venues differ, as a person was told
-        self.standing = Standing()
+        self.standing, self.tuning = Standing(), Tuning()
         self.accounts = accounts.Accounts()
         self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
         self.ladders: dict[str, Climb] = {}  # by pool
@@ -174,6 +176,8 @@ class State:  # long: whatever may be known is written through this one door
                 return self._unfit(event)
             case Described():
                 self.instruments.setdefault(event.described.id, event.described)
+            case Tuned():
+                tune(self.tuning, event, self.memory)
         return ()  # a report is compared by the reconciler, a tick only moves the time
 
     def _reckoned(self, event: MarginTold) -> tuple[Alert, ...]:

@@ -41,7 +41,7 @@ from rebalancer.ports.surroundings import (
     Tasks,
     Timer,
 )
-from rebalancer.ports.telling import AlertSink, Log, StatusSource
+from rebalancer.ports.telling import AlertSink, Log, StatusSource, Tunable
 
 __all__ = [
     "ALL_TOLD",
@@ -77,6 +77,7 @@ __all__ = [
     "StatusSource",
     "Tasks",
     "Timer",
+    "Tunable",
     "Venue",
     "nobody",
 ]

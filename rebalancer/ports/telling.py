@@ -72,4 +72,16 @@ class StatusSource(Protocol):
         """Return how well the book is; asks nobody outside."""
 
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
-        """Pass an operator's order on; return what was done."""
+        """Carry an operator's order out; it holds, in memory and on disk, when this returns."""
+
+
+class Tunable(Protocol):
+    """What of a running book an operator may change, and what that would do."""
+
+    def preview(self, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return what a change (setting → number) would do, and the token that makes it."""
+
+    def tune(
+        self, asked: Mapping[str, str], again: Mapping[str, str], expect: str, said: tuple[str, str]
+    ) -> Mapping[str, Any]:
+        """Make a change that was shown; `said` is user id and reason."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rebalancer.core import hedger, inputs, kept
+from rebalancer.core import hedger, inputs, kept, tuning
 from rebalancer.core.commands import Cancel, Command, Query, Submit
 from rebalancer.core.decision import Action, Decision, canonical
 from rebalancer.core.events import (
@@ -44,6 +44,7 @@ from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
+from rebalancer.core.tuning import Tuned
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
@@ -81,6 +82,7 @@ JOURNALED = (
     Reconciled,
     RoomTold,
     JournalDamaged,
+    Tuned,
 )
 RECENT = 50  # decisions kept at hand for the status
 KEPT = "kept"  # journal key of what must outlive a restart beside the ledger
@@ -89,6 +91,10 @@ NEVER = 1 << 63  # ns: longer than any run
 
 Encode = Callable[[Any], Mapping[str, Any]]
 Observe = Callable[[Event, Sequence[Decision]], None]
+
+
+def _nobody_asks(_error: BaseException) -> None:
+    """Do nothing: whoever commands hears the error himself."""
 
 
 @dataclass(slots=True)
@@ -132,6 +138,7 @@ class Surroundings:
     describe: Describe = nobody  # who knows the terms of what no setting names
     flight: Flight = UNRECORDED  # who keeps what came in
     keeps: int = KEEPS  # ns between two times that is written down what must outlive a restart
+    fail: Callable[[BaseException], None] = _nobody_asks  # hears what a command died of
 
 
 class Engine:
@@ -146,7 +153,7 @@ class Engine:
 
     def __init__(self, state: State, params: Params, inbox: Inbox, around: Surroundings) -> None:
         self.state = state
-        self.params = params
+        self.plain = params  # as the file has them
         self.tally = Tally()
         self.recent: deque[Decision] = deque(maxlen=RECENT)
         self.standing: dict[str, Decision] = {}  # underlying → latest decision
@@ -164,6 +171,11 @@ class Engine:
     def open(self) -> bool:
         """Whether orders may leave: not once the engine or its journal failed, nor at the end."""
         return not self._around.dispatch.closed[0]
+
+    @property
+    def params(self) -> Params:
+        """Settings as they hold: those of the file with what was tuned over them."""
+        return tuning.effective(self.state.tuning, self.plain)
 
     @property
     def digest(self) -> str:
@@ -197,6 +209,21 @@ class Engine:
                     self._sent = False
                     await breathe()
 
+    def command(self, event: Operator | Tuned) -> None:
+        """Take what an operator says at once, ahead of all that waits.
+
+        When this returns it holds, in memory and on disk: of what was decided
+        before, an order that has not yet left will not leave after a kill.
+
+        Raises:
+            DataError: The journal failed; nothing leaves any more, and the daemon ends.
+        """
+        try:
+            self.take(event)
+        except BaseException as error:
+            self._around.fail(error)
+            raise
+
     def take(self, event: Event) -> None:
         """Take one event: step, write down, flush, send.
 
@@ -223,7 +250,7 @@ class Engine:
         for watcher in self._watchers:
             watcher(event)
         unknown, version = self._unknown(event), self.state.ledger.version
-        outcome = hedger.step(self.state, event, self.params)
+        outcome = hedger.step(self.state, event, self.plain)
         if outcome.decisions:
             self.meter.decided(event)
         if unknown is not None and not self._unknown(event):
@@ -236,7 +263,7 @@ class Engine:
             self.standing[decision.underlying] = decision
             if decision.action is not Action.HOLD:
                 self._note(decision)
-        leaving = self._write_sent(outcome.commands)
+        leaving = self._write_sent(outcome.commands) or isinstance(event, Tuned)
         self._keep_latch()
         if leaving:
             self._keep()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rebalancer.core import conditions, overview, surface
+from rebalancer.core import conditions, overview, surface, tuning
 from rebalancer.core.band import implied_aversion
 from rebalancer.core.band.width import DAYS, Conditions, Edge, SideCost, Width, leaves, spends
 from rebalancer.core.black import FloatArray
@@ -32,6 +32,19 @@ def guards(state: State, params: Params) -> Sequence[Mapping[str, Any]]:
         }
         for line in overview.lines(state, params)
     ]
+
+
+def tuned(state: State, plain: Params) -> Sequence[Mapping[str, Any]]:
+    """Return each setting that holds otherwise than its file (`plain`) has it, and since when."""
+    found = []
+    for (name, knob), turned in state.tuning.turned.items():
+        own = plain.underlyings.get(name)
+        file = None if own is None else tuning.value_of(own, knob)
+        if file is not None and file != turned.value:
+            told = {"ts": turned.ts, "who": turned.who, "reason": turned.reason}
+            values = {"file": file, "now": turned.value}
+            found.append({"setting": tuning.setting(name, knob), **values, **told})
+    return found
 
 
 def bands(state: State, params: Params) -> Sequence[Mapping[str, Any]]:

@@ -73,6 +73,7 @@ class BookStatus:
                 name: self._underlying(name) for name in self._engine.params.underlyings
             },
             "latches": latches,
+            "tuned": readings.tuned(state, self._engine.plain),
             "held": self._held(),
             "feeds": self._feeds(),
             "positions": self.positions(),
@@ -204,14 +205,15 @@ class BookStatus:
         return measures.condition(self._engine, self._clock)
 
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
-        """Pass an operator's order on; it takes effect before anything that comes later."""
+        """Carry an operator's order out; it holds, in memory and on disk, when this returns."""
         halted = self._engine.state.mode is TradingState.HALTED
         if halted and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._engine.state.mode_reason}); arm it first"
             raise PermissionRefused(must)
         ended = self._engine.state.unproven if verb is Verb.ARM else ()
-        self._inbox.put(Operator(self._clock.now(), verb, reason, who, everything, ended))
-        told = {"verb": str(verb), "before": str(self._engine.state.mode)}
+        before = str(self._engine.state.mode)
+        self._engine.command(Operator(self._clock.now(), verb, reason, who, everything, ended))
+        told = {"verb": str(verb), "before": before, "state": str(self._engine.state.mode)}
         return told | ({"ended": list(ended)} if ended else {})
 
 

@@ -16,11 +16,16 @@ from rebalancer.core.events import (
     OutsideTold,
     Settled,
 )
+from rebalancer.core.tuning import Tuned
 from rebalancer.ports import Log
+
+TUNED = Tuned.__name__  # journal key of what an operator changed of the settings
 
 
 def key_of(event: Event) -> str:
     """Return what an event is found by in the journal."""
+    if isinstance(event, Tuned):
+        return TUNED
     for name in ("client_order_id", "instrument", "who", "source"):
         if value := getattr(event, name, None):
             return str(value)
@@ -99,5 +104,8 @@ def tell(log: Log, event: Event) -> None:
             log.info("holdings.told", source=event.source, count=len(event.held))
         case Operator():
             log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
+        case Tuned():
+            changes = [f"{each.name}: {each.before:g} to {each.after:g}" for each in event.changes]
+            log.warning("config.changed", changes=changes, reason=event.reason, who=event.who)
         case _:
             log.debug("account.told", type=type(event).__name__, key=key_of(event))

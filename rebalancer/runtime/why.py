@@ -9,6 +9,7 @@ from typing import Any
 
 from rebalancer.core.inputs import VALUES, Input
 from rebalancer.ports import SECOND, Entry, Reading
+from rebalancer.runtime.telling import TUNED
 
 DECISION, INPUTS, ORDER, QUERY, EVENT = "decision", "inputs", "order", "query", "event"
 EARLIEST = 10**15  # ns: a larger number is a time, a smaller one a step
@@ -31,12 +32,13 @@ def why(journal: Reading, key: str) -> Mapping[str, Any] | None:
             a journal of an earlier release has none;
         `order`: the order, or None;
         `sent`: it and what was sent because of it, cancels and questions, each `at` ns;
-        `events`: what came back, in the order in which it was heard.
+        `events`: what came back, in the order in which it was heard;
+        `tuned`: what of the settings an operator had changed by then, where it was.
     """
     found = _decision(journal, key)
     if found is None:
         followed = _followed(journal, key)
-        alone = {"decision": None, "others": [], "rests_on": {}, **followed}
+        alone = {"decision": None, "others": [], "rests_on": {}, "tuned": [], **followed}
         return alone if followed["order"] is not None else None
     step = [each for each in journal.step(found.sequence) if each.ts == found.ts]
     same = _youngest(step, DECISION)
@@ -49,7 +51,30 @@ def why(journal: Reading, key: str) -> Mapping[str, Any] | None:
             each.payload["underlying"]: rows(each.payload) for each in _youngest(step, INPUTS)
         },
         **_followed(journal, found.payload.get("client_order_id")),
+        "tuned": _tuned(journal, found),
     }
+
+
+def _tuned(journal: Reading, decision: Entry) -> list[dict[str, Any]]:
+    """Return what an operator had changed of the settings of a decision's underlying."""
+    told = (each.payload for each in journal.read(EVENT, TUNED) if each.ts <= decision.ts)
+    found: dict[str, dict[str, Any]] = {}
+    for event in still_held(told):
+        said = {"at": event["ts_local"], "who": event["who"], "reason": event["reason"]}
+        for each in event["changes"]:
+            if each["underlying"] == decision.payload["underlying"]:
+                found[each["knob"]] = {**each, **said}
+    return list(found.values())
+
+
+def still_held(told: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the changes of settings, as journaled, that hold for the file of the youngest."""
+    found: list[Mapping[str, Any]] = []
+    for event in told:
+        if found and found[-1]["fingerprint"] != event["fingerprint"]:
+            found.clear()
+        found.append(event)
+    return found
 
 
 def _followed(journal: Reading, order_id: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@
     parameters settings → what the core decides by
     fingerprint  the short name of one set of settings, and what of it is not enforced yet
     report     all of it together: `check` and `load`
+    tuning     what may be changed while the book runs, judged as the file would be
 
 The modules import one another in that order, upwards only, and nothing of the
 rest of the program but `core`'s value types and `errors`. Whoever runs a book

@@ -37,6 +37,7 @@ from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.restoring import halted
 from rebalancer.runtime.status import BookStatus
+from rebalancer.runtime.tuner import Tuner
 from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
 from rebalancer.settings.guarding import DAY
@@ -47,6 +48,7 @@ from rebalancer.venues.outside import OutsideFile, taken
 from rebalancer.venues.paper import Witness
 from rebalancer.venues.seeded import FeedOf
 from rebalancer.wiring.recovered import begun
+from rebalancer.wiring.retuned import retune
 
 MIB = 1024 * 1024  # bytes
 
@@ -80,6 +82,7 @@ class Running:
     stop: Stop
     exchanges: Mapping[str, Exchange]
     inbox: Inbox
+    tuner: Tuner
 
 
 def entries_of(
@@ -123,6 +126,7 @@ def begin(
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
         )
+    retune(state, around.journal, around.log, fingerprint(settings))
     begun(around.journal, around.clock.now(), settings.book.id)
 
 

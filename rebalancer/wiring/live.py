@@ -18,6 +18,7 @@ from rebalancer.runtime.meter import BookMeter
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.runtime.tuner import Tuner
 from rebalancer.settings import Settings, to_params
 from rebalancer.settings.models import Mode
 from rebalancer.storage import codec, ownership
@@ -138,7 +139,9 @@ def _live(
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
     flight = flight_of(settings, around, told)
     describe = live_venues.describing(outside.opened, log)
-    decides = Surroundings(around.journal, codec.encode, dispatch, log, describe, flight)
+    decides = Surroundings(
+        *(around.journal, codec.encode, dispatch, log, describe, flight), fail=outside.stop.fail
+    )
     engine = Engine(state, params, inbox, decides)
 
     def healthy() -> bool:
@@ -173,7 +176,8 @@ def _live(
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
     ownership.claim(around.journal, settings.book.id, _money(settings))
-    return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox)
+    tuner = Tuner(engine, settings, instruments, clock)
+    return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox, tuner)
 
 
 @dataclass(frozen=True, slots=True)

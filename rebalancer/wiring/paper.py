@@ -19,6 +19,7 @@ from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.schedule import ClockScheduler
 from rebalancer.runtime.status import BookStatus
 from rebalancer.runtime.tasks import TaskRegistry
+from rebalancer.runtime.tuner import Tuner
 from rebalancer.settings import Settings, not_enforced, to_params
 from rebalancer.settings.models import Venue as VenueSettings
 from rebalancer.storage import codec, ownership
@@ -85,7 +86,12 @@ def paper(
     flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
     keeps = KEEPS if around.lasting else NEVER
-    decides = Surroundings(around.journal, codec.encode, dispatch, log, flight=flight, keeps=keeps)
+    decides = Surroundings(
+        *(around.journal, codec.encode, dispatch, log),
+        flight=flight,
+        keeps=keeps,
+        fail=stop.fail,
+    )
     engine = Engine(state, params, inbox, decides)
     feed = _feed_of(around)(_market(played, venues, log, witness), clock, tasks)
     parts = Parts(
@@ -109,7 +115,8 @@ def paper(
     extra = {**around.extra, "faults": faults}  # counted on while the book runs
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
-    return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox)
+    tuner = Tuner(engine, settings, instruments, clock)
+    return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox, tuner)
 
 
 def _say_unwatched(settings: Settings, log: Log) -> None:

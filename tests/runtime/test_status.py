@@ -170,7 +170,7 @@ def test_operate():
         for event in market(150_000)(stage.clock.now()):
             stage.inbox.put(event)
         await stage.settle()
-        assert {"verb": "pause", "before": "active"} == told
+        assert {"verb": "pause", "before": "active", "state": "paused"} == told
 
     stage = tell(story)
 

@@ -17,6 +17,18 @@ ROWS: tuple[Row, ...] = (
         "a setting was changed on a running book",
         "check that it was you",
     ),
+    (
+        "config.retuned",
+        WARNING,
+        "what was changed before this start holds again; the file is the same",
+        "see status; write it into the file, or set it back",
+    ),
+    (
+        "config.dropped",
+        WARNING,
+        "what was changed on the running book holds no more: the file has changed since",
+        "set it again if it is still wanted",
+    ),
     ("limits.not_enforced", WARNING, "a guard is not set, and nobody watches there", "set it"),
     ("state.changed", INFO, "the book or an underlying entered another state", NONE),
     ("state.latched", ERROR, "a halt outlives a restart", "find the cause, then arm --reason"),

@@ -1,0 +1,149 @@
+"""Tuning: settings that an operator changes while the book runs, and what holds because of it.
+
+A change is an event like any other: written down, stepped, and stepped again by
+a replay. The parameters of the book stay as its file made them; what was tuned
+lies over them, so that a decision sees both as one and a status can tell them apart.
+Only where net delta is to lie can be tuned, never what a guard rests on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from rebalancer.core.memory import Memory
+from rebalancer.core.params import BandParams, Params, UnderlyingParams
+
+
+class Knob(StrEnum):
+    """What of an underlying can be tuned, by the name that its setting has."""
+
+    TARGET = "target"  # coins
+    COVERAGE = "coverage"  # 0 … 1.5
+    LOWER = "band.lower"  # coins, or fraction of gross
+    UPPER = "band.upper"  # same
+    RESET = "band.reset"  # 0 … 1
+    RISK_AVERSION = "band.risk_aversion"  # 1/USD
+    SPEND_PER_DAY = "band.spend_per_day"  # USD
+    PNL_SD = "band.pnl_sd"  # USD of a day
+
+
+BUDGETS = (Knob.RISK_AVERSION, Knob.SPEND_PER_DAY, Knob.PNL_SD)
+
+
+def setting(underlying: str, knob: Knob) -> str:
+    """Return a setting's dotted name.
+
+    >>> setting("BTC", Knob.LOWER)
+    'underlyings.BTC.band.lower'
+    """
+    return f"underlyings.{underlying}.{knob}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting, before and after."""
+
+    underlying: str
+    knob: Knob
+    before: float
+    after: float
+
+    @property
+    def name(self) -> str:
+        """The setting as its file spells it."""
+        return setting(self.underlying, self.knob)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """An operator changed settings of the running book: all of these, or the event is not."""
+
+    ts_local: int
+    changes: tuple[Change, ...]
+    reason: str
+    who: str  # user id of the peer
+    fingerprint: str  # of the file that it changes; under another it does not hold
+
+
+class Turned(NamedTuple):
+    """What a setting was set to, and by whom."""
+
+    value: float
+    ts: int  # ns
+    who: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Tuning:
+    """What was tuned; written by `take` only."""
+
+    turned: dict[tuple[str, Knob], Turned] = field(default_factory=dict)  # latest, by underlying
+    _plain: Params | None = None  # what the file made, as `effective` was last asked for …
+    _tuned: Params | None = None  # … and what holds
+
+
+def take(tuning: Tuning, event: Tuned, memory: Mapping[str, Memory]) -> None:
+    """Let changes hold from now on; a patient hedge towards what held before is over."""
+    for each in event.changes:
+        own = (each.underlying, each.knob)
+        tuning.turned[own] = Turned(each.after, event.ts_local, event.who, event.reason)
+        if each.underlying in memory:
+            memory[each.underlying].attempt = None
+    tuning._plain = tuning._tuned = None
+
+
+def effective(tuning: Tuning, params: Params) -> Params:
+    """Return the parameters that hold: those of the file with what was tuned over them."""
+    if not tuning.turned:
+        return params
+    if tuning._tuned is None or tuning._plain is not params:
+        tuning._plain, tuning._tuned = params, _over(tuning, params)
+    return tuning._tuned
+
+
+def _over(tuning: Tuning, params: Params) -> Params:
+    found = dict(params.underlyings)
+    for (name, knob), turned in tuning.turned.items():
+        if name in found:
+            found[name] = turn(found[name], knob, turned.value)
+    return replace(params, underlyings=found)
+
+
+def turn(own: UnderlyingParams, knob: Knob, value: float) -> UnderlyingParams:
+    """Return an underlying with one setting changed."""
+    match knob:
+        case Knob.TARGET:
+            return replace(own, target=value)
+        case Knob.COVERAGE:
+            return replace(own, coverage=value)
+        case _:
+            return replace(own, band=_turn_band(own.band, knob, value))
+
+
+def _turn_band(band: BandParams, knob: Knob, value: float) -> BandParams:
+    field_ = knob.partition(".")[2]
+    if knob in BUDGETS:
+        width = None if band.width is None else replace(band.width, **{field_: value})
+        return replace(band, width=width)
+    return replace(band, **{field_: value})
+
+
+def value_of(own: UnderlyingParams, knob: Knob) -> float | None:
+    """Return what a setting is; None where the underlying's band has none of it."""
+    match knob:
+        case Knob.TARGET:
+            return own.target
+        case Knob.COVERAGE:
+            return own.coverage
+        case Knob.LOWER:
+            return own.band.lower
+        case Knob.UPPER:
+            return own.band.upper
+        case Knob.RESET:
+            return own.band.reset
+        case _:
+            width, field_ = own.band.width, knob.partition(".")[2]
+            value: float | None = None if width is None else getattr(width, field_)
+            return value
