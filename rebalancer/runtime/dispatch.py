@@ -56,8 +56,11 @@ class Dispatch:
         """Let no order leave any more."""
         self.closed[0] = True
 
-    def _barred(self, order: Submit) -> str | None:
-        """Return why an order must not leave after all, or None."""
+    def barred(self, order: Submit) -> str | None:
+        """Return why an order must not leave after all, or None.
+
+        Asked right before a venue's `submit`, and by whoever had it wait after that.
+        """
         age = self.clock.now() - order.decided_at
         mode = self.state.mode_of(order.underlying)
         if self.closed[0]:
@@ -93,7 +96,7 @@ class Dispatch:
                 reason = f"no answer within {seconds:g} s"
                 self.inbox.put(OrderUnknown(self.clock.now(), None, order.client_order_id, reason))
 
-        barred = self._barred(order)
+        barred = self.barred(order)
         if barred is not None:
             reason = f"not sent: {barred}"
             self.inbox.put(

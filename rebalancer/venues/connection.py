@@ -4,7 +4,8 @@ aiohttp silently repeats a GET whose connection dropped before an answer, and
 Deribit's orders are GETs: one drop bought twice. Nothing here is ever sent
 again: a dropped connection is a missing answer, a redirect is refused, and
 whoever sends an order under `sending()` may do so once, whatever library in
-between thinks otherwise, and only in the words that were meant (`wording`).
+between thinks otherwise, and only in the words that were meant (`wording`). Before
+the first byte, when a connection is there, it is asked once more whether it may.
 Numbers stay the text that the venue wrote. ccxt's own limiter (see `budget`), its
 retries, its verbose mode and its log of signed requests are off.
 """
@@ -32,7 +33,7 @@ from rebalancer.venues.budget import BANS
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.profile import Profile
 from rebalancer.venues.profiles import row_of
-from rebalancer.venues.wording import NOTHING, Banned, Misspelt, Wording, fields
+from rebalancer.venues.wording import NOTHING, Banned, Barred, Misspelt, Wording, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
@@ -65,6 +66,11 @@ class Strayed(aiohttp.ClientError):
     """A request of a loopback venue was about to leave this machine; it did not."""
 
 
+def _may() -> str | None:
+    """Return nothing: it may leave."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """An order that is being sent."""
@@ -72,6 +78,7 @@ class _Turn:
     sends: list[str]  # the attempts that left
     wording: Wording | None  # what its request must say; None: nobody knows
     beside: Mapping[str, str]  # headers that it must carry
+    barred: Callable[[], str | None]  # why it may not leave after all
 
 
 _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
@@ -79,7 +86,9 @@ _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
 
 @contextmanager
 def sending(
-    wording: Wording | None = None, beside: Mapping[str, str] = MappingProxyType({})
+    wording: Wording | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    barred: Callable[[], str | None] = _may,
 ) -> Iterator[list[str]]:
     """Let what is sent in this block leave once; the list names each attempt.
 
@@ -89,13 +98,35 @@ def sending(
         wording: What the request must say. One that says something else does not
             leave: neither the order, nor what a library asks before it.
         beside: Headers that it must carry, which ccxt does not know.
+        barred: Tells why it may not leave after all, None where it may; asked when
+            there is a connection to leave by, however long that took.
     """
-    turn = _Turn([], wording, beside)
+    turn = _Turn([], wording, beside, barred)
     token = _turn.set(turn)
     try:
         yield turn.sends
     finally:
         _turn.reset(token)
+
+
+class _LastLook(aiohttp.TCPConnector):
+    """Gives connections out, but none to an order that may not leave any more."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,
+    ) -> Any:
+        """Return a connection once one is free; an order is looked at when it is."""
+        found = await super().connect(req, traces, timeout)
+        turn = _turn.get()
+        why = None if turn is None else turn.barred()
+        if turn is not None and why is not None:
+            turn.sends.clear()
+            found.release()
+            raise Barred(why)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +198,7 @@ def connect(
     banned, bans = (NOTHING, BANS) if profile is None else (profile.banned, profile.bans)
     guard = _once(limited, stays=settings.loopback is not None, banned=banned, bans=bans)
     tls = ssl.create_default_context(cafile=exchange.cafile)
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
+    connector = _LastLook(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
         connector=connector,
         middlewares=(guard,),

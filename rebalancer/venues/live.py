@@ -29,7 +29,7 @@ from rebalancer.venues.following import Following
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
-from rebalancer.venues.orders_ccxt import CcxtVenue, Line, Sent, load
+from rebalancer.venues.orders_ccxt import Bars, CcxtVenue, Line, Sent, load, unbarred
 from rebalancer.venues.parts import parts_of
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profile import DeadManKind, Profile
@@ -52,6 +52,7 @@ class Surroundings:
     log: Log
     deliver: Callable[[Event], None]  # where hints go
     healthy: Callable[[], bool] = lambda: True  # whether whoever decides still does
+    barred: Bars = unbarred  # whether an order that waited for a connection may still leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,10 @@ async def open_venue(
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
         listings = ListingWatch(seat, _hedges(settings), instruments, markets)
-        line = Line(connection, profile, budget, around.clock, switch, sent, watch, hold, listings)
+        line = Line(
+            *(connection, profile, budget, around.clock, switch, sent, watch, hold, listings),
+            barred=around.barred,
+        )
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
         held = await account.positions()

@@ -53,8 +53,14 @@ from rebalancer.venues.requests import Market
 from rebalancer.venues.skew import SkewWatch
 
 Deliver = Callable[[Event], None]
+Bars = Callable[[Submit], str | None]  # why an order may not leave any more
 LONG_OVER = requests.VALIDITY + 30 * SECOND  # ns: an order that may not rest has ended long since
 LOOK_BACK = 3_600 * SECOND  # ns from where fills of an order of an earlier start are looked for
+
+
+def unbarred(_order: Submit) -> str | None:
+    """Return nothing: nobody forbids an order to leave."""
+    return None
 
 
 class Sent:
@@ -110,6 +116,7 @@ class Line:
     skew: SkewWatch | None = None  # whether the clock may be trusted; None: nobody looks
     hold: VenueHold | None = None  # whether the venue takes orders; None: nobody looks
     listings: ListingWatch | None = None  # whether an instrument is fit; None: nobody looks
+    barred: Bars = unbarred  # whether an order that waited for a connection may still leave
 
     def refusal(self, instrument: str) -> str | None:
         """Return why nothing may be sent, or not to an instrument; None where it may."""
@@ -193,7 +200,8 @@ class CcxtVenue:
         line.sent.note(name, line.clock.now(), hasty=hasty)
         sent = requests.request(order, where, line.profile, line.clock.now())
         beside = requests.headers(line.profile, line.clock.now())
-        with sending(requests.wording(order, sent, line.profile), beside) as sends:
+        words = requests.wording(order, sent, line.profile)
+        with sending(words, beside, lambda: line.barred(order)) as sends:
             try:
                 answer = await self._send(order, where, sent, sends)
                 placed, fills = self._books.answered(answer)

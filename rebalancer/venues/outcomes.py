@@ -26,7 +26,7 @@ from rebalancer.venues.bybit import codes as bybit
 from rebalancer.venues.deribit import codes as deribit
 from rebalancer.venues.okx import codes as okx
 from rebalancer.venues.outcome import Codes, Outcome
-from rebalancer.venues.wording import Misspelt
+from rebalancer.venues.wording import Barred, Misspelt
 
 _WORD = re.compile(r"[^A-Za-z0-9_ .,:;()<>=-]+")  # what may not stand in a reason
 _LONGEST = 120  # characters of a venue's own word
@@ -92,6 +92,8 @@ def judge(
         reason = f"{reason} ({_name(cause)})"
     if not sends and isinstance(cause, Misspelt):
         return Judgement(Outcome.NOT_SENT, f"its request is misspelt: {cause}")
+    if not sends and isinstance(cause, Barred):
+        return Judgement(Outcome.NOT_SENT, str(cause))
     if not sends or isinstance(
         cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | socket.gaierror
     ):

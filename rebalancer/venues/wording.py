@@ -18,6 +18,10 @@ import aiohttp
 Fields = tuple[tuple[str, Any], ...]  # (dotted path, value); places in a list are left out
 
 
+class Barred(aiohttp.ClientError):
+    """An order that waited for a connection may not leave any more; it did not."""
+
+
 class Misspelt(aiohttp.ClientError):
     """A request does not say what was meant; it did not leave. Its text holds no secret."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rebalancer.core.commands import Submit
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import ContractBooking, Event, Operator, Reconciled, Verb
 from rebalancer.core.instruments import Instrument
@@ -68,7 +69,10 @@ async def live(
     around, meter = measured(settings, around)
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
-    seam = live_venues.Surroundings(clock, tasks, around.randomness, log, inbox.put)
+    late = _Late()
+    seam = live_venues.Surroundings(
+        clock, tasks, around.randomness, log, inbox.put, barred=late.barred
+    )
     opened: dict[str, LiveVenue] = {}
     try:
         for name in settings.venues:
@@ -78,7 +82,7 @@ async def live(
         past = recover(around.journal, settings.venues)
         opened = _resumed(opened, past, around.journal)
         meter.ask(measures_of(opened))
-        outside = _Outside(inbox, stop, tasks, opened, past, meter)
+        outside = _Outside(inbox, stop, tasks, opened, past, meter, late)
         return _live(settings, past.described(instruments), keys, around, outside)
     except BaseException:
         for each in opened.values():
@@ -96,6 +100,17 @@ class _Outside:
     opened: Mapping[str, LiveVenue]
     past: Recovered
     meter: BookMeter
+    late: "_Late"
+
+
+class _Late:
+    """A dispatch that is made after the venues, whose orders it may still forbid to leave."""
+
+    dispatch: Dispatch | None = None
+
+    def barred(self, order: Submit) -> str | None:
+        """Return why an order must not leave; None where it may."""
+        return None if self.dispatch is None else self.dispatch.barred(order)
 
 
 def _resumed(
@@ -137,6 +152,7 @@ def _live(
     told = LogAlertSink(log, clock)
     meter, tasks = outside.meter, outside.tasks
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
+    outside.late.dispatch = dispatch
     flight = flight_of(settings, around, told)
     describe = live_venues.describing(outside.opened, log)
     decides = Surroundings(

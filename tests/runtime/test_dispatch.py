@@ -267,7 +267,7 @@ def test_nothing_runs_between_check_and_venue():
             if turns[0] < 1000:
                 loop.call_soon(count)
 
-        checked = type(stage.dispatch)._barred
+        checked = type(stage.dispatch).barred
 
         def watched(self, told):
             seen.append(turns[0])
@@ -282,12 +282,12 @@ def test_nothing_runs_between_check_and_venue():
         loop = asyncio.get_running_loop()
         loop.call_soon(count)
         stage.venue.answer = answers
-        original, dispatch.Dispatch._barred = checked, watched
+        original, dispatch.Dispatch.barred = checked, watched
         try:
             stage.dispatch.carry_out(order(stage.clock))
             await stage.settle()
         finally:
-            dispatch.Dispatch._barred = original
+            dispatch.Dispatch.barred = original
         stage.seen = seen
 
     before, at = play(story).seen
@@ -307,9 +307,9 @@ def test_source_has_no_await_before_the_venue():
         for node in ast.walk(function)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "_barred"
+        and node.func.attr == "barred"
     ]
-    check = inspect.getattr_static(dispatch.Dispatch, "_barred")
+    check = inspect.getattr_static(dispatch.Dispatch, "barred")
 
     assert 1 == len(awaits)
     assert isinstance(awaits[0].value, ast.Call)

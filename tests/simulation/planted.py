@@ -261,7 +261,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "the gate's last look is missing": Bug(
         f"{RUN}/dispatch.py",
-        "        barred = self._barred(order)\n",
+        "        barred = self.barred(order)\n",
         "        barred = None\n",
     ),
     "only the best leg is asked": Bug(
