@@ -1,6 +1,7 @@
 """The command line's end of the control socket."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,12 @@ class ControlClient:
         self._path = path
         self._timeout = timeout
 
-    def call(self, verb: str, **args: str | bool) -> Any:
+    def call(self, verb: str, **args: str | bool | Mapping[str, str]) -> Any:
         """Return what the book answers to a verb.
 
         Args:
-            verb: One of `protocol.READING` or `protocol.ACTING`.
-            **args: key (why), reason and all (acting verbs).
+            verb: One of `protocol.VERBS`.
+            **args: key (why), reason and all (acting verbs), values, again and expect (set).
 
         Raises:
             Unavailable: No daemon on the socket, or none that answers.

@@ -2,16 +2,16 @@
 
 A private unix socket in the state folder. The kernel says who is at the other
 end, so nobody signs in. Requests are small, few and timed: a client that
-dribbles or floods hurts itself only. The deadlines are those of real input and
-output, so they run on the event loop's own time and not on market time.
+dribbles or floods hurts itself only, and what is read may take a tenth of the
+daemon's time at most; an order to it never waits for that. The deadlines are
+those of real input and output, so they run on the event loop's own time and not
+on market time.
 """
 
 import asyncio
 import os
 import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +24,15 @@ from rebalancer.errors import (
     UsageError,
 )
 from rebalancer.ops import protocol
-from rebalancer.ports import Log, StatusSource
+from rebalancer.ops.rights import OWN, Access, Peer, own_or_root, peer_of, right
+from rebalancer.ports import Log, StatusSource, Tunable
 
 CLIENTS = 16
+OTHERS = 12  # of them that may be of other users: the daemon's own and root always find a place
+BREATH = 9.0  # times as long as an answer took until the next: a tenth of the time is for reading
+SPOKEN = 60.0  # s until the refusal of one user is logged again
+KNOWN = 1000  # users whose refusals are counted
 READ_TIMEOUT = 5.0  # s of real time, also for a client that does not take its answer
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, by the kernel's word."""
-
-    pid: int
-    uid: int
-    gid: int
-
-
-Authorise = Callable[[Peer, str], bool]  # (who, verb) → may they
-
-
-def own_or_root(peer: Peer, _verb: str) -> bool:
-    """Allow everything to the daemon's own user and to root, nothing to others."""
-    return peer.uid in (0, os.geteuid())
 
 
 class ControlServer:
@@ -54,7 +42,8 @@ class ControlServer:
         path: The socket, `DIR/control.sock`.
         source: The running book.
         log: Hears of refusals and defects.
-        authorise: Says who may use which verb.
+        tuner: Changes settings; None: nobody can.
+        access: Who may open the socket, and use which verb.
         read_timeout: Longest wait for a request, or for a client to take an
             answer, s of real time.
     """
@@ -64,17 +53,22 @@ class ControlServer:
         path: Path,
         source: StatusSource,
         log: Log,
+        tuner: Tunable | None = None,
         *,
-        authorise: Authorise = own_or_root,
+        access: Access = OWN,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self._path = path
         self._source = source
         self._log = log
-        self._authorise = authorise
+        self._tuner = tuner
+        self._access = access
         self._read_timeout = read_timeout
         self._server: asyncio.AbstractServer | None = None
-        self._writers: dict[asyncio.StreamWriter, None] = {}
+        self._writers: dict[asyncio.StreamWriter, bool] = {}  # whether it is another user's
+        self._turn = asyncio.Lock()  # of those who read
+        self._free_at = 0.0  # s of the loop, when the next answer that reads may be made
+        self._refused: dict[int, tuple[float, int]] = {}  # user → s of the line, refusals since
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -86,7 +80,7 @@ class ControlServer:
         """
         _clear(self._path)
         self._server = await asyncio.start_unix_server(
-            self._converse, sock=_bound(self._path), limit=protocol.FRAME_LIMIT
+            self._converse, sock=_bound(self._path, self._access.group), limit=protocol.FRAME_LIMIT
         )
         self._log.info("control.opened", socket=str(self._path))
 
@@ -103,11 +97,12 @@ class ControlServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client until it hangs up, errs or dawdles."""
-        self._writers[writer] = None
+        peer = peer_of(writer.get_extra_info("socket"))
+        self._writers[writer] = not own_or_root(peer, "")
         self._idle.clear()
         writer.transport.set_write_buffer_limits(high=0)  # drained is then all taken
         try:
-            await self._answer_all(reader, writer, _peer(writer))
+            await self._answer_all(reader, writer, peer)
         except OSError:  # gone, or (TimeoutError is one too) too slow: what waits for it is dropped
             writer.transport.abort()
         finally:
@@ -119,8 +114,10 @@ class ControlServer:
     async def _answer_all(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer
     ) -> None:
-        if len(self._writers) > CLIENTS:
-            full = Unavailable(f"at most {CLIENTS} clients are served at a time; try again")
+        others = sum(self._writers.values()) if self._writers[writer] else 0
+        if len(self._writers) > CLIENTS or others > OTHERS:
+            most = OTHERS if others > OTHERS else CLIENTS
+            full = Unavailable(f"at most {most} clients are served at a time; try again")
             await self._send(writer, protocol.refusal(full))
             return
         while True:
@@ -133,39 +130,77 @@ class ControlServer:
                 return
             if not frame.endswith(b"\n"):  # hung up, perhaps in the middle of a request
                 return
-            await self._send(writer, self._answer(frame, peer))
+            await self._send(writer, await self._answer(frame, peer))
 
     async def _send(self, writer: asyncio.StreamWriter, line: bytes) -> None:
         writer.write(line)
         async with asyncio.timeout(self._read_timeout):
             await writer.drain()
 
-    def _answer(self, frame: bytes, peer: Peer) -> bytes:
+    async def _answer(self, frame: bytes, peer: Peer) -> bytes:
         """Return the line that answers a request."""
         try:
-            return protocol.answer(self._carry_out(protocol.parse(frame), peer))
+            request = protocol.parse(frame)
+            self._check(request.verb, peer)
+            if request.verb in protocol.READING or request.verb == protocol.SET:
+                return await self._in_turn(request, peer)
+            return protocol.answer(self._carry_out(request, peer))
         except RebalancerError as e:
             return protocol.refusal(e)
         except Exception as e:  # noqa: BLE001 - logged; a question must not stop the hedging
             self._log.error("control.failed", exc_info=True)
             return protocol.refusal(Defect(f"the daemon could not answer: {type(e).__name__}"))
 
+    async def _in_turn(self, request: protocol.Request, peer: Peer) -> bytes:
+        """Return an answer that may wait: those who read share a tenth of the time."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            await asyncio.sleep(max(self._free_at - loop.time(), 0.0))
+            begun = loop.time()
+            try:
+                return protocol.answer(self._carry_out(request, peer))
+            finally:
+                now = loop.time()
+                self._free_at = now + BREATH * (now - begun)
+
+    def _check(self, verb: str, peer: Peer) -> None:
+        """Let nobody pass who may not.
+
+        Raises:
+            PermissionRefused: The verb is not for this peer.
+            UsageError: There is no such verb.
+        """
+        if verb not in protocol.VERBS:
+            raise UsageError(f"verb: must be one of {', '.join(protocol.VERBS)}, was {verb[:40]!r}")
+        if not self._access.authorise(peer, verb):
+            self._say_refused(verb, peer)
+            needed = right(verb, reads=verb in protocol.READING)
+            must = f"{verb}: needs the right `{needed}` of [control], which user {peer.uid} lacks"
+            raise PermissionRefused(must)
+
+    def _say_refused(self, verb: str, peer: Peer) -> None:
+        """Log a refusal, of one user once a minute: who hammers must not fill the disk."""
+        now = asyncio.get_running_loop().time()
+        told, since = self._refused.get(peer.uid, (-SPOKEN, 0))
+        if now - told < SPOKEN:
+            self._refused[peer.uid] = (told, since + 1)
+            return
+        if len(self._refused) >= KNOWN:
+            self._refused.clear()
+        self._refused[peer.uid] = (now, 0)
+        self._log.warning("operator.refused", verb=verb, uid=peer.uid, pid=peer.pid, more=since)
+
     def _carry_out(self, request: protocol.Request, peer: Peer) -> Any:
         """Return what the book says to a request.
 
         Raises:
-            PermissionRefused: The verb is not for this peer.
-            UsageError: There is no such verb, or it lacks an argument.
+            UsageError: It lacks an argument.
         """
         verb, args = request.verb, request.args
-        if verb not in protocol.READING + protocol.ACTING:
-            known = ", ".join(protocol.READING + protocol.ACTING)
-            raise UsageError(f"verb: must be one of {known}, was {verb[:40]!r}")
-        if not self._authorise(peer, verb):
-            self._log.warning("operator.refused", verb=verb, uid=peer.uid, pid=peer.pid)
-            raise PermissionRefused(f"{verb}: must be asked by the daemon's user, was {peer.uid}")
         if verb in protocol.ACTING:
             return self._operate(Verb(verb), args, peer)
+        if verb == protocol.SET:
+            return self._set(args, peer)
         if verb == "why":
             if not args.key:
                 raise UsageError("why: must be told an order id, a sequence number or a time")
@@ -186,12 +221,16 @@ class ControlServer:
             raise UsageError(f"{verb}: must give a reason (--reason TEXT)")
         return self._source.operate(verb, args.reason.strip(), str(peer.uid), args.all)
 
-
-def _peer(writer: asyncio.StreamWriter) -> Peer:
-    """Return who is at the other end; writing to another's socket does not change it."""
-    own = writer.get_extra_info("socket")
-    told = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return Peer(*struct.unpack("3i", told))
+    def _set(self, args: protocol.Args, peer: Peer) -> Mapping[str, Any]:
+        """Show what a change would do, or make one that was shown."""
+        if self._tuner is None:
+            raise UsageError("set: nothing of this book can be changed while it runs")
+        if not args.expect:
+            return self._tuner.preview(args.values)
+        reason = args.reason.strip()
+        if not reason:
+            raise UsageError("set: must give a reason (--reason TEXT)")
+        return self._tuner.tune(args.values, args.again, args.expect, (str(peer.uid), reason))
 
 
 def _clear(path: Path) -> None:
@@ -210,13 +249,32 @@ def _clear(path: Path) -> None:
         raise Unavailable(f"{path}: a daemon answers there already; stop it first")
 
 
-def _bound(path: Path) -> socket.socket:
-    """Return a socket bound at `path`, open to its own user only from the first moment."""
+def _open_to(path: Path, group: int) -> None:
+    """Open a socket to a group."""
+    try:
+        os.chown(path, -1, group)
+        path.chmod(0o660)
+    except OSError as e:
+        path.unlink(missing_ok=True)
+        must = f"control.group must be one that the daemon's user is in, was {group}"
+        raise Unavailable(f"{path}: {must}: {e.strerror}") from e
+
+
+def _bound(path: Path, group: int | None) -> socket.socket:
+    """Return a socket bound at `path`, open to its own user only from the first moment on.
+
+    Then to a group too, where one is named.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
         with protocol.address(path) as name:
             listener.bind(name)
+        if group is not None:
+            _open_to(path, group)
+    except Unavailable:
+        listener.close()
+        raise
     except OSError as e:
         listener.close()
         raise Unavailable(f"{path}: must be a place for a socket: {e}") from e

@@ -20,7 +20,14 @@ SOCKET = "control.sock"
 FRAME_LIMIT = 64 * 1024  # bytes of a request
 READING = ("status", "positions", "orders", "guards", "band", "stress", "why")
 ACTING = tuple(verb.value for verb in Verb)
+SET = "set"
+VERBS = (*READING, *ACTING, SET)
 _PATH_LIMIT = 107  # bytes that the kernel takes for the name of a unix socket
+
+
+Setting = Annotated[str, msgspec.Meta(max_length=100)]
+Number = Annotated[str, msgspec.Meta(max_length=40)]
+Numbers = Annotated[dict[Setting, Number], msgspec.Meta(max_length=16)]
 
 
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +36,10 @@ class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, msgspec.Meta(max_length=200)] = ""  # why: order id, sequence or time
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # acting verbs
     all: bool = False  # pause: stops protect proposals too
+    values: Numbers = {}  # set: setting → number
+    again: Numbers = {}  # set: those that must be given twice
+    expect: Annotated[str, msgspec.Meta(max_length=40)] = ""  # set: token of what was shown; empty:
+    #   nothing is changed, what it would do is answered
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -307,6 +307,14 @@ def _costs(context: Context) -> Iterator[Finding]:
             yield Finding(("costs", name), must_be_known(context, name, index), shown(name))
 
 
+def _control(context: Context) -> Iterator[Finding]:
+    """Yield rights that nobody could use: the socket is open to its own user alone."""
+    own = context.settings.control
+    if own.named and own.group is None:
+        must = "must name a group that may open the socket, or [control] gives rights in vain"
+        yield Finding(("control", "group"), must, MISSING)
+
+
 RULES: tuple[Rule, ...] = (
     venues,
     _underlyings,
@@ -323,4 +331,5 @@ RULES: tuple[Rule, ...] = (
     _costs,
     smiles,
     serving,
+    _control,
 )

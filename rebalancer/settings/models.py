@@ -16,6 +16,7 @@ from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire, Placement
 from rebalancer.core.smile import Regime
 from rebalancer.settings import values
+from rebalancer.settings.control import Control
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
 from rebalancer.settings.serving import Web
@@ -377,6 +378,7 @@ class Settings(Table):
     market: Market = Market()
     replay: Replay | None = None
     costs: dict[str, Costs] = {}  # by instrument
+    control: Control = Control()
 
 
 def allowed(model: type[Table]) -> tuple[str, ...]:

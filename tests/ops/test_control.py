@@ -28,7 +28,8 @@ from rebalancer.errors import (
 )
 from rebalancer.ops import protocol
 from rebalancer.ops.client import ControlClient
-from rebalancer.ops.control import CLIENTS, ControlServer, Peer, own_or_root
+from rebalancer.ops.control import CLIENTS, ControlServer
+from rebalancer.ops.rights import Access, Peer, own_or_root
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -227,7 +228,7 @@ async def test_authorisation(path, book, read_log):
         asked.append(peer)
         return verb in protocol.READING
 
-    server = ControlServer(path, book, told.log, authorise=only_reading)
+    server = ControlServer(path, book, told.log, access=Access(only_reading))
     await server.start()
     await ask(path, "status")
     with pytest.raises(PermissionRefused, match="kill"):

@@ -4,7 +4,12 @@ from rebalancer.ops.vocabulary.rows import ERROR, INFO, NONE, WARNING, Row
 
 ROWS: tuple[Row, ...] = (
     ("operator.commanded", WARNING, "an operator gave an order to the daemon", NONE),
-    ("operator.refused", WARNING, "a verb on the socket was refused", "check who tried"),
+    (
+        "operator.refused",
+        WARNING,
+        "a verb on the socket was refused; of one user it is told once a minute",
+        "check who tried",
+    ),
     (
         "kill.engaged",
         ERROR,
@@ -13,6 +18,12 @@ ROWS: tuple[Row, ...] = (
     ),
     ("kill.cleared", WARNING, "an operator armed the book again", NONE),
     ("control.opened", INFO, "the control socket answers", NONE),
+    (
+        "control.unresolved",
+        WARNING,
+        "[control] names somebody whom this machine does not know; he has no right",
+        "mend the name, then restart",
+    ),
     ("control.failed", ERROR, "an answer on the control socket could not be made", "report it"),
     ("web.opened", INFO, "the status page answers", NONE),
     (
