@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("status", "positions", "orders"),
         *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
     ),
+    "tuning": ("set",),
     "why": ("why",),
     "margins": ("guards", "stress"),
     "bands": ("band",),

@@ -40,6 +40,10 @@ def explained(told: Told, width: int) -> Iterable[RenderableType]:
         yield Text("The decision was pruned; what was sent and what came back is kept.\n", "dim")
     else:
         yield from _decision(decision, told["rests_on"].get(decision["underlying"]), width)
+    for each in told.get("tuned", ()):
+        name = f"{each['underlying']}.{each['knob']}"
+        who = f"by user {each['who']} at {_moment(each['at'])} UTC: {escaped(each['reason'])}"
+        yield Text(f"{name} was {shown(each['after'])} and not as in the file, {who}", "yellow")
     if told["order"] is not None:
         yield _life(told)
         yield Text("")

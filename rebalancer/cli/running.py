@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rebalancer.cli.output import emit_json, state_folder, table
+from rebalancer.cli.output import emit_json, shown, state_folder, table
+from rebalancer.cli.times import utc
 from rebalancer.ops.client import ControlClient
 
 State = Annotated[
@@ -34,6 +35,10 @@ def status(state: State = None, as_json: Json = False) -> None:
     table(rows, (*columns, "outside_seconds"), "")
     for latch in told["latches"]:
         typer.echo(f"latched: {latch}")
+    for each in told["tuned"]:
+        values = f"{shown(each['now'])}, the file has {shown(each['file'])}"
+        who = f"user {each['who']} at {utc(each['ts'])}: {each['reason']}"
+        typer.echo(f"changed: {each['setting']} is {values}; by {who}")
     typer.echo("feeds: " + ", ".join(f"{name} {age:.1f} s" for name, age in told["feeds"].items()))
 
 
@@ -66,7 +71,7 @@ def orders(state: State = None, as_json: Json = False) -> None:
 
 def _operate(verb: str, state: Path | None, reason: str, **args: bool) -> None:
     told = _client(state).call(verb, reason=reason, **args)
-    typer.echo(f"{verb}: asked for; until then the book was {told['before']}")
+    typer.echo(f"{verb}: done; the book was {told['before']}, it is {told['state']}")
 
 
 def pause(

@@ -23,7 +23,7 @@ def test_table(group):
     app = typer.Typer()
     import_module(f"rebalancer.cli.{group}").register(app)
 
-    commands = (each.callback.__name__ for each in app.registered_commands if each.callback)
+    commands = (each.name or each.callback.__name__ for each in app.registered_commands)
     groups = (each.typer_instance.info.name for each in app.registered_groups)
     assert GROUPS[group] == (*commands, *groups)
 
