@@ -16,6 +16,7 @@ from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues import requests
 from rebalancer.venues.budget import BAN
 from rebalancer.venues.connection import (
+    CONNECTIONS,
     TIMEOUT,
     Redirected,
     SentTwice,
@@ -26,6 +27,8 @@ from rebalancer.venues.connection import (
 )
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.orders_ccxt import load
+from rebalancer.venues.outcome import Outcome
+from rebalancer.venues.outcomes import judge
 from rebalancer.venues.profiles import DERIBIT, PROFILES
 from tests.venues.loopback import answering, cut, json_of, order
 
@@ -365,3 +368,53 @@ async def test_close_twice():
     await connection.close()
 
     assert connection.session.closed
+
+
+# --- what waits for a connection ----------------------------------------------
+
+
+async def test_an_order_that_waits_for_a_connection_may_be_forbidden():
+    """With every connection in use an order waits; what was said meanwhile keeps it."""
+    said, held = [], asyncio.Event()
+
+    async def slow(request):
+        if "get_time" in request.path:
+            await held.wait()
+        return json_of('{"result": 1}')
+
+    async with opened(slow) as venue:
+        exchange = venue.connection.exchange
+        busy = [asyncio.create_task(exchange.public_get_get_time()) for _ in range(CONNECTIONS)]
+        while len(venue.server.asked("get_time")) < CONNECTIONS:
+            await asyncio.sleep(0.01)
+
+        async def buy():
+            with sending(barred=lambda: said[0] if said else None) as sends:
+                with pytest.raises(ccxt.BaseError) as raised:
+                    await exchange.create_order(SYMBOL, "limit", "buy", "20", "60000.5")
+                return judge("deribit", raised.value, sends)
+
+        waiting = asyncio.create_task(buy())
+        await asyncio.sleep(0.05)
+        said.append("killed")
+        held.set()
+        judged = await waiting
+        await asyncio.gather(*busy)
+
+        assert (Outcome.NOT_SENT, "killed") == (judged.outcome, judged.reason)
+        assert [] == venue.sent()
+
+
+async def test_an_order_that_may_leave_leaves_once_there_is_a_connection():
+    """The last look keeps nothing that may go."""
+    asked = []
+
+    async def filled(request):
+        return json_of('{"result": {"order": {}}}')
+
+    async with opened(filled) as venue:
+        with sending(barred=lambda: asked.append(1)) as sends, contextlib.suppress(Exception):
+            await venue.connection.exchange.create_order(SYMBOL, "limit", "buy", "20", "60000.5")
+
+        assert ([1], ["GET"]) == (asked, sends)
+        assert 1 == len(venue.sent())
