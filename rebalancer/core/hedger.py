@@ -169,7 +169,8 @@ def _touched(state: State, event: Event, params: Params) -> Iterable[str]:
     if isinstance(event, Index):
         name: str | None = event.underlying
     elif isinstance(event, Tuned):
-        yield from dict.fromkeys(each.underlying for each in event.changes)
+        changed = (each.underlying for each in event.changes)
+        yield from dict.fromkeys(name for name in changed if name in params.underlyings)
         return
     elif isinstance(event, MarginTold):
         yield from (name for name, own in params.underlyings.items() if _hedges_at(own, event))

@@ -385,8 +385,8 @@ async def test_an_order_that_waits_for_a_connection_may_be_forbidden():
     async with opened(slow) as venue:
         exchange = venue.connection.exchange
         busy = [asyncio.create_task(exchange.public_get_get_time()) for _ in range(CONNECTIONS)]
-        while len(venue.server.asked("get_time")) < CONNECTIONS:
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert CONNECTIONS == len(venue.server.asked("get_time"))
 
         async def buy():
             with sending(barred=lambda: said[0] if said else None) as sends:
