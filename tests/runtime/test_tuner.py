@@ -54,7 +54,7 @@ def test_shown_as_it_comes():
     assert ("order", effect["hedge"]["quantity"]) == (decided["action"], decided["allowed"])
     assert effect["decision"] | {"client_order_id": 1} == decided | {"client_order_id": 1}
     assert effect["hedge"]["side"] == "buy"
-    coins = float(effect["hedge"]["quantity"]) * 10 / float(effect["hedge"]["limit_price"])
+    coins = float(effect["hedge"]["quantity"]) / float(effect["hedge"]["limit_price"])
     price = effect["after"]["price"]
     assert coins * price == pytest.approx(effect["hedge"]["usd"])
     assert effect["hedge"]["usd"] * 0.0005 == pytest.approx(effect["hedge"]["fee"])
