@@ -28,6 +28,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("pause", "resume", "reduce", "kill", "arm", "adopt", "reconcile"),
     ),
     "tuning": ("set",),
+    "watching": ("top",),
     "why": ("why",),
     "margins": ("guards", "stress"),
     "bands": ("band",),
@@ -67,7 +68,7 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def top(
+def root(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print it and leave."),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.journal import JournalDamaged, RoomTold
-from rebalancer.core.tuning import Tuned
+from rebalancer.core.knobs import Tuned
 
 # --- market -----------------------------------------------------------------
 

@@ -60,10 +60,10 @@ from rebalancer.core.figures import MarginTold, OpenInterest
 from rebalancer.core.gate import Proposal
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.knobs import Tuned
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.protect import Cut
 from rebalancer.core.state import State
-from rebalancer.core.tuning import Tuned
 from rebalancer.core.view import View, blind, plain, told_once, unseen, view_of
 
 _LOOKED_AT = Tick | MarginTold  # when a person may have to hear of the margin

@@ -1,8 +1,7 @@
 """What the book knows. `State.apply` writes the facts; whether to trade is decided elsewhere.
 
-One event goes in, alerts come out. Beside it only what the daemon itself did is
-written: an order that it is about to send, a question that it asked, a halt.
-`Memory` is the hedger's own notebook.
+One event goes in, alerts come out. Beside it only what the daemon itself did is written: an order
+that it is about to send, a question that it asked, a halt. `Memory` is the hedger's own notebook.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,13 +43,14 @@ from rebalancer.core.exposure import Book, Holding
 from rebalancer.core.figures import MarginTold
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument
+from rebalancer.core.knobs import Tuned
 from rebalancer.core.margins import Margins
 from rebalancer.core.memory import Climb, Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
-from rebalancer.core.tuning import Tuned, Tuning
+from rebalancer.core.tuning import Tuning
 from rebalancer.core.tuning import take as tune
 
 
@@ -174,8 +174,8 @@ class State:  # long: whatever may be known is written through this one door
                 return self._outside(event)
             case InstrumentUnfit():
                 return self._unfit(event)
-            case Described():
-                self.instruments.setdefault(event.described.id, event.described)
+            case Described(described=met):
+                self.instruments.setdefault(met.id, met)
             case Tuned():
                 tune(self.tuning, event, self.memory)
         return ()  # a report is compared by the reconciler, a tick only moves the time

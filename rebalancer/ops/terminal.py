@@ -87,9 +87,9 @@ def render(status: Mapping[str, Any], width: int, height: int | None = None) -> 
         spare = height - _FRAME - 4 * len(underlyings)
         decisions = decisions[-max(2, min(_DECISIONS, spare // 2)) :]
         room = max(1, spare - len(decisions) - 2)
-    parts: list[RenderableType] = [_header(status, width)]
+    parts: list[RenderableType] = [*header(status, width)]
     for name, told in underlyings.items():
-        parts += [Rule(style=_DIM), _underlying(name, told, width)]
+        parts += [Rule(style=_DIM), *underlying(name, told, width)]
     parts += [_titled("positions"), _positions(positions, room, width)]
     parts += [_titled("decisions"), _decisions(decisions, width)]
     parts += [Rule(style=_DIM), _counters(status.get("counters") or {}, width)]
@@ -132,54 +132,55 @@ class LiveView(AbstractContextManager["LiveView"]):
 # --- parts of the screen ------------------------------------------------------
 
 
-def _header(status: Mapping[str, Any], width: int) -> RenderableType:
-    state = _word(status.get("state")).upper()
+def header(status: Mapping[str, Any], width: int) -> list[Text]:
+    """Return the line that names book, time and state, and one of what is wrong where it is."""
+    state = word(status.get("state")).upper()
     left = Text.assemble(
         ("rebalancer ", "bold"),
-        (_word(status.get("book")), "bold cyan"),
-        ("  " + _word(status.get("mode")), _DIM),
+        (word(status.get("book")), "bold cyan"),
+        ("  " + word(status.get("mode")), _DIM),
         no_wrap=True,
     )
     if status.get("seed") is not None:
-        left.append_text(_labelled("   seed", _word(status["seed"])))
+        left.append_text(_labelled("   seed", word(status["seed"])))
     if status.get("speed") is not None:
-        speed = _float(status["speed"])
+        speed = as_number(status["speed"])
         left.append_text(_labelled("   speed", "max" if not speed else f"×{speed:g}"))
     right = Text.assemble(
-        (_moment(status.get("ts"), "%Y-%m-%d %H:%M:%S"), "bold"),
+        (moment(status.get("ts"), "%Y-%m-%d %H:%M:%S"), "bold"),
         (" UTC ", _DIM),
         (_progress(status), _DIM),
         " ",
         (f" {state} ", _STATES.get(state, "bold white on blue")),
     )
-    lines: list[RenderableType] = [_edges(left, right, width)]
-    alarms = [_word(latch) for latch in status.get("latches") or ()]
+    lines = [edges(left, right, width)]
+    alarms = [word(latch) for latch in status.get("latches") or ()]
     if state != "ACTIVE" and status.get("state_reason"):
-        alarms.insert(0, _word(status["state_reason"]))
+        alarms.insert(0, word(status["state_reason"]))
     if alarms:
         lines.append(Text(" · ".join(alarms), _BAD, no_wrap=True, overflow="ellipsis"))
-    return Group(*lines)
+    return lines
 
 
 def _progress(status: Mapping[str, Any]) -> str:
-    now, started, duration = (_float(status.get(key)) for key in ("ts", "started", "duration"))
+    now, started, duration = (as_number(status.get(key)) for key in ("ts", "started", "duration"))
     if now is None or started is None or not duration:
         return ""
     return f" {min(1.0, (now - started) / duration):.0%}"
 
 
-def _underlying(name: str, told: Mapping[str, Any], width: int) -> RenderableType:
+def underlying(name: str, told: Mapping[str, Any], width: int) -> list[Text]:
     """Return three lines: price and greeks, the gauge, what hangs about it."""
-    return Group(
-        _edges(_price(name, told), _greeks(told, width), width),
+    return [
+        edges(_price(name, told), _greeks(told, width), width),
         _net(told, width),
-        _edges(_facts(told, width), _badge(told), width),
-    )
+        edges(_facts(told, width), _badge(told), width),
+    ]
 
 
 def _price(name: str, told: Mapping[str, Any]) -> Text:
-    price, change = _number(told.get("price"), ",.2f"), _float(told.get("change"))
-    line = Text.assemble((f"{_word(name):<5}", "bold cyan"), (price, "bold"))
+    price, change = number(told.get("price"), ",.2f"), as_number(told.get("change"))
+    line = Text.assemble((f"{word(name):<5}", "bold cyan"), (price, "bold"))
     if change is not None:
         rose = change >= 0
         line.append(f"  {'▲' if rose else '▼'} {change:+.2%}", _GOOD if rose else "red")
@@ -187,50 +188,50 @@ def _price(name: str, told: Mapping[str, Any]) -> Text:
 
 
 def _greeks(told: Mapping[str, Any], width: int) -> Text:
-    gamma, price = _float(told.get("gamma")), _float(told.get("price"))
+    gamma, price = as_number(told.get("gamma")), as_number(told.get("price"))
     per_percent = None if gamma is None or price is None else gamma * price / 100
     parts = (
-        _labelled("gamma/1%", _number(per_percent, "+,.4f")),
-        _labelled("vega", _number(told.get("vega"), "+,.1f")),
-        _labelled("theta", _number(told.get("theta"), "+,.1f")),
+        _labelled("gamma/1%", number(per_percent, "+,.4f")),
+        _labelled("vega", number(told.get("vega"), "+,.1f")),
+        _labelled("theta", number(told.get("theta"), "+,.1f")),
     )
     return _joined(parts, width)
 
 
-def _net(told: Mapping[str, Any], width: int) -> RenderableType:
+def _net(told: Mapping[str, Any], width: int) -> Text:
     """Return the net delta, its gauge and the verdict."""
     net, aim, lower, upper = (
-        _float(told.get(key)) for key in ("net_delta", "aim", "lower", "upper")
+        as_number(told.get(key)) for key in ("net_delta", "aim", "lower", "upper")
     )
     if net is None or lower is None or upper is None:
         style, verdict = _WARN, Text("unknown", _WARN)
     elif lower <= net <= upper:
         style, verdict = f"bold {_GOOD}", Text("● inside", _GOOD)
     else:
-        seconds = _float(told.get("outside_seconds"))
+        seconds = as_number(told.get("outside_seconds"))
         since = "" if seconds is None else f" {seconds:,.0f} s"
         style, verdict = _BAD, Text(f"▲ outside{since}", _BAD)
-    label = Text.assemble(("net  ", _DIM), (_number(net, "+,.4f"), style))
+    label = Text.assemble(("net  ", _DIM), (number(net, "+,.4f"), style))
     label.pad_right(max(1, _LABEL - label.cell_len))
     track = gauge(net, aim, lower, upper, max(_SHORTEST, width - _LABEL - _VERDICT))
-    return _edges(label + track, verdict, width)
+    return edges(label + track, verdict, width)
 
 
 def _facts(told: Mapping[str, Any], width: int) -> Text:
     hedge = told.get("hedge") or {}
-    funding = _float(hedge.get("funding_per_day"))
-    edges = f"{_number(told.get('lower'), '+,.3f')} … {_number(told.get('upper'), '+,.3f')}"
+    funding = as_number(hedge.get("funding_per_day"))
+    ends = f"{number(told.get('lower'), '+,.3f')} … {number(told.get('upper'), '+,.3f')}"
     parts = (
-        _labelled("     hedge", _number(hedge.get("quantity"), "+,.8g")),
-        _labelled("pending", _number(told.get("pending"), "+,.4f")),
-        _labelled("band", edges),
+        _labelled("     hedge", number(hedge.get("quantity"), "+,.8g")),
+        _labelled("pending", number(told.get("pending"), "+,.4f")),
+        _labelled("band", ends),
         _labelled("funding", _DASH if funding is None else f"{funding * 1e4:+.2f} bp/d"),
     )
     return _joined(parts, width)
 
 
 def _badge(told: Mapping[str, Any]) -> Text:
-    state = _word(told.get("state"), "").upper()
+    state = word(told.get("state"), "").upper()
     return Text() if state in ("", "ACTIVE") else Text(f" {state} ", _STATES.get(state, _DIM))
 
 
@@ -243,17 +244,17 @@ def _positions(rows: Sequence[Mapping[str, Any]], room: int | None, width: int) 
         table.add_column(title, justify="right", no_wrap=True, ratio=2)
     shown = rows if room is None or len(rows) <= room else rows[: max(1, room - 1)]
     for row in shown:
-        role = _word(row.get("role"), "")
-        name = Text(_word(row.get("instrument")))
+        role = word(row.get("role"), "")
+        name = Text(word(row.get("instrument")))
         if role and role != "book":
             name.append(f"  {role}", "magenta" if role == "hedge" else _DIM)
-        delta = _float(row.get("delta"))
+        delta = as_number(row.get("delta"))
         table.add_row(
             name,
-            _number(row.get("quantity"), "+,.8g"),
-            _number(row.get("entry"), ",.8g"),
-            _number(row.get("mark"), ",.8g"),
-            Text(_number(delta, "+.4f"), "" if delta else _DIM),
+            number(row.get("quantity"), "+,.8g"),
+            number(row.get("entry"), ",.8g"),
+            number(row.get("mark"), ",.8g"),
+            Text(number(delta, "+.4f"), "" if delta else _DIM),
         )
     if len(shown) < len(rows):
         table.add_row(Text(f"… and {len(rows) - len(shown)} more", _DIM))
@@ -271,29 +272,28 @@ def _decisions(rows: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     table.add_column("quantity", justify="right", no_wrap=True, ratio=2)
     table.add_column("price", justify="right", no_wrap=True, ratio=2)
     for row in reversed(rows):
-        action = _word(row.get("action"))
+        action = word(row.get("action"))
         table.add_row(
-            _moment(row.get("ts"), "%H:%M:%S"),
-            Text(_word(row.get("underlying")), "cyan"),
+            moment(row.get("ts"), "%H:%M:%S"),
+            Text(word(row.get("underlying")), "cyan"),
             Text(action, _ACTIONS.get(action, "")),
-            _word(row.get("reason")).replace("_", " "),
+            word(row.get("reason")).replace("_", " "),
             _signed(row.get("quantity"), "+,.8g"),
-            _number(row.get("price"), ",.2f"),
+            number(row.get("price"), ",.2f"),
         )
     return table
 
 
 def _counters(told: Mapping[str, Any], width: int) -> RenderableType:
     counts = [
-        _labelled(name, _number(told.get(name), ",.0f"))
-        for name in ("events", "hedges", "refusals")
+        _labelled(name, number(told.get(name), ",.0f")) for name in ("events", "hedges", "refusals")
     ]
     money = (
         _labelled("fees", _money(told.get("fees"), "")),
         _labelled("funding", _money(told.get("funding"), "+")),
         Text.assemble(("P&L ", _DIM), (_money(told.get("pnl"), "+"), _sign_style(told.get("pnl")))),
     )
-    return _edges(_joined(counts, width), _joined(money, width), width)
+    return edges(_joined(counts, width), _joined(money, width), width)
 
 
 # --- words and numbers --------------------------------------------------------
@@ -309,7 +309,7 @@ def _table(width: int) -> Table:
     )
 
 
-def _edges(left: Text, right: Text, width: int) -> RenderableType:
+def edges(left: Text, right: Text, width: int) -> Text:
     """Return one line with its parts at both edges; the left one gives way."""
     left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis")
     gap = max(1, width - left.cell_len - right.cell_len)
@@ -321,7 +321,7 @@ def _joined(parts: Sequence[Text], width: int) -> Text:
     return Text("   " if width >= _WIDE else "  ").join(parts)
 
 
-def _word(value: Any, absent: str = _DASH) -> str:
+def word(value: Any, absent: str = _DASH) -> str:
     """Return a text of one harmless line; a dash for what is missing."""
     return escaped(str(value)) if value not in (None, "") else absent
 
@@ -330,7 +330,7 @@ def _labelled(label: str, value: str) -> Text:
     return Text.assemble((label + " ", _DIM), value)
 
 
-def _float(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """Return a finite number from a number or a string; None for anything else."""
     try:
         number = float(value)
@@ -339,33 +339,35 @@ def _float(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _number(value: Any, form: str) -> str:
-    number = _float(value)
-    return _DASH if number is None else format(number, form)
+def number(value: Any, form: str) -> str:
+    """Return a number in a format; a dash for what is none."""
+    found = as_number(value)
+    return _DASH if found is None else format(found, form)
 
 
 def _signed(value: Any, form: str) -> Text:
-    return Text(_number(value, form), _sign_style(value))
+    return Text(number(value, form), _sign_style(value))
 
 
 def _sign_style(value: Any) -> str:
-    number = _float(value)
+    number = as_number(value)
     return _DIM if not number else _GOOD if number > 0 else "red"
 
 
 def _money(value: Any, sign: str) -> str:
     """Return USD, or an amount of each currency: coins with more digits than dollars."""
     if not isinstance(value, Mapping):
-        return _number(value, f"{sign},.2f")
+        return number(value, f"{sign},.2f")
     told = [
-        f"{_number(amount, f'{sign},.2f' if name in STABLE else f'{sign},.6f')} {_word(name)}"
+        f"{number(amount, f'{sign},.2f' if name in STABLE else f'{sign},.6f')} {word(name)}"
         for name, amount in value.items()
-        if _float(amount)
+        if as_number(amount)
     ]
     return " ".join(told) or "0"
 
 
-def _moment(ts: Any, form: str) -> str:
+def moment(ts: Any, form: str) -> str:
+    """Return ns since 1970 as a time, UTC; a dash for what is none."""
     if not isinstance(ts, int):
         return _DASH
     return (_EPOCH + timedelta(microseconds=ts // 1000)).strftime(form)

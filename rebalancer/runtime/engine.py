@@ -41,10 +41,10 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.journal import JournalDamaged, RoomTold
+from rebalancer.core.knobs import Tuned
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.core.tuning import Tuned
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,

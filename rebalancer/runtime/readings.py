@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rebalancer.core import conditions, overview, surface, tuning
+from rebalancer.core import conditions, knobs, overview, surface, tuning
 from rebalancer.core.band import implied_aversion
 from rebalancer.core.band.width import DAYS, Conditions, Edge, SideCost, Width, leaves, spends
 from rebalancer.core.black import FloatArray
@@ -43,7 +43,7 @@ def tuned(state: State, plain: Params) -> Sequence[Mapping[str, Any]]:
         if file is not None and file != turned.value:
             told = {"ts": turned.ts, "who": turned.who, "reason": turned.reason}
             values = {"file": file, "now": turned.value}
-            found.append({"setting": tuning.setting(name, knob), **values, **told})
+            found.append({"setting": knobs.setting(name, knob), **values, **told})
     return found
 
 

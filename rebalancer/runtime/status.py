@@ -9,6 +9,7 @@ from rebalancer.core import exposure as exposures
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import Index, Operator, Quote, Verb
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.orders import Order
 from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Condition, Journal, Measure
@@ -77,6 +78,7 @@ class BookStatus:
             "held": self._held(),
             "feeds": self._feeds(),
             "positions": self.positions(),
+            "open_orders": [_order(each) for each in state.open_orders()],
             "decisions": [_brief(decision) for decision in self._engine.recent],
             "counters": self._counters(),
             "tasks": tasks_running(),
@@ -165,19 +167,7 @@ class BookStatus:
             young = reversed(list(islice(reversed(known), last)))
             names = (each.submit.client_order_id for each in state.open_orders())
             shown = {name: known[name] for name in dict.fromkeys((*names, *young))}
-        return [
-            {
-                "client_order_id": name,
-                "instrument": order.submit.instrument,
-                "quantity": str(order.submit.quantity),
-                "filled": str(order.filled),
-                "state": str(order.state),
-                "evidence": order.evidence,
-                "sent_at": order.sent_at,
-                "open": order.open,
-            }
-            for name, order in shown.items()
-        ]
+        return [_order(order) for order in shown.values()]
 
     def guards(self) -> Sequence[Mapping[str, Any]]:
         """Return each guard with its limit, its reading and its headroom."""
@@ -215,6 +205,19 @@ class BookStatus:
         self._engine.command(Operator(self._clock.now(), verb, reason, who, everything, ended))
         told = {"verb": str(verb), "before": before, "state": str(self._engine.state.mode)}
         return told | ({"ended": list(ended)} if ended else {})
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "client_order_id": order.submit.client_order_id,
+        "instrument": order.submit.instrument,
+        "quantity": str(order.submit.quantity),
+        "filled": str(order.filled),
+        "state": str(order.state),
+        "evidence": order.evidence,
+        "sent_at": order.sent_at,
+        "open": order.open,
+    }
 
 
 def _brief(decision: Decision) -> dict[str, Any]:

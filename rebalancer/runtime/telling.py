@@ -16,7 +16,7 @@ from rebalancer.core.events import (
     OutsideTold,
     Settled,
 )
-from rebalancer.core.tuning import Tuned
+from rebalancer.core.knobs import Tuned
 from rebalancer.ports import Log
 
 TUNED = Tuned.__name__  # journal key of what an operator changed of the settings

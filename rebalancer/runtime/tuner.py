@@ -17,9 +17,9 @@ from rebalancer.core import hedger, tuning
 from rebalancer.core.commands import Submit
 from rebalancer.core.decision import Decision
 from rebalancer.core.exposure import delta_per_contract
+from rebalancer.core.knobs import Change, Knob, Tuned
 from rebalancer.core.params import NO_TERMS, Params, UnderlyingParams
 from rebalancer.core.state import State
-from rebalancer.core.tuning import Change, Knob, Tuned
 from rebalancer.core.view import View, view_of
 from rebalancer.errors import UsageError
 from rebalancer.ports import Clock

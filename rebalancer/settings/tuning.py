@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from rebalancer.core.instruments import Instrument
-from rebalancer.core.tuning import Knob, setting
+from rebalancer.core.knobs import Knob, setting
 from rebalancer.errors import Fault, UsageError
 from rebalancer.settings.context import Context
 from rebalancer.settings.cross import contradictions

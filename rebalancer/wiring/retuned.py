@@ -8,8 +8,8 @@ not come back with the old one.
 from collections.abc import Sequence
 
 from rebalancer.core import tuning
+from rebalancer.core.knobs import Tuned
 from rebalancer.core.state import State
-from rebalancer.core.tuning import Tuned
 from rebalancer.ports import Entry, Journal, Log
 from rebalancer.runtime.telling import TUNED
 from rebalancer.runtime.why import EVENT, still_held

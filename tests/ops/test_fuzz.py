@@ -145,8 +145,7 @@ def test_fuzz(tmp_path):
 
     async def measured():
         gc.collect()
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return len(asyncio.all_tasks()), pages * resource.getpagesize()
+        return len(asyncio.all_tasks()), resident()
 
     build(book.table(), story=paced(story))
 
@@ -157,6 +156,11 @@ def test_fuzz(tmp_path):
     assert tasks == more
     assert grown - memory < 16 * 1024 * 1024  # what the book itself learnt is in it
     assert seen["steps"] > 100
+
+
+def resident():
+    """Return the bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def paced(story):

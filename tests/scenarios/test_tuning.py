@@ -9,8 +9,8 @@ import pytest
 from rebalancer.core import tuning
 from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import Verb
+from rebalancer.core.knobs import BUDGETS, Change, Knob, Tuned
 from rebalancer.core.params import WidthParams
-from rebalancer.core.tuning import Change, Knob, Tuned
 from rebalancer.storage import codec
 from tests.scenarios.desk import BTC, PARAMS, SPOT, build
 
@@ -113,7 +113,7 @@ def test_all_knobs():
     """Each knob turns the setting of its name, and no other."""
     for knob in Knob:
         own = BTC
-        if knob in tuning.BUDGETS:
+        if knob in BUDGETS:
             assert tuning.value_of(own, knob) is None  # its width is given
             own = replace(own, band=replace(own.band, width=WidthParams()))
         turned = tuning.turn(own, knob, 0.75)
