@@ -8,7 +8,7 @@ Only where net delta is to lie can be tuned, never what a guard rests on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rebalancer.core.knobs import BUDGETS, Knob, Tuned
 from rebalancer.core.memory import Memory
@@ -72,11 +72,11 @@ def turn(own: UnderlyingParams, knob: Knob, value: float) -> UnderlyingParams:
 
 
 def _turn_band(band: BandParams, knob: Knob, value: float) -> BandParams:
-    field_ = knob.partition(".")[2]
+    told: dict[str, Any] = {knob.partition(".")[2]: value}
     if knob in BUDGETS:
-        width = None if band.width is None else replace(band.width, **{field_: value})
+        width = None if band.width is None else replace(band.width, **told)
         return replace(band, width=width)
-    return replace(band, **{field_: value})
+    return replace(band, **told)
 
 
 def value_of(own: UnderlyingParams, knob: Knob) -> float | None:

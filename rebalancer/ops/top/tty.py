@@ -97,7 +97,8 @@ class Terminal:
     def _resizes(self) -> Iterator[None]:
         """Have a change of size end a wait for keys."""
         told, tell = os.pipe()
-        os.set_blocking(told, False), os.set_blocking(tell, False)
+        for end in (told, tell):
+            os.set_blocking(end, False)
         handler = signal.signal(signal.SIGWINCH, lambda *_: None)
         waker = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
         self._told = told
