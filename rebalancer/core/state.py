@@ -50,8 +50,7 @@ from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
 from rebalancer.core.standing import Standing
-from rebalancer.core.tuning import Tuning
-from rebalancer.core.tuning import take as tune
+from rebalancer.core.tuning import Tuning, tune
 
 
 class Worths(NamedTuple):

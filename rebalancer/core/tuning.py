@@ -26,14 +26,14 @@ class Turned(NamedTuple):
 
 @dataclass(slots=True)
 class Tuning:
-    """What was tuned; written by `take` only."""
+    """What was tuned; written by `tune` only."""
 
     turned: dict[tuple[str, Knob], Turned] = field(default_factory=dict)  # latest, by underlying
     _plain: Params | None = None  # what the file made, as `effective` was last asked for …
     _tuned: Params | None = None  # … and what holds
 
 
-def take(tuning: Tuning, event: Tuned, memory: Mapping[str, Memory]) -> None:
+def tune(tuning: Tuning, event: Tuned, memory: Mapping[str, Memory]) -> None:
     """Let changes hold from now on; a patient hedge towards what held before is over."""
     for each in event.changes:
         own = (each.underlying, each.knob)

@@ -256,7 +256,7 @@ class Engine:
         if unknown is not None and not self._unknown(event):
             self._say_resolved(unknown)
         if isinstance(event, JOURNALED) and not _told_again(event, self.state, version):
-            self._write("event", key_of(event), self._proof(event, unknown))
+            self._write("event", key_of(event), _proof(event, self.state, unknown))
             self.tally.count(event, self.state)
             tell(self._around.log, event)
         for decision in outcome.decisions:
@@ -305,17 +305,6 @@ class Engine:
         order = self.state.orders.get(name or "")
         return name if order is not None and order.state is OrderState.UNKNOWN else None
 
-    def _proof(self, event: Event, unknown: str | None) -> Event:
-        """Return an event as it is written down: an answer with which an order is absent says so.
-
-        Without that each later start would begin to prove it anew.
-        """
-        order = self.state.orders.get(unknown or "")
-        absent = order is not None and order.state is OrderState.ABSENT
-        if isinstance(event, OrderNotFound) and absent:
-            return replace(event, proves=True)
-        return event
-
     def _say_resolved(self, name: str) -> None:
         order = self.state.orders[name]
         self.tally.resolved += 1
@@ -348,19 +337,35 @@ class Engine:
             return
         self._latched = now
         state = self.state
-        payload = {
-            "mode": state.mode,
-            "reason": state.mode_reason,
-            "killed": state.killed,
-            "asked": state.standing.asked,
-            "sealed": state.sealed,
-            "halted": dict(state.halted),
-            "limited": dict(state.standing.limited),
-        }
-        entry = Entry(state.sequence, state.now, "latch", self.params.book, payload)
+        entry = Entry(state.sequence, state.now, "latch", self.plain.book, _latched(state))
         self._around.journal.append(entry)
         self._flush()
         self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+
+
+def _latched(state: State) -> dict[str, Any]:
+    """Return the trading state as it is written down."""
+    return {
+        "mode": state.mode,
+        "reason": state.mode_reason,
+        "killed": state.killed,
+        "asked": state.standing.asked,
+        "sealed": state.sealed,
+        "halted": dict(state.halted),
+        "limited": dict(state.standing.limited),
+    }
+
+
+def _proof(event: Event, state: State, unknown: str | None) -> Event:
+    """Return an event as it is written down: an answer with which an order is absent says so.
+
+    Without that each later start would begin to prove it anew.
+    """
+    order = state.orders.get(unknown or "")
+    absent = order is not None and order.state is OrderState.ABSENT
+    if isinstance(event, OrderNotFound) and absent:
+        return replace(event, proves=True)
+    return event
 
 
 def _key_of(decision: Decision) -> str:

@@ -128,8 +128,7 @@ async def open_venue(
         KeyRefused: The venue does not accept the key.
         Unavailable: It did not answer.
     """
-    mode = settings.book.mode
-    profile = profile_of(name, mode, settings.venues[name].profile)
+    profile = profile_of(name, settings.book.mode, settings.venues[name].profile)
     budget = Budget(profile.rates, around.clock)
 
     def limited(pause: int | None, banned: bool) -> None:
@@ -139,7 +138,7 @@ async def open_venue(
             reason = f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
             around.deliver(ShutOut(around.clock.now(), name, reason))
 
-    connection = connect(name, settings.venues[name], mode, keys, limited)
+    connection = connect(name, settings.venues[name], settings.book.mode, keys, limited)
     try:
         sent = Sent()
         account = parts_of(name).account(
@@ -159,10 +158,8 @@ async def open_venue(
         hold = VenueHold(connection, profile, hedges, around.clock, around.deliver)
         seat = Seat(connection, profile, budget, around.clock, around.log, hold)
         listings = ListingWatch(seat, _hedges(settings), instruments, markets)
-        line = Line(
-            *(connection, profile, budget, around.clock, switch, sent, watch, hold, listings),
-            barred=around.barred,
-        )
+        told = (connection, profile, budget, around.clock, switch, sent, watch, hold, listings)
+        line = Line(*told, barred=around.barred)
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
         held = await account.positions()

@@ -168,7 +168,6 @@ def _live(
         live_venues.feeds(each, settings, instruments, keys[name], seam, params.epoch)
         for name, each in outside.opened.items()
     ]
-
     engine.observe(_follows(state, feeds))
     parts = Parts(
         engine=engine,

@@ -11,7 +11,7 @@ from rebalancer.errors import Defect
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import Log, Venue
+from rebalancer.ports import Log, Venue, nobody
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import KEEPS, NEVER, Engine, Surroundings
@@ -67,8 +67,7 @@ def paper(
         around: Clock, journal, log and feed.
 
     Raises:
-        ConfigError: A holding has no entry and no price, or a venue no fees;
-            or the journal is another book's, or of real money.
+        ConfigError: A holding has no price, a venue no fees; or the journal is another's.
     """
     around, meter = measured(settings, around)
     clock, log = around.clock, around.log
@@ -83,15 +82,10 @@ def paper(
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    flight = flight_of(settings, around, told)
     dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
     keeps = KEEPS if around.lasting else NEVER
-    decides = Surroundings(
-        *(around.journal, codec.encode, dispatch, log),
-        flight=flight,
-        keeps=keeps,
-        fail=stop.fail,
-    )
+    records = (nobody, flight_of(settings, around, told), keeps, stop.fail)
+    decides = Surroundings(around.journal, codec.encode, dispatch, log, *records)
     engine = Engine(state, params, inbox, decides)
     feed = _feed_of(around)(_market(played, venues, log, witness), clock, tasks)
     parts = Parts(

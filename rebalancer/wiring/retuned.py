@@ -34,7 +34,7 @@ def retune(state: State, journal: Journal, log: Log, fingerprint: str) -> None:
         return
     if events[-1].fingerprint == fingerprint:
         for event in events:
-            tuning.take(state.tuning, event, state.memory)
+            tuning.tune(state.tuning, event, state.memory)
         log.warning("config.retuned", changes=changes)
         return
     mark = Tuned(state.now, (), "the file has changed", DAEMON, fingerprint)

@@ -58,7 +58,7 @@ def test_shown_as_it_comes():
     price = effect["after"]["price"]
     assert coins * price == pytest.approx(effect["hedge"]["usd"])
     assert effect["hedge"]["usd"] * 0.0005 == pytest.approx(effect["hedge"]["fee"])
-    assert effect["distance"] == pytest.approx(coins, abs=1e-3)
+    assert effect["distance"] == pytest.approx(coins, rel=0.01)  # at the limit price
     assert 0.5 == running.engine.params.underlyings["BTC"].target
 
 
