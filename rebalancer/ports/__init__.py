@@ -8,8 +8,10 @@ and simulation run the very code that runs live. `wiring` alone chooses.
     memory         the journal and its caretaker
     flight         what records all that a book takes
     telling        alerts, log, how a running book stands
+    braking        what stops a book from outside its process
 """
 
+from rebalancer.ports.braking import UNPULLED, Brake
 from rebalancer.ports.flight import UNRECORDED, Flight, Moved
 from rebalancer.ports.measuring import (
     UNMEASURED,
@@ -47,10 +49,12 @@ __all__ = [
     "ALL_TOLD",
     "SECOND",
     "UNMEASURED",
+    "UNPULLED",
     "UNRECORDED",
     "Age",
     "AlertSink",
     "Archives",
+    "Brake",
     "Caretaker",
     "Clock",
     "Companion",

@@ -30,6 +30,7 @@ from rebalancer.ports import (
     nobody,
 )
 from rebalancer.runtime.adoption import Adoption
+from rebalancer.runtime.braking import BrakeWatch
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.figures import Figures
@@ -115,6 +116,8 @@ class Daemon:
         rounds = Rounds(reconciler, adoption, state, parts.clock, parts.tasks, adopts=parts.adopts)
         parts.engine.observe(reconciler.notice)
         parts.engine.observe(rounds.heed)
+        brake = BrakeWatch(parts.dispatch.brake, state, inbox.put, parts.clock)
+        parts.scheduler.every("brake", parts.tick, self._guarded(brake.look))
         self._watch_margin()
         self._keep_house()
         self._watch_room()

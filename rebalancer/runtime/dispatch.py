@@ -15,7 +15,17 @@ from rebalancer.core.events import OrderEvent, OrderRejected, OrderUnknown
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import Params
 from rebalancer.core.state import State
-from rebalancer.ports import UNMEASURED, AlertSink, Clock, Log, Meter, Tasks, Venue
+from rebalancer.ports import (
+    UNMEASURED,
+    UNPULLED,
+    AlertSink,
+    Brake,
+    Clock,
+    Log,
+    Meter,
+    Tasks,
+    Venue,
+)
 from rebalancer.runtime.inbox import Inbox
 
 _OPEN = (TradingState.ACTIVE, TradingState.REDUCING)  # states in which a hedge may leave
@@ -26,7 +36,8 @@ class Dispatch:
     """Carries commands out.
 
     `closed` is a one-element list so that a fault elsewhere (a dead journal)
-    can shut the way at once: True means that nothing leaves any more.
+    can shut the way at once: True means that nothing leaves any more. `brake` is
+    what somebody outside the process can pull.
     """
 
     state: State
@@ -39,6 +50,7 @@ class Dispatch:
     log: Log
     closed: list[bool]
     meter: Meter = UNMEASURED  # what measures how long orders take
+    brake: Brake = UNPULLED
 
     def carry_out(self, command: Command) -> None:
         """Start what a command asks for; its outcome arrives in the inbox."""
@@ -67,6 +79,9 @@ class Dispatch:
             return "the way out is shut"
         if self.state.killed:
             return "killed"
+        pulled = self.brake.pulled()
+        if pulled is not None:
+            return pulled
         protects = self._protects(order, mode)
         if mode not in _OPEN and not protects:
             return f"state is {mode}"

@@ -48,6 +48,7 @@ from rebalancer.core.state import State
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
+    Brake,
     Describe,
     Entry,
     Flight,
@@ -181,6 +182,11 @@ class Engine:
     def digest(self) -> str:
         """SHA-256 over the canonical lines so far, hex."""
         return self._digest.hexdigest()
+
+    @property
+    def brake(self) -> Brake:
+        """What somebody outside the process can pull."""
+        return self._around.dispatch.brake
 
     def observe(self, observer: Observe) -> None:
         """Call `observer` after each step with the event and its decisions."""

@@ -14,17 +14,21 @@ LATCH = "latch"  # journal kind of the trading state
 REASON = "restored from a backup: compare orders and positions with the venues, then arm"
 
 
-def halted(journal: Reading, ts: int, reason: str = REASON) -> Iterable[Entry]:
+def halted(
+    journal: Reading, ts: int, reason: str = REASON, *, killed: bool = False
+) -> Iterable[Entry]:
     """Return the latch that halts a book; what was latched in it before stays.
 
     Args:
         journal: That is put back, or damaged.
         ts: ns, now.
         reason: Why, in words.
+        killed: Whether it stops what protects as well.
     """
     last, book = {}, ""
     for entry in journal.read(LATCH):
         last, book = dict(entry.payload), entry.key
     kept = {"killed": False, "asked": TradingState.ACTIVE, "sealed": False, "halted": {}}
     payload = kept | {"limited": {}} | last | {"mode": TradingState.HALTED, "reason": reason}
+    payload["killed"] = killed or payload["killed"]
     return (Entry(0, ts, LATCH, book, payload),)

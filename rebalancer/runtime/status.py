@@ -196,6 +196,9 @@ class BookStatus:
 
     def operate(self, verb: Verb, reason: str, who: str, everything: bool) -> Mapping[str, Any]:
         """Carry an operator's order out; it holds, in memory and on disk, when this returns."""
+        pulled = self._engine.brake.pulled() if verb in (Verb.ARM, Verb.ADOPT) else None
+        if pulled is not None:
+            raise PermissionRefused(f"{verb}: the brake is pulled ({pulled}); take it away first")
         halted = self._engine.state.mode is TradingState.HALTED
         if halted and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._engine.state.mode_reason}); arm it first"

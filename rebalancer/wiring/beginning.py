@@ -18,8 +18,10 @@ from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ports import (
     SECOND,
+    UNPULLED,
     UNRECORDED,
     AlertSink,
+    Brake,
     Caretaker,
     Clock,
     Feed,
@@ -70,6 +72,7 @@ class Surrounding:
     flight: Path | None = None  # folder where all events are recorded; None: nowhere
     caretaker: Caretaker | None = None  # of a journal on disk; None: nobody looks after it
     lasting: bool = True  # whether a later start goes on with the journal
+    brake: Brake = UNPULLED  # what somebody outside the process can pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def begin(
     if told is not None:
         kept.restore(state, json.loads(told), worth=around.feed is None)
     _latch_damage(settings.book.id, around)
+    _latch_brake(settings.book.id, around)
     if _restore_latch(state, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
@@ -181,6 +185,16 @@ def _latch_damage(book: str, around: Surrounding) -> None:
     if what is None:
         return
     for each in halted(around.journal, around.clock.now(), why_damaged(what)):
+        around.journal.append(replace(each, key=book))
+    around.journal.flush()
+
+
+def _latch_brake(book: str, around: Surrounding) -> None:
+    """Kill a book whose brake is pulled as it begins, so that it stays so when it is let go."""
+    why = around.brake.pulled()
+    if why is None:
+        return
+    for each in halted(around.journal, around.clock.now(), why, killed=True):
         around.journal.append(replace(each, key=book))
     around.journal.flush()
 

@@ -151,7 +151,8 @@ def _live(
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     told = LogAlertSink(log, clock)
     meter, tasks = outside.meter, outside.tasks
-    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
+    ways = (venues, inbox, clock, tasks, told, log)
+    dispatch = Dispatch(state, params, *ways, [False], meter, around.brake)
     outside.late.dispatch = dispatch
     flight = flight_of(settings, around, told)
     describe = live_venues.describing(outside.opened, log)

@@ -82,7 +82,8 @@ def paper(
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)
     venues = {name: _venue(each, around, witness, inbox) for name, each in played.items()}
-    dispatch = Dispatch(state, params, venues, inbox, clock, tasks, told, log, [False], meter)
+    ways = (venues, inbox, clock, tasks, told, log)
+    dispatch = Dispatch(state, params, *ways, [False], meter, around.brake)
     keeps = KEEPS if around.lasting else NEVER
     records = (nobody, flight_of(settings, around, told), keeps, stop.fail)
     decides = Surroundings(around.journal, codec.encode, dispatch, log, *records)

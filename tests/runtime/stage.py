@@ -82,6 +82,16 @@ class Alerts:
         self.sent.append(alert)
 
 
+class Lever:
+    """A brake that a test pulls."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+
+    def pulled(self) -> str | None:
+        return self.why
+
+
 class TracedJournal(MemoryJournal):
     """A journal that says when it was used, and breaks when told to.
 
@@ -270,9 +280,11 @@ class Stage:
         self.journal = TracedJournal(self.trace)
         self.venue = ScriptedVenue(self.clock, self.inbox.put, self.trace)
         self.tasks = TaskRegistry(self.stop.fail)
+        self.brake = Lever()
         self.dispatch = Dispatch(
             *(self.state, PARAMS, {VENUE: self.venue}, self.inbox, self.clock),
             *(self.tasks, self.alerts, self.log, [False], self.meter),
+            brake=self.brake,
         )
         around = Surroundings(self.journal, codec.encode, self.dispatch, self.log)
         self.engine = Engine(self.state, PARAMS, self.inbox, around)

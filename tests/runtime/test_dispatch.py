@@ -40,6 +40,7 @@ BARS = {
     "standby": lambda stage: stage.state.activate(TradingState.STANDBY, "test"),
     "reconciling": lambda stage: stage.state.activate(TradingState.RECONCILING, "test"),
     "shut": lambda stage: stage.dispatch.shut(),
+    "brake": lambda stage: setattr(stage.brake, "why", "kill file: test"),
 }
 
 
