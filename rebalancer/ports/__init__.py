@@ -36,6 +36,7 @@ from rebalancer.ports.memory import (
 from rebalancer.ports.outside import ALL_TOLD, Archives, Describe, Feed, Venue, nobody
 from rebalancer.ports.surroundings import (
     SECOND,
+    Beat,
     Clock,
     Companion,
     Randomness,
@@ -54,6 +55,7 @@ __all__ = [
     "Age",
     "AlertSink",
     "Archives",
+    "Beat",
     "Brake",
     "Caretaker",
     "Clock",

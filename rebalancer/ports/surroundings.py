@@ -1,6 +1,7 @@
 """Time, tasks, schedule and chance: the ambient things that a run is put into."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,6 +66,15 @@ class Randomness(Protocol):
 
     def generator(self, name: str) -> np.random.Generator:
         """Return the stream of this name: same seed and name, same numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How a daemon comes along, told by its engine as it takes a tick, and by nobody else."""
+
+    begun: bool  # whether ledger and venues were compared since the start
+    ailment: str | None  # why it must not count as alive; None: nothing
+    stopping: bool
 
 
 class Companion(Protocol):

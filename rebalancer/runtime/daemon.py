@@ -19,6 +19,7 @@ from rebalancer.ports import (
     ALL_TOLD,
     SECOND,
     Archives,
+    Beat,
     Clock,
     Describe,
     Feed,
@@ -36,6 +37,7 @@ from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.figures import Figures
 from rebalancer.runtime.housekeeping import HOUR, Housekeeping
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.lifesign import LifeSign
 from rebalancer.runtime.pulse import pulse
 from rebalancer.runtime.reconcile import AGAIN, Reconciler
 from rebalancer.runtime.room import RoomWatch
@@ -44,6 +46,7 @@ from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.runtime.upkeep import HOURLY, Care, Upkeep
 from rebalancer.settings.parameters import FIGURES
 
+SILENT = 180 * SECOND  # ns without a look at the accounts after which they are no longer looked at
 DRAIN = 30 * SECOND  # most that a stop waits for its orders
 
 
@@ -82,6 +85,23 @@ class Daemon:
     def __init__(self, parts: Parts, stop: "Stop") -> None:
         self._parts = parts
         self._stop = stop
+        self._rounds: Rounds | None = None  # None: not begun
+
+    def attend(self, tell: Callable[[Beat], None]) -> None:
+        """Have told, once a tick and by the engine itself, how the daemon comes along."""
+        parts = self._parts
+        self._parts.engine.observe(LifeSign(parts.clock, self._ailment, self._stop, tell).step)
+
+    def _ailment(self) -> str | None:
+        """Return why the daemon must not count as alive; None: nothing is wrong with it."""
+        if self._parts.dispatch.closed[0]:
+            return "nothing can leave any more: the engine or its journal failed"
+        if self._stop.cause is not None:
+            return f"a part of it ended: {type(self._stop.cause).__name__}"
+        silence = 0 if self._rounds is None else self._rounds.silence
+        if silence > SILENT:
+            return f"no look at the accounts has ended for {silence // SECOND} s"
+        return None
 
     async def run(self, duration: int | None = None) -> None:
         """Run for `duration` ns, or until asked to stop or a finite feed ends.
@@ -114,6 +134,7 @@ class Daemon:
         reconciler = Reconciler(state, venues, inbox, parts.clock, parts.log, parts.archives)
         adoption = Adoption(state, venues, inbox, parts.clock, parts.log, parts.describe)
         rounds = Rounds(reconciler, adoption, state, parts.clock, parts.tasks, adopts=parts.adopts)
+        self._rounds = rounds
         parts.engine.observe(reconciler.notice)
         parts.engine.observe(rounds.heed)
         brake = BrakeWatch(parts.dispatch.brake, state, inbox.put, parts.clock)
@@ -249,6 +270,11 @@ class Stop:
     def __init__(self) -> None:
         self._wish = asyncio.Event()
         self.cause: BaseException | None = None
+
+    @property
+    def wished(self) -> bool:
+        """Whether somebody asked, or something broke."""
+        return self._wish.is_set()
 
     def ask(self) -> None:
         """Ask for an orderly end."""

@@ -47,13 +47,19 @@ class Rounds:
         self._state, self._clock, self._tasks = state, clock, tasks
         self._adopting = adopts
         self._begun = False  # whether the looks of the start are over
+        self._turned = clock.now()  # ns, when a look or an attempt to adopt last came to its end
+
+    @property
+    def silence(self) -> int:
+        """Return ns since a look last came to its end, whatever it found."""
+        return self._clock.now() - self._turned
 
     async def begin(self) -> None:
         """Adopt where that is asked for, then look until the ledger agrees or the book halts."""
         if self._adopting:
             await self._adopt(AT_START)
         while self._state.standing.phase in _BEGINNING and not self._state.standing.latched:
-            await self._reconciler.look()  # one that fell into bookings proves nothing: again
+            await self._looked()  # one that fell into bookings proves nothing: again
             await self._clock.sleep(SECOND)
         self._begun = True
 
@@ -73,11 +79,16 @@ class Rounds:
             self._look()
 
     def _look(self) -> None:
-        self._tasks.spawn("reconcile", self._reconciler.look())
+        self._tasks.spawn("reconcile", self._looked())
+
+    async def _looked(self) -> None:
+        await self._reconciler.look()
+        self._turned = self._clock.now()
 
     async def _adopt(self, apart: int) -> None:
         """Adopt, however long it takes until that is sure; then look."""
         while not (self._reconciler.ready and await self._adoption.adopt(apart)):
+            self._turned = self._clock.now()
             await self._clock.sleep(SECOND if apart == AT_START else AGAIN)
         self._adopting = False
         if self._begun:  # else the looks of the start follow

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from rebalancer.ops import protocol
 from rebalancer.ops.control import ControlServer
+from rebalancer.ops.notify import Notifier
 from rebalancer.ops.rights import Access, Peer, group_of, right, rights_of
 from rebalancer.ports import Companion, Log
+from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.wiring.beginning import Running
 
@@ -32,7 +34,9 @@ class Served:
 def companions(served: Served) -> Sequence[Companion]:
     """Return what stands beside a book, in the order in which it begins."""
     status, log, web = served.running.status, served.log, served.settings.web
-    found = [*control(served, os.environ.get("RUNTIME_DIRECTORY"))]
+    notifier = Notifier(os.environ, status, WallClock(), log)
+    served.running.daemon.attend(notifier.beat)
+    found = [notifier, *control(served, os.environ.get("RUNTIME_DIRECTORY"))]
     if web is not None:
         from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
 

@@ -17,6 +17,13 @@ ROWS: tuple[Row, ...] = (
         "arm when it is safe",
     ),
     ("kill.cleared", WARNING, "an operator armed the book again", NONE),
+    (
+        "watchdog.withheld",
+        ERROR,
+        "the service manager is not told that the daemon lives; it restarts it before long",
+        "read why; own orders are cancelled, and the next start reconciles",
+    ),
+    ("notify.failed", WARNING, "the service manager could not be told", "see the unit's status"),
     ("control.opened", INFO, "the control socket answers", NONE),
     (
         "control.unresolved",
