@@ -117,7 +117,8 @@ def run(
     folder = state or default_folder(settings.book.id)
     wanted = None if length is None else parse_duration(length)
     mode = str(settings.book.mode)
-    wish = Wish(settings, folder, mode, settings.market.seed, 1.0, wanted)
+    seed = settings.market.seed
+    wish = Wish(settings, folder, mode, seed, 1.0, wanted, config=config)
     if live:
         trade(wish, confirm)
     elif "market" in settings.model_fields_set:
@@ -159,6 +160,7 @@ def _run(wish: Wish) -> Running:
                 randomness=SeededRandomness(wish.seed),
                 flight=wish.flight,
                 caretaker=wish.caretaker,
+                brake=wish.brake,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
@@ -189,6 +191,7 @@ def _observe(wish: Wish) -> None:
                 money="paper in a live market",
                 flight=wish.flight,
                 caretaker=wish.caretaker,
+                brake=wish.brake,
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, log)
 

@@ -1,18 +1,18 @@
 """Serving: a running book, its control socket open, its signals heard, somebody watching."""
 
-import asyncio
-import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from rebalancer.cli.signals import heard, rereader
 from rebalancer.ops.terminal import LiveView
-from rebalancer.ports import SECOND, Log
+from rebalancer.ports import SECOND, UNPULLED, Brake, Log
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
+from rebalancer.storage.killfile import KillFile
 from rebalancer.wiring import Running, Served, companions
 
 JOURNAL = "journal.sqlite"
@@ -31,6 +31,17 @@ class Wish:
     speed: float  # market seconds per real second; 0: as fast as it goes
     duration: int | None  # ns of market time
     stays: bool = True  # whether the folder outlives the run
+    config: Path | None = None  # file of the settings; None: it is not read again
+
+    @property
+    def demo(self) -> bool:
+        """Whether it is none of the services: it decides the same on any disk."""
+        return self.dress.startswith("demo")
+
+    @property
+    def brake(self) -> Brake:
+        """What somebody with a shell can pull."""
+        return UNPULLED if self.demo else KillFile(self.folder)
 
     @property
     def flight(self) -> Path | None:
@@ -39,13 +50,13 @@ class Wish:
 
     @property
     def caretaker(self) -> DiskCaretaker | None:
-        """Who looks after the journal of a service; a demo decides the same on any disk."""
-        return None if self.dress.startswith("demo") else DiskCaretaker(self.folder / JOURNAL)
+        """Who looks after the journal of a service."""
+        return None if self.demo else DiskCaretaker(self.folder / JOURNAL)
 
     @property
     def watched(self) -> bool:
         """Whether a person looks on."""
-        return self.dress.startswith("demo") and sys.stdout.isatty()
+        return self.demo and sys.stdout.isatty()
 
     def log(self, stack: ExitStack) -> TextIO:
         """Return where log lines go: to standard error, or aside where a live view is drawn."""
@@ -56,10 +67,9 @@ class Wish:
 
 async def serve(running: Running, wish: Wish, log: Log) -> None:
     """Run the daemon with its signals heard and its companions beside it."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, running.stop.ask)
+    read = rereader(wish.config, wish.settings, log)
     async with AsyncExitStack() as stack:
+        stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
         for each in companions(Served(wish.settings, wish.folder, running, log)):
             stack.push_async_callback(each.close)
             await each.start()

@@ -57,6 +57,7 @@ def trade(wish: Wish, confirm: str | None) -> None:
                 randomness=SeededRandomness(clock.now()),  # so that no two daemons knock together
                 flight=wish.flight,
                 caretaker=wish.caretaker,
+                brake=wish.brake,
             )
             running = await live(settings, resolve(settings), keys, around)
             ownership.permit(journal, fingerprint(settings))

@@ -15,6 +15,7 @@
     notes      what is no fault but worth saying
     parameters settings → what the core decides by
     fingerprint  the short name of one set of settings, and what of it is not enforced yet
+    changes    where two settings mean different things
     report     all of it together: `check` and `load`
     tuning     what may be changed while the book runs, judged as the file would be
 
@@ -24,6 +25,7 @@ calls `load`; whoever only looks calls `check`.
 """
 
 from rebalancer.settings.catalogue import known
+from rebalancer.settings.changes import changes
 from rebalancer.settings.fingerprint import fingerprint, not_enforced
 from rebalancer.settings.listing import resolve
 from rebalancer.settings.models import Settings
@@ -34,6 +36,7 @@ __all__ = [
     "InvalidSettings",
     "Report",
     "Settings",
+    "changes",
     "check",
     "fingerprint",
     "known",

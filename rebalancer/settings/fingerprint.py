@@ -18,17 +18,17 @@ LENGTH = 16  # hexadecimal digits, 64 bits
 def fingerprint(settings: Settings) -> str:
     """Return 16 hexadecimal digits that stand for the meaning of the settings."""
     canonical = json.dumps(
-        _plain(settings.model_dump()), sort_keys=True, separators=(",", ":"), allow_nan=False
+        plain(settings.model_dump()), sort_keys=True, separators=(",", ":"), allow_nan=False
     )
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value in JSON's types; equal decimals and floats become equal texts."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, Decimal):
         return f"{value.normalize() + 0:f}"  # + 0: no minus before a zero
     if isinstance(value, float):

@@ -86,6 +86,7 @@ class Running:
     exchanges: Mapping[str, Exchange]
     inbox: Inbox
     tuner: Tuner
+    alerts: AlertSink
 
 
 def entries_of(

@@ -16,7 +16,9 @@ from rebalancer.ops.rights import Access, Peer, group_of, right, rights_of
 from rebalancer.ports import Companion, Log
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
+from rebalancer.storage.startmark import StartMark
 from rebalancer.wiring.beginning import Running
+from rebalancer.wiring.ending import Ending
 
 SOCKET = "control.sock"
 
@@ -36,7 +38,8 @@ def companions(served: Served) -> Sequence[Companion]:
     status, log, web = served.running.status, served.log, served.settings.web
     notifier = Notifier(os.environ, status, WallClock(), log)
     served.running.daemon.attend(notifier.beat)
-    found = [notifier, *control(served, os.environ.get("RUNTIME_DIRECTORY"))]
+    ending = Ending(StartMark(served.folder), served.running, WallClock())
+    found = [notifier, ending, *control(served, os.environ.get("RUNTIME_DIRECTORY"))]
     if web is not None:
         from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
 

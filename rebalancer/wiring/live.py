@@ -193,7 +193,9 @@ def _live(
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
     ownership.claim(around.journal, settings.book.id, _money(settings))
     tuner = Tuner(engine, settings, instruments, clock)
-    return Running(Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox, tuner)
+    return Running(
+        Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox, tuner, told
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def paper(
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
     tuner = Tuner(engine, settings, instruments, clock)
-    return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox, tuner)
+    return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox, tuner, told)
 
 
 def _say_unwatched(settings: Settings, log: Log) -> None:

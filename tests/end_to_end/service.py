@@ -1,4 +1,4 @@
-"""A book as a service: a process of its own, and whoever manages it at the other end of a socket."""
+"""A book as a service: a process of its own, and who manages it at the other end of a socket."""
 
 import os
 import signal

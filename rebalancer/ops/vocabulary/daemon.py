@@ -5,12 +5,25 @@ from rebalancer.ops.vocabulary.rows import ERROR, INFO, NONE, WARNING, Row
 ROWS: tuple[Row, ...] = (
     ("daemon.started", INFO, "the process began", NONE),
     ("daemon.ready", INFO, "reconciled and ready to hedge", NONE),
+    (
+        "daemon.recovered",
+        ERROR,
+        "the start before was killed, or left orders of which it did not hear the end",
+        "read in the system's journal how it ended; compare orders and positions with the venues",
+    ),
     ("daemon.stopping", INFO, "asked to end; own orders are being cancelled", NONE),
     ("daemon.stopped", INFO, "the process ends in order", NONE),
     ("daemon.failed", ERROR, "the process ends by a defect", "read the error, report it, restart"),
     ("task.failed", ERROR, "a part of the daemon ended by an error", "read the error; see doctor"),
     ("config.loaded", INFO, "a configuration was read and is valid", NONE),
     ("config.rejected", ERROR, "a configuration is not fit to run", "mend it; run check"),
+    ("config.unchanged", INFO, "read again, the configuration is what the book runs with", NONE),
+    (
+        "config.differed",
+        WARNING,
+        "read again, the configuration is not what the book runs with; nothing was taken over",
+        "restart to take it over; a live book asks for its fingerprint",
+    ),
     (
         "config.changed",
         WARNING,
