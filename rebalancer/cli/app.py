@@ -29,6 +29,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "tuning": ("set",),
     "watching": ("top",),
+    "panicking": ("panic",),
     "why": ("why",),
     "margins": ("guards", "stress"),
     "bands": ("band",),

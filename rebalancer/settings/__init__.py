@@ -30,7 +30,7 @@ from rebalancer.settings.fingerprint import fingerprint, not_enforced
 from rebalancer.settings.listing import resolve
 from rebalancer.settings.models import Settings
 from rebalancer.settings.parameters import to_params
-from rebalancer.settings.report import InvalidSettings, Report, check, load
+from rebalancer.settings.report import InvalidSettings, Report, check, load, salvage
 
 __all__ = [
     "InvalidSettings",
@@ -43,5 +43,6 @@ __all__ = [
     "load",
     "not_enforced",
     "resolve",
+    "salvage",
     "to_params",
 ]

@@ -18,6 +18,7 @@ from rebalancer.settings.models import Settings
 from rebalancer.settings.notes import notes
 from rebalancer.settings.reading import Raw, read
 
+_ACCOUNTS = (("book",), ("venues",), ())  # tables that nothing may stand in for
 ROUNDS = 3  # a stand-in can itself only be wrong by a defect; then what was found so far stands
 
 
@@ -90,6 +91,27 @@ def load(
     if report.settings is None:
         raise InvalidSettings(report.source, report.faults)
     return report.settings
+
+
+def salvage(path: str | Path) -> tuple[Settings, tuple[Fault, ...]]:
+    """Return what can be made out of a file that may have faults, and these.
+
+    It is for withdrawing orders, and never to trade by: whose venues and accounts
+    they are must be as somebody wrote it, all else may be wrong.
+
+    Raises:
+        InvalidSettings: Nothing can be made of the file, or of its book and venues.
+    """
+    report, raw = check(path), read(Path(path))
+    if report.settings is not None:
+        return report.settings, ()
+    if isinstance(raw, Fault):
+        raise InvalidSettings(report.source, report.faults)
+    settings, _, mended = _parse(raw)
+    places = [each.place for each in mended if each.kind != "unknown"]
+    if settings is None or any(place[:1] in _ACCOUNTS for place in places):
+        raise InvalidSettings(report.source, report.faults)
+    return settings, report.faults
 
 
 def judge(

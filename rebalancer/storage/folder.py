@@ -93,6 +93,27 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
+def holder(folder: Path) -> str | None:
+    """Return the process that writes in the folder; None: none does.
+
+    Raises:
+        DataError: Nobody can tell.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise DataError(f"{folder / LOCK}: must be a file that can be read: {e}") from e
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def make_private(path: Path) -> None:
     """Make a file for this user's eyes only, its name on disk, or close one that others can read.
 

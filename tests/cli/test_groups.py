@@ -32,6 +32,7 @@ def test_table(group):
     ("arguments", "loaded"),
     [
         (("status",), ""),
+        (("panic",), ""),
         (("--help", "why"), ""),
         (("greeks",), "scipy"),
         (("journal", "check"), ""),
