@@ -1,6 +1,5 @@
 """`panic`, from outside: what is ours leaves every venue, what is not stays, whatever hangs."""
 
-import json
 import signal
 import time
 from pathlib import Path
@@ -42,7 +41,13 @@ def test_sweeps(desk, tmp_path):
     state.mkdir()
     with venues(str(config), str(tmp_path / "stand")) as played:
         for place, venue in enumerate(load(config).venues):
-            for label in (own(place), own(place, 2), own(place + 1), "hand", own(place)[:-1] + "zz"):
+            for label in (
+                own(place),
+                own(place, 2),
+                own(place + 1),
+                "hand",
+                own(place)[:-1] + "zz",
+            ):
                 rest(played, desk, venue, label)
         before = labels(played)
         told = command(played, "panic", str(played.config), "--state", str(state))
@@ -56,3 +61,141 @@ def test_sweeps(desk, tmp_path):
     assert kept == after
     assert (0, "") == (told.returncode, told.stderr)
     assert "panic\n" == (state / "kill").read_text()
+
+
+def patient(desk, folder):
+    """Return a desk in a market that hardly moves, whose hedge of BTC rests where nobody comes."""
+    text = (CONFIG / f"demo-{desk}.toml").read_text(encoding="utf-8")
+    calm = ", ".join(f"{coin} = 0.01" for coin in ("BTC", "ETH") if f"[underlyings.{coin}]" in text)
+    for old, new in (
+        ("order = 5.0", "order = 20.0"),
+        ("net_delta = 2.0", "net_delta = 50.0"),
+        ("lower = -0.30, upper = 0.30", "lower = -1_000.0, upper = 1_000.0"),
+        ("[market]\n", f"[market]\nvols = {{ {calm} }}\n"),
+    ):
+        text = text.replace(old, new)
+    text += """
+[guards.staleness]
+quote = "30s"
+index = "30s"
+mark = "30s"
+option = "30s"
+
+[underlyings.BTC.execution]
+style = "post_only"
+patience = "45s"
+urgent = 1e6
+offset_ticks = 100
+"""
+    folder.mkdir()
+    path = folder / f"patient-{desk}.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def resting(played, seconds=40):
+    """Return the labels that rest, once one does."""
+    for _ in range(seconds * 10):
+        found = [label for each in labels(played).values() for label in each]
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("nothing ever rested")
+
+
+@pytest.fixture(params=["deribit", "binance"])
+def patience(request, tmp_path):
+    """Return the venues of a patient desk."""
+    with venues(patient(request.param, tmp_path / "desk"), str(tmp_path / "stand")) as played:
+        yield played
+
+
+@pytest.mark.waits(60)
+def test_sigterm(patience):
+    """A book that is told to end leaves no order of its own, and ends with 0; told twice too."""
+    with daemon(patience, "--confirm", fingerprint(patience)) as book:
+        (label,) = resting(patience)
+        book.process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        assert 0 == book.stop()
+        assert not (book.state / "running").exists()
+
+    assert label.startswith("rb")
+    assert {()} == {tuple(each) for each in labels(patience).values()}
+
+
+@pytest.mark.waits(90)
+def test_wedged(patience):
+    """Where the daemon hangs its order is withdrawn; let go again it sends nothing, and is killed.
+
+    While the kill file is there nobody arms it; when it is gone it stays killed until armed.
+    """
+    venue = next(iter(patience.ask(ask="orders")))
+    with daemon(patience, "--confirm", fingerprint(patience)) as book:
+        (ours,) = resting(patience)
+        book.process.send_signal(signal.SIGSTOP)
+        desk = "deribit" if venue == "deribit" else "binance"
+        rest(patience, desk, venue, "hand")
+        began = time.monotonic()
+        told = command(
+            *(patience, "panic", str(patience.config), "--state", str(book.state)),
+            *("--reason", "it hangs"),
+        )
+        took = time.monotonic() - began
+        count = patience.ask(ask="count")
+        kept = [label for each in labels(patience).values() for label in each]
+        assert (0, ["hand"]) == (told.returncode, kept), told.stdout
+        assert f"{ours}  " in told.stdout
+        assert took < 20
+
+        book.process.send_signal(signal.SIGCONT)
+        book.until("state.changed", state="halted", reason="kill file: it hangs")
+        time.sleep(5)
+        assert count == patience.ask(ask="count")
+
+        arm = ("arm", "--reason", "looked", "--state", str(book.state))
+        assert 77 == command(patience, *arm).returncode
+        (book.state / "kill").unlink()
+        time.sleep(2)
+        status = ("status", "--state", str(book.state))
+        assert "halted" in command(patience, *status).stdout
+        assert count == patience.ask(ask="count")
+        assert 0 == command(patience, *arm).returncode
+        assert 0 == book.stop()
+
+
+@pytest.mark.waits(90)
+def test_killed(tmp_path):
+    """What a killed daemon left resting is withdrawn after it; the next start says how it ended.
+
+    After an end in order nothing is done, and nothing while a daemon runs.
+    """
+    desk = patient("binance", tmp_path / "desk")
+    with venues(desk, str(tmp_path / "stand")) as played:
+        state = str(played.folder / "state")
+        unclean = ("panic", str(played.config), "--if-unclean", "--state", state)
+        with daemon(played, "--confirm", fingerprint(played)) as first:
+            (label,) = resting(played)
+            told = command(played, *unclean)
+            assert (0, [label]) == (told.returncode, resting(played, 1)), told.stdout
+            assert f"process {first.process.pid} runs this book" in told.stdout
+            first.process.kill()
+            first.process.wait()
+        assert [label] == resting(played, 1)
+        played.environment |= {"SERVICE_RESULT": "watchdog", "EXIT_CODE": "killed"}
+        told = command(played, *unclean)
+        assert 0 == told.returncode, told.stdout
+        assert {()} == {tuple(each) for each in labels(played).values()}
+        assert not (Path(state) / "kill").exists()
+
+        with daemon(played) as second:
+            said = second.until("daemon.recovered")["text"]
+            assert f"process {first.process.pid}, " in said
+            assert "service_result watchdog, exit_code killed" in said
+            second.until("state.changed", state="active")
+            assert 0 == second.stop()
+        told = command(played, *unclean)
+        assert (0, "the last start ended in order; nothing to withdraw\n") == (
+            told.returncode,
+            told.stdout,
+        )
