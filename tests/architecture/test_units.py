@@ -1,0 +1,143 @@
+"""The units as they ship: systemd takes every line, their sandbox is closed, and all is there."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = sorted(each for each in (ROOT / "systemd").iterdir() if "@" in each.name)
+SERVICES = [each for each in UNITS if each.suffix == ".service"]
+SYSTEM = Path("/usr/lib/systemd/system")
+COMMAND = "opt/rebalancer/releases/1/bin/rebalancer"
+THRESHOLD = 12  # tenths of systemd's ten points of exposure
+
+analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None or not SYSTEM.is_dir(),
+    reason="no systemd-analyze (Debian: apt-get install systemd)",
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return a root with the system's own units, ours, and what they start."""
+    (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+    shutil.copytree(SYSTEM, tmp_path / "usr/lib/systemd/system", symlinks=True)
+    for path in (COMMAND, "bin/kill"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("#!/bin/sh\n")
+        (tmp_path / path).chmod(0o755)
+    (tmp_path / "opt/rebalancer/current").symlink_to("releases/1")
+    (tmp_path / "usr/local/lib/systemd/system").mkdir(parents=True)
+    for each in UNITS:
+        shutil.copy(each, tmp_path / "usr/local/lib/systemd/system")
+    return tmp_path
+
+
+def verified(root, unit):
+    """Return what systemd says of a unit: exit code and complaints."""
+    name = unit.replace("@", "@btc-desk")
+    told = subprocess.run(
+        ("systemd-analyze", "verify", "--man=no", f"--root={root}", name),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.returncode, told.stdout + told.stderr
+
+
+@analyze
+@pytest.mark.parametrize("unit", [each.name for each in UNITS])
+def test_verified(root, unit):
+    """Systemd understands every line of a unit, and what it starts is there."""
+    assert (0, "") == verified(root, unit)
+
+
+@analyze
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("WatchdogSec=20", "WatchdogSecs=20", "Unknown key"),
+        ("MemoryMax=1G", "MemoryMax=lots", "Invalid memory limit"),
+        ("bin/rebalancer run", "bin/rebalanced run", "is not executable"),
+    ],
+)
+def test_verification_notices(root, old, new, complaint):
+    """What is wrong in a unit is complained of, though it may not cost the exit code."""
+    path = root / "usr/local/lib/systemd/system/rebalancer@.service"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+    assert complaint in verified(root, path.name)[1]
+
+
+@analyze
+@pytest.mark.parametrize("kind", ["rebalancer", "rebalancer-alert"])
+def test_encrypted_credentials(root, kind):
+    """The drop-in for encrypted keys is one that systemd takes, for either unit that has keys."""
+    drops = root / f"usr/local/lib/systemd/system/{kind}@btc-desk.service.d"
+    drops.mkdir()
+    shutil.copy(ROOT / "systemd/encrypted-credentials.conf", drops)
+
+    assert (0, "") == verified(root, f"{kind}@.service")
+
+
+@analyze
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda each: each.name)
+def test_exposure(unit):
+    """No service is exposed by more than 1.2 of ten points, by systemd's own reckoning."""
+    told = subprocess.run(
+        ("systemd-analyze", "security", "--offline=yes", f"--threshold={THRESHOLD}", str(unit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (told.returncode, told.stderr), told.stdout[-200:]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda each: each.name)
+def test_referenced(unit):
+    """A unit that another one names ships with it: systemd says nothing of one that is missing."""
+    named = re.findall(r"^(?:OnFailure|Unit)=(\S+)$", unit.read_text(), re.MULTILINE)
+    needed = [each.replace("@%i", "@") for each in named]
+    if unit.suffix == ".timer":
+        needed.append(unit.with_suffix(".service").name)
+
+    assert [] == [each for each in needed if not (ROOT / "systemd" / each).is_file()]
+
+
+def directives(unit):
+    """Return the directives of a unit, by name; lists of several lines are joined."""
+    found = {}
+    for line in unit.read_text().replace("\\\n", " ").splitlines():
+        if line and line[0] not in "#[":
+            name, _, value = line.partition("=")
+            found[name] = f"{found[name]} {value}" if name in found else value
+    return found
+
+
+def test_main_unit():
+    """What a book relies on: who pings, what never restarts, what is withdrawn, no core."""
+    told = directives(ROOT / "systemd/rebalancer@.service")
+    run = "/opt/rebalancer/current/bin/rebalancer"
+    expected = {
+        "Type": "notify",
+        "NotifyAccess": "main",
+        "WatchdogSec": "20",
+        "WatchdogSignal": "SIGABRT",
+        "Restart": "on-failure",
+        "RestartPreventExitStatus": "64 65 77 78",
+        "StartLimitBurst": "5",
+        "KillMode": "mixed",
+        "LimitCORE": "0",
+        "PrivateUsers": "no",
+        "ExecStart": f"{run} run /etc/rebalancer/%i.toml $RUN_OPTIONS",
+        "ExecStopPost": f"{run} panic --if-unclean /etc/rebalancer/%i.toml",
+        "StateDirectoryMode": "0700",
+    }
+
+    assert expected == {name: told[name] for name in expected}
