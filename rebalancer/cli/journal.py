@@ -15,7 +15,7 @@ from rebalancer.runtime.housekeeping import FORGOTTEN, MOST
 from rebalancer.runtime.restoring import halted
 from rebalancer.storage import damage
 from rebalancer.storage.audit import Audit, audit
-from rebalancer.storage.backup import back_up
+from rebalancer.storage.backup import back_up, back_up_daily
 from rebalancer.storage.backup import restore as put_back
 from rebalancer.storage.chain import Head
 from rebalancer.storage.sqlite import open_journal, open_reader
@@ -23,6 +23,7 @@ from rebalancer.storage.sqlite import open_journal, open_reader
 FILE = "journal.sqlite"
 MIB, DAY = 1024 * 1024, 86_400 * SECOND  # bytes, ns
 DAYS, MOST_MIB = 90, 1024  # as in [journal]
+KEEP = 30  # copies in a folder, one a day
 
 State = Annotated[
     Path | None, typer.Option("--state", help="Folder of the book; its journal.sqlite is used.")
@@ -59,15 +60,28 @@ def check(
 
 @group.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; must not exist yet.")],
+    file: Annotated[
+        Path, typer.Argument(help="Where to; must not exist yet, or be a folder of copies.")
+    ],
     state: State = None,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Of a folder: the youngest copies that stay.")
+    ] = KEEP,
     as_json: Json = False,
 ) -> None:
     """Copy the journal into one private file, also while its daemon runs; the copy is checked.
 
+    In a folder it is named for the day, UTC; a second one of a day takes the place of the first.
+
     Example: rebalancer journal backup /var/backups/btc-desk-2026-01-30.sqlite
+    Example: rebalancer journal backup --keep 30 /mnt/other/btc-desk
     """
-    _show(file, back_up(state_folder(state) / FILE, file), "backed up", as_json=as_json)
+    source, day = state_folder(state) / FILE, utc(WallClock().now())[:10]
+    if file.is_dir():
+        file, told = back_up_daily(source, file, day, keep)
+    else:
+        told = back_up(source, file)
+    _show(file, told, "backed up", as_json=as_json)
 
 
 @group.command()

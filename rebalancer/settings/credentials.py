@@ -1,6 +1,7 @@
 """Credentials: from the name in the settings to a text that nothing shows.
 
-It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/NAME`), or in a file
+It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/NAME`, or `keys_NAME` as
+systemd calls a file of the folder that our unit loads as `keys`), or in a file
 that only its owner can read: NAME below `$REBALANCER_CREDENTIALS`, else below
 `~/.config/rebalancer/credentials`. What stands in it is its reader's business:
 fields as JSON, or one after another on lines of their own.
@@ -17,6 +18,7 @@ from rebalancer.errors import ConfigError, Fault, PermissionRefused
 SYSTEMD = "CREDENTIALS_DIRECTORY"
 FOLDER = "REBALANCER_CREDENTIALS"
 HOME = Path(".config/rebalancer/credentials")
+PREFIX = "keys_"  # LoadCredential=keys:FOLDER of the unit
 _LARGEST = 16_384  # bytes; a key in PEM has 3,000
 
 
@@ -90,8 +92,10 @@ def read(name: str, environ: Mapping[str, str], home: Path, shape: Shape) -> Map
 def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
     if not name or Path(name).name != name or name.startswith("."):
         raise _fault(Path("credentials"), "must be a plain name", repr(name))
-    if SYSTEMD in environ and (given := Path(environ[SYSTEMD]) / name).exists():
-        return given
+    if SYSTEMD in environ:
+        for told in (name, PREFIX + name):
+            if (given := Path(environ[SYSTEMD]) / told).exists():
+                return given
     folder = Path(environ[FOLDER]) if environ.get(FOLDER) else home / HOME
     return folder / name
 

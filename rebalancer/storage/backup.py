@@ -19,6 +19,7 @@ from rebalancer.storage import damage, folder, sqlite
 from rebalancer.storage.audit import Audit, audit
 
 RESTORED = "restored"  # kind of the entry that tells that a copy was put back
+_DAILY = "journal-{}.sqlite"  # of a folder of copies
 _BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a file
 
 Adds = Callable[[Reading], Iterable[Entry]]
@@ -54,6 +55,38 @@ def back_up(source: Path, target: Path) -> Audit:
     finally:
         _remove(part)
     return told
+
+
+def back_up_daily(source: Path, place: Path, day: str, keep: int) -> tuple[Path, Audit]:
+    """Copy a journal into a folder of copies; return the copy, and what it holds.
+
+    A copy of the same day is replaced once the new one is whole, and only then
+    the oldest go. What bears another name is left alone, and so is what is named
+    for a day to come: a clock that was wrong must cost no copy.
+
+    Args:
+        source: The journal.
+        place: The folder.
+        day: That the copy is named for, YYYY-MM-DD.
+        keep: Copies that stay, >= 1.
+
+    Raises:
+        Unavailable: There is no journal.
+        DataError: The journal is damaged, or the disk refused; nothing is deleted then.
+    """
+    target = place / _DAILY.format(day)
+    fresh = target.with_name(f"{target.name}.new")
+    _remove(fresh)  # of one that was broken off
+    told = back_up(source, fresh)
+    try:
+        fresh.replace(target)
+        folder.settle(place)
+        copies = sorted(each.name for each in place.glob(_DAILY.format("????-??-??")))
+        for old in [each for each in copies if each <= target.name][:-keep]:
+            (place / old).unlink()
+    except OSError as e:
+        raise DataError(f"{target}: must be a file that can be written: {e}") from e
+    return target, told
 
 
 def restore(copy: Path, target: Path, least: int, adds: Adds, *, force: bool = False) -> Restored:

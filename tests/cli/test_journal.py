@@ -1,6 +1,7 @@
 """The commands on a journal: whole or damaged, said with an exit code."""
 
 import json
+import re
 import sqlite3
 
 import pytest
@@ -149,3 +150,17 @@ def test_help():
     for name in ("check", "backup", "restore", "prune"):
         assert name in ask("journal", "--help").stdout
         assert f"Example: rebalancer journal {name}" in ask("journal", name, "--help").stdout
+
+
+def test_backup_in_a_folder(state, tmp_path):
+    """A folder gets a copy named for the day, which a later one of the day replaces."""
+    place = tmp_path / "copies"
+    place.mkdir()
+    for _ in range(2):
+        told = json.loads(
+            ask("journal", "backup", "--state", str(state), str(place), "--json").stdout
+        )
+    (copy,) = place.iterdir()
+
+    assert (3, str(copy)) == (told["entries"], told["file"])
+    assert re.fullmatch(r"journal-\d{4}-\d\d-\d\d\.sqlite", copy.name)

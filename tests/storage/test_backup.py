@@ -14,7 +14,7 @@ from rebalancer.core import ids
 from rebalancer.errors import DataError, Unavailable, UsageError
 from rebalancer.ports import Entry
 from rebalancer.storage.audit import audit
-from rebalancer.storage.backup import back_up, restore
+from rebalancer.storage.backup import back_up, back_up_daily, restore
 from rebalancer.storage.sqlite import open_journal, open_reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -266,3 +266,36 @@ def test_nothing_is_changed(path, copy, fault):
     assert ["journal.lock", "journal.sqlite"] == names(path.parent)
     assert 9 == audit(path).entries
     open_journal(path).close()
+
+
+def test_daily_copies(path, tmp_path):
+    """A folder keeps one copy a day, the youngest of them, and what it does not know."""
+    place = tmp_path / "copies"
+    place.mkdir()
+    for name in ("journal-2031-01-01.sqlite", "notes.txt", "journal-2026-01-27.sqlite.new"):
+        (place / name).touch()
+    for day in ("2026-01-27", "2026-01-28", "2026-01-29", "2026-01-30", "2026-01-30"):
+        copy, told = back_up_daily(path, place, day, 3)
+        assert (9, f"journal-{day}.sqlite") == (told.entries, copy.name)
+
+    days = ("2026-01-28", "2026-01-29", "2026-01-30", "2031-01-01")
+    assert [*(f"journal-{day}.sqlite" for day in days), "notes.txt"] == names(place)
+    assert 0o600 == stat.S_IMODE(copy.stat().st_mode)
+
+
+def test_daily_copy_of_damage(path, tmp_path):
+    """A journal that is damaged costs no copy that was made before."""
+    place = tmp_path / "copies"
+    place.mkdir()
+    back_up_daily(path, place, "2026-01-29", 1)
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER IF EXISTS entries_stay_as_they_are")
+    connection.execute("UPDATE entries SET ts = ts + 1 WHERE id = 3")
+    connection.commit()
+    connection.close()
+    for day in ("2026-01-29", "2026-01-30"):
+        with pytest.raises(DataError):
+            back_up_daily(path, place, day, 1)
+
+    assert ["journal-2026-01-29.sqlite"] == names(place)
+    assert 9 == audit(place / "journal-2026-01-29.sqlite").entries

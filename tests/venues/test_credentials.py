@@ -25,7 +25,7 @@ def keep(folder, text, mode=0o400, name="desk"):
 
 
 @pytest.mark.parametrize("text", [JSON, LINES, f"\n{LINES}\n"], ids=["json", "lines", "blanks"])
-@pytest.mark.parametrize("where", ["systemd", "folder", "home"])
+@pytest.mark.parametrize("where", ["systemd", "systemd's folder", "folder", "home"])
 def test_load(tmp_path, text, where):
     """A name leads to systemd's credential, to the named folder, or to the one at home."""
     places = {
@@ -33,8 +33,8 @@ def test_load(tmp_path, text, where):
         "folder": (tmp_path / "own", {"REBALANCER_CREDENTIALS": str(tmp_path / "own")}),
         "home": (tmp_path / ".config/rebalancer/credentials", {}),
     }
-    folder, environ = places[where]
-    keep(folder, text)
+    folder, environ = places[where.partition("'")[0]]
+    keep(folder, text, name="keys_desk" if "'" in where else "desk")
     found = load("desk", environ, tmp_path)
 
     assert ("canary-key-1", "canary-secret-1") == (found.key.reveal(), found.secret.reveal())
