@@ -48,7 +48,6 @@ from rebalancer.core.state import State
 from rebalancer.ports import (
     SECOND,
     UNRECORDED,
-    Brake,
     Describe,
     Entry,
     Flight,
@@ -155,6 +154,7 @@ class Engine:
     def __init__(self, state: State, params: Params, inbox: Inbox, around: Surroundings) -> None:
         self.state = state
         self.plain = params  # as the file has them
+        self.params, self.brake = params, around.dispatch.brake
         self.tally = Tally()
         self.recent: deque[Decision] = deque(maxlen=RECENT)
         self.standing: dict[str, Decision] = {}  # underlying → latest decision
@@ -182,11 +182,6 @@ class Engine:
     def digest(self) -> str:
         """SHA-256 over the canonical lines so far, hex."""
         return self._digest.hexdigest()
-
-    @property
-    def brake(self) -> Brake:
-        """What somebody outside the process can pull."""
-        return self._around.dispatch.brake
 
     def observe(self, observer: Observe) -> None:
         """Call `observer` after each step with the event and its decisions."""

@@ -106,8 +106,7 @@ def paper(
         pulse=pulse_of(around, meter),
     )
     _say_unwatched(settings, log)
-    faults = {name: each.mischance.struck for name, each in played.items()}
-    extra = {**around.extra, "faults": faults}  # counted on while the book runs
+    extra = {**around.extra, "faults": {n: e.mischance.struck for n, e in played.items()}}  # grow
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
     tuner = Tuner(engine, settings, instruments, clock)
