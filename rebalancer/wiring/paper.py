@@ -106,7 +106,7 @@ def paper(
         pulse=pulse_of(around, meter),
     )
     _say_unwatched(settings, log)
-    extra = {**around.extra, "faults": {n: e.mischance.struck for n, e in played.items()}}  # grow
+    extra = {**around.extra, "faults": {n: e.mischance.struck for n, e in played.items()}}  # live
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
     tuner = Tuner(engine, settings, instruments, clock)
