@@ -75,9 +75,9 @@ def test_verification_notices(root, old, new, complaint):
 
 
 @analyze
-@pytest.mark.parametrize("kind", ["rebalancer", "rebalancer-alert"])
+@pytest.mark.parametrize("kind", ["rebalancer", "rebalancer-alert", "rebalancer-panic"])
 def test_encrypted_credentials(root, kind):
-    """The drop-in for encrypted keys is one that systemd takes, for either unit that has keys."""
+    """The drop-in for encrypted keys is one that systemd takes, for each unit that has keys."""
     drops = root / f"usr/local/lib/systemd/system/{kind}@btc-desk.service.d"
     drops.mkdir()
     shutil.copy(ROOT / "systemd/encrypted-credentials.conf", drops)
