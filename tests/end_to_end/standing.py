@@ -73,13 +73,22 @@ def command(played, *arguments):
 class Daemon:
     """`run --live` in a process of its own; its state and log are in the venues' folder."""
 
-    def __init__(self, played, *options, environment=None):
+    def __init__(self, played, *options, environment=None, before=()):
         self.state = played.folder / "state"
         self.log = played.folder / "log.jsonl"
         self._read = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
-                (*RUN, "run", str(played.config), "--live", "--state", str(self.state), *options),
+                (
+                    *before,
+                    *RUN,
+                    "run",
+                    str(played.config),
+                    "--live",
+                    "--state",
+                    str(self.state),
+                    *options,
+                ),
                 env=played.environment | (environment or {}),
                 stdout=subprocess.DEVNULL,
                 stderr=sink,
@@ -108,9 +117,9 @@ class Daemon:
 
 
 @contextmanager
-def daemon(played, *options, environment=None):
+def daemon(played, *options, environment=None, before=()):
     """Run a book while the block runs; it is killed where the block leaves it running."""
-    run = Daemon(played, *options, environment=environment)
+    run = Daemon(played, *options, environment=environment, before=before)
     try:
         yield run
     finally:
