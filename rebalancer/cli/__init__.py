@@ -2,6 +2,7 @@
 
     running   status positions orders why · pause resume reduce kill arm
     book      demo run
+    panicking panic
     checking  check
     replaying replay
     pricing   greeks

@@ -4,6 +4,6 @@
 operator does. `log` writes them, for people through `console` or as JSON
 lines, and lets `redaction` see each line last. `alerts` passes alerts on
 without flooding. `control` answers the command line over a unix socket and
-`terminal` draws the live view. All of it reads the book through
+`terminal` draws the live view; `notify` tells the service manager. All of it reads the book through
 `ports.StatusSource` only; `ports`, `core` and `errors` lie below.
 """

@@ -31,6 +31,7 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
     examination     is this account fit to be traded; findings
     skew            how far our clock is from the venue's, for as long as a book runs
     resting         what earlier starts and others left in the books of the venue
+    withdrawing     an account opened to see what rests there and to take ours away
     following       what is held and no setting names is described, and followed
     hold            whether the venue takes orders at all just now
     listings        whether what is hedged with and held is still traded as it was

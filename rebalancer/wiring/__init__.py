@@ -3,7 +3,8 @@
     beginning   what a book is put into, and how it begins: holdings, latches
     paper       its venues are played by the exchange model
     live        its venues are real, or servers on this machine that stand for them
-    companions  what stands beside it: control socket, …
+    companions  what stands beside it: control socket, service manager, …
+    ending      the mark that a start leaves until it ends in order
 
 Where the market of a paper book comes from (a seeded world, recordings, a live
 stream) is handed in as a feed; so are clock, journal and log, because demo,
