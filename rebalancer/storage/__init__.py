@@ -9,10 +9,10 @@ each entry to the one before it, `audit` follows the chain from end to end, and
 `retention` leaves gaps that it can be followed over; `backup` copies a journal and
 puts a copy back; `caretaker` has copies made and the journal looked at while a
 daemon runs, each an `errand` of its own process; `damage` leaves a mark that a
-start finds; `room` measures the disk and holds
-a reserve on it; `killfile` is how a shell stops a book, and `startmark` how a start
-knows that the one before did not end in order; `folder` knows who may own the state folder and that one daemon at
-a time writes in it; `ownership` knows whose journal it is; `flight` records every
+start finds; `room` measures the disk and holds a reserve on it; `killfile` is how a
+shell stops a book, and `startmark` how a start knows that the one before did not end
+in order; `folder` knows who may own the state folder and that one daemon at a time
+writes in it; `ownership` knows whose journal it is; `flight` records every
 event beside the journal, so that a day can be stepped again. Only `ports`, `core`
 and `errors` lie below; nothing here knows what an entry means.
 """
