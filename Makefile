@@ -75,7 +75,7 @@ UNSERVED := $(addprefix -o Dpkg::Options::=--path-exclude=,/etc/init.d/prometheu
 	/lib/systemd/system/prometheus.service)
 NEEDED := chromium promtool strace systemd-analyze
 tools:
-	@for each in $(NEEDED); do command -v $$each || exit 1; done >/dev/null || { \
+	@(for each in $(NEEDED); do command -v $$each || exit 1; done) >/dev/null || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(UNSERVED) \
 		--no-install-recommends chromium fonts-dejavu-core prometheus strace systemd >/dev/null; } \
