@@ -153,8 +153,7 @@ class Engine:
 
     def __init__(self, state: State, params: Params, inbox: Inbox, around: Surroundings) -> None:
         self.state = state
-        self.plain = params  # as the file has them
-        self.params, self.brake = params, around.dispatch.brake
+        self.plain, self.brake = params, around.dispatch.brake  # settings as the file has them
         self.tally = Tally()
         self.recent: deque[Decision] = deque(maxlen=RECENT)
         self.standing: dict[str, Decision] = {}  # underlying → latest decision

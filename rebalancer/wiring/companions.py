@@ -39,7 +39,11 @@ def companions(served: Served) -> Sequence[Companion]:
     notifier = Notifier(os.environ, status, WallClock(), log)
     served.running.daemon.attend(notifier.beat)
     ending = Ending(StartMark(served.folder), served.running, WallClock())
-    found = [notifier, ending, *control(served, os.environ.get("RUNTIME_DIRECTORY"))]
+    found: list[Companion] = [
+        notifier,
+        ending,
+        *control(served, os.environ.get("RUNTIME_DIRECTORY")),
+    ]
     if web is not None:
         from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
 

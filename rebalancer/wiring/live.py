@@ -10,7 +10,7 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import SECOND, Journal, Venue
+from rebalancer.ports import SECOND, Journal, Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Observe, Surroundings
@@ -145,9 +145,7 @@ def _live(
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     begin(state, settings, entries_of(settings, instruments, {}), around)
-    for order in outside.past.put_back(state, log):
-        if order.submit.account in outside.opened:  # else unknown until somebody looks it up
-            outside.opened[order.submit.account].line.sent.remember(order)
+    _put_back(state, outside, log)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
     told = LogAlertSink(log, clock)
     meter, tasks = outside.meter, outside.tasks
@@ -196,6 +194,13 @@ def _live(
     return Running(
         Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox, tuner, told
     )
+
+
+def _put_back(state: State, outside: _Outside, log: Log) -> None:
+    """Let a state know what earlier starts sent and nobody proved."""
+    for order in outside.past.put_back(state, log):
+        if order.submit.account in outside.opened:  # else unknown until somebody looks it up
+            outside.opened[order.submit.account].line.sent.remember(order)
 
 
 @dataclass(frozen=True, slots=True)
