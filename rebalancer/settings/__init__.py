@@ -4,6 +4,7 @@
     credentials  the name of a credential → its fields, which no text shows
     values     one value: a number, a duration, a time, a choice; what it must be, in words
     guarding   the tables of the guards and their keys
+    alerting   the table of how alerts leave the program
     shipped    profiles of venues that come with the program
     profiling  the table of what differs at a venue without a package of its own
     models     all other tables and keys, unknown keys forbidden

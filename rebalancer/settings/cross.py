@@ -13,6 +13,7 @@ from itertools import pairwise
 from rebalancer.core.exposure import in_scope
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import BandKind, Numeraire
+from rebalancer.settings import alerting
 from rebalancer.settings.banding import bands
 from rebalancer.settings.context import Context
 from rebalancer.settings.deadlines import deadlines
@@ -315,6 +316,11 @@ def _control(context: Context) -> Iterator[Finding]:
         yield Finding(("control", "group"), must, MISSING)
 
 
+def _alerts(context: Context) -> Iterator[Finding]:
+    for place, must, was in alerting.faults(context.settings.alerts):
+        yield Finding(("alerts", *place), must, was)
+
+
 RULES: tuple[Rule, ...] = (
     venues,
     _underlyings,
@@ -332,4 +338,5 @@ RULES: tuple[Rule, ...] = (
     smiles,
     serving,
     _control,
+    _alerts,
 )

@@ -16,6 +16,7 @@ from rebalancer.core.instruments import Kind
 from rebalancer.core.params import BandKind, Numeraire, Placement
 from rebalancer.core.smile import Regime
 from rebalancer.settings import values
+from rebalancer.settings.alerting import Alerts
 from rebalancer.settings.control import Control
 from rebalancer.settings.guarding import HOUR, MILLISECOND, SECOND, Guards, Table
 from rebalancer.settings.profiling import ProfileTable
@@ -379,6 +380,7 @@ class Settings(Table):
     replay: Replay | None = None
     costs: dict[str, Costs] = {}  # by instrument
     control: Control = Control()
+    alerts: Alerts = Alerts()
 
 
 def allowed(model: type[Table]) -> tuple[str, ...]:
