@@ -37,6 +37,9 @@ class StatusSource(Protocol):
     def status(self) -> Mapping[str, Any]:
         """Return book, mode, state, and per underlying net delta against its band."""
 
+    def beat(self) -> Mapping[str, Any]:
+        """Return state, why, outside, blind, halted and unknown: what is said each second."""
+
     def positions(self) -> Sequence[Mapping[str, Any]]:
         """Return instrument, quantity, entry, mark, delta and greeks of each holding."""
 

@@ -14,6 +14,7 @@ from rebalancer.core.state import State
 from rebalancer.errors import PermissionRefused
 from rebalancer.ports import SECOND, Clock, Condition, Journal, Measure
 from rebalancer.runtime import accounts, holdings, measures, readings
+from rebalancer.runtime.beat import beat
 from rebalancer.runtime.engine import Engine
 from rebalancer.runtime.history import History
 from rebalancer.runtime.inbox import Inbox
@@ -84,6 +85,10 @@ class BookStatus:
             "tasks": tasks_running(),
             **self._extra,
         }
+
+    def beat(self) -> Mapping[str, Any]:
+        """Return how the book stands, in the few words that are said each second."""
+        return beat(self._engine.state, self._engine.params)
 
     def _held(self) -> dict[str, str]:
         """Return what keeps hedges waiting until it is over by itself, and why."""
