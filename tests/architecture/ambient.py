@@ -31,6 +31,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebalancer/simulation/soak.py": frozenset({TASK}),  # a daemon and its venues, each a process
     "rebalancer/storage/caretaker.py": frozenset({TASK, CLOCK}),  # a process, and its deadline
     "rebalancer/storage/errand.py": frozenset({TASK}),  # that process hears when it is alone
+    # the process that sends alerts, and who starts it: deadlines of strangers, tasks beside
+    "rebalancer/ops/messenger/__main__.py": frozenset({CLOCK, TASK, RUN}),
+    **{
+        f"rebalancer/ops/messenger/{name}.py": frozenset({CLOCK, TASK})
+        for name in ("apprised", "asking", "child", "courier", "desk")
+    },
     "rebalancer/cli/": frozenset({RUN}),
 }
 

@@ -104,6 +104,26 @@ ROWS: tuple[Row, ...] = (
     ("lease.acquired", INFO, "this host leads the pair", NONE),
     ("lease.lost", ERROR, "this host no longer leads; it sends nothing", "see the other host"),
     ("alert.sent", INFO, "an alert left the program", NONE),
-    ("alert.failed", ERROR, "an alert could not be passed on", "mend the channel"),
+    (
+        "alert.failed",
+        ERROR,
+        "a channel does not deliver, or an alert is lost",
+        "mend the channel; rebalancer alert test",
+    ),
+    ("alert.resumed", INFO, "a channel delivers again", NONE),
+    ("alert.tested", ERROR, "a person tests whether alerts arrive", "nothing: it has arrived"),
+    ("messenger.started", INFO, "the process that sends alerts began", NONE),
+    (
+        "messenger.ended",
+        ERROR,
+        "the process that sends alerts ended; it is started again",
+        "read why; rebalancer alert test",
+    ),
+    (
+        "messenger.noticed",
+        WARNING,
+        "the process that sends alerts told of something by itself",
+        "see what it names",
+    ),
     ("alert.unlisted", ERROR, "an alert carried a name that this list lacks", "report it"),
 )
