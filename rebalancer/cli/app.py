@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "book": ("demo", "run"),
     "checking": ("check",),
     "live": ("doctor",),
+    "alerting": ("alert",),
     "replaying": ("replay",),
     "running": (
         *("status", "positions", "orders"),

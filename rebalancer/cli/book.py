@@ -27,7 +27,7 @@ from rebalancer.settings.models import Mode
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.observed import observed
 from rebalancer.venues.seeded import seeded
-from rebalancer.wiring import Running, Surrounding, paper
+from rebalancer.wiring import Running, Surrounding, outward, paper
 
 
 def demo(
@@ -145,7 +145,7 @@ def _run(wish: Wish) -> Running:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
-        log = configure(wish.log(stack), clock)
+        told = outward(wish.settings, configure(wish.log(stack), clock))
         view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
 
         async def main() -> Running:
@@ -153,7 +153,7 @@ def _run(wish: Wish) -> Running:
             around = Surrounding(
                 clock,
                 journal,
-                log,
+                told.written,
                 feed,
                 wish.dress,
                 extra=extra,
@@ -161,12 +161,13 @@ def _run(wish: Wish) -> Running:
                 flight=wish.flight,
                 caretaker=wish.caretaker,
                 brake=wish.brake,
+                outbox=told.outbox,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
                 watch(running, view)
-            log.info("demo.started", seed=wish.seed, market="seeded world")
-            await serve(running, wish, log)
+            told.log.info("demo.started", seed=wish.seed, market="seeded world")
+            await serve(running, wish, told)
             return running
 
         return run_market(clock, main())
@@ -176,24 +177,25 @@ def _observe(wish: Wish) -> None:
     """Run a book on paper in the live market, on the wall clock, until it ends."""
     instruments, clock = resolve(wish.settings), WallClock()
     with ExitStack() as stack:
-        log = configure(wish.log(stack), clock)
+        told = outward(wish.settings, configure(wish.log(stack), clock))
         randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
-        feed = observed(wish.settings, instruments, clock.now(), randomness, log)
+        feed = observed(wish.settings, instruments, clock.now(), randomness, told.log)
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
 
         async def main() -> None:
             extra = {"market": "live", "duration": wish.duration}
             around = Surrounding(
-                *(clock, journal, log, feed, wish.dress),
+                *(clock, journal, told.written, feed, wish.dress),
                 extra=extra,
                 randomness=randomness,
                 money="paper in a live market",
                 flight=wish.flight,
                 caretaker=wish.caretaker,
                 brake=wish.brake,
+                outbox=told.outbox,
             )
-            await serve(paper(wish.settings, instruments, {}, around), wish, log)
+            await serve(paper(wish.settings, instruments, {}, around), wish, told)
 
         run_wall(main())
 

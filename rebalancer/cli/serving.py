@@ -8,12 +8,12 @@ from typing import TextIO
 
 from rebalancer.cli.signals import heard, rereader
 from rebalancer.ops.terminal import LiveView
-from rebalancer.ports import SECOND, UNPULLED, Brake, Log
+from rebalancer.ports import SECOND, UNPULLED, Brake
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.storage.killfile import KillFile
-from rebalancer.wiring import Running, Served, companions
+from rebalancer.wiring import Outward, Running, Served, companions
 
 JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
@@ -65,12 +65,13 @@ class Wish:
         return stack.enter_context((self.folder / "log.jsonl").open("w"))
 
 
-async def serve(running: Running, wish: Wish, log: Log) -> None:
+async def serve(running: Running, wish: Wish, told: Outward) -> None:
     """Run the daemon with its signals heard and its companions beside it."""
-    read = rereader(wish.config, wish.settings, log)
+    read = rereader(wish.config, wish.settings, told.log)
     async with AsyncExitStack() as stack:
         stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
-        for each in companions(Served(wish.settings, wish.folder, running, log)):
+        served = Served(wish.settings, wish.folder, running, told.log, told.leaving)
+        for each in companions(served):
             stack.push_async_callback(each.close)
             await each.start()
         await running.daemon.run(wish.duration)

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from rebalancer.cli.live import examined, keys_of, unmet
+from rebalancer.cli.proving import proofs
 from rebalancer.cli.serving import JOURNAL, Wish, serve
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
@@ -23,8 +24,8 @@ from rebalancer.settings import Settings, fingerprint, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage import ownership
 from rebalancer.storage.sqlite import open_journal
-from rebalancer.venues.findings import Grade
-from rebalancer.wiring import Surrounding, live
+from rebalancer.venues.findings import Finding, Grade
+from rebalancer.wiring import Surrounding, live, outward
 
 
 def trade(wish: Wish, confirm: str | None) -> None:
@@ -42,7 +43,7 @@ def trade(wish: Wish, confirm: str | None) -> None:
     keys = {name: keys_of(settings, name) for name in settings.venues}
     with ExitStack() as stack:
         hide = Redactor(each.reveal() for own in keys.values() for each in own)
-        log = configure(wish.log(stack), clock, redactor=hide)
+        told = outward(settings, configure(wish.log(stack), clock, redactor=hide), hide)
         wish.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal = open_journal(wish.folder / JOURNAL, least_epoch(clock.now()))
         stack.callback(journal.close)  # a second time does no harm
@@ -50,18 +51,19 @@ def trade(wish: Wish, confirm: str | None) -> None:
 
         async def main() -> None:
             if fresh:
-                refuse_unfit(settings, await examined(settings))
+                refuse_unfit(settings, await examined(settings), await proofs(settings))
             around = Surrounding(
-                *(clock, journal, log, None, str(settings.book.mode)),
+                *(clock, journal, told.written, None, str(settings.book.mode)),
                 extra={"duration": wish.duration},
                 randomness=SeededRandomness(clock.now()),  # so that no two daemons knock together
                 flight=wish.flight,
                 caretaker=wish.caretaker,
                 brake=wish.brake,
+                outbox=told.outbox,
             )
             running = await live(settings, resolve(settings), keys, around)
             ownership.permit(journal, fingerprint(settings))
-            await serve(running, wish, log)
+            await serve(running, wish, told)
 
         run_wall(main())
 
@@ -94,12 +96,15 @@ def confirmed(settings: Settings, journal: Journal, confirm: str | None) -> bool
     raise ConfigError(settings.book.id, [Fault("--confirm", must, was)])
 
 
-def refuse_unfit(settings: Settings, rows: Sequence[Mapping[str, Any]]) -> None:
+def refuse_unfit(
+    settings: Settings, rows: Sequence[Mapping[str, Any]], alerts: Sequence[Finding]
+) -> None:
     """Refuse to trade while something is missing that doctor asks for.
 
     Args:
         settings: Of the book.
         rows: What doctor found at its venues.
+        alerts: What it found of the channels for alerts.
 
     Raises:
         ConfigError: It lists all that is missing.
@@ -109,6 +114,7 @@ def refuse_unfit(settings: Settings, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows
         if row["grade"] == Grade.FAILED
     ]
-    faults += [Fault(each.name, each.must, each.measured) for each in unmet(settings)]
+    lacking = (each for each in unmet(settings, alerts) if not each.ok)
+    faults += [Fault(each.name, each.must, each.measured) for each in lacking]
     if faults:
         raise ConfigError(settings.book.id, faults)

@@ -22,7 +22,7 @@ from rebalancer.simulation.loopback import seeded_loopbacks
 from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Running, Surrounding, live
+from rebalancer.wiring import Running, Surrounding, live, outward
 
 SIGNED = ("loopback", "loopback")  # key and secret of every account
 
@@ -67,21 +67,22 @@ async def _wired(wish: Wish) -> Wired:
             dressed = in_live_dress(settings, played.addresses)
             journal = open_journal(wish.folder / "journal.sqlite", least_epoch(clock.now()))
             stack.callback(journal.close)
-            log = configure(wish.log(stack), clock)
+            told = outward(settings, configure(wish.log(stack), clock))
             around = Surrounding(
                 clock=clock,
                 journal=journal,
-                log=log,
+                log=told.written,
                 feed=None,
                 dress="demo --wire",
                 extra={"seed": wish.seed, "speed": 1, "duration": wish.duration},
                 randomness=SeededRandomness(wish.seed),
                 flight=wish.flight,
+                outbox=told.outbox,
             )
             running = await live(dressed, resolve(dressed), keys, around)
             market = f"loopback {', '.join(settings.venues)}"
-            log.info("demo.started", seed=wish.seed, market=market)
-            await serve(running, wish, log)
+            told.log.info("demo.started", seed=wish.seed, market=market)
+            await serve(running, wish, told)
             return Wired(running, apart_of_all(running, played))
         finally:
             await played.stop()

@@ -3,8 +3,9 @@
     beginning   what a book is put into, and how it begins: holdings, latches
     paper       its venues are played by the exchange model
     live        its venues are real, or servers on this machine that stand for them
-    companions  what stands beside it: control socket, service manager, …
+    companions  what stands beside it: messenger, service manager, control socket, …
     ending      the mark that a start leaves until it ends in order
+    outward     how alerts leave it
 
 Where the market of a paper book comes from (a seeded world, recordings, a live
 stream) is handed in as a feed; so are clock, journal and log, because demo,
@@ -14,6 +15,7 @@ replay and a long-running service differ in nothing else.
 from rebalancer.wiring.beginning import Running, Surrounding
 from rebalancer.wiring.companions import Served, companions
 from rebalancer.wiring.live import live
+from rebalancer.wiring.outward import Outward, outward
 from rebalancer.wiring.paper import paper
 
-__all__ = ["Running", "Served", "Surrounding", "companions", "live", "paper"]
+__all__ = ["Outward", "Running", "Served", "Surrounding", "companions", "live", "outward", "paper"]

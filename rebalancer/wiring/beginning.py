@@ -16,6 +16,7 @@ from rebalancer.core.standing import why_damaged
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.exchange.exchange import Exchange
+from rebalancer.ops.messenger.outbox import Outbox
 from rebalancer.ports import (
     SECOND,
     UNPULLED,
@@ -73,6 +74,7 @@ class Surrounding:
     caretaker: Caretaker | None = None  # of a journal on disk; None: nobody looks after it
     lasting: bool = True  # whether a later start goes on with the journal
     brake: Brake = UNPULLED  # what somebody outside the process can pull
+    outbox: Outbox | None = None  # of alerts; None: they are written to the log alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from rebalancer.settings import Settings
 from rebalancer.storage.startmark import StartMark
 from rebalancer.wiring.beginning import Running
 from rebalancer.wiring.ending import Ending
+from rebalancer.wiring.outward import Leaving, MessengerBeside
 
 SOCKET = "control.sock"
 
@@ -31,6 +32,7 @@ class Served:
     folder: Path  # of its state
     running: Running
     log: Log
+    leaving: Leaving | None = None  # None: no alert leaves the program
 
 
 def companions(served: Served) -> Sequence[Companion]:
@@ -38,12 +40,12 @@ def companions(served: Served) -> Sequence[Companion]:
     status, log, web = served.running.status, served.log, served.settings.web
     notifier = Notifier(os.environ, status, WallClock(), log)
     served.running.daemon.attend(notifier.beat)
-    ending = Ending(StartMark(served.folder), served.running, WallClock())
-    found: list[Companion] = [
-        notifier,
-        ending,
-        *control(served, os.environ.get("RUNTIME_DIRECTORY")),
-    ]
+    found: list[Companion] = []
+    if served.leaving is not None:  # the first: what the others do wrong leaves by it
+        book = served.settings.book.id
+        found.append(MessengerBeside(book, served.running, served.leaving))
+    found += [notifier, Ending(StartMark(served.folder), served.running, WallClock())]
+    found += control(served, os.environ.get("RUNTIME_DIRECTORY"))
     if web is not None:
         from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
 

@@ -9,8 +9,7 @@ from rebalancer.core.events import ContractBooking, Event, Operator, Reconciled,
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.ops.alerts import LogAlertSink
-from rebalancer.ports import SECOND, Journal, Log, Venue
+from rebalancer.ports import SECOND, AlertSink, Journal, Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.engine import Engine, Observe, Surroundings
@@ -38,6 +37,7 @@ from rebalancer.wiring.beginning import (
 )
 from rebalancer.wiring.measuring import measured, pulse_of
 from rebalancer.wiring.measuring import outside as measures_of
+from rebalancer.wiring.outward import heard
 from rebalancer.wiring.recovered import BEGAN, Recovered, recover
 
 HEALTHY = 5 * SECOND  # ns that the engine may be behind while the dead-man switch is renewed
@@ -67,6 +67,7 @@ async def live(
     """
     ownership.check(around.journal, settings.book.id, _money(settings))
     around, meter = measured(settings, around)
+    around, told = heard(settings.book.id, around)
     clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     tasks = TaskRegistry(stop.fail)
     late = _Late()
@@ -82,7 +83,7 @@ async def live(
         past = recover(around.journal, settings.venues)
         opened = _resumed(opened, past, around.journal)
         meter.ask(measures_of(opened))
-        outside = _Outside(inbox, stop, tasks, opened, past, meter, late)
+        outside = _Outside(inbox, stop, tasks, opened, past, meter, late, told)
         return _live(settings, past.described(instruments), keys, around, outside)
     except BaseException:
         for each in opened.values():
@@ -101,6 +102,7 @@ class _Outside:
     past: Recovered
     meter: BookMeter
     late: "_Late"
+    told: AlertSink
 
 
 class _Late:
@@ -147,8 +149,7 @@ def _live(
     begin(state, settings, entries_of(settings, instruments, {}), around)
     _put_back(state, outside, log)
     venues: dict[str, Venue] = {name: each.venue for name, each in outside.opened.items()}
-    told = LogAlertSink(log, clock)
-    meter, tasks = outside.meter, outside.tasks
+    meter, tasks, told = outside.meter, outside.tasks, outside.told
     ways = (venues, inbox, clock, tasks, told, log)
     dispatch = Dispatch(state, params, *ways, [False], meter, around.brake)
     outside.late.dispatch = dispatch

@@ -10,7 +10,6 @@ from rebalancer.core.state import State
 from rebalancer.errors import Defect
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
-from rebalancer.ops.alerts import LogAlertSink
 from rebalancer.ports import Log, Venue, nobody
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
@@ -47,6 +46,7 @@ from rebalancer.wiring.beginning import (
     retention_of,
 )
 from rebalancer.wiring.measuring import measured, pulse_of
+from rebalancer.wiring.outward import heard
 
 MILLISECOND = 1_000_000  # ns
 
@@ -70,14 +70,14 @@ def paper(
         ConfigError: A holding has no price, a venue no fees; or the journal is another's.
     """
     around, meter = measured(settings, around)
-    clock, log = around.clock, around.log
+    around, told = heard(settings.book.id, around)
+    clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
     ownership.check(around.journal, settings.book.id, around.money)
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
     prices = entries_of(settings, instruments, entries)
     exchanges = {n: open_exchange(settings, instruments, prices, n) for n in settings.venues}
     begin(state, settings, prices, around)
-    inbox, stop, told = Inbox(), Stop(), LogAlertSink(log, clock)
     tasks = TaskRegistry(stop.fail)
     played = {name: _play(settings, exchanges[name], around, name) for name in settings.venues}
     witness = _witness(around.witness, played)

@@ -34,6 +34,7 @@ def test_table(group):
         (("status",), ""),
         (("panic",), ""),
         (("--help", "why"), ""),
+        (("alert", "test"), "scipy"),  # settings are made with it
         (("greeks",), "scipy"),
         (("journal", "check"), ""),
         (("run",), "ccxt scipy rebalancer.wiring"),

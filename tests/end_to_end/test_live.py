@@ -7,6 +7,7 @@ import pytest
 from rebalancer.cli.trading import refuse_unfit
 from rebalancer.errors import ConfigError
 from rebalancer.settings import load
+from rebalancer.venues.findings import Finding, Grade
 from tests.end_to_end.standing import command, daemon, fingerprint, venues
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -87,9 +88,10 @@ def test_mode(played, config, options, fault):
 )
 def test_unfit(grade, faults):
     """What fails an examination keeps a book from trading; so does that nobody would be woken."""
+    unheard = Finding("alerts", Grade.FAILED, "the log alone", "must leave this machine")
     row = {"venue": "deribit", "name": "permissions", "grade": grade, "measured": "x", "must": "y"}
 
     with pytest.raises(ConfigError) as told:
-        refuse_unfit(load(CONFIG / "live.example.toml"), [row])
+        refuse_unfit(load(CONFIG / "live.example.toml"), [row], [unheard])
 
     assert faults == [each.path for each in told.value.faults]

@@ -1,0 +1,105 @@
+"""`alert`: whether alerts arrive, and word of a unit that failed."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rebalancer.cli.output import emit_json, table
+from rebalancer.errors import ConfigError, Fault
+from rebalancer.ops.messenger.asking import deliver
+from rebalancer.ops.messenger.lines import Orders
+from rebalancer.ops.messenger.orders import orders, orders_of
+from rebalancer.runtime.clock import WallClock, run_wall
+from rebalancer.settings import load
+from rebalancer.settings.alerting import alone
+from rebalancer.settings.reading import read
+
+Config = Annotated[Path, typer.Argument(help="TOML file of the book.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+UNIT, RESULT, STATUS = "MONITOR_UNIT", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"  # systemd's
+
+group = typer.Typer(name="alert", no_args_is_help=True, help="Whether alerts arrive.")
+
+
+@group.command("test")
+def try_out(config: Config, as_json: Json = False) -> None:
+    """Send a test through every channel of a book; 1 where one of them does not deliver.
+
+    Example: rebalancer alert test live.toml
+    """
+    settings = load(config)
+    told = orders_of(settings, os.environ, Path.home())
+    if told is None:
+        raise _without(config)
+    ok = _send(told, "alert.tested", "a test: nothing is wrong", as_json=as_json)
+    if not all(ok.values()):
+        raise typer.Exit(1)
+
+
+@group.command()
+def failed(
+    config: Config,
+    unit: Annotated[str, typer.Option(help="Its name; systemd tells it by itself.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say that the unit of a book failed; 1 where no channel delivers. For OnFailure= of the unit.
+
+    It needs the table [alerts] alone: a configuration that is wrong elsewhere is
+    why units fail.
+
+    Example: rebalancer alert failed live.toml --unit rebalancer@btc-desk.service
+    """
+    told = _lenient(config)
+    about = _words(unit, os.environ)
+    if not any(_send(told, "unit.failed", about, as_json=as_json).values()):
+        raise typer.Exit(1)
+
+
+def _words(unit: str, environ: Mapping[str, str]) -> str:
+    """Return what is said of a unit, with what systemd tells of its end."""
+    name = unit or environ.get(UNIT, "") or "the daemon"
+    told = (("result", RESULT), ("exit code", STATUS))
+    facts = [f"{word} {environ[key]}" for word, key in told if environ.get(key)]
+    return f"{name} failed; nobody hedges" + (f" ({', '.join(facts)})" if facts else "")
+
+
+def _lenient(config: Path) -> Orders:
+    """Return where alerts go, also of a configuration that is wrong elsewhere.
+
+    Raises:
+        ConfigError: It cannot be read, or says nothing sound of alerts.
+    """
+    raw = read(config)
+    if isinstance(raw, Fault):
+        raise ConfigError(str(config), [raw])
+    told, book = alone(raw), raw.get("book")
+    if told is None or not told.outward:
+        raise _without(config)
+    names = book if isinstance(book, dict) else {}
+    named = (str(names.get("id", config.stem))[:32], str(names.get("mode", "unknown"))[:16])
+    return orders(named, told, 0, os.environ, Path.home())
+
+
+def _without(config: Path) -> ConfigError:
+    must = "must have a channel: [[alerts.channels]]"
+    return ConfigError(str(config), [Fault("alerts", must, "none, or none that is sound")])
+
+
+def _send(told: Orders, event: str, text: str, *, as_json: bool) -> Mapping[str, bool]:
+    """Send one message through every channel and print what came of it."""
+    rows = [asdict(each) for each in run_wall(deliver(told, event, text, WallClock()))]
+    if as_json:
+        emit_json(rows)
+    else:
+        shown = [row | {"ok": "yes" if row["ok"] else "NO"} for row in rows]
+        table(shown, ("channel", "kind", "ok", "told"), f"{event} of {told.book}")
+    return {str(row["channel"]): bool(row["ok"]) for row in rows}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.add_typer(group)

@@ -1,0 +1,120 @@
+"""`alert`: whether alerts arrive, and word of a unit that failed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rebalancer.cli.app import app, gather
+from rebalancer.cli.proving import proofs
+from rebalancer.errors import ConfigError
+from rebalancer.runtime.clock import run_wall
+from rebalancer.settings import load
+from rebalancer.venues.findings import Grade
+from tests.end_to_end.webhook import webhook
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def commands():
+    """Register the commands."""
+    gather(["alert"])
+
+
+def config(folder, *addresses, base="paper.toml", before=""):
+    """Write a configuration whose channels end at these addresses."""
+    path = folder / "desk.toml"
+    rows = (f'[[alerts.channels]]\nkind = "webhook"\nloopback = "{each}"\n' for each in addresses)
+    path.write_text(before + (CONFIG / base).read_text() + "\n" + "".join(rows))
+    return path
+
+
+def ran(*arguments):
+    """Return the exit code and what was printed, or the error."""
+    told = CliRunner().invoke(app, ["alert", *map(str, arguments)])
+    if told.exception is not None and not isinstance(told.exception, SystemExit):
+        raise told.exception
+    return told.exit_code, told.stdout
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize(("broken", "code"), [(False, 0), (True, 1)])
+def test_test(tmp_path, broken, code):
+    """Each channel is tried; one that does not deliver is a difference."""
+    with webhook() as hook:
+        nobody = ["http://127.0.0.1:1/x"] if broken else []
+        told = ran("test", config(tmp_path, hook.address, *nobody), "--json")
+
+    rows = json.loads(told[1])
+    assert code == told[0]
+    assert ["webhook", "webhook-2"][: len(rows)] == [row["channel"] for row in rows]
+    assert [True, False][: len(rows)] == [row["ok"] for row in rows]
+    assert "alert.tested" == hook.alerts()[0][1]["event"]
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize("sound", [True, False])
+def test_failed(tmp_path, monkeypatch, sound):
+    """That a unit failed is told, also where the configuration is why it did."""
+    monkeypatch.setenv("MONITOR_UNIT", "rebalancer@desk.service")
+    monkeypatch.setenv("MONITOR_SERVICE_RESULT", "watchdog")
+    with webhook() as hook:
+        path = config(tmp_path, hook.address)
+        if not sound:
+            path.write_text(path.read_text().replace("leverage = 3.0", 'leverage = "three"'))
+        code, said = ran("failed", path)
+    ((_, alert),) = hook.alerts()
+
+    assert (0, "unit.failed", "error") == (code, alert["event"], alert["severity"])
+    assert "rebalancer@desk.service failed; nobody hedges (result watchdog)" == alert["text"]
+    assert "yes" in said
+
+
+@pytest.mark.waits(10)
+def test_failed_unheard(tmp_path):
+    """Where no channel delivers, it says so by its exit code."""
+    assert 1 == ran("failed", config(tmp_path, "http://127.0.0.1:1/x"))[0]
+
+
+@pytest.mark.parametrize("verb", ["test", "failed"])
+@pytest.mark.parametrize("text", ["", '[alerts]\nleast = "loud"\n', "[alerts\n"])
+def test_without(tmp_path, verb, text):
+    """Without a channel there is nothing to send by; that is a fault of the configuration."""
+    path = tmp_path / "desk.toml"
+    path.write_text((CONFIG / "paper.toml").read_text() + text)
+
+    with pytest.raises(ConfigError):
+        ran(verb, path)
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize(
+    ("addresses", "played", "grades"),
+    [
+        ([], True, {}),
+        ([], False, {"alerts": "failed"}),
+        (["HOOK"], True, {"alerts.webhook": "passed"}),
+        (["HOOK"], False, {"alerts.webhook": "passed", "alerts": "failed"}),
+        (["http://127.0.0.1:1/x"], True, {"alerts.webhook": "failed"}),
+        (
+            ["HOOK", "http://127.0.0.1:1/x"],
+            True,
+            {"alerts.webhook": "passed", "alerts.webhook-2": "warned"},
+        ),
+    ],
+)
+def test_proofs(tmp_path, addresses, played, grades):
+    """A channel must deliver before money is traded; one that ends here is none, but in play."""
+    with webhook() as hook:
+        named = [each.replace("HOOK", hook.address) for each in addresses]
+        path = config(tmp_path, *named)
+        if played:
+            text = path.read_text()
+            own = '[venues.deribit]\nloopback = "http://127.0.0.1:8700"\n'
+            path.write_text(text.replace("[venues.deribit]", own, 1))
+        found = run_wall(proofs(load(path)))
+
+    assert grades == {each.name: str(each.grade) for each in found}
+    assert all(each.grade in Grade for each in found)
