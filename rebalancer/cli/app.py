@@ -42,6 +42,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "smile": ("smile",),
     "simulating": ("simulate",),
     "sweeping": ("sweep",),
+    "events": ("events",),
 }
 
 app = typer.Typer(
