@@ -59,7 +59,7 @@ from rebalancer.ports import (
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
-from rebalancer.runtime.telling import key_of, tell, tell_decision
+from rebalancer.runtime.telling import key_of, tell, tell_decision, tell_latch
 
 JOURNALED = (
     OrderAccepted,
@@ -165,6 +165,7 @@ class Engine:
         self._watchers: list[Callable[[Event], None]] = []
         self._sent = False  # whether the step just taken wants something sent
         self._latched = _latch(state)
+        self._killed = state.killed
         self._kept_at = state.now  # ns
 
     @property
@@ -340,7 +341,8 @@ class Engine:
         entry = Entry(state.sequence, state.now, "latch", self.plain.book, _latched(state))
         self._around.journal.append(entry)
         self._flush()
-        self._around.log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+        tell_latch(self._around.log, state, self._killed)
+        self._killed = state.killed
 
 
 def _latched(state: State) -> dict[str, Any]:

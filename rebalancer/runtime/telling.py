@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rebalancer.core.decision import Action, Decision
+from rebalancer.core.decision import Action, Decision, Reason
 from rebalancer.core.events import (
     CashMoved,
     Delivered,
@@ -11,15 +11,22 @@ from rebalancer.core.events import (
     Fill,
     FundingPaid,
     Operator,
+    OrderAccepted,
+    OrderEnded,
+    OrderEvent,
+    OrderNotFound,
     OrderRejected,
     OrderUnknown,
     OutsideTold,
+    Reconciled,
     Settled,
 )
 from rebalancer.core.knobs import Tuned
+from rebalancer.core.state import State
 from rebalancer.ports import Log
 
 TUNED = Tuned.__name__  # journal key of what an operator changed of the settings
+_PROTECTS = (Reason.MARGIN_RATIO, Reason.LIQUIDATION_NEAR, Reason.LIQUIDATION_LIKELY)
 
 
 def key_of(event: Event) -> str:
@@ -43,8 +50,10 @@ def tell_decision(log: Log, decision: Decision) -> None:
         "reason": decision.reason,
     }
     if decision.action is Action.ORDER:
-        log.info(
-            "hedge.submitted",
+        protects = decision.reason in _PROTECTS
+        say = log.warning if protects else log.info
+        say(
+            "protect.submitted" if protects else "hedge.submitted",
             **facts,
             instrument=decision.instrument,
             quantity=decision.allowed,
@@ -53,6 +62,7 @@ def tell_decision(log: Log, decision: Decision) -> None:
             style=decision.style,
             hurried=decision.hurried,
         )
+        _tell_capped(log, decision)
         return
     if decision.action is Action.WITHDRAW:
         log.info(
@@ -64,14 +74,49 @@ def tell_decision(log: Log, decision: Decision) -> None:
         )
         return
     binding = next((v for v in decision.verdicts if v.reason is decision.reason), None)
-    if binding is not None:
-        facts |= {"guard": binding.guard, "measured": binding.measured, "limit": binding.limit}
-    log.warning("hedge.refused", **facts, instrument=decision.instrument)
+    bound = (
+        {}
+        if binding is None
+        else {"guard": binding.guard, "measured": binding.measured, "limit": binding.limit}
+    )
+    log.warning("hedge.refused", **facts, **bound, instrument=decision.instrument)
+
+
+def _tell_capped(log: Log, decision: Decision) -> None:
+    """Log which guard let only a part of a hedge pass, where one did."""
+    allowed, wanted = decision.allowed, decision.wanted
+    caps = [each for each in decision.verdicts if each.reason is not None]
+    if allowed is None or wanted is None or abs(allowed) >= abs(wanted) or not caps:
+        return
+    binding = min(caps, key=lambda each: each.allows)
+    log.info(
+        "hedge.capped",
+        seq=decision.sequence,
+        underlying=decision.underlying,
+        guard=binding.guard,
+        reason=binding.reason,
+        measured=binding.measured,
+        limit=binding.limit,
+        wanted=wanted,
+        allowed=allowed,
+        client_order_id=decision.client_order_id,
+    )
+
+
+def tell_latch(log: Log, state: State, killed: bool) -> None:
+    """Log that the trading state changed; `killed`: whether everything was stopped before."""
+    log.warning("state.changed", state=state.mode, reason=state.mode_reason)
+    if state.killed and not killed:
+        log.error("kill.engaged", reason=state.mode_reason, action="arm --reason when it is safe")
+    elif killed and not state.killed:
+        log.warning("kill.cleared", reason=state.mode_reason)
 
 
 def tell(log: Log, event: Event) -> None:
     """Log what the account was told."""
     match event:
+        case OrderAccepted() | OrderEnded() | OrderNotFound() | OrderRejected() | OrderUnknown():
+            _tell_order(log, event)
         case Fill():
             log.info(
                 "order.filled",
@@ -81,9 +126,6 @@ def tell(log: Log, event: Event) -> None:
                 fee=event.fee,
                 client_order_id=event.client_order_id,
             )
-        case OrderRejected() | OrderUnknown():
-            said = "order.rejected" if isinstance(event, OrderRejected) else "order.unknown"
-            log.warning(said, client_order_id=event.client_order_id, reason=event.reason)
         case FundingPaid():
             log.info("funding.paid", instrument=event.instrument, amount=event.amount)
         case Settled():
@@ -102,6 +144,8 @@ def tell(log: Log, event: Event) -> None:
             log.info("instrument.met", instrument=event.described.id)
         case OutsideTold():
             log.info("holdings.told", source=event.source, count=len(event.held))
+        case Reconciled() if not event.differences:
+            log.debug("reconcile.agreed")
         case Operator():
             log.info("operator.commanded", verb=event.verb, reason=event.reason, who=event.who)
         case Tuned():
@@ -109,3 +153,20 @@ def tell(log: Log, event: Event) -> None:
             log.warning("config.changed", changes=changes, reason=event.reason, who=event.who)
         case _:
             log.debug("account.told", type=type(event).__name__, key=key_of(event))
+
+
+def _tell_order(log: Log, event: OrderEvent) -> None:
+    """Log what became of an order."""
+    name = event.client_order_id
+    match event:
+        case OrderAccepted():
+            log.info("order.accepted", client_order_id=name, venue_order_id=event.venue_order_id)
+        case OrderEnded():
+            log.info("order.ended", client_order_id=name, how=event.how, filled=event.filled)
+        case OrderNotFound():
+            log.info("order.missing", client_order_id=name)
+        case OrderUnknown():
+            log.warning("order.unknown", client_order_id=name, reason=event.reason)
+        case OrderRejected():
+            said = "order.rejected" if event.sent else "hedge.discarded"
+            log.warning(said, client_order_id=name, reason=event.reason)

@@ -120,6 +120,7 @@ def begin(
 
     The journal holds that it began: what is decided from here on is of this start.
     """
+    around.log.info("config.loaded", mode=settings.book.mode, fingerprint=fingerprint(settings))
     for holding in settings.holdings:
         if holding.file is not None:
             continue  # the file tells it, again and again

@@ -9,7 +9,7 @@ knows this list knows all that the daemon can say.
     venues         feeds, venues, instruments, keys
     money          bookings, margin, reconciliation
     service        people, storage, alerts
-    demonstration  seeded worlds and replays
+    demonstration  seeded worlds
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ from rebalancer.ops.vocabulary import (
     service,
     venues,
 )
+from rebalancer.ops.vocabulary.fields import FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class LogEvent:
     severity: Severity  # as a rule; one line may be milder
     meaning: str
     action: str  # what the operator does; "none" for history
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What its lines carry beside time, level, name, book and epoch; some only at times."""
+        told = FIELDS.get(self.name, "").split()
+        return tuple(each for each in told if each != "action" or self.severity is Severity.ERROR)
 
 
 _TABLES = (daemon, decisions, orders, venues, money, service, demonstration)

@@ -28,8 +28,7 @@ ROWS: tuple[Row, ...] = (
         "panic, then restart the unit",
     ),
     ("engine.recovered", INFO, "the engine takes steps again", NONE),
-    ("task.failed", ERROR, "a part of the daemon ended by an error", "read the error; see doctor"),
-    ("config.loaded", INFO, "a configuration was read and is valid", NONE),
+    ("config.loaded", INFO, "a book begins with this configuration", NONE),
     ("config.rejected", ERROR, "a configuration is not fit to run", "mend it; run check"),
     ("config.unchanged", INFO, "read again, the configuration is what the book runs with", NONE),
     (

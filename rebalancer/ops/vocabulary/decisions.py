@@ -6,7 +6,12 @@ ROWS: tuple[Row, ...] = (
     ("hedge.submitted", INFO, "a decision sent an order", NONE),
     ("hedge.refused", WARNING, "a guard refused a hedge", "see why; raise the limit or wait"),
     ("hedge.capped", INFO, "a guard let only a part of a hedge pass", NONE),
-    ("hedge.discarded", WARNING, "a decision was too old to send", "look for load on the machine"),
+    (
+        "hedge.discarded",
+        WARNING,
+        "our own last check kept an order back: the book is stopped, or the decision too old",
+        "read the reason; if it is age, look for load on the machine",
+    ),
     (
         "hedge.missed",
         ERROR,
@@ -39,7 +44,6 @@ ROWS: tuple[Row, ...] = (
     ),
     ("protect.submitted", WARNING, "an order was sent to stay clear of liquidation", "add margin"),
     ("quote.refused", WARNING, "a price was not believed: crossed, empty or no number", NONE),
-    ("delta.breached", WARNING, "net delta left the tolerance band", NONE),
     ("delta.restored", INFO, "net delta is inside the tolerance band again", NONE),
     ("delta.unhedged", ERROR, "net delta stays outside or unknown", "see why; hedge by hand"),
 )

@@ -3,12 +3,11 @@
 from rebalancer.ops.vocabulary.rows import ERROR, INFO, NONE, WARNING, Row
 
 ROWS: tuple[Row, ...] = (
-    ("order.sent", INFO, "an order left for its venue", NONE),
     ("order.accepted", INFO, "the venue holds an order", NONE),
     ("order.rejected", WARNING, "the venue proved that it never took an order", "read the reason"),
     ("order.unknown", WARNING, "nobody can say whether the venue holds an order", "wait: it asks"),
     ("order.resolved", INFO, "the venue proved what became of an unknown order", NONE),
-    ("order.absent", WARNING, "an unknown order was proved never to have existed", NONE),
+    ("order.missing", INFO, "the venue says that it has no such order; it is asked again", NONE),
     ("order.unread", ERROR, "an open order at the venue could not be read", "see it there"),
     ("order.unproven", ERROR, "an unknown order stays unknown", "find it at the venue, then arm"),
     ("order.resurrected", ERROR, "an order filled after its end", "compare positions, then arm"),

@@ -46,8 +46,6 @@ ROWS: tuple[Row, ...] = (
         NONE,
     ),
     ("web.failed", ERROR, "an answer of the status page could not be made", "report it"),
-    ("journal.opened", INFO, "the journal is open for writing", NONE),
-    ("journal.replayed", INFO, "what the journal knew was read back", NONE),
     ("journal.pruned", INFO, "old decisions were taken out of the journal", NONE),
     (
         "journal.outgrown",
@@ -101,8 +99,6 @@ ROWS: tuple[Row, ...] = (
         "the flight recorder stopped; trading goes on, but its events cannot be verified later",
         "mend the disk; a restart records again",
     ),
-    ("lease.acquired", INFO, "this host leads the pair", NONE),
-    ("lease.lost", ERROR, "this host no longer leads; it sends nothing", "see the other host"),
     ("alert.sent", INFO, "an alert left the program", NONE),
     (
         "alert.failed",

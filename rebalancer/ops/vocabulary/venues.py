@@ -8,8 +8,6 @@ ROWS: tuple[Row, ...] = (
     ("feed.recovered", INFO, "a stream is back", NONE),
     ("feed.stale", WARNING, "an input is older than a decision may rest on", "see status feeds"),
     ("feed.malformed", WARNING, "a message could not be read and was dropped", "report it"),
-    ("venue.down", ERROR, "a venue does not answer", "see its status page"),
-    ("venue.recovered", INFO, "a venue answers again", NONE),
     (
         "venue.held",
         WARNING,
