@@ -3,7 +3,8 @@
     2026-01-05
     07:42:18.500  info   hedge.submitted     seq=18211 underlying=BTC net_delta=1.84
 
-The date has a line of its own, once a day. A value that could be mistaken for
+The date has a line of its own, once a day, and with it the book and its epoch,
+where they are told. A value that could be mistaken for
 more than one is quoted; what could move the cursor is escaped before it gets
 here. A traceback follows line by line behind a bar, so that no text in it can
 pass for a log line.
@@ -23,10 +24,23 @@ _LEVELS = {  # level → (word, colour)
 }
 _EVENT = {"warning": "\x1b[1;33m", "error": "\x1b[1;31m"}
 _SAFE = frozenset("_-.:/+*@%#<>≤≥×–…−")
+_HEAD = ("ts", "level", "event", "exception")
+_ABOUT = ("book", "epoch")  # the same on every line
+
+
+def sentence(facts: Mapping[str, Any]) -> str:
+    """Return an event without its time and level, for whoever adds these."""
+    told = (f"  {key}={_value(value)}" for key, value in facts.items() if _shown(key))
+    trace = (f"\n  │ {line}" for line in str(facts.get("exception", "")).splitlines())
+    return "".join((str(facts["event"]), *told, *trace))
+
+
+def _shown(key: str) -> bool:
+    return key not in _HEAD and key not in _ABOUT
 
 
 class ConsoleLines:
-    """Turns facts into lines for a person; remembers the date that it showed last.
+    """Turns facts into lines for a person; remembers the date and book that it showed last.
 
     Args:
         colour: Whether to colour them.
@@ -35,6 +49,7 @@ class ConsoleLines:
     def __init__(self, colour: bool) -> None:
         self._colour = colour
         self._date = ""
+        self._about = ""
 
     def __call__(self, facts: Mapping[str, Any]) -> str:
         """Return one event as text, without the last line's end.
@@ -44,7 +59,7 @@ class ConsoleLines:
         """
         date, _, time = str(facts["ts"]).partition("T")
         word, colour = _LEVELS[str(facts["level"])]
-        told = [key for key in facts if key not in ("ts", "level", "event", "exception")]
+        told = [key for key in facts if _shown(key)]
         name = f"{facts['event']:<{_EVENT_WIDTH if told else 0}}"
         parts = [
             self._paint(time[:12], _DIM),
@@ -53,8 +68,11 @@ class ConsoleLines:
         ]
         line = "  ".join(parts[:2]) + "  " + parts[2]
         line += "".join(f"  {self._paint(key + '=', _DIM)}{_value(facts[key])}" for key in told)
-        lines = [] if date == self._date else [self._paint(date, _DIM)]
-        self._date = date
+        about = "  ".join(f"{key} {_value(facts[key])}" for key in _ABOUT if key in facts)
+        about = about or self._about  # a line without keeps what was
+        known = (date, about) == (self._date, self._about)
+        lines = [] if known else [self._paint("  ".join(filter(None, (date, about))), _DIM)]
+        self._date, self._about = date, about
         lines.append(line)
         bar = self._paint("  │ ", "\x1b[31m")
         lines += [bar + text for text in str(facts.get("exception", "")).splitlines()]

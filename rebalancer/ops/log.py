@@ -3,11 +3,14 @@
 Every line takes the same way: the name is checked, the time read off the clock
 port, values made plain, short and harmless, the line written out and, last of
 all, redacted. A hostile text from a venue can neither start a line, nor move
-the cursor of a terminal, nor fill the disk.
+the cursor of a terminal, nor fill the disk. Where the stream leads to the
+system's journal, the journal is told directly, with fields to search by.
 """
 
 import json
 import math
+import os
+import select
 import traceback
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
@@ -20,6 +23,7 @@ import structlog
 from rebalancer.ops.console import ConsoleLines
 from rebalancer.ops.counting import CountedLog
 from rebalancer.ops.escaping import escaped, escaped_lines
+from rebalancer.ops.journald import Fields, Journal, fields_of, journal_of
 from rebalancer.ops.redaction import HIDDEN, Redactor, names_secret
 from rebalancer.ops.vocabulary import known
 from rebalancer.ports import Clock, Log
@@ -42,6 +46,7 @@ def configure(
     colour: bool | None = None,
     level: str = "info",
     redactor: Redactor | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Log:
     """Return a log that writes to `stream`, and counts.
 
@@ -53,6 +58,7 @@ def configure(
             None: the first on a terminal, the second elsewhere.
         level: Least of debug, info, warning, error that is written.
         redactor: Knows the secrets; None hides by name only.
+        about: Facts that every line carries: book and epoch.
 
     Raises:
         ValueError: No such level.
@@ -62,14 +68,17 @@ def configure(
     human = stream.isatty() if colour is None else colour
     hide = redactor or Redactor()
     render: Callable[[Mapping[str, Any]], str] = ConsoleLines(colour=True) if human else _json
-    way: list[Any] = [_named, _stamped(clock), _plain(hide), _rendered(render), _redacted(hide)]
+    journal = None if human else journal_of(stream, os.environ)
+    end = _Lines(stream) if journal is None else _Journaled(journal, stream)
+    finish = _redacted(hide) if journal is None else _told_apart(hide)
+    write_out = _rendered(render) if journal is None else _with_fields
     logger = structlog.wrap_logger(
-        _Lines(stream),
-        processors=way,
+        end,
+        processors=[_named, _stamped(clock), _plain(hide), write_out, finish],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         context_class=dict,
     )
-    return CountedLog(cast(Log, logger.bind()))
+    return CountedLog(cast(Log, logger.bind(**(about or {}))))
 
 
 class _Lines:
@@ -89,6 +98,36 @@ class _Lines:
             self.lost += 1
 
     debug = info = warning = error = write
+
+
+class _Journaled:
+    """The end of the way to the journal: what it does not take goes to the stream instead."""
+
+    def __init__(self, journal: Journal, stream: TextIO) -> None:
+        self._journal, self._stream, self._lines = journal, stream, _Lines(stream)
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
+        """Lines that neither took."""
+        return self._lost + self._lines.lost
+
+    def write(self, line: str, fields: Fields) -> None:
+        if self._journal.send(fields):
+            return
+        if self._takes():
+            self._lines.write(line)
+        else:
+            self._lost += 1
+
+    debug = info = warning = error = write
+
+    def _takes(self) -> bool:
+        """Whether the stream has room: nobody waits for a journal that reads no more."""
+        try:
+            return bool(select.select([], [self._stream], [], 0)[1])
+        except (OSError, ValueError):  # closed
+            return False
 
 
 def _named(_logger: Any, level: str, facts: _Facts) -> _Facts:
@@ -220,5 +259,28 @@ def _redacted(redactor: Redactor) -> Callable[[Any, str, str], str]:
 
     def processor(_logger: Any, _level: str, line: str) -> str:
         return redactor.text(line)
+
+    return processor
+
+
+def _with_fields(_logger: Any, _level: str, facts: _Facts) -> tuple[str, dict[str, str]]:
+    """Return an event as a line, and as the fields of the journal."""
+    for smaller in _smaller(facts):
+        line = _json(smaller)
+        if len(line) < LINE_LIMIT:
+            return line, fields_of(smaller, line)
+    raise AssertionError("the head of a line fits any limit")  # pragma: no cover
+
+
+def _told_apart(
+    redactor: Redactor,
+) -> Callable[[Any, str, tuple[str, dict[str, str]]], tuple[tuple[str, Fields], dict[str, Any]]]:
+    """Look at the finished line and at each finished field: the last processor of all."""
+
+    def processor(
+        _logger: Any, _level: str, told: tuple[str, dict[str, str]]
+    ) -> tuple[tuple[str, Fields], dict[str, Any]]:
+        line, fields = told
+        return (redactor.text(line), {n: redactor.text(v) for n, v in fields.items()}), {}
 
     return processor
