@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from rebalancer import __version__
+from rebalancer.cli import outlets
 from rebalancer.errors import Defect, RebalancerError, Unavailable
 
 USAGE = 64
@@ -43,6 +44,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "simulating": ("simulate",),
     "sweeping": ("sweep",),
     "events": ("events",),
+    "logs": ("logs",),
 }
 
 app = typer.Typer(
@@ -82,6 +84,7 @@ def root(
 
 def main() -> None:
     """Run the command line; leaves the process with the code of the outcome."""
+    outlets.guard()
     code = _run()
     try:
         sys.stdout.flush()
@@ -93,6 +96,7 @@ def main() -> None:
 def _run() -> int | str | None:
     try:
         gather(sys.argv[1:])
+        outlets.listen()
         app()
     except SystemExit as left:
         return USAGE if left.code == USAGE_OF_TYPER else left.code
