@@ -34,7 +34,7 @@ TRACE_LIMIT = 16 * 1024  # characters of a traceback, its end
 _FACTS, _ITEMS, _DEPTH = 64, 64, 4
 _WHOLE = 1e15  # below it a whole float is written as an integer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _Facts = MutableMapping[str, Any]
 
@@ -63,19 +63,20 @@ def configure(
     Raises:
         ValueError: No such level.
     """
-    if level not in _LEVELS:
-        raise ValueError(f"level: must be one of {', '.join(_LEVELS)}, was {level}")
+    if level not in LEVELS:
+        raise ValueError(f"level: must be one of {', '.join(LEVELS)}, was {level}")
     human = stream.isatty() if colour is None else colour
     hide = redactor or Redactor()
-    render: Callable[[Mapping[str, Any]], str] = ConsoleLines(colour=True) if human else _json
+    render: Callable[[Mapping[str, Any]], str] = ConsoleLines(colour=True) if human else line_of
     journal = None if human else journal_of(stream, os.environ)
     end = _Lines(stream) if journal is None else _Journaled(journal, stream)
     finish = _redacted(hide) if journal is None else _told_apart(hide)
     write_out = _rendered(render) if journal is None else _with_fields
+    way: list[Any] = [_named, _stamped(clock), _plain(hide), write_out, finish]
     logger = structlog.wrap_logger(
         end,
-        processors=[_named, _stamped(clock), _plain(hide), write_out, finish],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        processors=way,
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         context_class=dict,
     )
     return CountedLog(cast(Log, logger.bind(**(about or {}))))
@@ -142,11 +143,20 @@ def _named(_logger: Any, level: str, facts: _Facts) -> _Facts:
 
 def _stamped(clock: Clock) -> Callable[[Any, str, _Facts], _Facts]:
     def processor(_logger: Any, _level: str, facts: _Facts) -> _Facts:
-        moment = _EPOCH + timedelta(microseconds=clock.now() // 1000)
-        facts["ts"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        facts["ts"] = stamp(clock.now())
         return facts
 
     return processor
+
+
+def stamp(ts: int) -> str:
+    """Return a moment as lines have it, ISO 8601 with microseconds."""
+    return (_EPOCH + timedelta(microseconds=ts // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def plain(facts: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Return short, harmless JSON values for facts with `ts`, `level` and `event`."""
+    return dict(_plain(redactor)(None, "", dict(facts)))
 
 
 def _plain(redactor: Redactor) -> Callable[[Any, str, _Facts], _Facts]:
@@ -249,8 +259,8 @@ def _smaller(facts: _Facts) -> Iterator[Mapping[str, Any]]:
     yield {**head, "truncated": True}
 
 
-def _json(facts: Mapping[str, Any]) -> str:
-    """Return one line of ASCII."""
+def line_of(facts: Mapping[str, Any]) -> str:
+    """Return facts as one line of ASCII, JSON."""
     return json.dumps(facts, allow_nan=False, separators=(",", ":"))
 
 
@@ -266,7 +276,7 @@ def _redacted(redactor: Redactor) -> Callable[[Any, str, str], str]:
 def _with_fields(_logger: Any, _level: str, facts: _Facts) -> tuple[str, dict[str, str]]:
     """Return an event as a line, and as the fields of the journal."""
     for smaller in _smaller(facts):
-        line = _json(smaller)
+        line = line_of(smaller)
         if len(line) < LINE_LIMIT:
             return line, fields_of(smaller, line)
     raise AssertionError("the head of a line fits any limit")  # pragma: no cover
