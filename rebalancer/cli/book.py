@@ -18,7 +18,6 @@ from rebalancer.cli.trading import refuse_paper, trade
 from rebalancer.cli.wire import Wired, run_wired
 from rebalancer.errors import ConfigError, Fault, UsageError
 from rebalancer.exchange.exchange import Exchange
-from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
@@ -145,7 +144,7 @@ def _run(wish: Wish) -> Running:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
-        told = outward(wish.settings, configure(wish.log(stack), clock))
+        told = outward(wish.settings, wish.log(stack, clock, journal.epoch))
         view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
 
         async def main() -> Running:
@@ -177,11 +176,11 @@ def _observe(wish: Wish) -> None:
     """Run a book on paper in the live market, on the wall clock, until it ends."""
     instruments, clock = resolve(wish.settings), WallClock()
     with ExitStack() as stack:
-        told = outward(wish.settings, configure(wish.log(stack), clock))
-        randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
-        feed = observed(wish.settings, instruments, clock.now(), randomness, told.log)
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
+        told = outward(wish.settings, wish.log(stack, clock, journal.epoch))
+        randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
+        feed = observed(wish.settings, instruments, clock.now(), randomness, told.log)
 
         async def main() -> None:
             extra = {"market": "live", "duration": wish.duration}

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from rebalancer.cli.outlets import REDACTOR
 from rebalancer.cli.signals import heard, rereader
+from rebalancer.ops.log import configure
 from rebalancer.ops.terminal import LiveView
-from rebalancer.ports import SECOND, UNPULLED, Brake
+from rebalancer.ports import SECOND, UNPULLED, Brake, Clock, Log
 from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
@@ -58,8 +60,15 @@ class Wish:
         """Whether a person looks on."""
         return self.demo and sys.stdout.isatty()
 
-    def log(self, stack: ExitStack) -> TextIO:
-        """Return where log lines go: to standard error, or aside where a live view is drawn."""
+    def log(self, stack: ExitStack, clock: Clock, epoch: int) -> Log:
+        """Return the log, with every secret taken out that this process reads.
+
+        It goes to standard error, or aside where a live view is drawn.
+        """
+        about = {"book": self.settings.book.id, "epoch": epoch}
+        return configure(self._stream(stack), clock, redactor=REDACTOR, about=about)
+
+    def _stream(self, stack: ExitStack) -> TextIO:
         if not self.watched:
             return sys.stderr
         return stack.enter_context((self.folder / "log.jsonl").open("w"))

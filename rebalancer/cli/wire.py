@@ -12,7 +12,6 @@ from decimal import Decimal
 from rebalancer.cli.serving import Wish, serve
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.ops.log import configure
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import resolve
@@ -67,7 +66,7 @@ async def _wired(wish: Wish) -> Wired:
             dressed = in_live_dress(settings, played.addresses)
             journal = open_journal(wish.folder / "journal.sqlite", least_epoch(clock.now()))
             stack.callback(journal.close)
-            told = outward(settings, configure(wish.log(stack), clock))
+            told = outward(settings, wish.log(stack, clock, journal.epoch))
             around = Surrounding(
                 clock=clock,
                 journal=journal,

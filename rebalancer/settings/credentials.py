@@ -8,8 +8,9 @@ fields as JSON, or one after another on lines of their own.
 """
 
 import json
+import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,17 @@ FOLDER = "REBALANCER_CREDENTIALS"
 HOME = Path(".config/rebalancer/credentials")
 PREFIX = "keys_"  # LoadCredential=keys:FOLDER of the unit
 _LARGEST = 16_384  # bytes; a key in PEM has 3,000
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe keeps nobody waiting
+
+# Who must know what a process may not show. There is one such list in a process: that of what
+# it writes for people; a secret that a module reads by itself must be on it too.
+_hearers: list[Callable[[str], None]] = []
+
+
+def heard_by(hearer: Callable[[str], None]) -> None:
+    """Let `hearer` be told each secret that this process reads from now on."""
+    if hearer not in _hearers:
+        _hearers.append(hearer)
 
 
 class Secret:
@@ -77,16 +89,27 @@ def read(name: str, environ: Mapping[str, str], home: Path, shape: Shape) -> Map
     path = _place(name, environ, home)
     systemd = SYSTEMD in environ and path.parent == Path(environ[SYSTEMD])
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise _fault(path, "must be a file of a few lines", "something else")
-        _keep_private(path, status.st_mode, systemd=systemd)
-        text = path.read_text("utf-8")
+        text = _text(path, systemd=systemd)
     except UnicodeDecodeError:
         raise _fault(path, shape.must, "no text") from None  # the cause shows what it read
     except OSError as error:
         raise _fault(path, "must be a file that can be read", str(error.strerror)) from None
-    return _parsed(path, text, shape)
+    found = _parsed(path, text, shape)
+    for secret in found.values():
+        for hearer in _hearers:
+            hearer(secret.reveal())
+    return found
+
+
+def _text(path: Path, *, systemd: bool) -> str:
+    """Return what a file holds; it is judged when it is open, so that no other takes its place."""
+    opened = os.open(path, _FLAGS)
+    with os.fdopen(opened, "rb") as file:
+        status = os.fstat(opened)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise _fault(path, "must be a file of a few lines", "something else")
+        _keep_private(path, status, systemd=systemd)
+        return file.read(_LARGEST).decode("utf-8")
 
 
 def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
@@ -100,15 +123,19 @@ def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
     return folder / name
 
 
-def _keep_private(path: Path, mode: int, *, systemd: bool) -> None:
-    """Refuse what others could read.
+def _keep_private(path: Path, status: os.stat_result, *, systemd: bool) -> None:
+    """Refuse what others could read, and what another user could change at will.
 
     systemd lets the unit's user in by an access list, which shows as the
     group's bits though no group may read it.
     """
     others = stat.S_IRWXO if systemd else stat.S_IRWXO | stat.S_IRWXG
-    if mode & others:
-        was = oct(stat.S_IMODE(mode))
+    if status.st_uid not in (os.geteuid(), 0):
+        raise PermissionRefused(
+            f"{path}: must belong to its reader or to root, was uid {status.st_uid}'s; not read"
+        )
+    if status.st_mode & others:
+        was = oct(stat.S_IMODE(status.st_mode))
         raise PermissionRefused(
             f"{path}: must be readable by its owner alone (chmod 400), was {was}; not read"
         )
