@@ -68,17 +68,20 @@ lint: install
 test: install
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 waiting computing
 
-# Debian's browser, for the tests of pages; promtool, for those of alerts; systemd's own checks and
-# strace, for those of the units. Without them they are skipped. Of Prometheus only the tools are
+# Of Debian: a browser for the tests of pages, promtool for those of alerts, systemd's own checks and
+# strace for those of the units, the journal's reader and logrotate for those of the log; without
+# them they are skipped. Of Prometheus only the tools are
 # wanted: its service is left out, so that none is started.
 UNSERVED := $(addprefix -o Dpkg::Options::=--path-exclude=,/etc/init.d/prometheus \
 	/lib/systemd/system/prometheus.service)
-NEEDED := chromium promtool strace systemd-analyze
+NEEDED := chromium promtool strace systemd-analyze /usr/sbin/logrotate \
+	/lib/systemd/systemd-journal-remote
+PACKAGES := chromium fonts-dejavu-core prometheus strace systemd logrotate systemd-journal-remote
 tools:
 	@(for each in $(NEEDED); do command -v $$each || exit 1; done) >/dev/null || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(UNSERVED) \
-		--no-install-recommends chromium fonts-dejavu-core prometheus strace systemd >/dev/null; } \
+		--no-install-recommends $(PACKAGES) >/dev/null; } \
 		|| echo "make: $(NEEDED): one is missing; the tests that need it are skipped"
 
 # Its story is told when it ends.
