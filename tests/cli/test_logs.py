@@ -67,9 +67,9 @@ def names(shown):
 )
 def test_filters(log, options, found):
     """Only what is asked for is shown, and the last of it where only that is."""
-    assert [LINES[each]["event"] for each in found] == names(
-        run("logs", str(log), "--json", *options)
-    )
+    shown = names(run("logs", str(log), "--json", *options))
+
+    assert [LINES[each]["event"] for each in found] == shown
 
 
 def test_standard_input_and_strays(log):
