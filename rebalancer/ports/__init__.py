@@ -9,6 +9,7 @@ and simulation run the very code that runs live. `wiring` alone chooses.
     flight         what records all that a book takes
     telling        alerts, log, how a running book stands
     braking        what stops a book from outside its process
+    redaction      no seam: what takes secrets out of a text, for whoever hears or says one
 """
 
 from rebalancer.ports.braking import UNPULLED, Brake

@@ -2,23 +2,44 @@
 
 A market event that is still waiting when a newer one of the same kind and
 instrument arrives is dropped, and counted; so is a tick of the clock. Account
-events are never dropped and never change places.
+events are never dropped and never change places. A venue's own words lose every
+secret here, before anything remembers them: journal, flight, alerts, log.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from rebalancer.core.events import Booking, Event, FundingRate, Index, Mark, OptionMark, Quote, Tick
+from rebalancer.core.events import (
+    Booking,
+    Event,
+    FundingRate,
+    Index,
+    InstrumentUnfit,
+    Mark,
+    OptionMark,
+    OrderRejected,
+    OrderUnknown,
+    Quote,
+    ShutOut,
+    Tick,
+    VenueHeld,
+)
 from rebalancer.core.figures import OpenInterest
 
 _CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, OpenInterest, Tick)
 
 
 class Inbox:
-    """A queue with one reader."""
+    """A queue with one reader.
 
-    def __init__(self) -> None:
+    Args:
+        hide: Returns a venue's words without secrets.
+    """
+
+    def __init__(self, hide: Callable[[str], str] = str) -> None:
+        self._hide = hide
         self._waiting: deque[list[Event]] = deque()  # an empty list: a newer one took its place
         self._latest: dict[tuple[type, str], list[Event]] = {}
         self._arrived = asyncio.Event()
@@ -26,7 +47,7 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Take an event in; of quotes, marks, rates and ticks only the newest waits."""
-        place = [event]
+        place = [_discreet(event, self._hide)]
         if isinstance(event, _CONFLATED):
             slot = (type(event), _subject(event))
             older = self._latest.get(slot)
@@ -56,6 +77,19 @@ class Inbox:
                     self._latest.pop((type(event), _subject(event)), None)
                 yield event
         self._arrived.clear()
+
+
+def _discreet(event: Event, hide: Callable[[str], str]) -> Event:
+    """Return an event whose words are fit to be kept."""
+    match event:
+        case OrderRejected() | OrderUnknown() | ShutOut():
+            return replace(event, reason=hide(event.reason))
+        case VenueHeld() if event.reason is not None:
+            return replace(event, reason=hide(event.reason))
+        case InstrumentUnfit():
+            return replace(event, what=hide(event.what))
+        case _:
+            return event
 
 
 def _subject(

@@ -7,7 +7,8 @@ whoever sends an order under `sending()` may do so once, whatever library in
 between thinks otherwise, and only in the words that were meant (`wording`). Before
 the first byte, when a connection is there, it is asked once more whether it may.
 Numbers stay the text that the venue wrote. ccxt's own limiter (see `budget`), its
-retries, its verbose mode and its log of signed requests are off.
+retries, its verbose mode and its log of signed requests are off. Where a request may go
+is on a list (`hosts`), over TLS that is verified, by no proxy of the environment.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import ipaddress
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ import ccxt.pro
 
 from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
+from rebalancer.ports.redaction import hiding
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.budget import BANS
-from rebalancer.venues.credentials import Credentials
+from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.hosts import belongs, domains_of, strangers
 from rebalancer.venues.profile import Profile
 from rebalancer.venues.profiles import row_of
 from rebalancer.venues.wording import NOTHING, Banned, Barred, Misspelt, Wording, fields
@@ -39,6 +42,8 @@ TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
 CONNECTIONS = 16  # at most, to one venue
 _TOO_MANY = 429
+_BODY = 5  # place of the body among what ccxt says of an answer
+_WORDS = 64 * 1024  # characters of an answer that may be an error's
 _REDIRECTS = range(300, 400)
 
 Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
@@ -63,7 +68,7 @@ class Redirected(aiohttp.ClientError):
 
 
 class Strayed(aiohttp.ClientError):
-    """A request of a loopback venue was about to leave this machine; it did not."""
+    """A request was about to go where it must not: off this machine, or to a stranger."""
 
 
 def _may() -> str | None:
@@ -188,15 +193,21 @@ def connect(
         if not exchange.urls.get("test"):
             raise _fault(name, "must have a testnet", "none")
         exchange.set_sandbox_mode(True)
+    domains = domains_of(name, exchange.urls["api"], exchange.hostname or "")
+    for address in strangers(name, exchange.urls["api"], exchange.hostname or "")[:1]:
+        must = f"must lead to {', '.join(domains)} over TLS; its library is not what it was"
+        raise _fault(name, must, address)
     if settings.loopback is not None:
         base = _loopback(name, settings.loopback)
         exchange.urls["api"] = redirected(exchange.urls["api"], base, exchange.hostname or "")
         exchange.timeout_on_exit = 0  # ms; there is no TLS to say goodbye to
     exchange.logger = _quiet
     exchange.on_json_response = _exact_json
+    exchange.on_rest_response = _discreet(() if credentials is None else credentials)
     exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
     banned, bans = (NOTHING, BANS) if profile is None else (profile.banned, profile.bans)
-    guard = _once(limited, stays=settings.loopback is not None, banned=banned, bans=bans)
+    goes = None if settings.loopback is not None else domains
+    guard = _once(limited, goes=goes, banned=banned, bans=bans)
     tls = ssl.create_default_context(cafile=exchange.cafile)
     connector = _LastLook(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
@@ -238,6 +249,21 @@ def _retries(options: Any) -> int:
 def _exact_json(text: str) -> Any:
     """Return a payload whose fractions are the text that was sent; a float may round them."""
     return json.loads(text, parse_float=str)
+
+
+def _discreet(secrets: Iterable[Secret]) -> Callable[..., str]:
+    """Return what ccxt has read of an answer: one that repeats what we signed with loses it.
+
+    A venue's word is cut and cleaned before it is kept, and a part of a secret would
+    be found no more. What is too long for a word is data.
+    """
+    hide = hiding(each.reveal() for each in secrets).known
+
+    def read(*told: Any) -> str:
+        body = str(told[_BODY]).strip()
+        return hide(body) if len(body) <= _WORDS else body
+
+    return read
 
 
 def redirected(urls: Any, base: str, hostname: str) -> Any:
@@ -298,15 +324,24 @@ def _checked(request: aiohttp.ClientRequest, banned: Banned) -> None:
 def _once(
     limited: Limited | None,
     *,
-    stays: bool,
+    goes: tuple[str, ...] | None,
     banned: Banned = NOTHING,
     bans: Mapping[int, int] = BANS,
 ) -> Middleware:
-    """Return what stands between ccxt and the wire; `stays`: nothing leaves this machine."""
+    """Return what stands between ccxt and the wire.
+
+    Args:
+        limited: Hears when the venue says "too many requests".
+        goes: Domains to which a request may go; None: nothing leaves this machine.
+        banned: Words that no request may hold.
+        bans: HTTP status → ns that it shuts us out at least.
+    """
 
     async def once(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        if stays and not _here(request.url.host or ""):
-            raise Strayed(f"{request.url.host} is not on this machine")
+        host = request.url.host or ""
+        if not (_here(host) if goes is None else belongs(host, goes)):
+            where = "this machine" if goes is None else ", ".join(goes)
+            raise Strayed(f"{host} is not on {where}")
         _checked(request, banned)
         try:
             response = await handler(request)

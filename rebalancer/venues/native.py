@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as follow
 from websockets.exceptions import WebSocketException
 
 from rebalancer.core.events import Event, FeedStatus
-from rebalancer.errors import Unavailable
+from rebalancer.errors import Defect, Unavailable
 from rebalancer.ports import SECOND, Clock, Log, Randomness, Tasks, Timer
 from rebalancer.venues.backoff import Backoff
+from rebalancer.venues.hosts import DOMAINS, belongs
 from rebalancer.venues.wanted import Wanted
 
 # websockets logs frames at debug level, and the first one holds a secret.
 _SILENT = logging.Logger("rebalancer.venues.native", logging.CRITICAL + 1)  # noqa: LOG001
-_LARGEST = 16 * 2**20  # bytes of one frame
+_LARGEST = 4 * 2**20  # bytes of one frame
 
 
 Route = Callable[[], Awaitable[str]]  # tells host and path, anew before each socket
@@ -115,11 +117,28 @@ def address(path: str, loopback: str | None = None) -> str:
     'wss://www.deribit.com/ws/api/v2'
     >>> address("www.deribit.com/ws/api/v2", "http://127.0.0.1:8700")
     'ws://127.0.0.1:8700/www.deribit.com/ws/api/v2'
+
+    Raises:
+        Defect: It leads to no venue of the list.
     """
     if loopback is None:
+        if not any(belongs(_host(path), each) for each in DOMAINS.values()):
+            raise Defect(f"stream: must lead to a venue of the list, was {_host(path)}")
         return f"wss://{path}"
     base = urlsplit(loopback)
     return f"ws://{base.netloc}{base.path.rstrip('/')}/{path}"
+
+
+def _host(path: str) -> str:
+    return urlsplit(f"wss://{path}").hostname or ""
+
+
+class connect(follow):  # noqa: N801 - it is called as the one that it is
+    """A dialling that goes where it was sent: a redirect is a refusal."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return that there is no new address."""
+        return exc
 
 
 class NativeFeed:
@@ -213,7 +232,7 @@ class NativeFeed:
                 close_timeout=1.0,
                 max_size=_LARGEST,
                 max_queue=1024,
-                proxy=True if self._loopback is None else None,
+                proxy=None,
                 logger=_SILENT,
             ) as socket:
                 await self._listen(socket, deliver)

@@ -9,6 +9,7 @@ from rebalancer.core.events import ContractBooking, Event, Operator, Reconciled,
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
 from rebalancer.errors import ConfigError, Fault
+from rebalancer.ops.redaction import hiding
 from rebalancer.ports import SECOND, AlertSink, Journal, Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
 from rebalancer.runtime.dispatch import Dispatch
@@ -68,7 +69,8 @@ async def live(
     ownership.check(around.journal, settings.book.id, _money(settings))
     around, meter = measured(settings, around)
     around, told = heard(settings.book.id, around)
-    clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
+    secrets = hiding(each.reveal() for own in keys.values() for each in own)
+    clock, log, inbox, stop = around.clock, around.log, Inbox(secrets.known), Stop()
     tasks = TaskRegistry(stop.fail)
     late = _Late()
     seam = live_venues.Surroundings(
