@@ -45,6 +45,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "sweeping": ("sweep",),
     "events": ("events",),
     "logs": ("logs",),
+    "init": ("init",),
 }
 
 app = typer.Typer(
