@@ -12,6 +12,8 @@
 # make studies   margin guards through recorded rallies, funding over venues, placement, smiles,
 #                and what bands are worth; needs recordings
 # make bench     every program in benchmarks/
+# make sbom      the bill of materials of requirements.lock, CycloneDX, held against its schema
+# make audit     the packages of requirements.lock against known vulnerabilities; needs a service
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
 SHELL := /bin/bash
@@ -19,7 +21,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
 .PHONY: install demo test waiting computing lint tools faults deaths soak mutants campaign studies bench \
-	lock clean
+	sbom audit lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -132,6 +134,26 @@ bench: install
 	@for program in benchmarks/[!_]*.py; do \
 		test -e "$$program" || { echo "make: benchmarks/ holds no program" >&2; exit 1; }; \
 		echo "== $$program"; PYTHONPATH=. $(BIN)/python "$$program"; done
+
+BILL := $(REPORTS)/sbom.json
+TOOLS = $(REPORTS)/$@
+PREPARED = $(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/python -m pip install \
+	--disable-pip-version-check --quiet --quiet
+
+sbom: install
+	@mkdir -p $(REPORTS)
+	$(BIN)/python -m tests.bill_of_materials requirements.lock $(BILL)
+	@$(PREPARED) "cyclonedx-python-lib[json-validation]>=11,<12"
+	@$(TOOLS)/bin/python -m tests.valid_bill $(BILL)
+
+# Not a test: it says something else each day. 75: nobody could be asked, so nothing is known.
+audit:
+	@mkdir -p $(REPORTS) && rm -f $(REPORTS)/audit.json
+	@$(PREPARED) "pip-audit>=2.9,<3"
+	@$(TOOLS)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes \
+		--progress-spinner off --timeout 20 --format json --output $(REPORTS)/audit.json \
+		2>/dev/null || true # what it found, or could not ask, stands in its file
+	@$(PYTHON) -m tests.audited requirements.lock $(REPORTS)/audit.json
 
 # Registry wheels with their hashes and no address, so that any mirror serves them.
 COMPILE = $(REPORTS)/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
