@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rebalancer.cli.outlets import REDACTOR
 from rebalancer.cli.output import default_folder, emit_json, opened, shown, table
 from rebalancer.cli.serving import JOURNAL, Wish, serve, watch
 from rebalancer.cli.times import duration as parse_duration
@@ -144,7 +145,7 @@ def _run(wish: Wish) -> Running:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
-        told = outward(wish.settings, wish.log(stack, clock, journal.epoch))
+        told = outward(wish.settings, wish.log(stack, clock, journal.epoch), REDACTOR)
         view = stack.enter_context(LiveView(sys.stdout)) if wish.watched else None
 
         async def main() -> Running:
@@ -178,7 +179,7 @@ def _observe(wish: Wish) -> None:
     with ExitStack() as stack:
         journal = open_journal(wish.folder / JOURNAL)
         stack.callback(journal.close)  # a second time does no harm
-        told = outward(wish.settings, wish.log(stack, clock, journal.epoch))
+        told = outward(wish.settings, wish.log(stack, clock, journal.epoch), REDACTOR)
         randomness = SeededRandomness(clock.now())  # so that no two daemons knock together
         feed = observed(wish.settings, instruments, clock.now(), randomness, told.log)
 

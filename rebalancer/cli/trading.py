@@ -11,12 +11,11 @@ from contextlib import ExitStack
 from typing import Any
 
 from rebalancer.cli.live import examined, keys_of, unmet
+from rebalancer.cli.outlets import REDACTOR
 from rebalancer.cli.proving import proofs
 from rebalancer.cli.serving import JOURNAL, Wish, serve
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
-from rebalancer.ops.log import configure
-from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import Journal
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
@@ -42,11 +41,10 @@ def trade(wish: Wish, confirm: str | None) -> None:
     refuse_paper(settings)
     keys = {name: keys_of(settings, name) for name in settings.venues}
     with ExitStack() as stack:
-        hide = Redactor(each.reveal() for own in keys.values() for each in own)
-        told = outward(settings, configure(wish.log(stack), clock, redactor=hide), hide)
         wish.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal = open_journal(wish.folder / JOURNAL, least_epoch(clock.now()))
         stack.callback(journal.close)  # a second time does no harm
+        told = outward(settings, wish.log(stack, clock, journal.epoch), REDACTOR)
         fresh = confirmed(settings, journal, confirm)
 
         async def main() -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rebalancer.cli.outlets import REDACTOR
 from rebalancer.cli.serving import Wish, serve
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
@@ -66,7 +67,7 @@ async def _wired(wish: Wish) -> Wired:
             dressed = in_live_dress(settings, played.addresses)
             journal = open_journal(wish.folder / "journal.sqlite", least_epoch(clock.now()))
             stack.callback(journal.close)
-            told = outward(settings, wish.log(stack, clock, journal.epoch))
+            told = outward(settings, wish.log(stack, clock, journal.epoch), REDACTOR)
             around = Surrounding(
                 clock=clock,
                 journal=journal,

@@ -4,7 +4,6 @@ from rebalancer.ops.vocabulary.rows import ERROR, INFO, NONE, WARNING, Row
 
 ROWS: tuple[Row, ...] = (
     ("daemon.started", INFO, "the process began", NONE),
-    ("daemon.ready", INFO, "reconciled and ready to hedge", NONE),
     (
         "daemon.recovered",
         ERROR,
@@ -62,5 +61,4 @@ ROWS: tuple[Row, ...] = (
     ("clock.anchored", WARNING, "this machine's clock was set; ours follows it", "see time sync"),
     ("clock.unmeasured", INFO, "a venue did not tell its time", NONE),
     ("clock.skewed", ERROR, "this machine's clock disagrees with a venue's", "mend time sync"),
-    ("loop.lagged", WARNING, "the event loop was blocked", "look for load on the machine"),
 )
