@@ -120,6 +120,7 @@ campaign: install
 	@mkdir -p $(REPORTS)
 	@$(BIN)/python -m rebalancer.simulation.kills --points 1000 --resume $(REPORTS)/kills.jsonl \
 		--json $(REPORTS)/kills.json
+	@$(BIN)/python -m tests.fuzzing
 	@$(BIN)/rebalancer simulate --seeds 20000 --resume $(REPORTS)/seeds.jsonl
 
 studies: install
