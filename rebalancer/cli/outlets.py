@@ -4,6 +4,7 @@ A process has one list of secrets, whoever in it reads them: each that is read f
 a credential is on the list from then on, and no command has to think of it.
 """
 
+import resource
 import sys
 from typing import TextIO, cast
 
@@ -15,7 +16,8 @@ _READER = "rebalancer.settings.credentials"  # loaded by commands that may read 
 
 
 def guard() -> None:
-    """Put both streams behind the list."""
+    """Put both streams behind the list, and let no dump of the memory be written."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.stdout = cast(TextIO, Outlet(sys.stdout, REDACTOR.known))
     sys.stderr = cast(TextIO, Outlet(sys.stderr, REDACTOR.text))
 

@@ -39,6 +39,7 @@ print("quiet", len([each for each in sys.modules if each.startswith("rebalancer"
 """
 
 
+@pytest.mark.secures("bill-and-audit")
 def test_every_package_is_in_the_bill():
     """The bill names each package of the lock with its version and its hashes."""
     told = bill(LOCK, PROJECT)
@@ -93,6 +94,7 @@ def test_an_audit_that_asked_nobody(rows, code, word):
     assert (code, True) == (found, word in "\n".join(lines))
 
 
+@pytest.mark.secures("nothing-at-start")
 def test_nothing_runs_at_start():
     """No package brings code that the interpreter runs before ours: there keys were stolen."""
     found = {each.name for each in SITE.glob("*.pth") if "import" in each.read_text()}
@@ -104,6 +106,7 @@ def test_nothing_runs_at_start():
     assert [] == customs
 
 
+@pytest.mark.secures("no-network-at-import")
 def test_no_network_at_import():
     """Nothing of ours, nor of what we use, asks the network because it is imported."""
     ran = subprocess.run(

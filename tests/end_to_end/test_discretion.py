@@ -146,7 +146,7 @@ class Trial:
                 *map(str, asked), stdout=out, stderr=err, env=self.env, cwd=ROOT
             )
         await self.until(lambda: b"order.filled" in self.log(), 60)
-        for name in ("environ", "cmdline"):
+        for name in ("environ", "cmdline", "limits"):
             shutil.copyfile(f"/proc/{self._running.pid}/{name}", self.said / name)
 
     def log(self):
@@ -219,6 +219,7 @@ def plant(folder, canaries):
 
 @pytest.mark.waits(90)
 @pytest.mark.timeout(240)
+@pytest.mark.secures("secrets-stay", "no-core-dump", "secrets-from-files")
 @pytest.mark.parametrize(("venue", "journald"), [("deribit", False), ("okx", True)])
 async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
     """Logs, journal, answers, databases, tracebacks: none of them shows a key, in any form."""
@@ -238,6 +239,7 @@ async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
 
     assert plant(tmp_path / "control", canaries) <= set(hits(tmp_path / "control", canaries))
     assert 70 == code
+    assert re.search(r"Max core file size +0 +0 ", (trial.said / "limits").read_text())
     said = trial.log()
     for word in (b"order.rejected", b"order.unknown", b"daemon.failed", b"Traceback", b"***"):
         assert word in said

@@ -10,13 +10,18 @@ from rebalancer.core.events import (
     Fill,
     FundingRate,
     Index,
+    InstrumentUnfit,
     Mark,
     OptionMark,
     OrderAccepted,
     OrderRejected,
+    OrderUnknown,
     Quote,
+    ShutOut,
     Tick,
     Trade,
+    Unfit,
+    VenueHeld,
 )
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
@@ -138,3 +143,25 @@ def test_wait(abandoned):
         return len(list(inbox.drain())), clock.now()
 
     assert (1 if abandoned else 2, SECOND) == run_market(clock, main())
+
+
+@pytest.mark.secures("secrets-stay")
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        (OrderRejected(1, None, "rb1", "who is canary-1?"), "reason"),
+        (OrderUnknown(1, None, "rb1", "who is canary-1?"), "reason"),
+        (ShutOut(1, "okx", "who is canary-1?"), "reason"),
+        (VenueHeld(1, "okx", "who is canary-1?"), "reason"),
+        (VenueHeld(1, "okx", None), "reason"),
+        (InstrumentUnfit(1, "okx:X", Unfit.CHANGED, "who is canary-1?"), "what"),
+    ],
+)
+def test_words_of_a_venue(event, word):
+    """What a venue says is kept without what must not be: before anything remembers it."""
+    inbox = Inbox(lambda text: text.replace("canary-1", "***"))
+    inbox.put(event)
+    (kept,) = inbox.drain()
+
+    assert getattr(kept, word) in ("who is ***?", None)
+    assert type(event) is type(kept)

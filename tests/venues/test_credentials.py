@@ -2,13 +2,16 @@
 
 import copy
 import json
+import os
 import pickle
+import stat
 import traceback
 
 import pytest
 
 from rebalancer.errors import ConfigError, PermissionRefused
 from rebalancer.ops.redaction import Redactor
+from rebalancer.settings import credentials as settings_credentials
 from rebalancer.venues.credentials import Credentials, Secret, load
 
 JSON = json.dumps({"key": "canary-key-1", "secret": "canary-secret-1"})
@@ -160,3 +163,74 @@ def test_equality():
     assert Secret("a") != Secret("b")
     assert Secret("a") != "a"
     assert 1 == len({Secret("a"), Secret("a")})
+
+
+@pytest.mark.secures("secrets-from-files")
+def test_link(tmp_path):
+    """A link is not followed: it may lead to what somebody else wants read."""
+    keep(tmp_path / "elsewhere", LINES)
+    (tmp_path / "desk").symlink_to(tmp_path / "elsewhere" / "desk")
+
+    with pytest.raises(ConfigError, match="must be a file that can be read"):
+        load("desk", {"REBALANCER_CREDENTIALS": str(tmp_path)}, tmp_path)
+
+
+@pytest.mark.secures("secrets-from-files")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_no_file(tmp_path, make):
+    """A pipe or a folder is no credential, and keeps nobody waiting."""
+    make(tmp_path / "desk", 0o400)
+
+    with pytest.raises(ConfigError):
+        load("desk", {"REBALANCER_CREDENTIALS": str(tmp_path)}, tmp_path)
+
+
+@pytest.mark.secures("secrets-from-files")
+def test_judged_when_it_is_open(tmp_path, monkeypatch):
+    """What is read is what was judged: a file put in its place meanwhile changes nothing."""
+    path = keep(tmp_path, LINES, 0o444)
+    opened = os.open
+
+    def swapped(place, *flags, **more):
+        found = opened(place, *flags, **more)
+        path.unlink()
+        keep(tmp_path, LINES, 0o400)  # private, but not what was opened
+        return found
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(PermissionRefused, match="0o444"):
+        load("desk", {"REBALANCER_CREDENTIALS": str(tmp_path)}, tmp_path)
+
+
+@pytest.mark.secures("secrets-from-files")
+@pytest.mark.parametrize(("owner", "passes"), [(0, True), (os.geteuid(), True), (12345, False)])
+def test_owner(tmp_path, monkeypatch, owner, passes):
+    """A credential belongs to its reader or to root: another could change it at will."""
+    keep(tmp_path, LINES)
+    told = os.fstat
+
+    def as_of(descriptor):
+        found = list(told(descriptor))
+        found[stat.ST_UID] = owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", as_of)
+    environ = {"REBALANCER_CREDENTIALS": str(tmp_path)}
+    if passes:
+        assert load("desk", environ, tmp_path)
+    else:
+        with pytest.raises(PermissionRefused, match="was uid 12345's"):
+            load("desk", environ, tmp_path)
+
+
+def test_who_must_know(tmp_path):
+    """Whoever hides secrets is told each one that is read."""
+    keep(tmp_path, LINES)
+    heard = []
+    settings_credentials.heard_by(heard.append)
+    try:
+        load("desk", {"REBALANCER_CREDENTIALS": str(tmp_path)}, tmp_path)
+    finally:
+        settings_credentials._hearers.remove(heard.append)
+
+    assert ["canary-key-1", "canary-secret-1"] == heard

@@ -77,6 +77,7 @@ async def test_as_they_come(venue):
     await exchange.close()
 
 
+@pytest.mark.secures("hosts-pinned")
 @pytest.mark.parametrize("venue", sorted(PROFILES))
 @pytest.mark.parametrize(
     "where",
@@ -105,6 +106,7 @@ async def test_each_request_is_held_against_the_list(url):
             await opened.session.get(url)
 
 
+@pytest.mark.secures("tls-no-proxy-no-redirect")
 async def test_tls_is_verified(monkeypatch):
     """Certificates and names are verified, and no proxy of the environment is used."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -120,6 +122,7 @@ async def test_tls_is_verified(monkeypatch):
         assert not exchange.aiohttp_trust_env
 
 
+@pytest.mark.secures("adapters-of-ccxt")
 @pytest.mark.parametrize("name", ["ccxt", "pro", "evil", "os", "base.exchange", "../x", "deribit "])
 def test_adapter_names(name):
     """The name of a venue leads to a class of ccxt's list, and to nothing else."""
@@ -134,6 +137,7 @@ def test_streams_lead_to_venues():
         address("evil.example/ws")
 
 
+@pytest.mark.secures("tls-no-proxy-no-redirect")
 async def test_streams_follow_nobody():
     """A stream that is told to go elsewhere does not."""
     seen = []
@@ -149,6 +153,7 @@ async def test_streams_follow_nobody():
     assert ["/here"] == seen
 
 
+@pytest.mark.secures("tls-no-proxy-no-redirect", "message-limits")
 async def test_how_streams_are_dialled(monkeypatch):
     """A stream asks no proxy of the environment, and takes no message without end."""
     asked = {}
