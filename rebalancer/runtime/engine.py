@@ -165,7 +165,6 @@ class Engine:
         self._watchers: list[Callable[[Event], None]] = []
         self._sent = False  # whether the step just taken wants something sent
         self._latched = _latch(state)
-        self._killed = state.killed
         self._kept_at = state.now  # ns
 
     @property
@@ -336,13 +335,12 @@ class Engine:
         now = _latch(self.state)
         if now == self._latched:
             return
-        self._latched = now
+        (_, killed, *_), self._latched = self._latched, now
         state = self.state
         entry = Entry(state.sequence, state.now, "latch", self.plain.book, _latched(state))
         self._around.journal.append(entry)
         self._flush()
-        tell_latch(self._around.log, state, self._killed)
-        self._killed = state.killed
+        tell_latch(self._around.log, state, killed=bool(killed))
 
 
 def _latched(state: State) -> dict[str, Any]:

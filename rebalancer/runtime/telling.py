@@ -103,7 +103,7 @@ def _tell_capped(log: Log, decision: Decision) -> None:
     )
 
 
-def tell_latch(log: Log, state: State, killed: bool) -> None:
+def tell_latch(log: Log, state: State, *, killed: bool) -> None:
     """Log that the trading state changed; `killed`: whether everything was stopped before."""
     log.warning("state.changed", state=state.mode, reason=state.mode_reason)
     if state.killed and not killed:
