@@ -37,6 +37,9 @@ def test_table(group):
         (("alert", "test"), "scipy"),  # settings are made with it
         (("greeks",), "scipy"),
         (("journal", "check"), ""),
+        (("events",), ""),
+        (("logs",), ""),
+        (("init",), "scipy"),
         (("run",), "ccxt scipy rebalancer.wiring"),
         (("nothing",), "ccxt scipy rebalancer.wiring"),
         ((), "ccxt scipy rebalancer.wiring"),
