@@ -9,6 +9,7 @@ from rebalancer.ports import SECOND, Clock
 
 PAUSE = SECOND // 4  # ns between two looks
 CHUNK = 64 * 1024  # bytes
+KNOWN = 64  # bytes before the place in a file by which it is known again
 LONGEST = 1024 * 1024  # bytes of a line; what is longer is told in pieces
 
 
@@ -23,20 +24,17 @@ class Tail:
         self._path = path
         self._file: BinaryIO | None = path.open("rb")
         self._part = b""
+        self._known = b""
 
     def take(self) -> Iterator[str]:
         """Yield every whole line that is there, of the file that was and of the one that is."""
+        if self._cut():
+            yield from self._anew()
+            return
         yield from self._rest()
         if self._moved():
             yield from self._rest()  # what was written between the two looks
-            if self._part:
-                yield self._told(b"")
-            self.close()
-            try:
-                self._file = self._path.open("rb")
-            except FileNotFoundError:
-                return
-            yield from self._rest()
+            yield from self._anew()
 
     def end(self) -> str | None:
         """Return what stands at the end without a line's end."""
@@ -46,10 +44,11 @@ class Tail:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file, self._known = None, b""
 
     def _rest(self) -> Iterator[str]:
         while self._file is not None and (chunk := self._file.read(CHUNK)):
+            self._known = (self._known + chunk)[-KNOWN:]
             *lines, rest = chunk.split(b"\n")
             for line in lines:
                 yield self._told(line)
@@ -61,8 +60,26 @@ class Tail:
         whole, self._part = self._part + line, b""
         return whole.decode("utf-8", "replace")
 
+    def _anew(self) -> Iterator[str]:
+        """Yield the end of what was, then what the path leads to now."""
+        if self._part:
+            yield self._told(b"")
+        self.close()
+        try:
+            self._file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        yield from self._rest()
+
+    def _cut(self) -> bool:
+        """Whether other bytes stand now where we were: its size alone says nothing."""
+        if self._file is None:
+            return False
+        before = self._file.tell() - len(self._known)
+        return os.pread(self._file.fileno(), len(self._known), before) != self._known
+
     def _moved(self) -> bool:
-        """Whether the path leads to another file now, or the file was cut."""
+        """Whether the path leads to another file now."""
         if self._file is None:
             return self._path.exists()
         try:
@@ -70,9 +87,7 @@ class Tail:
         except FileNotFoundError:
             return False  # between two names: what is open is still the log
         mine = os.fstat(self._file.fileno())
-        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino) or (
-            now.st_size < self._file.tell()
-        )
+        return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino)
 
 
 async def followed(tail: Tail, clock: Clock) -> AsyncIterator[str]:

@@ -151,13 +151,14 @@ def test_rotated_at_once(tail):
     assert ["three", "four", "five"] == list(told.take())
 
 
-def test_cut(tail):
-    """A file that is cut to nothing is read from its beginning."""
+@pytest.mark.parametrize("after", ["6\n", "six\nseven\n", "1234567890\n1234567890\n"])
+def test_cut(tail, after):
+    """A file that is cut is read from its beginning, however long it has become since."""
     path, told = tail
     list(told.take())
-    path.write_text("6\n")
+    path.write_text(after)
 
-    assert ["thr", "6"] == list(told.take())
+    assert ["thr", *after.split()] == list(told.take())
 
 
 def test_endless_line(tmp_path):
