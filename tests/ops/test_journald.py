@@ -99,7 +99,7 @@ def told(tmp_path, monkeypatch):
 
     yield make
     for each in made:
-        each.log.info.__self__._logger._journal._socket.close()
+        each.log._log._logger._journal._socket.close()
         each.close()
 
 
@@ -188,7 +188,7 @@ def test_journal_reads_no_more(told):
     desk = told()
     for number in range(5_000):
         desk.log.info("order.filled", number=number, text="x" * 500)
-    end = desk.log.info.__self__._logger
+    end = desk.log._log._logger
     kept, aside = len(desk.heard.raw()), desk.fallen_back().count("\n")
 
     assert kept > 0
@@ -200,7 +200,7 @@ def test_journal_reads_no_more(told):
 def test_too_large_for_a_datagram(told):
     """What does not fit is told in brief, with all that it is searched by."""
     desk = told()
-    journal = desk.log.info.__self__._logger._journal
+    journal = desk.log._log._logger._journal
     journal._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
     desk.log.info("order.filled", seq=5, rows=["y" * 500] * 60)
     (fields,) = desk.heard.told()
