@@ -32,6 +32,12 @@ REQUIREMENTS: Mapping[str, str] = {
     "socket-frames": "malformed, huge and half frames do no harm",
     "socket-crowd": "slow clients and crowds keep nobody else waiting",
     "socket-audit": "every order of a person is journaled with who gave it",
+    # the status page
+    "page-tokens": "without a token nothing is told but whether it lives; constant time",
+    "page-names": "another page or another host name gets nothing",
+    "page-loopback": "no other machine reaches it unless the settings say so",
+    "page-verbs": "the page sends no order; who may act has a token of his own",
+    "page-crowd": "huge, half and slow requests do no harm",
     # the configuration
     "config-limits": "a configuration too large, too deep or absurd is refused at once",
     "config-strict": "unknown keys, NaN, infinities and negative limits are faults",
@@ -77,6 +83,8 @@ BY_NAME: Mapping[str, tuple[str, ...]] = {
     ),
     "secrets-stay": (
         "tests/ops/test_redaction.py::test_canary",
+        "tests/ops/web/test_requests.py::test_secrets",
+        "tests/ops/web/test_live.py::test_secrets",
         "tests/ops/test_log.py::test_canary",
         "tests/ops/test_journald.py::test_canary",
         "tests/ops/test_outlet.py::test_all_that_python_says",
@@ -92,6 +100,8 @@ BY_NAME: Mapping[str, tuple[str, ...]] = {
     "socket-peers": (
         "tests/ops/test_control.py::test_stranger",
         "tests/ops/test_control.py::test_authorisation",
+        "tests/ops/test_rights.py::test_another_user",
+        "tests/ops/test_rights.py::test_ladder",
     ),
     "socket-frames": (
         "tests/ops/test_control.py::test_bad_frame",
@@ -103,6 +113,25 @@ BY_NAME: Mapping[str, tuple[str, ...]] = {
         "tests/ops/test_control.py::test_crowd",
     ),
     "socket-audit": ("tests/ops/test_control.py::test_acting",),
+    "page-tokens": (
+        "tests/ops/web/test_requests.py::test_who_may_what",
+        "tests/ops/web/test_tokens.py::test_compared_in_constant_time",
+        "tests/ops/web/test_live.py::test_who_may_not",
+    ),
+    "page-names": (
+        "tests/ops/web/test_requests.py::test_who_may_what",
+        "tests/ops/web/test_live.py::test_from_elsewhere",
+    ),
+    "page-loopback": ("tests/ops/web/test_requests.py::test_loopback_alone",),
+    "page-verbs": (
+        "tests/ops/web/test_requests.py::test_acting",
+        "tests/ops/web/test_requests.py::test_which_tokens_there_are",
+    ),
+    "page-crowd": (
+        "tests/ops/web/test_requests.py::test_a_crowd",
+        "tests/ops/web/test_requests.py::test_dawdlers",
+        "tests/ops/web/test_live.py::test_the_slow",
+    ),
     "config-limits": (
         "tests/settings/test_reading.py::test_file_as_a_whole",
         "tests/settings/test_settings_properties.py::test_any_text",

@@ -15,6 +15,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -32,6 +33,13 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
 
 
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 def in_the_open(venue, address, folder):
     """Write the desk of a venue as a book that trades for money, there; return its file."""
     text = (ROOT / "config" / desk_of(venue)).read_text()
@@ -41,6 +49,7 @@ def in_the_open(venue, address, folder):
     narrow = 'band = { kind = "fixed", lower = -0.004, upper = 0.004, min_interval = "1s" }'
     text = re.sub(r"^band = .*", narrow, text, flags=re.MULTILINE)
     often = "hedges_per_minute = 1000\nmisses = 1000\nsides = 1000"
+    text += f'\n[web]\nlisten = "127.0.0.1:{free_port()}"\nreader = "reader"\n'
     text += f"\n[guards.behaviour]\n{often}\n"
     path = folder / "live.toml"
     path.write_text(text)
@@ -116,11 +125,13 @@ class Trial:
     """A daemon, its venue, and a folder of all that it said."""
 
     def __init__(self, folder, venue, canaries):
-        key, secret, passphrase = (each.secret for each in canaries)
+        key, secret, passphrase, self._token = (each.secret for each in canaries)
         kept = folder / "keys" / "desk"
         kept.parent.mkdir(mode=0o700)
         kept.write_text(json.dumps({"key": key, "secret": secret, "password": passphrase}))
         kept.chmod(0o400)
+        (kept.parent / "reader").write_text(f"{self._token}\n")
+        (kept.parent / "reader").chmod(0o400)
         self.env = {
             **os.environ,
             "REBALANCER_CREDENTIALS": str(kept.parent),
@@ -176,8 +187,25 @@ class Trial:
             await self.ask(verb, verb, *here, "--json")
         for each in sorted(set(re.findall(rb"rb[0-9a-z]{16}", self.log())))[:3]:
             await self.ask(f"why-{each.decode()}", "why", each.decode(), *here)
+        await self.ask_page()
         await self.ask("backup", "journal", "backup", str(self.said / "b.sqlite"), *here)
         await self.ask("doctor", "doctor", str(self.config), "--json")
+
+    async def ask_page(self):
+        """Ask the status page for all that it has, with its token and with a wrong one."""
+        place = re.search(r'listen = "(.*)"', self.config.read_text())[1]
+        once = aiohttp.TCPConnector(force_close=True)  # the page answers once a connection
+        async with aiohttp.ClientSession(connector=once) as session:
+            for token in (self._token, self._token[:-1] + "!"):
+                signed = {"Authorization": f"Bearer {token}"}
+                for path in ("livez", "readyz", "status", "metrics", ""):
+                    async with session.get(f"http://{place}/{path}", headers=signed) as told:
+                        name = f"page-{path}-{told.status}"
+                        (self.said / name).write_bytes(await told.read())
+            async with session.ws_connect(f"http://{place}/live", origin=f"http://{place}") as live:
+                await live.send_json({"token": self._token})
+                told = [await live.receive_str(timeout=10) for _ in range(3)]
+                (self.said / "page-live").write_text("\n".join(told))
 
     async def die(self):
         """Let a task die of an error full of keys; return how the process ended."""
@@ -224,7 +252,7 @@ def plant(folder, canaries):
 async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
     """Logs, journal, answers, databases, tracebacks: none of them shows a key, in any form."""
     chance = random.SystemRandom()
-    canaries = [planted(name, chance) for name in ("key", "secret", "passphrase")]
+    canaries = [planted(name, chance) for name in ("key", "secret", "passphrase", "token")]
     echoing(monkeypatch, canaries)
     trial = Trial(tmp_path, venue, canaries)
     try:
@@ -243,5 +271,8 @@ async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
     said = trial.log()
     for word in (b"order.rejected", b"order.unknown", b"daemon.failed", b"Traceback", b"***"):
         assert word in said
+    assert {"page-status-200", "page-status-401", "page-metrics-200", "page-live"} <= {
+        each.name for each in trial.said.iterdir()
+    }
     assert {"flight", "journal.sqlite"} <= {each.name for each in trial.book.iterdir()}
     assert [] == hits(trial.said, canaries)
