@@ -6,6 +6,7 @@ the answer in time, is hung up on; only an open page may stay.
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 CONNECTIONS = 64
 ASKS = 5.0  # s of real time to say a request
@@ -25,9 +26,9 @@ class Gate(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, made: asyncio.BaseTransport) -> None:
         """Let somebody in, or hang up where it is full."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, made)  # uvloop's is one, and does not say so
         self._transport = transport
         if len(self._gates) >= CONNECTIONS:
             self._inner, self._transport = asyncio.Protocol(), None
