@@ -43,11 +43,11 @@ def test_once(tmp_path, clock, more):
     around, alerts = heard(book.book.id, around)
     alerts.send(Alert(Severity.ERROR, "delta.unhedged", "BTC", "net delta 1.84"))
     around.log.error("clock.skewed", venue="deribit")
-    told.log.error("task.failed")
+    told.log.error("daemon.failed")
 
     events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     counts = {each.labels[0]: each.value for each in meter.measures() if len(each.labels) == 2}
-    assert ["delta.unhedged", "clock.skewed", "task.failed"] == events
+    assert ["delta.unhedged", "clock.skewed", "daemon.failed"] == events
     assert [1, 1, 1] == [counts[each] for each in events]
     assert (None if not more else 3) == (told.outbox and told.outbox.waiting)
 

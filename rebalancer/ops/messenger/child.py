@@ -219,9 +219,12 @@ class Messenger:
             case _:
                 pass
 
-    def _failed(self, channel: object, why: object, **facts: Any) -> None:
+    def _failed(
+        self, channel: object, why: object, count: object = None, about: object = None
+    ) -> None:
+        told = {} if count is None else {"count": count, "about": about}
         action = EVENTS["alert.failed"].action
-        self._log.error("alert.failed", channel=channel, why=why, **facts, action=action)
+        self._log.error("alert.failed", channel=channel, why=why, **told, action=action)
 
 
 async def _line(said: asyncio.StreamReader) -> bytes:

@@ -32,7 +32,6 @@ ENDS: Mapping[str, tuple[str, ...]] = {
     "journal.checked": ("journal.unchecked",),
     "feed.recovered": ("feed.lost",),
     "venue.released": ("venue.held",),
-    "venue.recovered": ("venue.down",),
     "smile.found": ("smile.lost",),
     "clock.agreed": ("clock.skewed",),
     "state.changed": ("state.latched",),
