@@ -14,6 +14,8 @@
 # make bench     every program in benchmarks/
 # make sbom      the bill of materials of requirements.lock, CycloneDX, held against its schema
 # make audit     the packages of requirements.lock against known vulnerabilities; needs a service
+# make deploy-test  install, upgrade, roll back and uninstall in a Debian made by debootstrap; root;
+#                SUITE=trixie takes another one
 # make lock      resolve requirements*.lock anew; UPGRADE=--upgrade takes newer releases
 
 SHELL := /bin/bash
@@ -21,7 +23,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
 .PHONY: install demo test waiting computing lint tools faults deaths soak mutants campaign studies bench \
-	sbom audit lock clean
+	sbom audit deploy-test lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -155,6 +157,11 @@ audit:
 		--progress-spinner off --timeout 20 --format json --output $(REPORTS)/audit.json \
 		2>/dev/null || true # what it found, or could not ask, stands in its file
 	@$(PYTHON) -m tests.audited requirements.lock $(REPORTS)/audit.json
+
+deploy-test: install
+	@command -v debootstrap >/dev/null || { apt-get update -qq \
+		&& apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
+	@$(BIN)/pytest -n 0 tests/deploy/debian_root.py
 
 # Registry wheels with their hashes and no address, so that any mirror serves them.
 COMPILE = $(REPORTS)/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
