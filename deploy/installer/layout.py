@@ -76,6 +76,11 @@ class Layout:
         return self.root / "var/lib/rebalancer"
 
     @property
+    def copies(self) -> Path:
+        """Daily copies of journals; the backup unit makes them."""
+        return self.root / "var/lib/rebalancer-backups"
+
+    @property
     def backups(self) -> Path:
         """Copies of journals from before a switch, one folder a book."""
         return self.root / "var/backups/rebalancer"

@@ -187,10 +187,12 @@ class Maker:
         self._step([*install, *pinned, "-r", lock], "packages")
         (made,) = build.glob("rebalancer-*.whl")
         self._step([*pip, "install", "--quiet", "--no-deps", "--no-index", made], "the wheel")
+        self._step([*pip, "check"], "whole")
         self._step([*pip, "uninstall", "--quiet", "--yes", "setuptools", "wheel", "pip"], "order")
         shutil.rmtree(build)
-        argv = [python, "-I", "-m", "compileall", "-q", "-q", "-j", "0", path / "lib"]
-        self._machine.ask(argv, env=clean())  # what some packages ship does not compile
+        if os.environ.get("PIP_NO_COMPILE", "0") in ("", "0"):  # else each start compiles anew
+            argv = [python, "-I", "-m", "compileall", "-q", "-q", "-j", "0", path / "lib"]
+            self._machine.ask(argv, env=clean())  # what some packages ship does not compile
         self._settle_paths(path)
         self._finish(path, tree)
 

@@ -3,6 +3,7 @@
 from deploy.installer import release
 from deploy.installer.machine import GROUP
 from deploy.installer.site import Site
+from deploy.installer.systemd import TEMPLATE
 from rebalancer.errors import Unavailable
 
 
@@ -22,11 +23,11 @@ def uninstall(site: Site, *, purge: bool = False, stop: bool = False) -> None:
             "and nobody hedges them"
         )
     with site.alone():
-        for name in running:
-            services.stop(name)
+        for unit in (*map(TEMPLATE.format, running), *services.beside()):
+            services.stop(unit)
         if services.there:
-            for name in services.enabled():
-                services.disable(name)
+            for unit in services.enabled():
+                services.disable(unit)
         _take_code(site)
         if purge:
             _purge(site)
@@ -50,12 +51,15 @@ def _take_code(site: Site) -> None:
         machine.remove(path)
     machine.remove(layout.unfinished)
     machine.remove(layout.releases)
+    for folder in (layout.units, layout.units.parent):
+        if not machine.dry and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _purge(site: Site) -> None:
     """Remove what operators and books made, and the user."""
     machine, layout = site.machine, site.layout
-    for path in (layout.config, layout.state, layout.backups):
+    for path in (layout.config, layout.state, layout.copies, layout.backups):
         machine.remove(path)
     if machine.group(GROUP) is not None:
         words = [] if machine.real else ["--prefix", str(machine.root)]
@@ -68,7 +72,8 @@ def _tell(site: Site) -> None:
     kept = {
         layout.config: "configurations and credentials",
         layout.state: "journals and flights",
-        layout.backups: "copies of journals",
+        layout.copies: "daily copies of journals",
+        layout.backups: "copies of journals from before upgrades",
     }
     for path, what in kept.items():
         if path.exists():

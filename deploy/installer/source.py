@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.installer.machine import Refused
 
 # What the wheel is built with, and what those need; pinned in requirements-dev.lock.
-BUILDERS = ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers")
+BUILDERS = ("hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers")
 LOCK, DEV_LOCK = "requirements.lock", "requirements-dev.lock"
 # What a release is made of. The wheel has the code and no more; units, examples and this installer
 # come from the tree, and a release keeps them all.

@@ -52,9 +52,16 @@ class Services:
         return tuple(sorted({m[1] for m in map(_UNIT.match, listed.out.splitlines()) if m}))
 
     def enabled(self) -> tuple[str, ...]:
-        """Return the books that the machine starts by itself."""
-        wants = self._layout.overrides.glob("*.target.wants/rebalancer@*.service")
-        return tuple(sorted({m[1] for m in (_UNIT.match(path.name) for path in wants) if m}))
+        """Return the units of ours that the machine starts by itself: books, timers."""
+        wants = self._layout.overrides.glob("*.target.wants/rebalancer*@*.*")
+        return tuple(sorted({path.name for path in wants}))
+
+    def beside(self) -> tuple[str, ...]:
+        """Return what else of ours is active now: timers, an alert that goes on."""
+        if not self.there:
+            return ()
+        listed = self._ask("list-units", "--plain", "--no-legend", "--full", "rebalancer-*")
+        return tuple(sorted(line.split()[0] for line in listed.out.splitlines() if line.split()))
 
     def unit(self, book: str) -> Unit:
         """Return how the unit of a book stands."""
@@ -91,14 +98,12 @@ class Services:
         done = self._machine.ask(["systemctl", "restart", unit], timeout=START)
         return done.code == 0 and self._stays(book)
 
-    def disable(self, book: str) -> None:
-        """Let the machine no longer start a book by itself."""
-        unit = TEMPLATE.format(book)
+    def disable(self, unit: str) -> None:
+        """Let the machine no longer start a unit by itself."""
         self._machine.call(["systemctl", "disable", "--quiet", unit], f"disable {unit}")
 
-    def stop(self, book: str) -> None:
-        """Stop a book: its orders are cancelled, positions stay."""
-        unit = TEMPLATE.format(book)
+    def stop(self, unit: str) -> None:
+        """Stop a unit; one of a book cancels its orders first, positions stay."""
         self._machine.call(["systemctl", "stop", unit], f"stop {unit}", timeout=START)
 
     def _stays(self, book: str) -> bool:

@@ -7,6 +7,7 @@ from deploy.installer import books, release
 from deploy.installer.machine import Failed
 from deploy.installer.site import Site
 from deploy.installer.switching import unfinished
+from deploy.installer.systemd import TEMPLATE
 from rebalancer.errors import RebalancerError
 
 
@@ -77,7 +78,7 @@ def _book(
         "book": book.name,
         "mode": book.mode,
         "unit": site.services.unit(book.name).active if site.services.there else None,
-        "enabled": book.name in enabled,
+        "enabled": TEMPLATE.format(book.name) in enabled,
         "runs": site.services.runs(book.name) if up else None,
         "schema": schema,
         "fault": fault,

@@ -87,8 +87,8 @@ def _must_fit(site: Site, old: Release, new: Release, *, migrate: bool) -> None:
             raise Refused(
                 f"{book.config}: {new.name} gives it the fingerprint {after}, was {before}: a live "
                 "book would wait for --confirm and hedge nothing; nothing was changed.\n"
-                f"  Stop it first (systemctl stop rebalancer@{book.name}), upgrade, and start it "
-                "by hand with the new fingerprint."
+                f"  Stop it first (systemctl stop rebalancer@{book.name}), upgrade, write the new "
+                f"fingerprint into {book.config.with_suffix('.env')}, and start it."
             )
     if new.schema > old.schema and not migrate:
         raise DataError(

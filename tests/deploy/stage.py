@@ -35,6 +35,7 @@ class Played:
     books: dict[str, str] = field(default_factory=dict)  # running book → its release
     failed: list[str] = field(default_factory=list)  # tried, and down
     restarts: list[tuple[str, str]] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)  # active units that are no book's
     reloads: int = 0
     told: list[str] = field(default_factory=list)  # what installers said
     migrates: dict[str, int] = field(default_factory=dict)  # version → schema that it brings
@@ -88,6 +89,8 @@ class Stage(Machine):
         played, layout = self.played, Layout(self.root)
         name = rest[-1].removeprefix("rebalancer@").removesuffix(".service") if rest else ""
         if verb == "list-units":
+            if "rebalancer-*" in rest:
+                return Done(0, "\n".join(f"{unit} loaded active" for unit in played.beside), "")
             lines = [f"rebalancer@{book}.service loaded active running" for book in played.books]
             return Done(0, "\n".join(lines), "")
         if verb == "show":
@@ -97,6 +100,10 @@ class Stage(Machine):
             played.reloads += 1
         if verb == "stop":
             played.books.pop(name, None)
+            played.beside = [unit for unit in played.beside if unit != rest[-1]]
+        if verb == "disable":
+            for wanted in layout.overrides.glob(f"*.wants/*{rest[-1]}"):
+                wanted.unlink()
         if verb == "restart":
             return self._restart(name, release.find(layout.current), layout)
         return Done(0, "", "")
@@ -207,6 +214,7 @@ def copy(played):
     return replace(
         played,
         books=dict(played.books),
+        beside=list(played.beside),
         failed=list(played.failed),
         restarts=list(played.restarts),
         told=[],

@@ -194,7 +194,7 @@ def test_book_absent(root, desk, tmp_path):
 
 
 def test_upgrade(root, desk):
-    """Books that run are restarted one by one, each journal is copied first, the old release stays."""
+    """Each journal is copied, books that run are restarted one by one, the old release stays."""
     upgrade(open_site(root, desk), tree(NEW), STAMP)
     site = open_site(root, desk)
 
@@ -277,7 +277,7 @@ def test_taken_back(root, desk):
 
 
 def test_taken_back_in_vain(root, desk):
-    """Where the old release does not help either, that is said, and the next run knows the books."""
+    """Where the old release does not help either, that is said; the next run knows the books."""
     with_book(root, "btc-desk", f"dies on {NEW}, dies on {OLD}")
     with pytest.raises(TakenBack) as told:
         upgrade(open_site(root, desk), tree(NEW), STAMP)
@@ -420,12 +420,18 @@ def test_uninstall_of_a_running_book(root, desk):
 
 def test_uninstall(root, desk):
     """The program goes; configurations, credentials and journals stay, and that is said."""
+    timer = "rebalancer-backup@btc-desk.timer"
+    wants = Layout(root).overrides / "timers.target.wants"
+    wants.mkdir(parents=True)
+    (wants / timer).symlink_to("nowhere")
+    desk.beside = [timer]
     uninstall(open_site(root, desk), stop=True)
     layout = Layout(root)
 
-    assert {} == desk.books
+    assert ({}, []) == (desk.books, desk.beside)
+    assert [] == list(wants.iterdir())
     assert not layout.home.exists()
-    assert [] == list(layout.units.iterdir())
+    assert not layout.units.exists()
     assert not layout.command.is_symlink()
     assert not layout.installer.is_symlink()
     assert (layout.config / "btc-desk.toml").is_file()
