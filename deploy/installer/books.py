@@ -36,14 +36,17 @@ def configured(layout: Layout) -> tuple[Book, ...]:
     """Return every book that has a configuration, by name."""
     if not layout.config.is_dir():
         return ()
-    return tuple(
-        Book(path.stem, path, _told(path, "mode")) for path in sorted(layout.config.glob("*.toml"))
-    )
+    return tuple(Book(path.stem, path, mode(path)) for path in sorted(layout.config.glob("*.toml")))
 
 
 def identity(config: Path) -> str | None:
     """Return the id that a configuration gives its book; None where it does not tell."""
     return _told(config, "id")
+
+
+def mode(config: Path) -> str | None:
+    """Return where a configuration sends orders; None where it does not tell."""
+    return _told(config, "mode")
 
 
 def judge(machine: Machine, release: Release, config: Path) -> Verdict:

@@ -1,5 +1,7 @@
 """`uninstall`: the code goes; what a book is and was stays, unless it is told to go as well."""
 
+from contextlib import nullcontext
+
 from deploy.installer import release
 from deploy.installer.machine import GROUP
 from deploy.installer.site import Site
@@ -22,7 +24,7 @@ def uninstall(site: Site, *, purge: bool = False, stop: bool = False) -> None:
             f"  systemctl stop {units}, or --stop here: own orders are cancelled, positions stay "
             "and nobody hedges them"
         )
-    with site.alone():
+    with site.alone() if layout.home.is_dir() else nullcontext():
         for unit in (*map(TEMPLATE.format, running), *services.beside()):
             services.stop(unit)
         if services.there:

@@ -5,6 +5,7 @@ no network; the packages come from a folder that pip fetched outside, and the ad
 that debootstrap asks is the one of this machine's apt. `SUITE=trixie` names another Debian.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -18,14 +19,14 @@ import pytest
 from tests.deploy.trees import REPORTS, listing, plant, wheels
 
 SUITE = os.environ.get("SUITE", "bookworm")
-PACKAGES = "python3,python3-venv,systemd,ca-certificates"
+PACKAGES = "python3,python3-venv,systemd,procps,ca-certificates"
 OLD, NEW = "0.1.0", "0.2.0"
 STATE = "/var/lib/rebalancer/paper-desk"
 COPIES = "var/backups/rebalancer/paper-desk"
 ENV = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8")
 # What useradd, userdel and a first run leave in any Debian; everything else must be as before.
 TRACES = re.compile(
-    r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|.*/__pycache__(/|$)|(src|run|tmp)(/|$)"
+    r"etc/\.pwd\.lock|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|.*/__pycache__(/|$)|(src|run|tmp)(/|$)"
 )
 
 pytestmark = [
@@ -46,7 +47,8 @@ def mirror():
 
 def base():
     """Return a bare root, made when it is not there."""
-    kept = REPORTS / f"debian-{SUITE}"
+    tag = hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]
+    kept = REPORTS / f"debian-{SUITE}-{tag}"
     if not kept.is_dir():
         part = kept.with_name(f"{kept.name}.part")
         shutil.rmtree(part, ignore_errors=True)

@@ -168,6 +168,15 @@ def test_book(root, desk, tmp_path):
     assert [] == desk.restarts
 
 
+@pytest.mark.parametrize(("mode", "asks"), [("paper", False), ("live", True)])
+def test_book_for_money(root, desk, tmp_path, mode, asks):
+    """Whoever adds a live book is told what lets it trade; nothing lets it by itself."""
+    book(open_site(root, desk), with_book(tmp_path / "elsewhere", "third", mode=mode))
+
+    assert asks == any("--live --confirm as-before" in line for line in desk.told)
+    assert not (Layout(root).config / "third.env").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
@@ -447,6 +456,7 @@ def test_purge(root, desk):
     site = open_site(root, desk)
     uninstall(site, purge=True)
 
+    assert 0 == site.machine.changes
     assert set() == left
     assert not Layout(root).config.exists()
     assert not Layout(root).state.exists()
