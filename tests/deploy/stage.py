@@ -38,6 +38,7 @@ class Played:
     beside: list[str] = field(default_factory=list)  # active units that are no book's
     reloads: int = 0
     told: list[str] = field(default_factory=list)  # what installers said
+    with_timer: str | None = None  # version that brings a timer besides
     migrates: dict[str, int] = field(default_factory=dict)  # version → schema that it brings
 
 
@@ -154,6 +155,8 @@ class StageMaker:
         made = Release(path, path.name, tree.version, tree.digest, "3.11.2", schema)
         unit = path / release.SOURCE / "systemd/rebalancer@.service"
         unit.write_text(UNIT.format(tree.version))
+        if tree.version == self._machine.played.with_timer:
+            unit.with_name("rebalancer-old.timer").write_text("[Timer]\n")
         facts = {key: told for key, told in asdict(made).items() if key not in ("path", "name")}
         (path / release.MARK).write_text(json.dumps(facts))
         return made

@@ -216,6 +216,20 @@ def test_upgrade(root, desk):
     assert "releases/0.1.0" == str(site.layout.previous.readlink())
 
 
+def test_unit_that_a_release_no_longer_has(root):
+    """It goes with the release that had it, and comes back with it; an admin's own stays."""
+    played, units = Played(with_timer=OLD), Layout(root).units
+    install(open_site(root, played), tree(OLD))
+    (units / "theirs.timer").touch()
+    upgrade(open_site(root, played), tree(NEW), STAMP)
+
+    assert ["rebalancer@.service", "theirs.timer"] == sorted(path.name for path in units.iterdir())
+
+    rollback(open_site(root, played), None, STAMP)
+
+    assert (units / "rebalancer-old.timer").is_file()
+
+
 def test_stopped_book_stays_down(root, desk):
     """A book that does not run is not started."""
     del desk.books["eth-desk"]
