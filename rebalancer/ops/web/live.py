@@ -9,7 +9,7 @@ it misses pictures, and is hung up on when it goes on.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -155,10 +155,16 @@ async def _left(page: web.WebSocketResponse, due: float) -> bool:
 
 def _waiting(request: web.BaseRequest) -> bool:
     """Whether something that was sent was not taken yet."""
-    transport = request.transport
-    return isinstance(transport, asyncio.WriteTransport) and bool(transport.get_write_buffer_size())
+    transport = _transport(request)
+    return transport is not None and bool(transport.get_write_buffer_size())
 
 
 def _abort(request: web.BaseRequest) -> None:
-    if isinstance(request.transport, asyncio.WriteTransport):
-        request.transport.abort()
+    transport = _transport(request)
+    if transport is not None:
+        transport.abort()
+
+
+def _transport(request: web.BaseRequest) -> asyncio.WriteTransport | None:
+    """Return the way to a page, while there is one; uvloop's does not say what it is."""
+    return cast(asyncio.WriteTransport | None, request.transport)
