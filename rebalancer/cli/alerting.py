@@ -22,6 +22,8 @@ Config = Annotated[Path, typer.Argument(help="TOML file of the book.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UNIT, RESULT, STATUS = "MONITOR_UNIT", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"  # systemd's
 
+COPIES = "rebalancer-backup@"  # a unit beside the daemon's, whose failure leaves the book hedged
+
 group = typer.Typer(name="alert", no_args_is_help=True, help="Whether alerts arrive.")
 
 
@@ -64,7 +66,9 @@ def _words(unit: str, environ: Mapping[str, str]) -> str:
     name = unit or environ.get(UNIT, "") or "the daemon"
     told = (("result", RESULT), ("exit code", STATUS))
     facts = [f"{word} {environ[key]}" for word, key in told if environ.get(key)]
-    return f"{name} failed; nobody hedges" + (f" ({', '.join(facts)})" if facts else "")
+    beside = name.startswith(COPIES)
+    matter = "the book is hedged, its journal was not copied" if beside else "nobody hedges"
+    return f"{name} failed; {matter}" + (f" ({', '.join(facts)})" if facts else "")
 
 
 def _lenient(config: Path) -> Orders:

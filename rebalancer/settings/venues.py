@@ -179,8 +179,9 @@ def _collateral(context: Context, place: Place, name: str, venue: Venue) -> Iter
             hedge = context.listing.find(instrument_id)
             if hedge is not None and hedge.venue == name:
                 used.add(hedge.settle)
+    told = context.settings.book.mode is not Mode.PAPER  # what is held, the venue tells
     for currency in venue.collateral:
-        if currency not in used:
+        if currency not in used and not told:
             must = "must be a currency that the book holds or settles in there"
             yield Finding((*place, "collateral", currency), must, shown(currency))
     for index, instrument in held.items():

@@ -118,3 +118,15 @@ def test_proofs(tmp_path, addresses, played, grades):
 
     assert grades == {each.name: str(each.grade) for each in found}
     assert all(each.grade in Grade for each in found)
+
+
+@pytest.mark.waits(20)
+def test_a_copy_that_failed(tmp_path, monkeypatch):
+    """A unit beside the daemon's leaves the book hedged, and says so."""
+    monkeypatch.setenv("MONITOR_UNIT", "rebalancer-backup@desk.service")
+    with webhook() as hook:
+        ran("failed", config(tmp_path, hook.address))
+    ((_, alert),) = hook.alerts()
+
+    told = "rebalancer-backup@desk.service failed; the book is hedged, its journal was not copied"
+    assert told == alert["text"]

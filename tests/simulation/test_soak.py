@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.settings import load
 from rebalancer.simulation.soak import MIB, Sample, judge, slope_of
 from rebalancer.simulation.stand import dress
 
@@ -73,16 +74,19 @@ def test_a_request_on_its_way():
     assert () == judge(told, 2000).faults
 
 
-@pytest.mark.parametrize("name", ["deribit", "three", "coins", "okx"])
-def test_dress(name):
+@pytest.mark.parametrize("name", ["deribit", "binance", "bybit", "okx", "three", "coins"])
+def test_dress(name, tmp_path):
     """In live dress a desk is what it was, but for where and for what it trades."""
     text = (Path(__file__).parents[2] / "config" / f"demo-{name}.toml").read_text(encoding="utf-8")
     paper = tomllib.loads(text)
-    told = tomllib.loads(dress(text, {each: f"http://{each}" for each in paper["venues"]}))
+    places = {each: f"http://127.0.0.1:{port}" for port, each in enumerate(paper["venues"], 9000)}
+    (tmp_path / "live.toml").write_text(dress(text, places), encoding="utf-8")
+    load(tmp_path / "live.toml")  # has no fault
+    told = tomllib.loads(dress(text, places))
 
     assert "live" == told["book"].pop("mode")
     for venue, each in told["venues"].items():
-        assert f"http://{venue}" == each.pop("loopback")
+        assert places[venue] == each.pop("loopback")
         assert ("12345", "loopback") == (each.pop("account"), each.pop("credentials"))
         paper["venues"][venue].pop("account", None)
     del paper["holdings"], paper["market"], paper["book"]["mode"]
