@@ -51,8 +51,13 @@ class Standing:
 
 
 def move(standing: Standing, mode: TradingState, reason: str) -> None:
-    """Move the book to another state; a latched halt is not undone here."""
+    """Move the book to another state; a latched halt is not undone here.
+
+    Whoever arms a book that is stopping finds that it is.
+    """
     if standing.latched:
+        if mode is TradingState.DRAINING:
+            standing.phase = mode
         return
     standing.reason = reason
     if mode is TradingState.HALTED:
@@ -140,6 +145,7 @@ def operate(standing: Standing, event: Operator) -> None:
             standing.reason = event.reason
         case Verb.PAUSE | Verb.REDUCE | Verb.RESUME:
             standing.asked = _ASKS[event.verb]
-            standing.sealed = event.everything and event.verb is Verb.PAUSE
+            pauses = event.verb is Verb.PAUSE  # which never takes a seal away
+            standing.sealed = pauses and (event.everything or standing.sealed)
             if not standing.latched:
                 standing.reason = event.reason

@@ -263,7 +263,7 @@ class State:  # long: whatever may be known is written through this one door
             self._open[name] = None
         else:
             self._open.pop(name, None)
-            lives.forget(self.orders, self._open)
+            lives.forget(self.orders, (*self._open, name))  # who ends it looks at it once more
 
     def _order(self, event: OrderEvent) -> tuple[Alert, ...]:
         order = self.orders.get(event.client_order_id)

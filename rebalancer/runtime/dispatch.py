@@ -95,7 +95,8 @@ class Dispatch:
     def _protects(self, order: Submit, mode: TradingState) -> bool:
         """Whether an order only closes, to stay alive, and so may leave a book that is stopped."""
         closes = order.purpose is Purpose.PROTECT and order.reduce_only
-        return closes and mode is not TradingState.DRAINING and not self.state.sealed
+        stopping = TradingState.DRAINING in (mode, self.state.standing.phase)
+        return closes and not stopping and not self.state.sealed
 
     def _closes(self, order: Submit) -> bool:
         """Whether an order brings a position nearer to none, and not beyond."""

@@ -205,7 +205,8 @@ class Engine:
             await self._inbox.wait()
             for event in self._inbox.drain():
                 self.take(event)
-                if self._sent:  # an order leaves before a burst of events is worked off
+                # An order leaves before a burst is worked off, not between two halves of one word.
+                if self._sent and not getattr(event, "more", False):
                     self._sent = False
                     await breathe()
 
@@ -332,11 +333,10 @@ class Engine:
 
     def _keep_latch(self) -> None:
         """Write the trading state down, durably, when it changed."""
-        now = _latch(self.state)
+        state, now = self.state, _latch(self.state)
         if now == self._latched:
             return
         (_, killed, *_), self._latched = self._latched, now
-        state = self.state
         entry = Entry(state.sequence, state.now, "latch", self.plain.book, _latched(state))
         self._around.journal.append(entry)
         self._flush()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rebalancer.core import tuning
 from rebalancer.core.knobs import Tuned
 from rebalancer.core.state import State
+from rebalancer.ops.vocabulary import EVENTS
 from rebalancer.ports import Entry, Journal, Log
 from rebalancer.runtime.telling import TUNED
 from rebalancer.runtime.why import EVENT, still_held
@@ -40,4 +41,5 @@ def retune(state: State, journal: Journal, log: Log, fingerprint: str) -> None:
     mark = Tuned(state.now, (), "the file has changed", DAEMON, fingerprint)
     journal.append(Entry(0, state.now, EVENT, TUNED, codec.encode(mark)))
     journal.flush()
-    log.warning("config.dropped", changes=changes)
+    action = EVENTS["config.dropped"].action
+    log.error("config.dropped", changes=changes, action=action)

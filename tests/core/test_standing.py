@@ -75,7 +75,7 @@ def test_mode(news, mode, reason):
         ([], False, False),
         ([(Verb.PAUSE, False)], False, False),
         ([(Verb.PAUSE, True)], False, True),
-        ([(Verb.PAUSE, True), (Verb.PAUSE, False)], False, False),
+        ([(Verb.PAUSE, True), (Verb.PAUSE, False)], False, True),  # what stops more stays
         ([(Verb.PAUSE, True), (Verb.RESUME, False)], False, False),
         ([(Verb.PAUSE, True), (Verb.REDUCE, False)], False, False),
         ([(Verb.PAUSE, True), (Verb.ARM, False)], False, True),
@@ -88,7 +88,7 @@ def test_mode(news, mode, reason):
     ],
 )
 def test_kill_and_seal(verbs, killed, sealed):
-    """Only arming takes back a kill; any word that lets the book go on breaks a seal."""
+    """Only arming takes back a kill; what lets a book go on breaks a seal, a pause does not."""
     book = Standing()
     for verb, everything in verbs:
         standing.operate(book, Operator(1, verb, "asked", "1000", everything))

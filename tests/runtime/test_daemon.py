@@ -6,7 +6,15 @@ import signal
 
 import pytest
 
-from rebalancer.core.events import Ending, OrderAccepted, OrderEnded, Verb
+from rebalancer.core.events import (
+    Ending,
+    Operator,
+    OrderAccepted,
+    OrderEnded,
+    Reconciled,
+    Verb,
+)
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import run_wall
@@ -138,6 +146,30 @@ def test_no_orders_while_draining():
     stage = play(story, [(SECOND, market()), (2 * SECOND + SECOND // 2, market(150_000))])
 
     assert 1 == len(stage.venue.submitted)
+
+
+def test_armed_while_draining():
+    """Whoever arms a killed book that is stopping finds that it is; nothing leaves any more."""
+
+    async def story(stage):
+        stage.venue.answer = stage.venue.never  # an unknown order keeps the stop waiting
+        began = stage.clock.now()
+
+        def say(verb):
+            ended = [each.submit.client_order_id for each in stage.state.open_orders()]
+            ended = tuple(ended) if verb is Verb.ARM else ()
+            stage.engine.command(Operator(stage.clock.now(), verb, "test", "1000", False, ended))
+            if verb is Verb.ARM:
+                stage.inbox.put(Reconciled(stage.clock.now(), ()))
+
+        stage.clock.call_at(began + 5 * SECOND, lambda: say(Verb.KILL))
+        stage.clock.call_at(began + 12 * SECOND, lambda: say(Verb.ARM))
+        await run(stage, 10 * SECOND)
+
+    stage = play(story, [(second * SECOND, market()) for second in range(1, 20)])
+
+    assert 1 == len(stage.venue.submitted)
+    assert TradingState.DRAINING is stage.state.mode
 
 
 @pytest.mark.parametrize("silent", ["accepted", "unknown"])

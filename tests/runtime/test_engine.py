@@ -1,7 +1,9 @@
 """The engine: on disk before it leaves, and no disk no trade."""
 
+import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from rebalancer.core.decision import Action, canonical
 from rebalancer.core.events import (
     Described,
+    Ending,
     Fill,
     Index,
     Operator,
+    OrderEnded,
     OrderNotFound,
     OrderRejected,
     OrderUnknown,
@@ -19,7 +23,8 @@ from rebalancer.core.events import (
     Verb,
 )
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.orders import OrderState
+from rebalancer.core.knobs import Change, Knob, Tuned
+from rebalancer.core.orders import REMEMBERED, OrderState
 from rebalancer.core.state import State
 from rebalancer.errors import DataError
 from rebalancer.ports import SECOND
@@ -27,7 +32,7 @@ from rebalancer.runtime.engine import Engine, Surroundings
 from rebalancer.settings.catalogue import known
 from rebalancer.storage import codec
 from rebalancer.wiring.recovered import recover
-from tests.runtime.stage import VENUE, Stage, market, play
+from tests.runtime.stage import VENUE, Stage, market, order, play
 from tests.scenarios.desk import INSTRUMENTS, LINEAR, PARAMS
 
 D = Decimal
@@ -303,3 +308,52 @@ def test_what_was_proved_absent_stays_absent():
     assert OrderState.ABSENT is stage.state.orders[stage.name].state
     assert OrderState.ABSENT is again.orders[stage.name].state
     assert [] == again.open_orders()
+
+
+def test_nobody_speaks_between_two_halves():
+    """What a venue told in one word is booked whole, also where an operator speaks meanwhile."""
+    moved = Change("BTC", Knob.COVERAGE, 1.0, 1.0)
+
+    async def story(stage):
+        clock, engine, inbox = stage.clock, stage.engine, stage.inbox
+        stage.activate()
+        for each in market()(clock.now()):
+            inbox.put(each)
+        running = asyncio.ensure_future(engine.run())
+        await stage.settle()
+        before = len(stage.venue.submitted)
+        engine.command(Tuned(clock.now(), (moved,), "x", "1000", "f"))
+
+        def speak():
+            engine.command(Operator(clock.now(), Verb.RESUME, "x", "1000", False, ()))
+
+        def see(event, _decisions):
+            if isinstance(event, Fill) and event.more:
+                asyncio.get_running_loop().call_soon(speak)
+
+        engine.observe(see)
+        ts = clock.now()
+        for trade, quantity, more in (("h1", "-5", True), ("h2", "5", False)):
+            told = (ts, ts, VENUE, LINEAR, trade, None, D(quantity), D(100_000), D(0), "USDT")
+            inbox.put(Fill(*told, more=more))
+        await stage.settle(3 * SECOND)
+        running.cancel()
+        assert before == len(stage.venue.submitted)
+
+    play(story)
+
+
+def test_the_oldest_order_is_resolved():
+    """An order that was unknown while ten thousand others came and went is resolved like any."""
+
+    async def story(stage):
+        engine, state, clock = stage.engine, stage.state, stage.clock
+        state.intend(order(clock, client_order_id="old"), 1.0)
+        engine.take(OrderUnknown(clock.now(), None, "old", "x"))
+        ended = replace(state.orders["old"], state=OrderState.CANCELED, unknown_since=None)
+        for number in range(REMEMBERED):
+            state.orders[f"n{number}"] = ended
+        engine.take(OrderEnded(clock.now(), clock.now(), "old", Ending.CANCELED, D(0)))
+        assert 1 == engine.tally.resolved
+
+    play(story)

@@ -50,7 +50,7 @@ ROWS: tuple[Row, ...] = (
     ),
     (
         "config.dropped",
-        WARNING,
+        ERROR,
         "what was changed on the running book holds no more: the file has changed since",
         "set it again if it is still wanted",
     ),

@@ -17,7 +17,7 @@ FIELDS: Mapping[str, str] = {
     "clock.unmeasured": "venue error",
     "config.changed": "changes reason who",
     "config.differed": "keys fingerprint",
-    "config.dropped": "changes",
+    "config.dropped": "changes action",
     "config.loaded": "mode fingerprint",
     "config.rejected": "faults action",
     "config.retuned": "changes",
