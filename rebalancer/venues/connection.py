@@ -203,7 +203,7 @@ def connect(
         exchange.timeout_on_exit = 0  # ms; there is no TLS to say goodbye to
     exchange.logger = _quiet
     exchange.on_json_response = _exact_json
-    exchange.on_rest_response = _discreet(() if credentials is None else credentials)
+    exchange.on_rest_response = _discreet(_kept(credentials, profile))
     exchange.streaming = {**exchange.streaming, "keepAlive": SILENCE}
     banned, bans = (NOTHING, BANS) if profile is None else (profile.banned, profile.bans)
     goes = None if settings.loopback is not None else domains
@@ -231,11 +231,21 @@ def _config(credentials: Credentials | None, profile: Profile | None) -> dict[st
         "verbose": False,
         "options": {**options, "maxRetriesOnFailure": 0},
     }
-    names = ("apiKey", "secret", "password") if profile is None else profile.credentials
-    if credentials is not None:
-        for name, secret in zip(names, credentials, strict=False):
-            config[name] = secret.reveal()
+    config |= {name: each.reveal() for name, each in _named(credentials, profile)}
     return config
+
+
+def _named(
+    credentials: Credentials | None, profile: Profile | None
+) -> Iterable[tuple[str, Secret]]:
+    """Return what signs, by ccxt's names for it."""
+    names = ("apiKey", "secret", "password") if profile is None else profile.credentials
+    return () if credentials is None else zip(names, credentials, strict=False)
+
+
+def _kept(credentials: Credentials | None, profile: Profile | None) -> list[Secret]:
+    """Return what no answer may repeat; a wallet's address is public, and answers are about it."""
+    return [each for name, each in _named(credentials, profile) if name != "walletAddress"]
 
 
 def _retries(options: Any) -> int:

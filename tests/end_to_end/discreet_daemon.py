@@ -23,7 +23,7 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.storage.sqlite import open_journal
-from rebalancer.wiring import Surrounding, live
+from rebalancer.wiring import Outward, Surrounding, live
 from tests.canaries import Canary, dressed
 
 
@@ -66,7 +66,7 @@ async def main(config, folder):
         running.daemon._parts.tasks.spawn("dies", die())
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, strike)
-    await serve(running, wish, log)
+    await serve(running, wish, Outward(log, log, None))
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class Trial:
         for _ in range(int(seconds * 5)):
             if true():
                 return
-            assert self._running.returncode is None, self.log()[-3000:].decode()
+            assert self._running.returncode is None, self.log()[-3000:].decode("utf-8", "replace")
             await asyncio.sleep(0.2)
         raise AssertionError(f"never came: {self.log()[-3000:].decode()}")
 

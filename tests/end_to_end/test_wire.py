@@ -104,7 +104,7 @@ def failed(rows):
     return sorted(name for name, row in rows.items() if row["grade"] == "failed")
 
 
-MISSING = ("alerts", "guards.margin", "guards.funding")
+MISSING = ("guards.margin", "guards.funding")
 
 
 async def test_doctor_of_a_good_account(tmp_path):
@@ -151,21 +151,24 @@ async def test_doctor_of_a_wrong_key(tmp_path):
     assert [name for name in failed(rows) if name not in MISSING] or "key" in err
 
 
-def test_live_is_refused():
-    """Real orders do not leave while something that money needs is missing: 78, and the list."""
+def test_live_is_refused(tmp_path):
+    """Real orders do not leave before a person has confirmed these very settings."""
+    (tmp_path / "deribit").write_text("key\nsecret\n")
+    (tmp_path / "deribit").chmod(0o400)
     ran = subprocess.run(
-        [*COMMAND, "run", "config/live.example.toml", "--live", "--confirm", "0" * 16],
+        [
+            *(*COMMAND, "run", "config/live.example.toml", "--live", "--confirm", "0" * 16),
+            *("--state", str(tmp_path / "state")),
+        ],
         cwd=ROOT,
+        env={**os.environ, "REBALANCER_CREDENTIALS": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert 78 == ran.returncode
-    for name in ("--confirm", "alerts"):
-        assert name in ran.stderr
-    assert "guards." not in ran.stderr
-    assert "tiers" not in ran.stderr
+    assert "--confirm: must be the fingerprint of this file" in ran.stderr
 
 
 async def test_paper_on_live_data(tmp_path):
