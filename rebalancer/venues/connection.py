@@ -3,9 +3,8 @@
 aiohttp silently repeats a GET whose connection dropped before an answer, and
 Deribit's orders are GETs: one drop bought twice. Nothing here is ever sent
 again: a dropped connection is a missing answer, a redirect is refused, and
-whoever sends an order under `sending()` may do so once, whatever library in
-between thinks otherwise, and only in the words that were meant (`wording`). Before
-the first byte, when a connection is there, it is asked once more whether it may.
+whoever sends an order under `sending()` (see `leaving`) may do so once, whatever
+library in between thinks otherwise, and only in the words that were meant (`wording`).
 Numbers stay the text that the venue wrote. ccxt's own limiter (see `budget`), its
 retries, its verbose mode and its log of signed requests are off. Where a request may go
 is on a list (`hosts`), over TLS that is verified, by no proxy of the environment.
@@ -16,11 +15,8 @@ import ipaddress
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,9 +30,10 @@ from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues.budget import BANS
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.hosts import belongs, domains_of, strangers
+from rebalancer.venues.leaving import LastLook, Request, under_way
 from rebalancer.venues.profile import Profile
 from rebalancer.venues.profiles import row_of
-from rebalancer.venues.wording import NOTHING, Banned, Barred, Misspelt, Wording, fields
+from rebalancer.venues.wording import NOTHING, Banned, Misspelt, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
@@ -69,69 +66,6 @@ class Redirected(aiohttp.ClientError):
 
 class Strayed(aiohttp.ClientError):
     """A request was about to go where it must not: off this machine, or to a stranger."""
-
-
-def _may() -> str | None:
-    """Return nothing: it may leave."""
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """An order that is being sent."""
-
-    sends: list[str]  # the attempts that left
-    wording: Wording | None  # what its request must say; None: nobody knows
-    beside: Mapping[str, str]  # headers that it must carry
-    barred: Callable[[], str | None]  # why it may not leave after all
-
-
-_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
-
-
-@contextmanager
-def sending(
-    wording: Wording | None = None,
-    beside: Mapping[str, str] = MappingProxyType({}),
-    barred: Callable[[], str | None] = _may,
-) -> Iterator[list[str]]:
-    """Let what is sent in this block leave once; the list names each attempt.
-
-    An empty list afterwards proves that nothing left.
-
-    Args:
-        wording: What the request must say. One that says something else does not
-            leave: neither the order, nor what a library asks before it.
-        beside: Headers that it must carry, which ccxt does not know.
-        barred: Tells why it may not leave after all, None where it may; asked when
-            there is a connection to leave by, however long that took.
-    """
-    turn = _Turn([], wording, beside, barred)
-    token = _turn.set(turn)
-    try:
-        yield turn.sends
-    finally:
-        _turn.reset(token)
-
-
-class _LastLook(aiohttp.TCPConnector):
-    """Gives connections out, but none to an order that may not leave any more."""
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Any],
-        timeout: aiohttp.ClientTimeout,
-    ) -> Any:
-        """Return a connection once one is free; an order is looked at when it is."""
-        found = await super().connect(req, traces, timeout)
-        turn = _turn.get()
-        why = None if turn is None else turn.barred()
-        if turn is not None and why is not None:
-            turn.sends.clear()
-            found.release()
-            raise Barred(why)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +143,10 @@ def connect(
     goes = None if settings.loopback is not None else domains
     guard = _once(limited, goes=goes, banned=banned, bans=bans)
     tls = ssl.create_default_context(cafile=exchange.cafile)
-    connector = _LastLook(limit=CONNECTIONS, ssl=tls)
+    connector = LastLook(limit=CONNECTIONS, ssl=tls)
     session = aiohttp.ClientSession(
         connector=connector,
+        request_class=Request,
         middlewares=(guard,),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
@@ -315,7 +250,7 @@ def _here(host: str) -> bool:
 
 def _checked(request: aiohttp.ClientRequest, banned: Banned) -> None:
     """Raise unless a request says what was meant, and nothing that it must not."""
-    turn = _turn.get()
+    turn = under_way()
     if turn is None and banned is NOTHING:
         return
     told = fields(request)

@@ -42,9 +42,10 @@ from rebalancer.venues.accounts import (
     ended,
 )
 from rebalancer.venues.budget import Budget, Lane
-from rebalancer.venues.connection import Connection, sending
+from rebalancer.venues.connection import Connection
 from rebalancer.venues.dead_man import DeadManSwitch
 from rebalancer.venues.hold import VenueHold
+from rebalancer.venues.leaving import sending
 from rebalancer.venues.listings import ListingWatch
 from rebalancer.venues.outcome import Outcome
 from rebalancer.venues.outcomes import Malformed, explain, judge

@@ -21,9 +21,10 @@ from rebalancer.core.instruments import Kind
 from rebalancer.errors import Defect
 from rebalancer.settings.models import Venue
 from rebalancer.venues import requests, skew
-from rebalancer.venues.connection import SentTwice, sending
+from rebalancer.venues.connection import SentTwice
 from rebalancer.venues.examination import examine
 from rebalancer.venues.findings import Subject
+from rebalancer.venues.leaving import sending
 from tests.venues.any_venue import ACCOUNT, OWN, VENUES, desk, spelt
 from tests.venues.deribit_frames import Lines
 from tests.venues.loopback import cut, json_of

@@ -23,9 +23,9 @@ from rebalancer.venues.connection import (
     Strayed,
     connect,
     redirected,
-    sending,
 )
 from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.leaving import sending
 from rebalancer.venues.orders_ccxt import load
 from rebalancer.venues.outcome import Outcome
 from rebalancer.venues.outcomes import judge

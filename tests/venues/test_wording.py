@@ -13,8 +13,9 @@ from rebalancer.core.events import OrderAccepted, OrderRejected
 from rebalancer.settings.models import Mode, Venue
 from rebalancer.venues import connection as connections
 from rebalancer.venues import requests, wording
-from rebalancer.venues.connection import connect, sending
+from rebalancer.venues.connection import connect
 from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.leaving import sending
 from rebalancer.venues.profiles import DERIBIT, PROFILES
 from rebalancer.venues.requests import Market
 from rebalancer.venues.wording import Banned, Misspelt, Wording
@@ -192,7 +193,7 @@ async def test_question_before_an_order():
         return json_of("{}")
 
     async with answering(once) as (server, address):
-        guard = connections._once(None, stays=True)
+        guard = connections._once(None, goes=None)
         async with aiohttp.ClientSession(middlewares=(guard,)) as session:
             with sending(Wording({"type": "order"})) as sends:
                 with pytest.raises(Misspelt, match="type must be order, was approve"):
