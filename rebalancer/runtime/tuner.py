@@ -33,6 +33,7 @@ TIMES = 10.0  # a value so many times another may be a digit too many
 SHARE_OF_LIMIT = 0.5  # of limits.net_delta: an aim that moves further is looked at twice …
 SHARE_OF_POSITION = 0.1  # … and so it is by this share of limits.position
 TOKEN = 12  # hexadecimal digits
+_MAY_BE_NONE = (Knob.TARGET, Knob.COVERAGE)  # 0 coins are an aim like any; of 0 coverage is told
 
 
 class Tuner:
@@ -270,5 +271,7 @@ def _slips(change: Change) -> Iterable[str]:
         more = abs(after) > abs(before)
         factor = abs(after / before) if more else abs(before / after)
         yield f"{change.name} would be {factor:g} times {'more' if more else 'less'}"
+    elif before != after and not (before and after) and change.knob not in _MAY_BE_NONE:
+        yield f"{change.name} {'was' if after else 'would be'} 0: no number of times compares them"
     if change.knob is Knob.COVERAGE and not after:
         yield f"{change.name} of 0 hedges nothing"

@@ -84,6 +84,8 @@ def test_looking_changes_nothing():
         ({LOWER: "-0.4"}, None),
         ({LOWER: "-0.5"}, "10 times more"),
         ({UPPER: "0.005"}, "10 times less"),
+        ({LOWER: "0"}, "would be 0"),
+        ({UPPER: "0"}, "would be 0"),
         ({LOWER: "-2.5", UPPER: "2.5"}, "past limits.net_delta"),
         ({"BTC.coverage": "0"}, "hedges nothing"),
     ],
@@ -108,6 +110,23 @@ def test_a_change_of_sign():
         return running.tuner.preview({TARGET: "-0.1"})["underlyings"][0]["doubts"]
 
     assert [f"{TARGET} changes its sign"] == at(WHEN, do)[2]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "doubts"),
+    [
+        ({UPPER: "0"}, {UPPER: "0.05"}, [f"{UPPER} was 0: no number of times compares them"]),
+        ({TARGET: "0.2"}, {TARGET: "0"}, []),  # back to no coins at all is no slip
+    ],
+)
+def test_from_and_to_nothing(first, then, doubts):
+    """An edge that leaves 0 is as doubtful as one that goes there; an aim of 0 is not."""
+
+    def do(running):
+        put(first)(running)
+        return running.tuner.preview(then)["underlyings"][0]["doubts"]
+
+    assert doubts == at(WHEN, do)[2]
 
 
 @pytest.mark.parametrize("again", [{}, {TARGET: "1.11"}, {TARGET: "x"}, {UPPER: "1.1"}])
