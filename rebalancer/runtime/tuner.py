@@ -133,7 +133,7 @@ class Tuner:
 
     def _effects(self, changes: tuple[Change, ...]) -> list[dict[str, Any]]:
         """Return what changes would do, by underlying, as a copy of the book shows it."""
-        copy = snapshot.thaw(snapshot.freeze(self._engine.state))
+        copy = snapshot.sketch(self._engine.state)
         plain, before, now = self._engine.plain, self._engine.params, self._clock.now()
         told = [_placed(copy, before.underlyings[name]) for name in _names(changes)]
         done = hedger.step(copy, Tuned(now, changes, "", "", self._fingerprint), plain)

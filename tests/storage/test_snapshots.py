@@ -1,10 +1,13 @@
 """Snapshots: a book that is frozen and thawed at any moment decides as one that never was."""
 
+from dataclasses import replace
+
 import pytest
 
-from rebalancer.core import hedger
+from rebalancer.core import hedger, orders
 from rebalancer.core.commands import Alert
 from rebalancer.core.events import Tick
+from rebalancer.core.knobs import Change, Knob, Tuned
 from rebalancer.ports import SECOND
 from rebalancer.storage.flight import snapshot
 from rebalancer.storage.flight.reader import Reel
@@ -73,6 +76,45 @@ def test_the_same_decisions(story):
     assert plain.orders
     assert [repr(each) for each in plain.outcomes] == [repr(each) for each in thawed.outcomes]
     assert snapshot.freeze(plain.state)  # as it stands, all caches full
+
+
+class Sketched(desks.Desk):
+    """A desk on whose sketch each step is tried first: a change of the aim, as `set` shows it."""
+
+    spared, awaited = 0, 0  # steps without an order that is over, and with one whose effect is due
+
+    def take(self, event):
+        change = Tuned(self.now, (Change("BTC", Knob.TARGET, 0.0, 0.3),), "", "", "")
+        whole, lean = snapshot.thaw(snapshot.freeze(self.state)), snapshot.sketch(self.state)
+        self.spared += len(lean.orders) < len(whole.orders)
+        self.awaited += any(not each.open for each in lean.orders.values())
+        assert repr(whole.open_orders()) == repr(lean.open_orders())
+        full, told = (hedger.step(each, change, self.params) for each in (whole, lean))
+        assert repr(full) == repr(told)
+        assert repr(whole.behaviour) == repr(lean.behaviour)  # what a hedge did is looked at
+        return super().take(event)
+
+
+@pytest.mark.parametrize(("story", "awaits"), [(squeezed, False), (expiring, True)])
+def test_a_sketch_decides_alike(story, awaits):
+    """Without the orders that are over a change is decided as it will be with them."""
+    desk = story(Sketched)
+
+    assert desk.spared
+    assert awaits == bool(desk.awaited)
+
+
+def test_a_sketch_does_not_grow():
+    """In a book of ten thousand orders a sketch holds no more than in one of none."""
+    desk = squeezed(desks.Desk)
+    young, last = len(snapshot.freeze(snapshot.sketch(desk.state))), desk.orders[-1]
+    for n in range(orders.REMEMBERED):
+        name = f"rb{n:015d}"
+        told = replace(last, client_order_id=name)
+        desk.state.put(orders.Order(told, orders.OrderState.CANCELED, 0, 1.0))
+
+    assert orders.REMEMBERED == len(desk.state.orders)
+    assert young == len(snapshot.freeze(snapshot.sketch(desk.state)))
 
 
 def test_the_margin_story_tells():
