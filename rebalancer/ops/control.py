@@ -3,15 +3,17 @@
 A private unix socket in the state folder. The kernel says who is at the other
 end, so nobody signs in. Requests are small, few and timed: a client that
 dribbles or floods hurts itself only, and what is read may take a tenth of the
-daemon's time at most; an order to it never waits for that. The deadlines are
-those of real input and output, so they run on the event loop's own time and not
-on market time.
+daemon's time at most; an order to it, or a change that was looked at, never waits
+for that. The deadlines are those of real input and output, so they run on the event
+loop's own time and not on market time.
 """
 
 import asyncio
 import os
+import select
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,10 @@ from rebalancer.errors import (
     UsageError,
 )
 from rebalancer.ops import protocol
+from rebalancer.ops.places import Places
 from rebalancer.ops.rights import OWN, Access, Peer, own_or_root, peer_of, right
 from rebalancer.ports import Log, StatusSource, Tunable
 
-CLIENTS = 16
-OTHERS = 12  # of them that may be of other users: the daemon's own and root always find a place
 BREATH = 9.0  # times as long as an answer took until the next: a tenth of the time is for reading
 SPOKEN = 60.0  # s until the refusal of one user is logged again
 KNOWN = 1000  # users whose refusals are counted
@@ -65,9 +66,11 @@ class ControlServer:
         self._access = access
         self._read_timeout = read_timeout
         self._server: asyncio.AbstractServer | None = None
-        self._writers: dict[asyncio.StreamWriter, bool] = {}  # whether it is another user's
-        self._turn = asyncio.Lock()  # of those who read
-        self._free_at = 0.0  # s of the loop, when the next answer that reads may be made
+        self._writers: dict[asyncio.StreamWriter, Peer] = {}
+        self._places = Places(
+            lambda peer: own_or_root(peer, ""), lambda peer: access.authorise(peer, Verb.KILL)
+        )
+        self._share = _Share()
         self._refused: dict[int, tuple[float, int]] = {}  # user → s of the line, refusals since
         self._idle = asyncio.Event()
         self._idle.set()
@@ -98,28 +101,26 @@ class ControlServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client until it hangs up, errs or dawdles."""
         peer = peer_of(writer.get_extra_info("socket"))
-        self._writers[writer] = not own_or_root(peer, "")
+        full = self._places.take(peer)
+        self._writers[writer] = peer
         self._idle.clear()
         writer.transport.set_write_buffer_limits(high=0)  # drained is then all taken
         try:
-            await self._answer_all(reader, writer, peer)
-        except OSError:  # gone, or (TimeoutError is one too) too slow: what waits for it is dropped
+            if full is None:
+                await self._answer_all(reader, writer)
+            else:
+                await self._send(writer, protocol.refusal(Unavailable(full)))
+        except (_Gone, OSError):  # or (TimeoutError is one too) too slow: what waits is dropped
             writer.transport.abort()
         finally:
+            if full is None:
+                self._places.leave(peer)
             writer.close()
             del self._writers[writer]
             if not self._writers:
                 self._idle.set()
 
-    async def _answer_all(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer
-    ) -> None:
-        others = sum(self._writers.values()) if self._writers[writer] else 0
-        if len(self._writers) > CLIENTS or others > OTHERS:
-            most = OTHERS if others > OTHERS else CLIENTS
-            full = Unavailable(f"at most {most} clients are served at a time; try again")
-            await self._send(writer, protocol.refusal(full))
-            return
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._read_timeout):
@@ -130,38 +131,33 @@ class ControlServer:
                 return
             if not frame.endswith(b"\n"):  # hung up, perhaps in the middle of a request
                 return
-            await self._send(writer, await self._answer(frame, peer))
+            await self._send(writer, await self._answer(frame, writer))
 
     async def _send(self, writer: asyncio.StreamWriter, line: bytes) -> None:
         writer.write(line)
         async with asyncio.timeout(self._read_timeout):
             await writer.drain()
 
-    async def _answer(self, frame: bytes, peer: Peer) -> bytes:
+    async def _answer(self, frame: bytes, writer: asyncio.StreamWriter) -> bytes:
         """Return the line that answers a request."""
+        peer = self._writers[writer]
         try:
             request = protocol.parse(frame)
             self._check(request.verb, peer)
-            if request.verb in protocol.READING or request.verb == protocol.SET:
-                return await self._in_turn(request, peer)
+            if request.verb in protocol.READING or _looks(request):
+                async with self._share.turn():
+                    _heard(writer)
+                    return protocol.answer(self._carry_out(request, peer))
+            if request.verb == protocol.SET:
+                _heard(writer)
             return protocol.answer(self._carry_out(request, peer))
+        except _Gone:
+            raise
         except RebalancerError as e:
             return protocol.refusal(e)
         except Exception as e:  # noqa: BLE001 - logged; a question must not stop the hedging
             self._log.error("control.failed", exc_info=True)
             return protocol.refusal(Defect(f"the daemon could not answer: {type(e).__name__}"))
-
-    async def _in_turn(self, request: protocol.Request, peer: Peer) -> bytes:
-        """Return an answer that may wait: those who read share a tenth of the time."""
-        loop = asyncio.get_running_loop()
-        async with self._turn:
-            await asyncio.sleep(max(self._free_at - loop.time(), 0.0))
-            begun = loop.time()
-            try:
-                return protocol.answer(self._carry_out(request, peer))
-            finally:
-                now = loop.time()
-                self._free_at = now + BREATH * (now - begun)
 
     def _check(self, verb: str, peer: Peer) -> None:
         """Let nobody pass who may not.
@@ -231,6 +227,53 @@ class ControlServer:
         if not reason:
             raise UsageError("set: must give a reason (--reason TEXT)")
         return self._tuner.tune(args.values, args.again, args.expect, (str(peer.uid), reason))
+
+
+class _Share:
+    """The share of the time in which answers are made to those who read, one after another."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._free_at = 0.0  # s of the loop, when the next answer may be made
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until it is somebody's turn; what the block takes is waited for by the next."""
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            await asyncio.sleep(max(self._free_at - loop.time(), 0.0))
+            begun = loop.time()
+            try:
+                yield
+            finally:
+                now = loop.time()
+                self._free_at = now + BREATH * (now - begun)
+
+
+def _looks(request: protocol.Request) -> bool:
+    """Whether a request asks what a change would do, and changes nothing."""
+    return request.verb == protocol.SET and not request.args.expect
+
+
+class _Gone(Exception):
+    """Who asked has hung up."""
+
+
+def _heard(writer: asyncio.StreamWriter) -> None:
+    """Let nobody's request pass who has hung up: it read that nothing was done.
+
+    The kernel is asked, as the loop may not have heard yet. Who only writes no
+    more (a half-closed socket) still listens.
+
+    Raises:
+        _Gone: Nobody hears the answer.
+    """
+    ask = select.poll()
+    if not writer.is_closing():
+        ask.register(writer.get_extra_info("socket").fileno(), 0)
+        if not ask.poll(0):  # POLLHUP and POLLERR are always told
+            return
+    raise _Gone
 
 
 def _clear(path: Path) -> None:

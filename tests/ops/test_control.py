@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,7 +29,8 @@ from rebalancer.errors import (
 )
 from rebalancer.ops import protocol
 from rebalancer.ops.client import ControlClient
-from rebalancer.ops.control import CLIENTS, ControlServer
+from rebalancer.ops.control import ControlServer
+from rebalancer.ops.places import CLIENTS
 from rebalancer.ops.rights import Access, Peer, own_or_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -387,6 +389,94 @@ async def test_close(path, book, read_log):
     assert b"" == await reader.read()
     assert not path.exists()
     writer.close()
+
+
+class Slow:
+    """A tuner whose preview holds the loop for a while."""
+
+    def __init__(self):
+        self.shown, self.made = 0, []
+
+    def preview(self, values):
+        """Take a tenth of a second."""
+        self.shown += 1
+        time.sleep(0.1)
+        return {"expect": "x"}
+
+    def tune(self, values, again, expect, said):
+        """Remember a change."""
+        self.made.append((values, expect, said))
+        return {}
+
+
+@pytest.fixture
+async def tuned(path, book, read_log):
+    """Return the tuner of a running server."""
+    tuner = Slow()
+    made = ControlServer(path, book, read_log().log, tuner)
+    await made.start()
+    yield tuner
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"), [("set", {"values": {"a": "1"}, "expect": "x", "reason": "r"}), ("kill", {})]
+)
+async def test_neither_a_change_nor_a_kill_waits_for_readers(tuned, path, verb, told):
+    """Right after a look that took long, with more that wait, it is done at once."""
+    await ask(path, "set", values={"a": "1"})
+    waiting = [asyncio.ensure_future(ask(path, "set", values={"a": "1"})) for _ in range(3)]
+    begun = time.monotonic()
+    await ask(path, verb, **told)
+    took = time.monotonic() - begun
+
+    assert took < 0.5  # the next look may begin 0.9 s after the first
+    assert 1 == tuned.shown
+    for each in waiting:
+        each.cancel()
+
+
+SET = b'{"verb":"set","args":{"values":{"a":"1"},"expect":"x","reason":"r"}}\n'
+LOOK = b'{"verb":"set","args":{"values":{"a":"1"}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("request_", "leave", "made", "shown"),
+    [
+        (SET, socket.socket.close, 0, 0),
+        (SET, lambda peer: peer.shutdown(socket.SHUT_WR), 1, 0),  # it still listens
+        (SET, lambda peer: None, 1, 0),
+        (LOOK, socket.socket.close, 0, 0),
+        (LOOK, lambda peer: None, 0, 1),
+    ],
+)
+async def test_what_nobody_waits_for_is_not_done(tuned, path, request_, leave, made, shown):
+    """A change whose client gave up is not made: it told its operator that nothing was done."""
+    peer = protocol.dial(path, 5)
+    peer.sendall(request_)
+    leave(peer)
+    await asyncio.sleep(0.3)
+    peer.close()
+
+    assert (made, shown) == (len(tuned.made), tuned.shown)
+
+
+def test_a_client_that_gave_up_under_uvloop(path, book, read_log):
+    """The loop that runs in production drops it alike."""
+    tuner = Slow()
+
+    async def serve():
+        server = ControlServer(path, book, read_log().log, tuner)
+        await server.start()
+        for leave in (socket.socket.close, lambda peer: None):
+            with protocol.dial(path, 5) as peer:
+                peer.sendall(SET)
+                leave(peer)
+                await asyncio.sleep(0.2)
+        await server.close()
+
+    uvloop.run(serve())
+    assert 1 == len(tuner.made)
 
 
 # --- where it listens ---------------------------------------------------------

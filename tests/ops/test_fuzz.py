@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from rebalancer.ops import protocol
 from rebalancer.ops.client import ControlClient
-from rebalancer.ops.control import CLIENTS, ControlServer
+from rebalancer.ops.control import ControlServer
+from rebalancer.ops.places import CLIENTS
 from tests.end_to_end import scripted_book as book
 from tests.runtime.test_wiring import build
 

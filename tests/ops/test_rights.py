@@ -12,7 +12,8 @@ import pytest
 
 from rebalancer.errors import ConfigError, Unavailable
 from rebalancer.ops import protocol
-from rebalancer.ops.control import OTHERS, ControlServer
+from rebalancer.ops.control import ControlServer
+from rebalancer.ops.places import EACH
 from rebalancer.ops.rights import LADDER, Access, Peer, group_of, right, rights_of
 from rebalancer.settings.control import Control
 from rebalancer.settings.report import judge
@@ -234,18 +235,19 @@ async def test_a_socket_that_is_wide_open(tmp_path, read_log):
 
 
 @ROOT_ONLY
-async def test_others_leave_places_free(served):
-    """However many others hold on, root and the daemon's user find a place."""
+async def test_a_crowd_of_one_user(served):
+    """However often a user holds on who only reads, root finds a place, and who kills does."""
     folder, _, _ = served
     crowd = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", CROWD, str(folder), str(BOB), str(OPS), str(OTHERS + 4)),
+        *(sys.executable, "-c", CROWD, str(folder), str(BOB), str(OPS), str(EACH + 4)),
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.PIPE,
     )
     told = json.loads(await crowd.stdout.readline())
 
-    assert (OTHERS, 4) == (told["held"], told["turned away"])
+    assert (EACH, 4) == (told["held"], told["turned away"])
     assert [] == await ask(folder / "control.sock", "orders")
+    assert {"kill": "done"} == await speak(folder, ALICE, OPS, (), ("kill",))
     crowd.stdin.close()
     await crowd.wait()
 
