@@ -31,6 +31,10 @@ class Failed(RebalancerError):
     exit_code = Unavailable.exit_code
 
 
+class Overdue(Failed):
+    """A command did not end in time; what it asked for may still go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What became of a command."""
@@ -158,7 +162,8 @@ class Machine:
         """Run a command that changes nothing of the machine; return what became of it.
 
         Raises:
-            Failed: It does not exist, or it does not end.
+            Overdue: It does not end.
+            Failed: It does not exist.
         """
         words = [str(word) for word in argv]
         try:
@@ -173,7 +178,7 @@ class Machine:
                 timeout=timeout,
             )
         except subprocess.TimeoutExpired as e:
-            raise Failed(f"{words[0]}: must end within {timeout:.0f} s") from e
+            raise Overdue(f"{words[0]}: must end within {timeout:.0f} s") from e
         except OSError as e:
             raise Failed(f"{words[0]}: must be a program that runs: {e.strerror}") from e
         return Done(done.returncode, done.stdout, done.stderr)

@@ -68,8 +68,9 @@ def switch(site: Site, to: Release, good: Release) -> str | None:
     site.lead(layout.current, to)
     site.place_commands()
     for name in up:
-        if name in site.services.running() and site.services.runs(name) == to.name:
-            continue  # it was restarted before this installer was ended
+        there = site.services.runs(name) == to.name and site.services.unit(name).active == "active"
+        if there and name in site.services.running():
+            continue  # it came back before this installer was ended
         if not site.services.restart(name):
             return name
     return None

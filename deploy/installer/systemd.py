@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.installer.layout import Layout
-from deploy.installer.machine import Done, Machine
+from deploy.installer.machine import Done, Machine, Overdue
 
 TEMPLATE = "rebalancer@{}.service"
 START = 300.0  # s that a restart may take: it stops in 45 s and is ready in 120 s at most
@@ -89,13 +89,17 @@ class Services:
         """Restart a book; return whether it said that it is ready, and stayed up.
 
         It says so when its first reconciliation is over. Its own orders are
-        cancelled when it stops; positions stay.
+        cancelled when it stops; positions stay. One that still begins after START
+        did not come back.
         """
         unit = TEMPLATE.format(book)
         if not self._machine.begin(f"restart {unit} and wait until it is ready"):
             return True
         self._ask("reset-failed", unit)  # else a start that is tried too often is refused
-        done = self._machine.ask(["systemctl", "restart", unit], timeout=START)
+        try:
+            done = self._machine.ask(["systemctl", "restart", unit], timeout=START)
+        except Overdue:
+            return False
         return done.code == 0 and self._stays(book)
 
     def disable(self, unit: str) -> None:
