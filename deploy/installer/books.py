@@ -1,6 +1,7 @@
 """Books: what is configured on a machine, and how a release judges it."""
 
 import json
+import shlex
 import sqlite3
 import tomllib
 from contextlib import closing
@@ -12,7 +13,7 @@ from deploy.installer.machine import Machine
 from deploy.installer.release import Release
 from rebalancer.errors import DataError, Fault
 
-LIVE = "live"
+MONEY = ("live", "testnet")  # modes of a book that a person confirms
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,52 @@ def schema(journal: Path) -> int | None:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.Error as e:
         raise DataError(f"{journal}: must be a journal that can be read: {e}") from e
+
+
+def permitted(journal: Path) -> str | None:
+    """Return the fingerprint that a person confirmed to trade with; None where nobody did.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if not journal.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT value FROM meta WHERE key = 'live'").fetchone()
+    except sqlite3.Error as e:
+        raise DataError(f"{journal}: must be a journal that can be read: {e}") from e
+    return str(found[0]) if found else None
+
+
+def confirming(env: Path) -> str | None:
+    """Return the fingerprint that the options of a unit confirm; None where they confirm none.
+
+    Args:
+        env: BOOK.env, as systemd reads it: the last RUN_OPTIONS counts.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        lines = env.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        told = [
+            value
+            for name, _, value in (line.partition("=") for line in lines)
+            if name.strip() == "RUN_OPTIONS"
+        ]
+        words = " ".join(shlex.split(told[-1])).split() if told else []
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as e:
+        raise DataError(f"{env}: RUN_OPTIONS must be options that can be read: {e}") from e
+    found = None
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word == "--confirm":
+            found = after
+        elif word.startswith("--confirm="):
+            found = word.partition("=")[2]
+    return found
 
 
 def newer(layout: Layout, release: Release) -> tuple[tuple[str, int], ...]:

@@ -77,9 +77,9 @@ def book(site: Site, config: Path, *, replace: bool = False) -> None:
     if str(name) in site.services.running():
         machine.say(f"rebalancer@{name} runs and goes on with what it read; restart it yourself")
     machine.say(f"{name}: fingerprint {verdict.fingerprint}")
-    if books.mode(config) == books.LIVE:
+    if books.mode(config) in books.MONEY:
         options = f"RUN_OPTIONS=--live --confirm {verdict.fingerprint}"
-        machine.say(f"to trade for money {target.with_suffix('.env')} must say {options}")
+        machine.say(f"to trade {target.with_suffix('.env')} must say {options}")
     machine.say(f"next:  systemctl enable --now rebalancer@{name}")
 
 

@@ -1,6 +1,7 @@
 """`rollback`: back to the release before, or to one that is named."""
 
 from deploy.installer import release
+from deploy.installer.confirming import must_begin_again
 from deploy.installer.machine import Failed, Refused
 from deploy.installer.release import Release
 from deploy.installer.site import Site
@@ -12,7 +13,8 @@ def rollback(site: Site, name: str | None, stamp: str) -> None:
     """Go back to a release that is still installed.
 
     Raises:
-        Refused: There is none to go back to, or it refuses a configuration.
+        Refused: There is none to go back to, it refuses a configuration, or a running book
+            that trades would wait to be confirmed.
         DataError: A journal is too new for it; nothing was changed.
         Failed: A book does not come back on it either.
     """
@@ -26,7 +28,8 @@ def rollback(site: Site, name: str | None, stamp: str) -> None:
             return
         site.judge(to)
         must_read_journals(site, to)
-        if begun is None:
+        if begun is None:  # else a book may be down already: nothing may stand in its way back
+            must_begin_again(site, to, f"rebalancer-install rollback {to.name}")
             back_up(site, current, to.name, stamp)
         if machine.dry:
             up = ", ".join(site.services.running()) or "-"

@@ -1,7 +1,8 @@
 """`upgrade`: a new release beside the old one, taken back when a book does not come up on it."""
 
-from deploy.installer import books, release
-from deploy.installer.machine import Failed, Refused
+from deploy.installer import release
+from deploy.installer.confirming import must_begin_again
+from deploy.installer.machine import Failed
 from deploy.installer.release import Release
 from deploy.installer.site import Site
 from deploy.installer.source import Source
@@ -75,21 +76,10 @@ def _must_fit(site: Site, old: Release, new: Release, *, migrate: bool) -> None:
         Refused: A configuration is refused, or would have to be confirmed again.
         DataError: A journal is too new, or would become too new to go back.
     """
-    told = site.judge(new)
+    site.judge(new)
     must_read_journals(site, new)
-    up = site.services.running()
-    for book in books.configured(site.layout):
-        if book.mode != books.LIVE or book.name not in up:
-            continue
-        before = books.judge(site.machine, old, book.config).fingerprint
-        after = told[book.name].fingerprint
-        if before != after:
-            raise Refused(
-                f"{book.config}: {new.name} gives it the fingerprint {after}, was {before}: a live "
-                "book would wait for --confirm and hedge nothing; nothing was changed.\n"
-                f"  Stop it first (systemctl stop rebalancer@{book.name}), upgrade, write the new "
-                f"fingerprint into {book.config.with_suffix('.env')}, and start it."
-            )
+    for each in (new, old):  # the old one as well: a book that fails is taken back to it
+        must_begin_again(site, each, "deploy/install upgrade")
     if new.schema > old.schema and not migrate:
         raise DataError(
             f"{new.name} brings journals from schema {old.schema} to {new.schema}, which "

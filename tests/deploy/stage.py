@@ -2,7 +2,9 @@
 
 A played release is a folder with its mark. What it says of a configuration stands in
 the configuration: `refused by VERSION`, and `means VERSION: OTHER` for another
-fingerprint. A book comes up on a release unless its configuration says `dies on VERSION`.
+fingerprint. A book comes up on a release unless its configuration says `dies on VERSION`,
+or `hangs on VERSION`: then it begins and is never ready. One that trades does not come up
+either unless its fingerprint is confirmed, in its .env or by what its journal keeps.
 """
 
 import json
@@ -15,7 +17,7 @@ from pathlib import Path
 from deploy.installer import machine as real
 from deploy.installer import release
 from deploy.installer.layout import Layout
-from deploy.installer.machine import Done, Machine
+from deploy.installer.machine import Done, Machine, Overdue
 from deploy.installer.release import Release
 from deploy.installer.site import Site
 from deploy.installer.source import Source
@@ -33,6 +35,7 @@ class Played:
     """What the machine is besides its files; it outlives an installer that was killed."""
 
     books: dict[str, str] = field(default_factory=dict)  # running book → its release
+    beginning: list[str] = field(default_factory=list)  # of them, those that are not ready yet
     failed: list[str] = field(default_factory=list)  # tried, and down
     restarts: list[tuple[str, str]] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)  # active units that are no book's
@@ -76,11 +79,10 @@ class Stage(Machine):
         this = release.find(path)
         if words[:1] == ["check"]:
             text = Path(words[1]).read_text()
-            meant = re.search(rf"means {this.version}: (\w+)", text)
             refused = f"refused by {this.version}" in text
             faults = [{"path": "band.kind", "must": "must be newer", "was": "old"}] * refused
-            print_ = meant[1] if meant else "as-before"
-            return Done(78 * refused, json.dumps({"fingerprint": print_, "faults": faults}), "")
+            told = {"fingerprint": meant(text, this.version), "faults": faults}
+            return Done(78 * refused, json.dumps(told), "")
         if words[:2] == ["journal", "backup"]:
             Path(words[2]).write_bytes((Path(words[4]) / "journal.sqlite").read_bytes())
         return Done(0, "", "")
@@ -95,7 +97,8 @@ class Stage(Machine):
             lines = [f"rebalancer@{book}.service loaded active running" for book in played.books]
             return Done(0, "\n".join(lines), "")
         if verb == "show":
-            state = "active" if name in played.books else "failed"
+            state = "activating" if name in played.beginning else "active"
+            state = state if name in played.books else "failed"
             return Done(0, f"ActiveState={state}\nMainPID=0\nNRestarts=0\n", "")
         if verb == "daemon-reload":
             played.reloads += 1
@@ -116,12 +119,17 @@ class Stage(Machine):
         schema = self.played.migrates.get(on.version)
         if schema is not None:
             write_journal(layout, name, schema)
-        dies = f"dies on {on.version}" in (layout.config / f"{name}.toml").read_text()
+        text = (layout.config / f"{name}.toml").read_text()
+        dies = f"dies on {on.version}" in text or not confirmed(layout, name, on.version)
+        hangs = f"hangs on {on.version}" in text
+        self.played.beginning = [name] * hangs
         if dies:
             self.played.failed.append(name)
         else:
             self.played.books[name] = on.name
         self.point()
+        if hangs:
+            raise Overdue("systemctl: must end within 300 s")
         return Done(int(dies), "", "")
 
 
@@ -182,14 +190,38 @@ def with_book(root, name, text="", mode="paper"):
     return config
 
 
-def write_journal(layout, name, schema):
-    """Write a journal of some version."""
+def meant(text, version):
+    """Return the fingerprint that a release gives a configuration."""
+    found = re.search(rf"means {version}: (\w+)", text)
+    return found[1] if found else "as-before"
+
+
+def confirmed(layout, name, version):
+    """Tell whether a book may begin: it is on paper, or its fingerprint is the confirmed one."""
+    text, env = ((layout.config / f"{name}.{kind}") for kind in ("toml", "env"))
+    mode, words = re.search(r'mode = "(\w+)"', text.read_text())[1], ""
+    if mode == "paper":
+        return True
+    if env.is_file():
+        words = env.read_text()
+    options = re.findall(r"^RUN_OPTIONS=((?:.*\\\n)*.*)", words, re.M)[-1:]
+    asked = re.search(r"--confirm[ =]([\w-]+)", "".join(options))
+    with closing(sqlite3.connect(layout.journal(name))) as connection:
+        kept = connection.execute("SELECT value FROM meta WHERE key = 'live'").fetchone()
+    known = asked[1] if asked else kept and kept[0]
+    return known == meant(text.read_text(), version)
+
+
+def write_journal(layout, name, schema, confirmed=None):
+    """Write a journal of some version; that of a book that trades keeps what was confirmed."""
     path = layout.journal(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = 0")  # these machines lose no power
         connection.execute(f"PRAGMA user_version = {schema}")
-        connection.execute("CREATE TABLE IF NOT EXISTS meta (key)")
+        connection.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT)")
+        if confirmed is not None:
+            connection.execute("REPLACE INTO meta VALUES ('live', ?)", (confirmed,))
         connection.commit()
 
 
@@ -219,6 +251,7 @@ def copy(played):
         played,
         books=dict(played.books),
         beside=list(played.beside),
+        beginning=list(played.beginning),
         failed=list(played.failed),
         restarts=list(played.restarts),
         told=[],

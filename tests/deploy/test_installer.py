@@ -1,19 +1,22 @@
 """The installer's verbs on a played machine, ended at every point and run again."""
 
+import contextlib
 import shutil
 
 import pytest
 
-from deploy.installer import machine
+from deploy.installer import books, machine, systemd
 from deploy.installer.installing import book, install
 from deploy.installer.layout import Layout
-from deploy.installer.machine import Failed, Refused
+from deploy.installer.machine import Failed, Machine, Refused
 from deploy.installer.removing import uninstall
 from deploy.installer.returning import rollback
 from deploy.installer.switching import unfinished
 from deploy.installer.telling import status
 from deploy.installer.upgrading import TakenBack, upgrade
 from rebalancer.errors import DataError, Unavailable, UsageError
+from rebalancer.storage import ownership
+from rebalancer.storage.sqlite import open_journal
 from tests.deploy.stage import (
     UNIT,
     Killed,
@@ -168,7 +171,7 @@ def test_book(root, desk, tmp_path):
     assert [] == desk.restarts
 
 
-@pytest.mark.parametrize(("mode", "asks"), [("paper", False), ("live", True)])
+@pytest.mark.parametrize(("mode", "asks"), [("paper", False), ("testnet", True), ("live", True)])
 def test_book_for_money(root, desk, tmp_path, mode, asks):
     """Whoever adds a live book is told what lets it trade; nothing lets it by itself."""
     book(open_site(root, desk), with_book(tmp_path / "elsewhere", "third", mode=mode))
@@ -267,14 +270,103 @@ def test_upgrade_refused_configuration(root, desk):
     assert [] == copies(root, "btc-desk")
 
 
-def test_live_book_would_wait(root, desk):
-    """A running live book that would ask to be confirmed again is not restarted into waiting."""
-    with_book(root, "eth-desk", f"means {NEW}: other", mode="live")
+def trading(root, text="", confirmed="as-before", mode="live", env=None):
+    """Let eth-desk be a book that trades, with what its journal and its options confirm."""
+    config = with_book(root, "eth-desk", text, mode=mode)
+    write_journal(Layout(root), "eth-desk", 2, confirmed)
+    if env is not None:
+        config.with_suffix(".env").write_text(env)
+
+
+OTHER = f"means {OLD}: other means {NEW}: other"  # as a file that was edited
+
+
+@pytest.mark.parametrize("mode", ["live", "testnet"])
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [
+        (f"means {NEW}: other", None),  # the new release gives it another one
+        (f"means {NEW}: other", "RUN_OPTIONS=--live --confirm as-before\n"),
+        (f"means {NEW}: other", "RUN_OPTIONS=--live --confirm other\n"),  # not to be taken back
+        (OTHER, None),  # it was edited, and nobody confirmed it
+        (OTHER, "RUN_OPTIONS=--live\n"),
+        (OTHER, "RUN_OPTIONS=--live --confirm as-before\n"),
+        (OTHER, "RUN_OPTIONS=--live --confirm other\nRUN_OPTIONS=--live\n"),
+        ("", "RUN_OPTIONS=--live --confirm other\n"),  # what it had before, and no longer has
+    ],
+)
+def test_trading_book_would_wait(root, desk, text, env, mode):
+    """A running book that would ask to be confirmed is not restarted into waiting."""
+    trading(root, text, mode=mode, env=env)
     with pytest.raises(Refused):
         upgrade(open_site(root, desk), tree(NEW), STAMP)
 
     assert [] == desk.restarts
     assert OLD == current(root)
+    assert UNIT.format(OLD) == unit(root)
+    assert [] == copies(root, "eth-desk")
+
+
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [
+        ("", None),
+        ("", "# RUN_OPTIONS=--live --confirm other\nRUN_OPTIONS=--live\n"),
+        ("", "RUN_OPTIONS=--live --confirm=as-before\n"),
+        (OTHER, "RUN_OPTIONS=--live --confirm other\n"),
+        (OTHER, 'RUN_OPTIONS="--live \\\n  --confirm other"\n'),
+    ],
+)
+def test_trading_book_is_confirmed(root, desk, text, env):
+    """One that is confirmed, by its journal or its options, is upgraded as any other."""
+    trading(root, text, env=env)
+    upgrade(open_site(root, desk), tree(NEW), STAMP)
+
+    assert {"btc-desk": NEW, "eth-desk": NEW} == desk.books
+
+
+@pytest.mark.parametrize("env", ['RUN_OPTIONS="--live\n', b"RUN_OPTIONS=\xff\n"])
+def test_options_that_cannot_be_read(root, desk, env):
+    """What nobody can read confirms nothing."""
+    trading(root)
+    (Layout(root).config / "eth-desk.env").write_bytes(
+        env if isinstance(env, bytes) else env.encode()
+    )
+    with pytest.raises(DataError):
+        upgrade(open_site(root, desk), tree(NEW), STAMP)
+
+    assert [] == desk.restarts
+
+
+def test_trading_book_turned_to_paper(root, desk):
+    """A book that trades now, and whose file says paper, is one that was edited."""
+    trading(root, OTHER, mode="paper")
+    with pytest.raises(Refused):
+        upgrade(open_site(root, desk), tree(NEW), STAMP)
+
+    assert [] == desk.restarts
+
+
+def test_stopped_book_may_wait(root, desk):
+    """What was refused is done as it says: stopped, upgraded, confirmed, started."""
+    trading(root, f"means {NEW}: other")
+    del desk.books["eth-desk"]
+    upgrade(open_site(root, desk), tree(NEW), STAMP)
+
+    assert {"btc-desk": NEW} == desk.books
+
+
+def test_what_was_confirmed(tmp_path):
+    """The installer finds what the program keeps of a confirmation, while a book runs."""
+    path = tmp_path / "journal.sqlite"
+    before = books.permitted(path)
+    journal = open_journal(path)
+    empty = books.permitted(path)
+    ownership.permit(journal, "3f9a1c0be77d2a45")
+    kept = books.permitted(path)
+    journal.close()
+
+    assert (None, None, "3f9a1c0be77d2a45") == (before, empty, kept)
 
 
 def test_paper_book_does_not_wait(root, desk):
@@ -308,6 +400,51 @@ def test_taken_back_in_vain(root, desk):
     assert "DOWN" in str(told.value)
     assert OLD == current(root)
     assert ("btc-desk", "eth-desk") == unfinished(Layout(root)).books
+
+
+def test_hanging_book_is_taken_back(root, desk):
+    """A book that begins and is never ready did not come back; every book runs as before."""
+    with_book(root, "eth-desk", f"hangs on {NEW}")
+    with pytest.raises(TakenBack):
+        upgrade(open_site(root, desk), tree(NEW), STAMP)
+
+    assert OLD == current(root)
+    assert UNIT.format(OLD) == unit(root)
+    assert {"btc-desk": OLD, "eth-desk": OLD} == desk.books
+    assert [] == desk.beginning
+    assert None is unfinished(Layout(root))
+
+
+def test_hanging_book_is_no_finished_one(root, desk):
+    """An upgrade that was ended while a book hung is not done with it: it is tried again."""
+    with_book(root, "eth-desk", f"hangs on {NEW}")
+    for ends in range(1, 100):
+        now, copied = copy(desk), root.with_name(f"root-{ends}")
+        shutil.copytree(root, copied, symlinks=True)
+        with contextlib.suppress(Killed, TakenBack):
+            upgrade(open_site(copied, now, kill_at=ends), tree(NEW), STAMP)
+        if now.beginning:
+            break
+    assert ["eth-desk"] == now.beginning
+
+    with pytest.raises(TakenBack):
+        upgrade(open_site(copied, now), tree(NEW), STAMP)
+
+    assert {"btc-desk": OLD, "eth-desk": OLD} == now.books
+    assert [] == now.beginning
+
+
+@pytest.mark.waits(0.3)
+def test_restart_that_does_not_end(tmp_path, monkeypatch):
+    """A service manager that does not answer in time has not brought the book back."""
+    program = tmp_path / "systemctl"
+    program.write_text('#!/bin/sh\ncase "$*" in restart*) exec sleep 30;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(systemd, "START", 0.3)
+    services = systemd.Services(Machine(tmp_path), Layout(tmp_path), 0.0)
+
+    assert not services.restart("btc-desk")
 
 
 def test_migration_needs_a_word(root, desk):
@@ -419,6 +556,48 @@ def test_rollback_that_fails(root, desk):
 
     assert {"btc-desk": OLD, "eth-desk": OLD} == desk.books
     assert None is unfinished(Layout(root))
+
+
+@pytest.mark.parametrize("mode", ["live", "testnet"])
+def test_rollback_of_a_trading_book(root, desk, mode):
+    """A running book that would ask to be confirmed stays up; what to do is told, and works."""
+    trading(root, f"means {NEW}: other", confirmed="other", mode=mode)
+    del desk.books["eth-desk"]
+    upgrade(open_site(root, desk), tree(NEW), STAMP)
+    desk.books["eth-desk"] = NEW  # stopped, upgraded, confirmed, started
+    desk.restarts.clear()
+    with pytest.raises(Refused) as refused:
+        rollback(open_site(root, desk), None, STAMP)
+
+    assert NEW == current(root)
+    assert {"btc-desk": NEW, "eth-desk": NEW} == desk.books
+    assert [] == desk.restarts
+    steps = (
+        "systemctl stop rebalancer@eth-desk",
+        "rollback 0.1.0",
+        "eth-desk.env",
+        "systemctl start",
+    )
+    places = [str(refused.value).find(step) for step in steps]
+    assert sorted(places) == places
+    assert -1 not in places
+
+    del desk.books["eth-desk"]
+    rollback(open_site(root, desk), None, STAMP)
+    assert {"btc-desk": OLD} == desk.books
+
+
+def test_rollback_of_what_was_interrupted(root, desk):
+    """Nothing stands in the way of a book that a broken switch left down."""
+    trading(root)
+    with_book(root, "btc-desk", f"hangs on {NEW}, hangs on {OLD}")
+    with pytest.raises(TakenBack):
+        upgrade(open_site(root, desk), tree(NEW), STAMP)
+    trading(root, OTHER)
+    with_book(root, "btc-desk")
+    rollback(open_site(root, desk), None, STAMP)
+
+    assert {"btc-desk": OLD, "eth-desk": OLD} == desk.books
 
 
 @pytest.mark.parametrize("name", ["../../etc", ".", "0.9.9"])
