@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -17,6 +18,7 @@ from tests.architecture.tree import ROOT
 DEPLOY = ROOT / "deploy"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+HEAD = (DEPLOY / "compose.yml").read_text().partition("\n\n")[0]
 SERVICES = COMPOSE["services"]
 PROMETHEUS = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
 GRAFANA = DEPLOY / "grafana/provisioning"
@@ -30,6 +32,11 @@ FOLDER = "${BOOK_FOLDER:-/srv/rebalancer}"
 def said(name):
     """Return the arguments of every statement of one kind."""
     return [rest for kind, rest in STATEMENTS if kind == name]
+
+
+def tables():
+    """Return the tables that the head of the compose file asks a configuration for."""
+    return "".join(re.findall(r"^#     (\w+ = .*\n|\[.+\]\n)", HEAD, re.M))
 
 
 def mounts(service):
@@ -135,10 +142,25 @@ def test_image_is_the_one_that_is_built():
     assert (ROOT / build["dockerfile"]).samefile(DEPLOY / "Containerfile")
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_not_given_up(name):
+    """Nothing is left down after some tries, and all of it is there after a reboot."""
+    assert "unless-stopped" == SERVICES[name]["restart"]
+
+
+@pytest.mark.parametrize("options", ["", "--live --confirm 3f9a1c0be77d2a45"])
+def test_book_that_trades(options):
+    """A book is on paper as its image has it, and trades with the options of a person."""
+    (image,) = said("CMD")
+    command = SERVICES["rebalancer"]["command"].replace("${RUN_OPTIONS:-}", options)
+
+    assert [*json.loads(image), *options.split()] == shlex.split(command)
+    assert "RUN_OPTIONS=--live --confirm FINGERPRINT" in HEAD
+
+
 def test_configuration_that_it_asks_for(tmp_path):
-    """The table that its head shows opens the port that is published, to whom asks for it."""
-    head = (DEPLOY / "compose.yml").read_text().partition("\n\n")[0]
-    table = re.search(r"^#     \[web\]\n(?:#     .+\n)+", head, re.M)[0].replace("#     ", "")
+    """The tables that its head shows open the port that is published, to whom asks for it."""
+    table = tables()
     config = tmp_path / "book.toml"
     config.write_text((ROOT / "config/paper-live.toml").read_text() + "\n" + table)
     told = tomllib.loads(table)["web"]
@@ -149,6 +171,14 @@ def test_configuration_that_it_asks_for(tmp_path):
     assert (
         f"/run/credentials/{told['reader']}" == mounts("prometheus")["FOLDER/credentials/reader"][0]
     )
+
+
+def test_somebody_outside_hears_that_it_is_gone():
+    """No rule of Prometheus reaches a person from here: the book must have a heartbeat."""
+    table = tables()
+    name = tomllib.loads(table)["alerts"]["heartbeat"]["credentials"]
+
+    assert re.search(rf"^#     {name}  ", HEAD, re.M)  # among the files to make
 
 
 def test_keys_stay_with_the_book():
