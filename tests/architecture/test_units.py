@@ -25,7 +25,7 @@ def root(tmp_path):
     """Return a root with the system's own units, ours, and what they start."""
     (tmp_path / "usr/lib/systemd").mkdir(parents=True)
     shutil.copytree(SYSTEM, tmp_path / "usr/lib/systemd/system", symlinks=True)
-    for path in (COMMAND, "bin/kill"):
+    for path in (COMMAND, "bin/sh"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("#!/bin/sh\n")
         (tmp_path / path).chmod(0o755)
@@ -135,6 +135,7 @@ def test_main_unit():
         "KillMode": "mixed",
         "LimitCORE": "0",
         "PrivateUsers": "no",
+        "ExecReload": "/bin/sh -c 'kill -HUP $MAINPID'",
         "ExecStart": f"{run} run /etc/rebalancer/%i.toml $RUN_OPTIONS",
         "ExecStopPost": f"{run} panic --if-unclean /etc/rebalancer/%i.toml",
         "StateDirectoryMode": "0700",

@@ -19,7 +19,7 @@ import pytest
 from tests.deploy.trees import REPORTS, listing, plant, wheels
 
 SUITE = os.environ.get("SUITE", "bookworm")
-PACKAGES = "python3,python3-venv,systemd,procps,ca-certificates"
+PACKAGES = "python3,python3-venv,systemd,ca-certificates"
 OLD, NEW = "0.1.0", "0.2.0"
 STATE = "/var/lib/rebalancer/paper-desk"
 COPIES = "var/backups/rebalancer/paper-desk"
