@@ -14,10 +14,11 @@ def install(site: Site, tree: Source) -> None:
     """Put the release of a tree on a machine that has none; or see to it that all of it is there.
 
     Raises:
-        Refused: Another release is current, or a configuration here is refused.
+        Refused: Another release is current, a configuration here is refused, or systemd is old.
         Failed: A step did not succeed.
     """
     machine, layout = site.machine, site.layout
+    site.services.must_be_new_enough()
     _greet(site)
     there = unfinished(layout)
     if there is not None:

@@ -15,7 +15,7 @@ from deploy.installer.release import Maker, Release
 from deploy.installer.systemd import Services
 from rebalancer.errors import Unavailable
 
-TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
+TRIED = ("debian 12", "debian 13", "ubuntu 24.04")
 COMMAND = "../../../opt/rebalancer/current/bin/rebalancer"
 INSTALLER = f"../../../opt/rebalancer/current/{release.SOURCE}/deploy/install"
 

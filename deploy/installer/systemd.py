@@ -1,14 +1,16 @@
 """What the machine's service manager is asked and told; where none runs, that is said once."""
 
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.installer.layout import Layout
-from deploy.installer.machine import Done, Machine, Overdue
+from deploy.installer.machine import Done, Machine, Overdue, Refused
 
 TEMPLATE = "rebalancer@{}.service"
+LEAST = 251  # version whose LoadCredential= takes a folder
 START = 300.0  # s that a restart may take: it stops in 45 s and is ready in 120 s at most
 _UNIT = re.compile(r"^rebalancer@([a-z0-9-]+)\.service\b")
 _RELEASE = re.compile(r"/opt/rebalancer/releases/([^/\0]+)/")
@@ -43,6 +45,25 @@ class Services:
     def there(self) -> bool:
         """Whether a service manager runs on the machine that is set up."""
         return self._machine.real and Path("/run/systemd/system").is_dir()
+
+    @property
+    def installed(self) -> bool:
+        """Whether there is a service manager on the machine, running or not."""
+        return self._machine.real and shutil.which("systemctl") is not None
+
+    def must_be_new_enough(self) -> None:
+        """Refuse a service manager that cannot start the units.
+
+        Raises:
+            Refused: It is too old, or does not say which it is.
+        """
+        if not self.installed:
+            return
+        said = self._machine.ask(["systemctl", "--version"], timeout=60.0).out.partition("\n")[0]
+        found = re.match(r"systemd (\d+)", said)
+        if found is None or int(found[1]) < LEAST:
+            must = f"must be {LEAST} or newer, to hand a folder of keys to a book"
+            raise Refused(f"systemd: {must}, was {said or 'silent'}; nothing was changed")
 
     def running(self) -> tuple[str, ...]:
         """Return the books that run, or are about to."""

@@ -40,6 +40,7 @@ class Played:
     restarts: list[tuple[str, str]] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)  # active units that are no book's
     reloads: int = 0
+    systemd: str | None = "systemd 252 (252.39-1~deb12u2)"  # what it says of itself; None: absent
     told: list[str] = field(default_factory=list)  # what installers said
     with_timer: str | None = None  # version that brings a timer besides
     migrates: dict[str, int] = field(default_factory=dict)  # version → schema that it brings
@@ -73,6 +74,8 @@ class Stage(Machine):
         if program.endswith("bin/python"):
             return self._release(Path(program).parents[1], words[3:] if "-c" in words else words)
         assert "systemctl" == program, program
+        if "--version" in words:
+            return Done(0, f"{self.played.systemd}\n+PAM +AUDIT\n", "")
         return self._systemctl([word for word in words if not word.startswith("--")])
 
     def _release(self, path, words):
@@ -139,6 +142,10 @@ class StageServices(Services):
     @property
     def there(self):
         return True
+
+    @property
+    def installed(self):
+        return self._machine.played.systemd is not None
 
     def runs(self, book):
         return self._machine.played.books.get(book)

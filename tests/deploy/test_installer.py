@@ -120,6 +120,23 @@ def test_install_is_no_upgrade(root, desk):
     assert before == snapshot(root)
 
 
+@pytest.mark.parametrize("said", ["systemd 249 (249.11-0ubuntu3.12)", "systemd 250", "", "busy"])
+def test_install_with_an_old_systemd(root, said):
+    """A systemd that cannot hand a folder of keys to a book would start none."""
+    with pytest.raises(Refused):
+        install(open_site(root, Played(systemd=said)), tree(OLD))
+
+    assert {} == snapshot(root)
+
+
+@pytest.mark.parametrize("said", ["systemd 251 (251.4-1)", "systemd 257 (257.9-1~deb13u1)", None])
+def test_install_with_a_new_systemd_or_none(root, said):
+    """One that can is as good as none at all, where an image is made."""
+    install(open_site(root, Played(systemd=said)), tree(OLD))
+
+    assert OLD == current(root)
+
+
 def test_dry_run(root):
     """A dry run tells and changes nothing."""
     played = Played()
