@@ -144,6 +144,8 @@ class ControlServer:
         try:
             request = protocol.parse(frame)
             self._check(request.verb, peer)
+            if request.verb == Verb.PAUSE and request.args.all:  # it stops protection too
+                self._check(Verb.KILL, peer)
             if request.verb in protocol.READING or _looks(request):
                 async with self._share.turn():
                     _heard(writer)

@@ -7,10 +7,14 @@ the cursor of a terminal, nor fill the disk. Where the stream leads to the
 system's journal, the journal is told directly, with fields to search by.
 """
 
+import array
+import fcntl
 import json
 import math
 import os
 import select
+import stat
+import termios
 import traceback
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
@@ -29,6 +33,7 @@ from rebalancer.ops.vocabulary import known
 from rebalancer.ports import Clock, Log
 
 LINE_LIMIT = 48 * 1024  # bytes: journald splits what is longer
+PAGE = 4096  # bytes of a pipe that are taken together
 TEXT_LIMIT = 512  # characters of one value
 TRACE_LIMIT = 16 * 1024  # characters of a traceback, its end
 _FACTS, _ITEMS, _DEPTH = 64, 64, 4
@@ -82,17 +87,41 @@ def configure(
     return CountedLog(cast(Log, logger.bind(**(about or {}))))
 
 
+def pipe_of(stream: TextIO) -> int | None:
+    """Return the descriptor of a stream that is a pipe; None where it is anything else."""
+    try:
+        number = stream.fileno()
+        return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
+    except (OSError, ValueError, AttributeError):  # no file is below it, or it is closed
+        return None
+
+
+def room(pipe: int, size: int) -> bool:
+    """Whether a pipe takes so many bytes at once; its size is the system's to say."""
+    unread = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, unread)
+    free = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) - unread[0]
+    return free - PAGE >= size  # a page that is half full takes no more
+
+
 class _Lines:
-    """The end of the way: writes lines, whatever the level."""
+    """The end of the way: writes lines, whatever the level.
+
+    A pipe that nobody empties would hold up whoever speaks, so it is asked first.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._pipe = pipe_of(stream)
         self.lost = 0  # lines that the stream refused
 
     def write(self, line: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         told = line.encode(encoding, "backslashreplace").decode(encoding)
         try:
+            if self._pipe is not None and not room(self._pipe, len(told.encode(encoding)) + 1):
+                self.lost += 1
+                return
             self._stream.write(told + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # full, or closed: trading goes on

@@ -10,6 +10,7 @@ from rebalancer.core.state import State
 from rebalancer.ports import SECOND
 
 LONGEST = 120  # characters of a reason
+REASONS = 1500  # characters of all of them: a beat must leave in one piece
 
 
 def beat(state: State, params: Params) -> Mapping[str, Any]:
@@ -20,12 +21,13 @@ def beat(state: State, params: Params) -> Mapping[str, Any]:
     """
     memories = {name: state.memory[name] for name in params.underlyings}
     open_orders = state.open_orders()
+    most = min(LONGEST, REASONS // max(len(state.halted), 1))
     return {
         "state": str(state.mode),
         "why": state.mode_reason[:LONGEST],
         "outside": {name: _lasts(each.outside, state.now) for name, each in memories.items()},
         "blind": {name: _lasts(each.blind, state.now) for name, each in memories.items()},
-        "halted": {name: why[:LONGEST] for name, why in state.halted.items()},
+        "halted": {name: why[:most] for name, why in state.halted.items()},
         "unknown": sum(each.state is OrderState.UNKNOWN for each in open_orders),
     }
 

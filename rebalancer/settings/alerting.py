@@ -84,7 +84,7 @@ class Alerts(Table):
     """How alerts leave the program."""
 
     least: Annotated[Literal["warning", "error"], choice(LEAST)] = "warning"
-    silence: Duration = 20 * SECOND  # of the engine, until a person is woken
+    silence: Duration = 10 * SECOND  # of the engine, until a person is woken
     remind: Duration = 900 * SECOND  # of what is still wrong
     digest: Annotated[int | None, BeforeValidator(_hour)] = 7 * 3_600  # s of the day, UTC
     channels: Annotated[tuple[Channel, ...], BeforeValidator(values.as_rows)] = ()

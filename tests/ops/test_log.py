@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 from decimal import Decimal
 from enum import StrEnum
@@ -273,3 +274,18 @@ def test_narrow_encoding(clock):
 def test_escaping():
     """Escaped text is shown as its codes."""
     assert r"a\tb\nc\x1b[2J\u202e\x85" == escaped("a\tb\nc\x1b[2J\u202e\x85")
+
+
+def test_a_pipe_that_nobody_empties():
+    """A reader that hangs holds nobody up: lines are lost, and come again once it reads."""
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "w") as stream:
+        log = configure(stream, StandingClock(), colour=False)
+        for _ in range(2000):
+            log.info("daemon.started", book="x" * 100)
+        os.read(reads, 1 << 20)
+        log.info("daemon.stopped")
+        told = os.read(reads, 1 << 20).decode()
+    os.close(reads)
+
+    assert "daemon.stopped" in told

@@ -19,7 +19,7 @@ from rebalancer.core.commands import Alert, Severity
 from rebalancer.errors import Unavailable
 from rebalancer.ops.messenger import lines
 from rebalancer.ops.messenger.lines import Orders
-from rebalancer.ops.messenger.outbox import HALF, Outbox
+from rebalancer.ops.messenger.outbox import Outbox
 from rebalancer.ops.vocabulary import EVENTS
 from rebalancer.ports import SECOND, Clock, Log
 
@@ -30,7 +30,7 @@ READY = 20.0  # s until the first one must say that it is
 GOODBYE = 10.0  # s that the last one has to deliver what is on its way
 LONGEST = 300.0  # s between two starts
 STEADY = 600 * SECOND  # ns after which an end is the first one again
-STUCK = 60 * SECOND  # ns that a messenger may leave its pipe half full
+STUCK = 15 * SECOND  # ns that a messenger may read nothing of what waits
 _SAID = 400  # characters of what it said before it broke
 
 
@@ -89,7 +89,8 @@ class Messenger:
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
-        self._full_since: int | None = None  # ns
+        self._unread = 0  # bytes at the last look
+        self._unread_since: int | None = None  # ns since when nothing of them was read
 
     async def start(self) -> None:
         """Begin; a book whose alerts cannot leave does not start.
@@ -110,13 +111,14 @@ class Messenger:
 
     def look(self) -> None:
         """End a messenger that does not read; another one takes its place."""
-        now = self._clock.monotonic()
-        if self._outbox.unread < HALF:
-            self._full_since = None
-        elif self._full_since is None:
-            self._full_since = now
-        elif now - self._full_since >= STUCK and self._process is not None:
-            self._full_since = None
+        now, before = self._clock.monotonic(), self._unread
+        self._unread = self._outbox.unread
+        if self._unread == 0 or self._unread < before:  # it reads
+            self._unread_since = None
+        elif self._unread_since is None:
+            self._unread_since = now
+        elif now - self._unread_since >= STUCK and self._process is not None:
+            self._unread_since = None
             with suppress(ProcessLookupError):
                 self._process.kill()
 

@@ -129,7 +129,7 @@ class Live:
                 frame = self._picture.since(seen)
                 if frame is not None:
                     seen = self._picture.number
-                    await _send(page, frame)
+                    await _send(page, b'{"sent":%.3f,' % loop.time() + frame[1:])
             due = max(due + LIGHT, loop.time())
             if await _left(page, due):
                 return

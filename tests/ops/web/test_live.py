@@ -73,7 +73,7 @@ async def test_greeting(book, read_log, reader, operator, token, hello):
         assert {"hello": hello} == await greeted(page, token)
         first = json.loads(await asyncio.wait_for(page.recv(), 5))
 
-    assert set(first) == SECTIONS
+    assert set(first) == {"sent", *SECTIONS}
     assert "desk" == first["head"]["book"]
     assert {"BTC": {"net_delta": 0.1}} == first["underlyings"]
 
@@ -139,6 +139,7 @@ async def test_only_what_changed(book, read_log):
         await greeted(page)
         await page.recv()
         later = [json.loads(await asyncio.wait_for(page.recv(), 5)) for _ in range(8)]
+    assert all(each.pop("sent") > 0 for each in later)
 
     assert all({"head", "underlyings"} == set(each) for each in later)
     seen = [each["head"]["seq"] for each in later]

@@ -5,7 +5,7 @@
   const STILL = 6000; // ms without a step of the engine until that is a trouble
   const book = { head: {}, underlyings: {}, positions: [], decisions: [], guards: [], accounts: [], orders: [], counters: {} };
   const page = { socket: null, heard: 0, wait: 1000, coin: null, acts: false, canAct: false, seq: -1, stepped: 0,
-    timer: 0, refused: false, asking: false };
+    timer: 0, refused: false, asking: false, apart: Infinity, late: 0 };
   let token = null;
   try { token = sessionStorage.getItem("token"); } catch { token = null; }
 
@@ -23,6 +23,8 @@
     if (page.refused) return;
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
     page.socket = socket;
+    page.apart = Infinity;
+    page.late = 0;
     socket.addEventListener("open", () => socket.send(JSON.stringify({ token })));
     socket.addEventListener("message", (event) => { if (socket === page.socket) hear(JSON.parse(event.data)); });
     socket.addEventListener("close", (event) => {
@@ -59,6 +61,8 @@
       buttons();
       return;
     }
+    measure(told.sent);
+    delete told.sent;
     const first = !page.heard || document.body.dataset.live === "no";
     page.heard = performance.now();
     page.wait = 1000;
@@ -72,11 +76,21 @@
     document.body.classList.remove("stale");
     $("lost").hidden = true;
     show(told, before);
+    if (page.late >= OLD) watch();
+  }
+
+  // A frame that waited on its way shows what was, however soon the next one comes. The two clocks
+  // need not agree; what counts is by how much more than usual they differ. Their drift is let pass.
+  function measure(sent) {
+    const now = performance.now(), apart = now - sent * 1000;
+    const drift = page.heard ? (now - page.heard) * 0.001 : 0;
+    page.apart = Math.min(apart, page.apart + drift);
+    page.late = apart - page.apart;
   }
 
   // Look whether what is shown is still so: a page must say by itself that it is old.
   function watch() {
-    const now = performance.now(), live = page.heard && now - page.heard < OLD;
+    const now = performance.now(), live = page.heard && now - page.heard + page.late < OLD;
     if (live) {
       linked("live", "link");
     } else if (page.heard) {
