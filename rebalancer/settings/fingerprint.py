@@ -2,7 +2,8 @@
 
 An operator confirms a live book by its fingerprint. It stands for what the
 settings mean: comments, order of keys, and a default written out do not change
-it, while any value does.
+it, while any value does. So does the order of the venues, which is in every id of
+an order: moved about, they would make a book take its own orders for another's.
 """
 
 import hashlib
@@ -17,9 +18,8 @@ LENGTH = 16  # hexadecimal digits, 64 bits
 
 def fingerprint(settings: Settings) -> str:
     """Return 16 hexadecimal digits that stand for the meaning of the settings."""
-    canonical = json.dumps(
-        plain(settings.model_dump()), sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    meant = [plain(settings.model_dump()), list(settings.venues)]
+    canonical = json.dumps(meant, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]
 
 

@@ -16,7 +16,15 @@ from rebalancer.core.params import (
     Numeraire,
     Placement,
 )
-from rebalancer.settings import check, fingerprint, load, not_enforced, resolve, to_params
+from rebalancer.settings import (
+    changes,
+    check,
+    fingerprint,
+    load,
+    not_enforced,
+    resolve,
+    to_params,
+)
 from rebalancer.settings.models import Role
 from rebalancer.settings.venues import continuous_funding
 
@@ -305,6 +313,18 @@ def test_fingerprint_is_of_the_meaning(settings):
     assert name == fingerprint(settings(DESIGN.replace("quantity = -10 ", 'quantity = "-10.00"')))
     assert name != fingerprint(settings(DESIGN.replace("quantity = -10 ", "quantity = -11 ")))
     assert name != fingerprint(settings(DESIGN.replace("upper = 0.05", "upper = 0.06")))
+
+
+def test_fingerprint_is_of_the_order_of_venues():
+    """Ids of orders bear the place of a venue, so that a file in another order is another one."""
+    told = load(ROOT / "config" / "demo-binance.toml")
+    venues = dict(reversed(told.venues.items()))
+    moved = told.model_copy(update={"venues": venues})
+
+    assert fingerprint(told) == fingerprint(told.model_copy())
+    assert fingerprint(told) != fingerprint(moved)
+    assert ("venues",) == changes(told, moved)
+    assert () == changes(told, told.model_copy())
 
 
 def test_not_enforced(settings):
