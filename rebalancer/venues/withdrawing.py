@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rebalancer.core.ids import decode
 from rebalancer.core.instruments import Instrument
+from rebalancer.errors import DataError
 from rebalancer.ports import Clock
 from rebalancer.settings import Settings
 from rebalancer.venues.accounts import Account, Shelf
@@ -48,7 +49,10 @@ class BareAccount:
 
         Raises:
             Unavailable: The venue did not tell.
+            DataError: The settings pin none, as those of a testnet may.
         """
+        if self._subject.settings.account is None:
+            raise DataError(f"venues.{self.name}.account: must be pinned, was missing")
         for name, question in parts_of(self.name).questions:
             found = await question(self._subject) if name in _WHOSE else ()
             for each in (each for each in found if each.name == "account" and not each.ok):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rebalancer.core.ids import ClientOrderId, encode
-from rebalancer.errors import ConfigError, Unavailable
+from rebalancer.errors import ConfigError, DataError, Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.runtime.panic import LATEST, PATIENCE, sweep
@@ -44,6 +44,9 @@ class Account:
     hangs: bool = False
     deaf: bool = False  # withdraws nothing
     whose: str | None = None
+    untold: Exception | None = None  # what asking whose it is ends with, each time
+    mute: int = 0  # s that this takes
+    refused: dict[str, Exception] = field(default_factory=dict)  # label → why it stays
     later: dict[int, str] = field(default_factory=dict)  # s → label of what arrives then
     asked: list[str] = field(default_factory=list)
     closed: int = 0
@@ -64,11 +67,16 @@ class Account:
     async def withdraw(self, label, instrument):
         assert instrument == INSTRUMENT
         self.asked.append(label)
+        if label in self.refused:
+            raise self.refused[label]
         if not self.deaf:
             self.labels.remove(label)
         return 1
 
     async def mistaken(self):
+        await self.clock.sleep(self.mute * SECOND)
+        if self.untold is not None:
+            raise self.untold
         return self.whose
 
     async def close(self):
@@ -101,7 +109,7 @@ def swept(*accounts, opens=None, **one):
 
 def test_ours_alone():
     """What bears an id of this account is withdrawn, nothing else; both are told."""
-    kept = [own(1), "hand", "", own()[:-1] + "z", own().upper()]
+    kept = ["hand", "", own()[:-1] + "z", own().upper()]
     (account,), (told,), took = swept(labels=[own(), *kept, own(sequence=2)])
 
     assert kept == account.labels
@@ -109,6 +117,99 @@ def test_ours_alone():
     assert (True, (), len(kept)) == (told.proved, told.left, told.others)
     assert LATEST / SECOND <= took < LATEST / SECOND + 2
     assert 1 == account.closed
+
+
+@pytest.mark.parametrize("labels", [[own(1)], [own(1), own(7), own(), "hand"]])
+def test_another_place(labels):
+    """An id of ours for another place stays and proves nothing: the file may be reordered."""
+    (account,), (told,), took = swept(labels=list(labels))
+
+    strays = [each for each in labels if each in (own(1), own(7))]
+    assert [each for each in labels if each != own()] == account.labels
+    assert (False, ()) == (told.proved, told.left)
+    assert f"{len(strays)} bear an id of ours for another place" in told.fault
+    assert took < LATEST / SECOND + 2
+
+
+def test_another_place_beside_what_is_unread():
+    """What keeps a list from being read does not hide that an id is for another place."""
+    _, (told,), _ = swept(labels=[own(1)], unread=("row 3",))
+
+    assert "row 3; 1 bear an id" in told.fault
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_one_refusal(place):
+    """One order whose cancel is refused keeps no other on the book, wherever it stands."""
+    labels = [own(sequence=each) for each in range(3)]
+    stays = labels[place]
+    refused = {stays: Unavailable("settlement in progress")}
+    (account,), (told,), _ = swept(labels=list(labels), refused=refused)
+
+    assert [stays] == account.labels
+    assert ((stays,), False) == (told.left, told.proved)
+    assert "1 of 1 not withdrawn: settlement in progress" in told.fault
+
+
+def test_one_bug():
+    """A bug at one order ends its account, after all others were withdrawn; it says no more."""
+    labels = [own(sequence=each) for each in range(3)]
+    facts = {"refused": {labels[0]: ValueError("secret")}}
+    (account,), (told,), took = swept(labels=list(labels), **facts)
+
+    assert ([labels[0]], 0) == (account.labels, took)
+    assert "ValueError: see its venue's own page" == told.fault
+
+
+@pytest.mark.parametrize("mute", [0, 4])
+def test_another_account(mute):
+    """From another account than the settings pin nothing is withdrawn; it is told soon."""
+    whose = "account must be uid 1, was 2"
+    labels = [own(), own(1), "hand"]
+    (account,), (told,), took = swept(labels=list(labels), whose=whose, mute=mute)
+
+    assert (labels, [], {}) == (account.labels, account.asked, told.withdrawn)
+    assert (whose, (), 3) == (told.fault, told.left, told.others)
+    assert mute == took
+
+
+def test_another_account_told_late():
+    """Once it is known that the account is another's nothing more is withdrawn from it."""
+    facts = {"whose": "was 2", "mute": 10, "later": {12: own(sequence=2)}}
+    (account,), (told,), _ = swept(labels=[own(), own(1)], **facts)
+
+    assert ([own()], [own()], (), "was 2") == (
+        account.asked,
+        list(told.withdrawn),
+        told.left,
+        told.fault,
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault", "most"),
+    [
+        ({"untold": Unavailable("not now")}, "not now", 30),
+        ({"untold": DataError("venues.x.account: must be pinned")}, "must be pinned", 8),
+        ({"untold": ValueError("secret")}, "whose account it is: ValueError", 8),
+        ({"mute": 3_600}, "nobody knows yet", 30),
+    ],
+)
+def test_account_untold(facts, fault, most):
+    """Where nobody tells whose account it is ours is withdrawn all the same, and nothing proved."""
+    (account,), (told,), took = swept(labels=[own()], **facts)
+
+    assert ([], [own()], False) == (account.labels, account.asked, told.proved)
+    assert fault in told.fault
+    assert "secret" not in told.fault
+    assert took <= most
+
+
+def test_account_told_at_last():
+    """A venue that tells whose account it is after some silence is proved."""
+    _, (told,), took = swept(labels=[own()], mute=9)
+
+    assert (True, True) == (told.proved, 9 <= took < 12)
 
 
 @pytest.mark.parametrize("second", [1, 5])
