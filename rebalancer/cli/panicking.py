@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rebalancer.cli.output import default_folder, table
-from rebalancer.errors import ConfigError, RebalancerError, Unavailable
+from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
 from rebalancer.ops.client import ControlClient
 from rebalancer.ops.protocol import SOCKET
 from rebalancer.storage import folder as folders
@@ -19,7 +20,9 @@ from rebalancer.storage.startmark import StartMark
 if TYPE_CHECKING:  # the brake is pulled before anything heavy is loaded
     from rebalancer.runtime.panic import Swept
     from rebalancer.settings import Settings
+    from rebalancer.settings.reading import Raw
 
+JOURNAL = "journal.sqlite"
 MOMENT = 1.0  # s that the daemon is waited for
 LEFT, UNPROVED = 1, Unavailable.exit_code
 _COLUMNS = ("venue", "ours", "left", "others left alone", "proved")
@@ -43,14 +46,16 @@ def panic(
     It makes the kill file, tells the daemon if it answers at once, and withdraws at
     every venue what bears an id of ours; orders of others are left alone. Ends with
     0 when it is proved that none of ours rests, 1 when one does, 75 when nobody
-    knows. Positions stay. To go on: take the kill file away, then arm.
+    knows: also where no daemon answers and the folder has no journal of this book,
+    so that it may run in another. Positions stay. To go on: take the kill file away,
+    then arm.
 
     Example: rebalancer panic live.toml --reason "daemon hangs"
     """
     place = _place(config, state)
     if if_unclean and not _unclean(place):
         return
-    stopped = if_unclean or _stopped(place, reason)
+    stopped = if_unclean or _stopped(place, reason, config)
     rows = _swept(config)
     _show(rows)
     if any(each.left for each in rows):
@@ -63,11 +68,8 @@ def _place(config: Path, state: Path | None) -> Path:
     """Return the state folder; a configuration with faults still names its book."""
     if state is not None or os.environ.get("STATE_DIRECTORY"):
         return state or default_folder("")
-    from rebalancer.settings.reading import read
-
-    raw = read(config)
-    book = raw.get("book") if isinstance(raw, dict) else None
-    name = book.get("id") if isinstance(book, dict) else None
+    raw, book = _book(config)
+    name = book.get("id")
     if not isinstance(name, str) or Path(name).name != name or name.startswith("."):
         faults = [] if isinstance(raw, dict) else [raw]
         typer.echo("kill file  not made: name the folder of the state with --state", err=True)
@@ -75,8 +77,20 @@ def _place(config: Path, state: Path | None) -> Path:
     return default_folder(name)
 
 
-def _stopped(place: Path, reason: str) -> bool:
-    """Pull the brake, then tell the daemon; return whether it must have stopped."""
+def _book(config: Path) -> tuple["Raw | Fault", Mapping[str, Any]]:
+    """Return what a file holds, or its fault, and its table of the book as somebody wrote it."""
+    from rebalancer.settings.reading import read
+
+    raw = read(config)
+    book = raw.get("book") if isinstance(raw, dict) else None
+    return raw, book if isinstance(book, dict) else {}
+
+
+def _stopped(place: Path, reason: str, config: Path) -> bool:
+    """Pull the brake, then tell the daemon; return whether it must have stopped.
+
+    One that does not answer must have where its journal shows that it runs there.
+    """
     brake, stopped = KillFile(place), True
     try:
         brake.pull(" ".join(reason.split()) or "panic")
@@ -90,7 +104,32 @@ def _stopped(place: Path, reason: str) -> bool:
         return True
     except RebalancerError as error:
         typer.echo(f"daemon     {error}{'' if stopped else '; it may go on'}")
-    return stopped
+    why = _elsewhere(place, config)
+    if why is not None:
+        typer.echo(f"journal    {why}")
+        typer.echo("           so the book may run in another folder, and go on: see --state")
+    return stopped and why is None
+
+
+def _elsewhere(place: Path, config: Path) -> str | None:
+    """Return why nobody knows that a book runs in a folder; None: its journal there names it."""
+    from rebalancer.storage import ownership
+    from rebalancer.storage.sqlite import open_reader
+
+    raw, book = _book(config)
+    venues = raw.get("venues") if isinstance(raw, dict) else None
+    tables = venues.values() if isinstance(venues, dict) else ()
+    played = any("loopback" in each for each in tables if isinstance(each, dict))
+    money = str(book.get("mode", ownership.PAPER))
+    if played and money != ownership.PAPER:
+        money = "loopback"
+    path = place / JOURNAL
+    try:
+        with closing(open_reader(path)) as reader:
+            why = ownership.foreign(reader, str(book.get("id")), money)
+    except (RebalancerError, OSError) as error:
+        return str(error)
+    return None if why is None else f"{path}: {why}"
 
 
 def _unclean(place: Path) -> bool:

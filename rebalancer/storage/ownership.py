@@ -4,11 +4,20 @@ Another book's journal would explain the wrong decisions; what was booked on
 paper, brought back into a live book, would be hedged with real money.
 """
 
+from typing import Protocol
+
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import Journal
 
 BOOK, MONEY, LIVE = "book", "money", "live"
 PAPER = "paper"  # what a journal is for that names a book and no money
+
+
+class Meta(Protocol):
+    """What is asked of a journal that is only read."""
+
+    def get_meta(self, key: str) -> str | None:
+        """Return what was put under a name, or None."""
 
 
 def check(journal: Journal, book: str, money: str) -> None:
@@ -36,6 +45,24 @@ def check(journal: Journal, book: str, money: str) -> None:
         faults.append(Fault("book.mode", must, money))
     if faults:
         raise ConfigError(book, faults)
+
+
+def foreign(journal: Meta, book: str, money: str) -> str | None:
+    """Return why a journal is not that of a book for this money; None: it names both.
+
+    Unlike `check` this lets no empty one pass: who asks wants to know that a daemon
+    of the book has been here.
+
+    Args:
+        journal: Open, to read at least.
+        book: Its id.
+        money: What it trades, in a word: live, testnet, loopback; paper is any paper.
+    """
+    owner, kind = journal.get_meta(BOOK), journal.get_meta(MONEY) or PAPER
+    if owner is None:
+        return "it names no book"
+    same = kind.startswith(PAPER) if money == PAPER else kind == money
+    return None if owner == book and same else f"it is kept for {owner}, {kind}"
 
 
 def claim(journal: Journal, book: str, money: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 from rebalancer.core.ids import ClientOrderId, encode
 from rebalancer.settings import load
 from rebalancer.simulation.menu import Scene
+from rebalancer.storage import ownership
+from rebalancer.storage.sqlite import open_journal
 from tests.end_to_end.standing import command, daemon, fingerprint, venues
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -27,40 +29,74 @@ def labels(played):
     return {name: [o["label"] for o in each] for name, each in played.ask(ask="orders").items()}
 
 
+def was_here(played, state):
+    """Leave the journal of a daemon that ran a played book."""
+    state.mkdir()
+    journal = open_journal(state / "journal.sqlite")
+    ownership.claim(journal, load(played.config).book.id, "loopback")
+    journal.close()
+
+
 def own(place, sequence=1, epoch=7):
     """Return a client order id of the account at a place of its book."""
     return encode(ClientOrderId(place, epoch, sequence))
 
 
-@pytest.mark.waits(45)
+@pytest.mark.waits(60)
 @pytest.mark.parametrize("desk", DESKS)
 def test_sweeps(desk, tmp_path):
-    """Our orders are withdrawn at each venue, those of others and of other accounts are not."""
+    """Our orders are withdrawn at each venue, those of others are not.
+
+    Nor are those with an id of ours for another place, and of them nothing is proved.
+    """
     config = CONFIG / f"demo-{desk}.toml"
     state = tmp_path / "state"
-    state.mkdir()
     with venues(str(config), str(tmp_path / "stand")) as played:
-        for place, venue in enumerate(load(config).venues):
-            for label in (
-                own(place),
-                own(place, 2),
-                own(place + 1),
-                "hand",
-                own(place)[:-1] + "zz",
-            ):
+        was_here(played, state)
+        places = dict(enumerate(load(config).venues))
+        for place, venue in places.items():
+            for label in (own(place), own(place, 2), "hand", own(place)[:-1] + "zz"):
                 rest(played, desk, venue, label)
         before = labels(played)
         told = command(played, "panic", str(played.config), "--state", str(state))
         after = labels(played)
+        for place, venue in places.items():
+            rest(played, desk, venue, own(place + 1))
+        unsure = command(played, "panic", str(played.config), "--state", str(state))
+        last = labels(played)
 
-    kept = {
-        venue: [own(place + 1), "hand", own(place)[:-1] + "zz"]
-        for place, venue in enumerate(load(config).venues)
-    }
-    assert 5 * len(before) == sum(map(len, before.values()))
+    kept = {venue: ["hand", own(place)[:-1] + "zz"] for place, venue in places.items()}
+    assert 4 * len(before) == sum(map(len, before.values()))
     assert kept == after
     assert (0, "") == (told.returncode, told.stderr)
     assert "panic\n" == (state / "kill").read_text()
+    assert {venue: [*kept[venue], own(place + 1)] for place, venue in places.items()} == last
+    assert (75, len(places)) == (unsure.returncode, unsure.stdout.count("1 bear an id of ours"))
+
+
+@pytest.mark.waits(60)
+def test_another_account_or_folder(tmp_path):
+    """A key of another account withdraws nothing; a folder without its journal proves nothing."""
+    config = CONFIG / "demo-deribit.toml"
+    state = tmp_path / "state"
+    with venues(str(config), str(tmp_path / "stand")) as played:
+        rest(played, "deribit", "deribit", own(0))
+        was_here(played, state)
+        text = played.config.read_text()
+        pinned = load(played.config).venues["deribit"].account
+        other = tmp_path / "other.toml"
+        other.write_text(text.replace(f'"{pinned}"', '"nobody"'))
+        foreign = command(played, "panic", str(other), "--state", str(state))
+        between = labels(played)
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        astray = command(played, "panic", str(played.config), "--state", str(empty))
+        after = labels(played)
+
+    assert (75, {"deribit": [own(0)]}) == (foreign.returncode, between), foreign.stdout
+    assert "account must be uid nobody" in foreign.stdout
+    assert (75, {"deribit": []}) == (astray.returncode, after), astray.stdout
+    assert "may run in another folder" in astray.stdout
 
 
 def patient(desk, folder):
