@@ -28,7 +28,7 @@ def test_defaults():
     assert not told.outward
     assert Alerts(channels=[HOOK]).outward
     assert Alerts(heartbeat={"url": "https://hc.example.org/6f"}).outward
-    assert ("warning", 20 * SECOND, 900 * SECOND, 7 * 3600) == (
+    assert ("warning", 10 * SECOND, 900 * SECOND, 7 * 3600) == (
         *(told.least, told.silence, told.remind, told.digest),
     )
 

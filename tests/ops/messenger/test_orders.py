@@ -58,7 +58,7 @@ def test_routes(tmp_path):
               loopback=True),
     ] == list(told.routes)  # fmt: skip
     assert (30.0, "https://hc.example.org/6f3a") == (told.every, told.heartbeat.url)
-    assert (20.0, 900.0, 60.0, 25_200) == (told.silence, told.remind, told.unhedged, told.digest)
+    assert (10.0, 900.0, 60.0, 25_200) == (told.silence, told.remind, told.unhedged, told.digest)
 
 
 def test_faults(tmp_path):
