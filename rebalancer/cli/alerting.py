@@ -1,27 +1,29 @@
 """`alert`: whether alerts arrive, and word of a unit that failed."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rebalancer.cli.output import emit_json, table
+from rebalancer.cli.output import default_folder, emit_json, table
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.messenger.asking import deliver
 from rebalancer.ops.messenger.lines import Orders
-from rebalancer.ops.messenger.orders import orders, orders_of
+from rebalancer.ops.messenger.orders import orders_of, sorted_out
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.settings import load
-from rebalancer.settings.alerting import alone
-from rebalancer.settings.reading import read
+from rebalancer.settings.alerting import Alerts, alone
+from rebalancer.settings.reading import Raw, read
+from rebalancer.storage import channels
 
 Config = Annotated[Path, typer.Argument(help="TOML file of the book.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UNIT, RESULT, STATUS = "MONITOR_UNIT", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"  # systemd's
 
+INSTALLED = Path("/var/lib/rebalancer")  # StateDirectory of the unit
 COPIES = "rebalancer-backup@"  # a unit beside the daemon's, whose failure leaves the book hedged
 
 group = typer.Typer(name="alert", no_args_is_help=True, help="Whether alerts arrive.")
@@ -45,17 +47,22 @@ def try_out(config: Config, as_json: Json = False) -> None:
 @group.command()
 def failed(
     config: Config,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the book; it says where alerts go if the file cannot."),
+    ] = None,
     unit: Annotated[str, typer.Option(help="Its name; systemd tells it by itself.")] = "",
     as_json: Json = False,
 ) -> None:
     """Say that the unit of a book failed; 1 where no channel delivers. For OnFailure= of the unit.
 
     It needs the table [alerts] alone: a configuration that is wrong elsewhere is
-    why units fail.
+    why units fail. Of one that cannot be read it uses the copy that the last start
+    kept in its state folder. A channel without its credential takes no other away.
 
     Example: rebalancer alert failed live.toml --unit rebalancer@btc-desk.service
     """
-    told = _lenient(config)
+    told = _lenient(config, state)
     about = _words(unit, os.environ)
     if not any(_send(told, "unit.failed", about, as_json=as_json).values()):
         raise typer.Exit(1)
@@ -71,21 +78,60 @@ def _words(unit: str, environ: Mapping[str, str]) -> str:
     return f"{name} failed; {matter}" + (f" ({', '.join(facts)})" if facts else "")
 
 
-def _lenient(config: Path) -> Orders:
-    """Return where alerts go, also of a configuration that is wrong elsewhere.
+def _lenient(config: Path, state: Path | None) -> Orders:
+    """Return where alerts go, also of a configuration that is wrong elsewhere or altogether.
+
+    What keeps one channel from being used is printed, and takes no other away.
 
     Raises:
-        ConfigError: It cannot be read, or says nothing sound of alerts.
+        ConfigError: Nothing says where, or no channel is left.
+        PermissionRefused: None is left, and others may read a credential.
     """
-    raw = read(config)
-    if isinstance(raw, Fault):
-        raise ConfigError(str(config), [raw])
-    told, book = alone(raw), raw.get("book")
-    if told is None or not told.outward:
-        raise _without(config)
+    raw, told = _said(config, state)
+    book = raw.get("book")
     names = book if isinstance(book, dict) else {}
     named = (str(names.get("id", config.stem))[:32], str(names.get("mode", "unknown"))[:16])
-    return orders(named, told, 0, os.environ, Path.home())
+    found, faults, refusals = sorted_out(named, told, 0, os.environ, Path.home())
+    if not found.routes and found.heartbeat is None:
+        if refusals and not faults:
+            raise refusals[0]
+        also = [Fault("alerts", str(each), "refused") for each in refusals]
+        raise ConfigError(str(config), [*faults, *also])
+    for fault in faults:
+        typer.echo(f"{fault.path}: {fault.must}, was {fault.was}", err=True)
+    for each in refusals:
+        typer.echo(str(each), err=True)
+    return found
+
+
+def _said(config: Path, state: Path | None) -> tuple[Raw, Alerts]:
+    """Return a configuration and its alerts, or those that the last start kept of it.
+
+    Raises:
+        ConfigError: Neither says anything sound of alerts.
+    """
+    raw = read(config)
+    told = None if isinstance(raw, Fault) else alone(raw)
+    if isinstance(raw, dict) and told is not None:
+        if not told.outward:
+            raise _without(config)
+        return raw, told
+    for folder in _folders(config, state):
+        kept = channels.kept(folder)
+        told = None if kept is None else alone(dict(kept))
+        if kept is not None and told is not None and told.outward:
+            wrong = raw.must if isinstance(raw, Fault) else "[alerts] must be sound"
+            typer.echo(f"{config}: {wrong}; using {folder / channels.NAME}", err=True)
+            return dict(kept), told
+    raise ConfigError(str(config), [raw]) if isinstance(raw, Fault) else _without(config)
+
+
+def _folders(config: Path, state: Path | None) -> Sequence[Path]:
+    """Return where the state of a book may lie whose configuration cannot tell its name."""
+    if state is not None:
+        return [state]
+    told = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return [Path(told)] if told else [INSTALLED / config.stem, default_folder(config.stem)]
 
 
 def _without(config: Path) -> ConfigError:

@@ -105,6 +105,22 @@ def alone(raw: Raw) -> Alerts | None:
     return None if any(faults(told)) else told
 
 
+def spelled(told: Alerts) -> Raw:
+    """Return the table as a configuration says it: names and addresses, and no secret."""
+    digest = told.digest
+    own: Raw = {
+        "least": told.least,
+        "silence": f"{told.silence}ns",
+        "remind": f"{told.remind}ns",
+        "digest": _OFF if digest is None else f"{digest // 3_600:02}:{digest % 3_600 // 60:02}",
+        "channels": [each.model_dump(exclude_none=True) for each in told.channels],
+    }
+    if told.heartbeat is not None:
+        beat = told.heartbeat
+        own["heartbeat"] = {**beat.model_dump(exclude_none=True), "every": f"{beat.every}ns"}
+    return own
+
+
 def names(told: Alerts) -> tuple[str, ...]:
     """Return what each channel is called: as it says, else by its kind."""
     found: list[str] = []

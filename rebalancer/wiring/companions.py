@@ -18,6 +18,7 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.startmark import StartMark
 from rebalancer.wiring.beginning import Running
+from rebalancer.wiring.channels import KeptChannels
 from rebalancer.wiring.ending import Ending
 from rebalancer.wiring.outward import Leaving, MessengerBeside
 
@@ -44,6 +45,7 @@ def companions(served: Served) -> Sequence[Companion]:
     if served.leaving is not None:  # the first: what the others do wrong leaves by it
         book = served.settings.book.id
         found.append(MessengerBeside(book, served.running, served.leaving))
+    found.append(KeptChannels(served.settings, served.folder, log))
     found += [notifier, Ending(StartMark(served.folder), served.running, WallClock())]
     found += control(served, os.environ.get("RUNTIME_DIRECTORY"))
     if web is not None:

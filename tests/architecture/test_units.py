@@ -142,3 +142,14 @@ def test_main_unit():
     }
 
     assert expected == {name: told[name] for name in expected}
+
+
+def test_alert_is_tried_again():
+    """Word of a failed unit is tried again whatever the configuration is, and not for ever."""
+    told = directives(ROOT / "systemd/rebalancer-alert@.service")
+    hours, minutes = told["StartLimitIntervalSec"], told["RestartSec"]
+    longest = int(minutes.removesuffix("min")) * 60 + int(told["TimeoutStartSec"])
+
+    assert "78" not in told["RestartPreventExitStatus"].split()
+    assert "--state /var/lib/rebalancer/%i" in told["ExecStart"]
+    assert int(told["StartLimitBurst"]) * longest < int(hours.removesuffix("h")) * 3_600

@@ -12,6 +12,7 @@ from rebalancer.errors import ConfigError
 from rebalancer.runtime.clock import run_wall
 from rebalancer.settings import load
 from rebalancer.venues.findings import Grade
+from rebalancer.wiring.channels import KeptChannels
 from tests.end_to_end.webhook import webhook
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -130,3 +131,86 @@ def test_a_copy_that_failed(tmp_path, monkeypatch):
 
     told = "rebalancer-backup@desk.service failed; the book is hedged, its journal was not copied"
     assert told == alert["text"]
+
+
+TELEGRAM = '\n[[alerts.channels]]\nkind = "telegram"\ncredentials = "nowhere"\n'
+
+
+@pytest.mark.waits(20)
+def test_failed_beside_a_channel_that_lacks_its_credential(tmp_path, monkeypatch):
+    """A credential that is not there takes its own channel away and says so; others deliver."""
+    monkeypatch.setenv("REBALANCER_CREDENTIALS", str(tmp_path))
+    with webhook() as hook:
+        path = config(tmp_path, hook.address)
+        path.write_text(path.read_text() + TELEGRAM)
+        told = CliRunner().invoke(app, ["alert", "failed", str(path), "--json"])
+    ((_, alert),) = hook.alerts()
+
+    assert (0, "unit.failed") == (told.exit_code, alert["event"])
+    assert "alerts.channels.1.credentials: must be a file that can be read" in told.output
+
+
+def test_failed_with_no_channel_left(tmp_path, monkeypatch):
+    """Where no channel has its credential, every fault is told and nothing is called sent."""
+    monkeypatch.setenv("REBALANCER_CREDENTIALS", str(tmp_path))
+    path = config(tmp_path)
+    path.write_text(path.read_text() + TELEGRAM + TELEGRAM.replace("nowhere", "neither"))
+
+    with pytest.raises(ConfigError) as told:
+        ran("failed", path)
+    assert ["alerts.channels.0.credentials", "alerts.channels.1.credentials"] == [
+        each.path for each in told.value.faults
+    ]
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize("broken", ["[alerts\n", '[alerts]\nleast = "loud"\n', None])
+@pytest.mark.parametrize("place", ["--state", "STATE_DIRECTORY", "installed"])
+def test_failed_by_the_copy(tmp_path, monkeypatch, broken, place):
+    """Of a file that says nothing sound of alerts, the copy of the last start is used."""
+    state = tmp_path / "states" / "desk"
+    state.mkdir(parents=True)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setattr("rebalancer.cli.alerting.INSTALLED", tmp_path / "states")
+    if place == "STATE_DIRECTORY":
+        monkeypatch.setenv(place, str(state))
+    with webhook() as hook:
+        path = config(tmp_path, hook.address)
+        run_wall(KeptChannels(load(path), state, None).start())
+        if broken is None:
+            path.unlink()
+        else:
+            path.write_text((CONFIG / "paper.toml").read_text() + broken)
+        code, _ = ran("failed", path, *(("--state", state) if place == "--state" else ()))
+    ((_, alert),) = hook.alerts()
+
+    assert (0, "unit.failed") == (code, alert["event"])
+    assert 0o600 == (state / "alerts.json").stat().st_mode & 0o777
+
+
+def test_the_copy_goes_with_the_channels(tmp_path):
+    """A start whose alerts do not leave keeps nobody to be told of later."""
+    run_wall(KeptChannels(load(config(tmp_path, "http://127.0.0.1:1/x")), tmp_path, None).start())
+    assert (tmp_path / "alerts.json").exists()
+    run_wall(KeptChannels(load(config(tmp_path)), tmp_path, None).start())
+    assert not (tmp_path / "alerts.json").exists()
+
+
+def test_a_copy_that_cannot_be_kept(tmp_path):
+    """A folder that takes no copy is warned of, and costs the start nothing."""
+    log = Heard()
+    settings = load(config(tmp_path, "http://127.0.0.1:1/x"))
+    run_wall(KeptChannels(settings, tmp_path / "nowhere", log).start())
+
+    assert ["channels.unkept"] == log.said
+
+
+class Heard:
+    """A log that notes what it was warned of."""
+
+    def __init__(self):
+        self.said = []
+
+    def warning(self, event, **facts):
+        """Note it."""
+        self.said.append(event)

@@ -1,11 +1,12 @@
 """`[alerts]`: what it means, and every fault of it at once."""
 
+import json
 import tomllib
 from decimal import Decimal
 
 import pytest
 
-from rebalancer.settings.alerting import Alerts, Channel, alone, names
+from rebalancer.settings.alerting import Alerts, Channel, alone, names, spelled
 from rebalancer.settings.report import judge
 from tests.settings.test_settings import DESIGN
 
@@ -188,3 +189,26 @@ def test_alone(raw, outward):
 def test_example():
     """A channel stands in for one that is missing its kind."""
     assert "webhook" == Channel(**HOOK).kind
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {},
+        {"digest": "off", "least": "error", "silence": "1500ms", "remind": "90s"},
+        {
+            "digest": "23:59",
+            "silence": "30s",
+            "channels": [
+                {"kind": "telegram", "credentials": "tg", "name": "boss", "least": "error"},
+                {"kind": "webhook", "loopback": "http://127.0.0.1:8080/x"},
+            ],
+            "heartbeat": {"url": "https://hc.example.org/a", "every": "90s"},
+        },
+    ],
+)
+def test_spelled(table):
+    """What is kept of the table means what the configuration meant."""
+    told = Alerts.model_validate(table)
+
+    assert told == Alerts.model_validate(json.loads(json.dumps(spelled(told))))

@@ -1,10 +1,10 @@
 """Orders: from settings and credentials to what a messenger is told first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rebalancer.core.commands import Severity
-from rebalancer.errors import ConfigError, Fault
+from rebalancer.errors import ConfigError, Fault, PermissionRefused
 from rebalancer.ops.messenger.apprised import refused
 from rebalancer.ops.messenger.lines import Orders, Route
 from rebalancer.settings import Settings
@@ -64,23 +64,41 @@ def orders(
         ConfigError: Credentials are missing, or not what a channel needs; all of them at once.
         PermissionRefused: Others may read one of them.
     """
+    found, faults, refusals = sorted_out(book, told, unhedged, environ, home)
+    if refusals:
+        raise refusals[0]
+    if faults:
+        raise ConfigError(book[0], faults)
+    return found
+
+
+def sorted_out(
+    book: tuple[str, str], told: Alerts, unhedged: int, environ: Mapping[str, str], home: Path
+) -> tuple[Orders, Sequence[Fault], Sequence[PermissionRefused]]:
+    """Return orders with the routes that can be used, and what keeps the others from it.
+
+    Arguments are those of `orders`.
+    """
     routes: list[Route] = []
     faults: list[Fault] = []
+    refusals: list[PermissionRefused] = []
     for index, (name, each) in enumerate(zip(names(told), told.channels, strict=True)):
         try:
             least = Severity(each.least or told.least)
             routes.append(_route(name, each, least, (environ, home)))
         except ConfigError as error:
             faults += _at(f"alerts.channels.{index}", error)
+        except PermissionRefused as error:
+            refusals.append(error)
     heartbeat = None
     if told.heartbeat is not None:
         try:
             heartbeat = _heartbeat(told.heartbeat, (environ, home))
         except ConfigError as error:
             faults += _at("alerts.heartbeat", error)
-    if faults:
-        raise ConfigError(book[0], faults)
-    return Orders(
+        except PermissionRefused as error:
+            refusals.append(error)
+    found = Orders(
         *book,
         routes=routes,
         heartbeat=heartbeat,
@@ -90,6 +108,7 @@ def orders(
         unhedged=unhedged / SECOND,
         digest=told.digest,
     )
+    return found, faults, refusals
 
 
 Place = tuple[Mapping[str, str], Path]

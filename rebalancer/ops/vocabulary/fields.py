@@ -11,6 +11,7 @@ FIELDS: Mapping[str, str] = {
     "alert.tested": "scope text held_back action",
     "alert.unlisted": "name scope text held_back action",
     "cash.moved": "account kind amount currency",
+    "channels.unkept": "error",
     "clock.agreed": "venue milliseconds scope text held_back action",
     "clock.anchored": "venue milliseconds",
     "clock.skewed": "venue milliseconds scope text held_back action",

@@ -108,6 +108,12 @@ ROWS: tuple[Row, ...] = (
     ),
     ("alert.resumed", INFO, "a channel delivers again", NONE),
     ("alert.tested", ERROR, "a person tests whether alerts arrive", "nothing: it has arrived"),
+    (
+        "channels.unkept",
+        WARNING,
+        "where alerts go could not be copied into the state folder; they leave all the same",
+        "make room, or mend the folder; the copy serves where the configuration is broken later",
+    ),
     ("messenger.started", INFO, "the process that sends alerts began", NONE),
     (
         "messenger.ended",
