@@ -16,6 +16,7 @@ from rebalancer.ops.messenger.orders import orders_of, sorted_out
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.settings import load
 from rebalancer.settings.alerting import Alerts, alone
+from rebalancer.settings.credentials import of_unit
 from rebalancer.settings.reading import Raw, read
 from rebalancer.storage import channels
 
@@ -36,6 +37,7 @@ def try_out(config: Config, as_json: Json = False) -> None:
     Example: rebalancer alert test live.toml
     """
     settings = load(config)
+    of_unit(config)
     told = orders_of(settings, os.environ, Path.home())
     if told is None:
         raise _without(config)
@@ -87,6 +89,7 @@ def _lenient(config: Path, state: Path | None) -> Orders:
         ConfigError: Nothing says where, or no channel is left.
         PermissionRefused: None is left, and others may read a credential.
     """
+    of_unit(config)
     raw, told = _said(config, state)
     book = raw.get("book")
     names = book if isinstance(book, dict) else {}

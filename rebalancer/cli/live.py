@@ -14,6 +14,7 @@ from rebalancer.errors import ConfigError, Fault
 from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.tasks import TaskRegistry
 from rebalancer.settings import Settings, load, resolve
+from rebalancer.settings.credentials import of_unit
 from rebalancer.settings.models import Mode
 from rebalancer.venues import credentials
 from rebalancer.venues.connection import connect
@@ -35,6 +36,7 @@ def doctor(
     Example: rebalancer doctor live.toml
     """
     settings = load(config)
+    of_unit(config)
     found, alerts = run_wall(_looked(settings))
     rows = [*found, *(_row("book", each) for each in unmet(settings, alerts))]
     if as_json:

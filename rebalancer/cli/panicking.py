@@ -156,9 +156,11 @@ def _unclean(place: Path) -> bool:
 def _swept(config: Path) -> Sequence["Swept"]:
     """Withdraw at every venue of a book; a book on paper has none."""
     from rebalancer.settings import salvage
+    from rebalancer.settings.credentials import of_unit
     from rebalancer.settings.models import Mode
 
     settings, faults = salvage(config)
+    of_unit(config)
     if faults:
         typer.echo(f"config     {len(faults)} faults, so that no start is made of it; see check")
     if settings.book.mode is Mode.PAPER:

@@ -3,10 +3,13 @@
 It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/NAME`, or `keys_NAME` as
 systemd calls a file of the folder that our unit loads as `keys`), or in a file
 that only its owner can read: NAME below `$REBALANCER_CREDENTIALS`, else below
-`~/.config/rebalancer/credentials`. What stands in it is its reader's business:
+`~/.config/rebalancer/credentials`. A command by hand finds it last where the unit
+takes it from: `/etc/rebalancer/credentials/BOOK`, for `/etc/rebalancer/BOOK.toml`.
+What stands in it is its reader's business:
 fields as JSON, or one after another on lines of their own.
 """
 
+import binascii
 import json
 import os
 import stat
@@ -19,6 +22,7 @@ from rebalancer.errors import ConfigError, Fault, PermissionRefused
 SYSTEMD = "CREDENTIALS_DIRECTORY"
 FOLDER = "REBALANCER_CREDENTIALS"
 HOME = Path(".config/rebalancer/credentials")
+INSTALLED = Path("/etc/rebalancer")  # configurations of the units; credentials/BOOK beside them
 PREFIX = "keys_"  # LoadCredential=keys:FOLDER of the unit
 _LARGEST = 16_384  # bytes; a key in PEM has 3,000
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe keeps nobody waiting
@@ -26,12 +30,26 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe ke
 # Who must know what a process may not show. There is one such list in a process: that of what
 # it writes for people; a secret that a module reads by itself must be on it too.
 _hearers: list[Callable[[str], None]] = []
+_installed: list[Path] = []  # the one folder that the unit of this process's book reads
+_SEALED = (32).to_bytes(4, "little") + bytes((1, 0, 0, 0, 12, 0, 0, 0, 16, 0, 0, 0))
+#   at byte 16 of what systemd-creds encrypted: lengths of key, block, IV and tag of AES-256-GCM
 
 
 def heard_by(hearer: Callable[[str], None]) -> None:
     """Let `hearer` be told each secret that this process reads from now on."""
     if hearer not in _hearers:
         _hearers.append(hearer)
+
+
+def of_unit(config: Path) -> None:
+    """Look last where the unit of this configuration has its keys; nowhere else for any other.
+
+    Args:
+        config: `/etc/rebalancer/BOOK.toml`; of one that lies elsewhere nothing is known.
+    """
+    _installed.clear()
+    if config.absolute().parent == INSTALLED:
+        _installed.append(INSTALLED / "credentials" / config.stem)
 
 
 class Secret:
@@ -120,6 +138,9 @@ def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
             if (given := Path(environ[SYSTEMD]) / told).exists():
                 return given
     folder = Path(environ[FOLDER]) if environ.get(FOLDER) else home / HOME
+    for last in _installed:
+        if not os.path.lexists(folder / name) and os.path.isdir(last):
+            return last / name
     return folder / name
 
 
@@ -142,6 +163,8 @@ def _keep_private(path: Path, status: os.stat_result, *, systemd: bool) -> None:
 
 
 def _parsed(path: Path, text: str, shape: Shape) -> Mapping[str, Secret]:
+    if _sealed(text):
+        raise _fault(path, "must be plain here", "encrypted for the unit: see deploy/keys.md")
     json_ = text.lstrip().startswith("{")
     fields = _from_json(path, text, shape) if json_ else _from_lines(text, shape)
     known = {name: value.strip() for name, value in fields.items() if value.strip()}
@@ -149,6 +172,14 @@ def _parsed(path: Path, text: str, shape: Shape) -> Mapping[str, Secret]:
         found = " and ".join(known) or ("neither" if len(shape.needed) > 1 else "nothing")
         raise _fault(path, shape.must, found)
     return {name: Secret(value) for name, value in known.items()}
+
+
+def _sealed(text: str) -> bool:
+    """Whether a text is what systemd-creds made of one: its lines would pass for key and secret."""
+    try:
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)[16:32] == _SEALED
+    except ValueError:
+        return False
 
 
 def _from_json(path: Path, text: str, shape: Shape) -> dict[str, str]:
