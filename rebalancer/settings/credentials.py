@@ -139,7 +139,7 @@ def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
                 return given
     folder = Path(environ[FOLDER]) if environ.get(FOLDER) else home / HOME
     for last in _installed:
-        if not os.path.lexists(folder / name) and os.path.isdir(last):
+        if not os.path.lexists(folder / name) and os.access(last, os.X_OK):
             return last / name
     return folder / name
 
