@@ -21,6 +21,7 @@ from rebalancer.ops.tail import Tail, followed
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import WallClock, run_wall
 
+KEPT = "log.jsonl"  # in the folder of a book whose standard error is somebody's screen
 BEFORE = 20  # lines shown first where one follows and nothing else was asked
 
 
@@ -38,16 +39,23 @@ def logs(
         int | None, typer.Option("--lines", "-n", min=0, help="The last so many.")
     ] = None,
     book: Annotated[str, typer.Option(help="Of the unit in the journal.")] = "*",
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder of a book: its log.jsonl, else its unit's journal."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Show the log of a book: from a file, standard input, or the system's journal.
 
     Example: rebalancer logs --follow --level warning
     Example: rebalancer logs --event 'order.*' --underlying BTC --since 1h
+    Example: rebalancer logs --state /var/lib/rebalancer/btc-desk --since 1h
     Example: rebalancer logs log.jsonl --order rb7q00010000e1v3f
     """
     if level not in LEVELS:
         raise UsageError(f"--level: must be one of {', '.join(LEVELS)}, was {level}")
+    if state is not None:
+        file, book = _of(state, file, book)
     start = None if since is None else _start(since)
     moment = None if start is None else stamp(start)
     view = _View(Wanted(event, level, underlying, order, moment), as_json=as_json)
@@ -61,6 +69,20 @@ def logs(
             run_wall(_read(view, file, last, follow=follow))
     except KeyboardInterrupt:
         return
+
+
+def _of(state: Path, file: Path | None, book: str) -> tuple[Path | None, str]:
+    """Return the log in the folder of a book, or the name of its unit in the journal.
+
+    Raises:
+        UsageError: There is no such folder, or another place was named beside it.
+    """
+    if file is not None or book != "*":
+        raise UsageError("--state: must stand alone, without FILE or --book")
+    if not state.is_dir():
+        raise UsageError(f"--state: must be the folder of a book, {state} is none")
+    kept = state / KEPT
+    return (kept, book) if kept.is_file() else (None, state.resolve().name)
 
 
 def _start(text: str) -> int:

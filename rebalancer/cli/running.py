@@ -104,10 +104,7 @@ def reduce(state: State = None, reason: Reason = "operator") -> None:
     _operate("reduce", state, reason)
 
 
-def kill(
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is journaled.")],
-    state: State = None,
-) -> None:
+def kill(state: State = None, reason: Reason = "operator") -> None:
     """Cancel own orders and let nothing pass any more; latched until armed.
 
     Example: rebalancer kill --reason "wrong account"

@@ -54,7 +54,11 @@ def set_(
     if preview:
         return
     if not yes:
-        twice = _confirmed(told)
+        typed = _confirmed(told)
+        if typed is None:
+            typer.echo("nothing was changed")
+            return
+        twice = typed
     twice = dict(_full(told, twice))
     done = client.call("set", values=asked, again=twice, expect=told["expect"], reason=reason)
     if as_json:
@@ -89,24 +93,33 @@ def _full(told: Told, numbers: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _confirmed(told: Told) -> dict[str, str]:
-    """Ask a person; return the numbers that he typed again.
+def _confirmed(told: Told) -> dict[str, str] | None:
+    """Ask a person; return the numbers that he typed again, None where he leaves it.
 
     Raises:
         UsageError: Nobody can be asked.
     """
-    if not sys.stdin.isatty():
+    if not _seen():
         raise UsageError("set: nobody can be asked here; look at it with --preview, then --yes")
-    if told["again"]:
-        typer.echo("")
-        typer.echo("Type each number again to go on; nothing to leave it.")
-        return {
-            name: typer.prompt(f"  {name}", default="", show_default=False)
-            for name in told["again"]
-        }
     typer.echo("")
-    typer.confirm("Change it", abort=True)
-    return {}
+    try:
+        if not told["again"]:
+            return {} if typer.confirm("Change it") else None
+        typer.echo("Type each number again to go on; nothing to leave it.")
+        typed = {}
+        for name in told["again"]:
+            typed[name] = typer.prompt(f"  {name}", default="", show_default=False).strip()
+            if not typed[name]:
+                return None
+    except typer.Abort:
+        typer.echo("")
+        return None
+    return typed
+
+
+def _seen() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def _show(told: Told) -> None:

@@ -25,15 +25,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def why(
-    key: Annotated[str, typer.Argument(help="Client order id, step, or time (ns or ISO 8601).")],
+    key: Annotated[
+        str, typer.Argument(help="Client order id, step, or time (ns or ISO 8601); the last act.")
+    ] = "",
     state: State = None,
     as_json: Json = False,
 ) -> None:
     """Explain a decision: its inputs, its band, every guard, what was sent and what came back.
 
+    Without a word it is the last decision that acted or was refused.
+
     Example: rebalancer why rb0000010000001hz
     """
     told = _told(state_folder(state), _moment(key))
+    if told is None and not key:
+        raise UsageError("why: this book has not acted yet, and nothing was refused")
     if told is None:
         raise UsageError(f"why: must name an order, a step or a time of this book, was {key}")
     if as_json:

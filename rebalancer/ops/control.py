@@ -200,8 +200,6 @@ class ControlServer:
         if verb == protocol.SET:
             return self._set(args, peer)
         if verb == "why":
-            if not args.key:
-                raise UsageError("why: must be told an order id, a sequence number or a time")
             return self._source.why(args.key)
         ask: Mapping[str, Callable[[], Mapping[str, Any] | Sequence[Mapping[str, Any]]]] = {
             "status": self._source.status,

@@ -33,7 +33,9 @@ Numbers = Annotated[dict[Setting, Number], msgspec.Meta(max_length=16)]
 class Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a verb may be told; each verb reads its own."""
 
-    key: Annotated[str, msgspec.Meta(max_length=200)] = ""  # why: order id, sequence or time
+    key: Annotated[str, msgspec.Meta(max_length=200)] = (
+        ""  # why: order id, sequence or time; empty: the last that acted
+    )
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # acting verbs
     all: bool = False  # pause: stops protect proposals too
     values: Numbers = {}  # set: setting → number

@@ -12,6 +12,9 @@ from rebalancer.ports import SECOND, Entry, Reading
 from rebalancer.runtime.telling import TUNED
 
 DECISION, INPUTS, ORDER, QUERY, EVENT = "decision", "inputs", "order", "query", "event"
+HOLD = "hold"
+LAST = 2**63 - 1  # ns: no entry is younger
+LOOKED = 200  # moments at which nothing was done, until the last order is good enough
 EARLIEST = 10**15  # ns: a larger number is a time, a smaller one a step
 
 
@@ -22,7 +25,8 @@ def why(journal: Reading, key: str) -> Mapping[str, Any] | None:
         journal: Of the book.
         key: Client order id, sequence number, underlying, or ns since 1970 (the
             last decision at or before it). Steps are counted anew by each start
-            of the book: the youngest start is meant.
+            of the book: the youngest start is meant. Empty: the last decision that
+            acted or was refused.
 
     Returns:
         None when nothing fits, else
@@ -35,7 +39,8 @@ def why(journal: Reading, key: str) -> Mapping[str, Any] | None:
         `events`: what came back, in the order in which it was heard;
         `tuned`: what of the settings an operator had changed by then, where it was.
     """
-    found = _decision(journal, key)
+    found = _decision(journal, key) if key else _eventful(journal)
+    key = key or (found.key if found is not None else "")
     if found is None:
         followed = _followed(journal, key)
         alone = {"decision": None, "others": [], "rests_on": {}, "tuned": [], **followed}
@@ -98,6 +103,22 @@ def _decision(journal: Reading, key: str) -> Entry | None:
     else:
         told = (each for each in journal.step(number) if each.kind == DECISION)
     return next(iter(deque(told, maxlen=1)), None)
+
+
+def _eventful(journal: Reading) -> Entry | None:
+    """Return the last decision that did something or was refused, or that of the last order."""
+    before = LAST
+    for _ in range(LOOKED):
+        found = journal.latest(DECISION, before)
+        if found is None:
+            break
+        step = [each for each in journal.step(found.sequence) if each.ts == found.ts]
+        told = [each for each in _youngest(step, DECISION) if each.payload["action"] != HOLD]
+        if told:
+            return told[-1]
+        before = found.ts - 1
+    order = journal.latest(ORDER, LAST)
+    return None if order is None else _decision(journal, order.key)
 
 
 def _youngest(step: Iterable[Entry], kind: str) -> list[Entry]:

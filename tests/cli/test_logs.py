@@ -171,3 +171,34 @@ def test_events():
     page = run("events", "--markdown").splitlines()
     assert {6} == {line.count("|") for line in page}
     assert any("| `kill.engaged` | error |" in line for line in page)
+
+
+def test_state(log):
+    """The folder of a book leads to the log in it."""
+    assert ["daemon.started"] == names(
+        run("logs", "--state", str(log.parent), "--event", "daemon.*", "--json")
+    )
+
+
+def test_state_of_a_unit(tmp_path):
+    """The folder of a book without a log leads to its unit's journal."""
+    folder = tmp_path / "btc-desk"
+    folder.mkdir()
+    program = tmp_path / "bin/journalctl"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$TOLD"\n')
+    program.chmod(0o755)
+    told = tmp_path / "told"
+    environ = {**os.environ, "PATH": f"{program.parent}:/usr/bin:/bin", "TOLD": str(told)}
+    run("logs", "--state", str(folder), env=environ)
+
+    assert "--unit=rebalancer@btc-desk.service" in told.read_text().splitlines()
+
+
+@pytest.mark.parametrize("more", [("FILE",), ("--book", "desk"), ("nowhere",)])
+def test_state_alone(log, more):
+    """A folder that is none, or another place beside it, is refused."""
+    folder = str(log.parent / "nowhere" if more == ("nowhere",) else log.parent)
+    others = () if more == ("nowhere",) else (str(log) if each == "FILE" else each for each in more)
+
+    assert "--state: must" in run("logs", "--state", folder, *others, code=64)

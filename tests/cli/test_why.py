@@ -7,6 +7,9 @@ import pytest
 from rich.console import Console
 
 from rebalancer.cli.explained import explained
+from rebalancer.ports import Entry
+from rebalancer.runtime.why import why
+from rebalancer.storage.memory import MemoryJournal
 from rebalancer.storage.sqlite import open_reader
 from tests.cli.test_commands import ask
 
@@ -53,6 +56,42 @@ def test_refusal(state, decisions):
     assert refused["reason"].replace("_", " ") in by_step
     assert refused in (told["decision"], *told["others"])
     assert {"inputs", "holdings", "orders"} == set(told["rests_on"][refused["underlying"]])
+
+
+def test_the_last_act(state):
+    """Without a word it is the last decision that did something or was refused."""
+    reader = open_reader(state / "journal.sqlite")
+    told = [entry.payload for entry in reader.read("decision") if entry.payload["action"] != "hold"]
+    reader.close()
+    found = json.loads(ask("why", "--state", str(state), "--json").stdout)["decision"]
+
+    assert told[-1]["ts"] == found["ts"]
+    assert found in told
+
+
+@pytest.mark.parametrize("held", [0, 3, 500])
+@pytest.mark.parametrize("action", ["order", "refuse"])
+def test_the_last_act_among_many_that_held(held, action):
+    """It is found behind decisions that held; behind very many, the last order is."""
+    journal = MemoryJournal()
+
+    def note(step, action, key="BTC"):
+        told = {"action": action, "underlying": "BTC", "sequence": step}
+        journal.append(Entry(step, step, "decision", key, told))
+
+    note(1, "order", "rb1")
+    journal.append(Entry(1, 1, "order", "rb1", {"client_order_id": "rb1"}))
+    note(2, action)
+    for step in range(held):
+        note(3 + step, "hold")
+    told = why(journal, "")["decision"]
+
+    assert (1 if held > 200 else 2) == told["sequence"]
+
+
+def test_no_act():
+    """A book that did nothing has no such decision."""
+    assert why(MemoryJournal(), "") is None
 
 
 def test_nothing(state):
