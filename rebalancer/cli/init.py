@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from rebalancer.cli.output import table
-from rebalancer.errors import Defect, UsageError
-from rebalancer.settings import InvalidSettings, check, first
+from rebalancer.errors import Defect, RebalancerError, UsageError
+from rebalancer.settings import InvalidSettings, check, first, load
 
 Told = TypeVar("Told")
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,6 +40,10 @@ def init(
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: proposals where no word.")
     ] = False,
+    doctor: Annotated[
+        bool | None,
+        typer.Option("--doctor/--no-doctor", help="Look at the venue too; else it is asked."),
+    ] = None,
 ) -> None:
     """Ask what you hold and how to hedge it; write a configuration for paper on live data.
 
@@ -62,7 +66,10 @@ def init(
     saves = {"usd": "their worth in dollars", "coin": "their number"}
     counts = ask.choice("What is protected", "--protect", protect, first.NUMERAIRES, saves)
     proposal = first.proposed_band(amount, first.hedge_of(where, own), worth)
-    width = ask.number("Within how many coins may net delta move", "--band", band, proposal)
+    width = ask.number(
+        *("Within how many coins may net delta move", "--band", band, proposal),
+        most=_widest(amount, own, where, proposal),
+    )
     modes = {"paper": "in the live market, no key", "live": "real orders, after doctor"}
     dress = ask.choice("Paper or live", "--mode", mode, first.MODES, modes)
     wakes = ask.choice("Who wakes you", "--alerts", alerts, first.ALERTS)
@@ -74,6 +81,22 @@ def init(
     )  # fmt: skip
     _write(file, first.written(told))
     _tell(file, told)
+    if doctor or (doctor is None and not yes and typer.confirm("Look at the venue now (doctor)")):
+        _look(file)
+
+
+def _widest(held: Decimal, coin: str, venue: str, proposal: Decimal) -> tuple[Decimal, str]:
+    """Return the widest band, and what it is in words.
+
+    Raises:
+        UsageError: What is held is too little to be hedged in the lots of the venue.
+    """
+    most = first.widest_band(held)
+    if proposal > most:
+        least = proposal * first.WIDEST
+        must = f"must be at least {least:f} {coin} to be hedged in the lots of {venue}"
+        raise UsageError(f"--held: {must}, was {held:f}")
+    return most, f"{most:f} {coin}, a quarter of what is held"
 
 
 def _of_a_live_book(
@@ -116,8 +139,15 @@ class _Asker:
                 typer.echo(f"    {name:12} {(hints or {})[name]}")
         return self._told(f"{question} ({', '.join(known)})", given, known[0], one)
 
-    def number(self, question: str, option: str, given: str | None, default: Decimal) -> Decimal:
-        """Return a number above 0."""
+    def number(
+        self,
+        question: str,
+        option: str,
+        given: str | None,
+        default: Decimal,
+        most: tuple[Decimal, str] | None = None,
+    ) -> Decimal:
+        """Return a number above 0, and not above the most there may be."""
 
         def positive(text: str) -> Decimal:
             try:
@@ -126,6 +156,8 @@ class _Asker:
                 number = Decimal(0)
             if not number.is_finite() or not Decimal("1e-8") <= number <= Decimal("1e12"):
                 raise UsageError(f"{option}: must be a number above 0, was {text}")
+            if most is not None and number > most[0]:
+                raise UsageError(f"{option}: must be at most {most[1]}, was {text}")
             return number
 
         return self._told(question, given, f"{default:f}", positive)
@@ -189,6 +221,8 @@ def _tell(file: Path, told: first.Answers) -> None:
     table(rows, ("limit", "value"), f"{told.book}: band ±{told.band:f} {told.coin}, and limits")
     typer.echo("")
     typer.echo(f"{file}: no faults, fingerprint {report.fingerprint}")
+    for key in report.not_enforced:
+        typer.echo(f"  {key}: not set, nobody watches there")
     for note in report.notes:
         typer.echo(f"  note: {note}")
     if told.numeraire == "coin" and told.place == "outside":
@@ -196,6 +230,21 @@ def _tell(file: Path, told: first.Answers) -> None:
     typer.echo("next:")
     for command in _next(file, told, report.fingerprint or ""):
         typer.echo(f"  {command}")
+
+
+def _look(file: Path) -> None:
+    """Say what doctor finds; the book is written whatever that is."""
+    from rebalancer.cli.live import looked, show  # the venues' library takes seconds to load
+
+    settings = load(file)
+    try:
+        rows = looked(settings)
+    except RebalancerError as error:
+        typer.echo(f"doctor: {error}")
+        return
+    show(rows, settings, file)
+    wrong = sum(row["grade"] == "failed" for row in rows)
+    typer.echo(f"doctor: {wrong} failed" if wrong else "doctor: nothing failed")
 
 
 def _next(file: Path, told: first.Answers, fingerprint: str) -> Sequence[str]:

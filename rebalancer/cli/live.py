@@ -28,23 +28,39 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def doctor(
-    config: Annotated[Path, typer.Argument(help="TOML file of a book in mode live or testnet.")],
+    config: Annotated[Path, typer.Argument(help="TOML file of a book.")],
     as_json: Json = False,
 ) -> None:
     """Reach every venue of a book and list what is fit, and what is missing, to trade there.
+
+    A book on paper has no key: of its venues it asks what is public, and no more.
 
     Example: rebalancer doctor live.toml
     """
     settings = load(config)
     of_unit(config)
-    found, alerts = run_wall(_looked(settings))
-    rows = [*found, *(_row("book", each) for each in unmet(settings, alerts))]
+    rows = looked(settings)
     if as_json:
         emit_json(rows)
     else:
-        table(rows, ("venue", "name", "grade", "measured", "must"), f"doctor of {config}")
+        show(rows, settings, config)
     if any(row["grade"] == "failed" for row in rows):
         raise typer.Exit(1)
+
+
+def looked(settings: Settings) -> list[dict[str, Any]]:
+    """Return all findings on a book; on one of paper only what is public."""
+    if settings.book.mode is Mode.PAPER:
+        return run_wall(examined(settings))
+    found, alerts = run_wall(_looked(settings))
+    return [*found, *(_row("book", each) for each in unmet(settings, alerts))]
+
+
+def show(rows: Sequence[Mapping[str, Any]], settings: Settings, config: Path) -> None:
+    """Print findings for a person."""
+    table(rows, ("venue", "name", "grade", "measured", "must"), f"doctor of {config}")
+    if settings.book.mode is Mode.PAPER:
+        typer.echo("a book on paper: keys, account and alerts are for mode live or testnet")
 
 
 async def _looked(settings: Settings) -> tuple[list[dict[str, Any]], Sequence[Finding]]:
@@ -59,12 +75,12 @@ async def examined(settings: Settings) -> list[dict[str, Any]]:
     tasks = TaskRegistry(failures.append)
     rows: list[dict[str, Any]] = []
     for name in settings.venues:
-        keys = keys_of(settings, name)
         mode = settings.book.mode
+        keys = None if mode is Mode.PAPER else keys_of(settings, name)
         own = settings.venues[name].profile
         profile = profile_of(name, Mode.LIVE if mode is Mode.PAPER else mode, own)
         connection = connect(name, settings.venues[name], mode, keys)
-        switch = dead_man(connection, profile, keys, (clock, tasks))
+        switch = None if keys is None else dead_man(connection, profile, keys, (clock, tasks))
         try:
             subject = Subject(
                 connection,
@@ -73,12 +89,13 @@ async def examined(settings: Settings) -> list[dict[str, Any]]:
                 clock,
                 _named(settings, instruments, name),
                 settings.underlyings,
-                switch if switch.socket is not None else None,
+                switch if switch is not None and switch.socket is not None else None,
             )
-            rows += [_row(name, each) for each in await examine(subject)]
+            rows += [_row(name, each) for each in await examine(subject, public=keys is None)]
         finally:
             try:
-                await switch.release()
+                if switch is not None:
+                    await switch.release()
                 await tasks.close()
             finally:
                 await connection.close()

@@ -18,6 +18,7 @@ PRICES: Mapping[str, Decimal] = {"BTC": Decimal(100_000), "ETH": Decimal(3_500)}
 NUMERAIRES, PLACES, MODES = ("usd", "coin"), ("outside", "venue"), ("paper", "live")
 ALERTS = ("none", "telegram", "webhook")
 BAND = Decimal("0.02")  # of what is held, to each side, where nothing else was said
+WIDEST = 4  # what is held ÷ the widest band
 _COLLATERAL = 2  # a hedge's notional ÷ what lies under it
 
 
@@ -119,18 +120,24 @@ def proposed_band(held: Decimal, hedge: Instrument, price: Decimal) -> Decimal:
     return max(short(held * BAND), short(2 * lot))
 
 
+def widest_band(held: Decimal) -> Decimal:
+    """Return the largest half-width in coins: wider, most of what is held may stay unhedged."""
+    return held / WIDEST
+
+
 def limits_of(told: Answers) -> Limits:
     """Return limits that leave the hedge room and stop what is not one.
 
     An order is a quarter of what is held, a position twice it; net delta may be a
-    quarter of it, or three bands. In a day four times its worth may be traded; a
-    twentieth of it lost in a day, or three in all, stops hedging.
+    quarter of it, or three bands, and never more than half of it. In a day four
+    times its worth may be traded; a twentieth of it lost in a day, or three in all,
+    stops hedging.
     """
     worth = told.held * told.price
     return Limits(
-        order=short(max(told.held / 4, 3 * told.band)),
+        order=short(told.held / 4),
         position=short(2 * told.held),
-        net_delta=short(max(told.held / 4, 3 * told.band)),
+        net_delta=short(max(told.held / 4, min(3 * told.band, told.held / 2))),
         leverage=Decimal(3),
         turnover_per_day=short(4 * worth),
         loss_per_day=short(worth / 20),

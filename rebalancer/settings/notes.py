@@ -1,9 +1,13 @@
 """Notes: what of a sound configuration could not be checked, or looks as if it were forgotten."""
 
+from collections.abc import Iterator
+
+from rebalancer.core.params import BandKind
 from rebalancer.settings.context import Context
 from rebalancer.settings.listing import hedge_ids
 from rebalancer.settings.models import Role
 from rebalancer.settings.ratios import doubtful
+from rebalancer.settings.values import shown
 
 
 def notes(context: Context) -> tuple[str, ...]:
@@ -29,4 +33,34 @@ def notes(context: Context) -> tuple[str, ...]:
                 f"holdings.{index}.instrument: {holding.instrument} is not hedged; "
                 f"there is no [underlyings.{held.underlying}]"
             )
-    return (*found, *doubtful(context))
+    return (*found, *_wide(context), *doubtful(context))
+
+
+def _wide(context: Context) -> Iterator[str]:
+    """Yield a note on what is so wide that it would stop nothing."""
+    for name, underlying in context.settings.underlyings.items():
+        limits, band, held = underlying.limits, underlying.band, _held(context, name)
+        if limits.net_delta > limits.position:
+            yield (
+                f"underlyings.{name}.limits: net_delta ({shown(limits.net_delta)}) is above "
+                f"position ({shown(limits.position)}): what one may leave the other cannot hedge"
+            )
+        width = max(abs(band.lower or 0.0), abs(band.upper or 0.0))
+        if band.kind is BandKind.FIXED and held is not None and width > held:
+            yield (
+                f"underlyings.{name}.band: {shown(width)} coins are more than the "
+                f"{shown(held)} that the holdings name; they may stay unhedged"
+            )
+
+
+def _held(context: Context, coin: str) -> float | None:
+    """Return coins that the holdings name of an underlying; None where a file or USD says it."""
+    own = []
+    for holding in context.settings.holdings:
+        found = context.listing.find(holding.instrument)
+        if found is None or found.underlying != coin:
+            continue
+        if holding.file is not None or found.inverse:
+            return None
+        own.append(abs(float(holding.quantity * found.size)))
+    return sum(own) if own else None

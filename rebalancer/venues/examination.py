@@ -20,10 +20,16 @@ from rebalancer.venues.skew import REFUSES, WARNS, skew, surely
 from rebalancer.venues.terms import terms
 
 
-async def examine(subject: Subject) -> Sequence[Finding]:
-    """Return every finding; stops early only when nobody answers at all."""
+async def examine(subject: Subject, *, public: bool = False) -> Sequence[Finding]:
+    """Return every finding; stops early only when nobody answers at all.
+
+    Args:
+        subject: What is asked, and by what it is judged.
+        public: Whether only what needs no key is asked.
+    """
     found: list[Finding] = []
-    for name, question in questions(subject):
+    asked = (("reach", _reach), ("instrument", _instruments)) if public else questions(subject)
+    for name, question in asked:
         try:
             found += await question(subject)
         except RebalancerError as error:

@@ -77,6 +77,7 @@ def test_answered_by_a_person(tmp_path):
     person.answer("Paper or live", "")
     person.answer("Who wakes you", "telegram")
     person.answer("What is the book called", "")
+    person.answer(r"Look at the venue now", "n")
 
     assert 0 == person.leave(), person.shown
     assert "must be a number above 0, was none" in person.shown
@@ -123,6 +124,8 @@ def test_never_over_a_file(tmp_path):
         (("--yes", "--book", "a\nb"), "--book: must be letters"),
         (("--yes", "--place", "venue", "--venue", "bybit"), "--place: must be one of outside"),
         (("--yes", "--mode", "live"), "--account: must be letters"),
+        (("--yes", "--held", "1", "--band", "5"), "--band: must be at most 0.25 BTC, a quarter"),
+        (("--yes", "--held", "0.0005"), "--held: must be at least 0.0008 BTC to be hedged"),
     ],
 )
 def test_bad_answers(tmp_path, arguments, word):

@@ -207,3 +207,28 @@ async def test_paper_on_live_data(tmp_path):
     assert hedges[0]["net_delta"] > hedges[0]["upper"]
     assert hedges[0]["quantity"].startswith("-")
     assert 0 == len(orders)
+
+
+async def test_doctor_of_a_book_on_paper(tmp_path):
+    """Without a key it asks what is public, and says that the rest is for live."""
+    settings = load(OWN)
+    key = Key("loopback", "loopback", "deribit", 12345)
+    loopback = seeded_loopback(settings, resolve(settings), [key], WallClock(), 7)
+    await loopback.start()
+    try:
+        config = tmp_path / "paper.toml"
+        own = f'[venues.deribit]\nloopback = "{loopback.address}"\n'
+        config.write_text(OWN.read_text().replace("[venues.deribit]\n", own))
+        asked = (*COMMAND, "doctor", str(config))
+        process = await asyncio.create_subprocess_exec(
+            *asked, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await process.communicate()
+    finally:
+        await loopback.stop()
+
+    assert 0 == process.returncode, err.decode()
+    assert "reach" in out.decode()
+    assert "instrument.deribit:BTC-PERPETUAL" in out.decode()
+    assert "a book on paper: keys, account and alerts are for mode live or testnet" in out.decode()
+    assert "permission" not in out.decode()

@@ -57,6 +57,17 @@ def test_limits():
 
 
 @pytest.mark.parametrize(
+    ("band", "net_delta"), [("0.04", "0.50"), ("0.2", "0.60"), ("0.25", "0.75"), ("0.5", "1.0")]
+)
+def test_limits_of_a_wide_band(band, net_delta):
+    """Whatever the band, an order stays a quarter of what is held and net delta below half."""
+    told = first.limits_of(answers(band=D(band)))
+
+    assert (D("0.50"), D(net_delta)) == (told.order, told.net_delta)
+    assert first.widest_band(D(2)) == D("0.5")
+
+
+@pytest.mark.parametrize(
     ("held", "venue", "band"),
     [
         ("2", "deribit", "0.040"),
@@ -85,3 +96,21 @@ def test_short(number):
 
     assert len(short.normalize().as_tuple().digits) <= 2
     assert abs(short / D(number) - 1) <= D("0.05")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ("net_delta = 0.50", "net_delta = 0.50", None),
+        ("net_delta = 0.50", "net_delta = 9.0", "net_delta (9) is above position (4)"),
+        ("lower = -0.04, upper = 0.04", "lower = -4.0, upper = 4.0", "are more than the 3 that"),
+    ],
+)
+def test_notes_on_what_stops_nothing(old, new, note):
+    """Limits and bands that are wider than what they guard are noted."""
+    text = first.written(answers())
+    assert old in text
+    told = judge(parse(text.replace(old, new), "x.toml"), "x.toml", None, {"BTC": 100_000.0}).notes
+    own = [each for each in told if each.startswith("underlyings.BTC")]
+
+    assert ([] if note is None else [True]) == [note in each for each in own]
