@@ -10,10 +10,16 @@ from typing import Annotated, TypeVar
 import typer
 
 from rebalancer.cli.output import table
+from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Defect, RebalancerError, UsageError
 from rebalancer.settings import InvalidSettings, check, first, load
 
 Told = TypeVar("Told")
+Doctor = Annotated[
+    bool | None,
+    typer.Option("--doctor/--no-doctor", help="Look at the venue too; else a person is asked."),
+]
+QUESTION = "Look at the venue now (doctor)"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -40,10 +46,7 @@ def init(
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: proposals where no word.")
     ] = False,
-    doctor: Annotated[
-        bool | None,
-        typer.Option("--doctor/--no-doctor", help="Look at the venue too; else it is asked."),
-    ] = None,
+    doctor: Doctor = None,
 ) -> None:
     """Ask what you hold and how to hedge it; write a configuration for paper on live data.
 
@@ -65,11 +68,7 @@ def init(
     there = ask.choice("Where do the coins lie", "--place", place, stands, lies)
     saves = {"usd": "their worth in dollars", "coin": "their number"}
     counts = ask.choice("What is protected", "--protect", protect, first.NUMERAIRES, saves)
-    proposal = first.proposed_band(amount, first.hedge_of(where, own), worth)
-    width = ask.number(
-        *("Within how many coins may net delta move", "--band", band, proposal),
-        most=_widest(amount, own, where, proposal),
-    )
+    width = _width(ask, band, amount, first.hedge_of(where, own), worth)
     modes = {"paper": "in the live market, no key", "live": "real orders, after doctor"}
     dress = ask.choice("Paper or live", "--mode", mode, first.MODES, modes)
     wakes = ask.choice("Who wakes you", "--alerts", alerts, first.ALERTS)
@@ -81,22 +80,24 @@ def init(
     )  # fmt: skip
     _write(file, first.written(told))
     _tell(file, told)
-    if doctor or (doctor is None and not yes and typer.confirm("Look at the venue now (doctor)")):
-        _look(file)
+    _offer(file, doctor, silent=yes)
 
 
-def _widest(held: Decimal, coin: str, venue: str, proposal: Decimal) -> tuple[Decimal, str]:
-    """Return the widest band, and what it is in words.
+def _width(
+    ask: "_Asker", given: str | None, held: Decimal, hedge: Instrument, price: Decimal
+) -> Decimal:
+    """Return the half-width of the band in coins, at most a quarter of what is held.
 
     Raises:
-        UsageError: What is held is too little to be hedged in the lots of the venue.
+        UsageError: It is more, or too little is held to be hedged in the lots of the venue.
     """
-    most = first.widest_band(held)
+    most, proposal = first.widest_band(held), first.proposed_band(held, hedge, price)
     if proposal > most:
-        least = proposal * first.WIDEST
-        must = f"must be at least {least:f} {coin} to be hedged in the lots of {venue}"
+        least = f"{proposal * first.WIDEST:f} {hedge.underlying}"
+        must = f"must be at least {least} to be hedged in the lots of {hedge.venue}"
         raise UsageError(f"--held: {must}, was {held:f}")
-    return most, f"{most:f} {coin}, a quarter of what is held"
+    asked = ("Within how many coins may net delta move", "--band", given, proposal)
+    return ask.number(*asked, (most, f"{most:f} {hedge.underlying}, a quarter of what is held"))
 
 
 def _of_a_live_book(
@@ -230,6 +231,12 @@ def _tell(file: Path, told: first.Answers) -> None:
     typer.echo("next:")
     for command in _next(file, told, report.fingerprint or ""):
         typer.echo(f"  {command}")
+
+
+def _offer(file: Path, doctor: bool | None, *, silent: bool) -> None:
+    """Look at the venue where that was asked for, or is now."""
+    if doctor or (doctor is None and not silent and typer.confirm(QUESTION)):
+        _look(file)
 
 
 def _look(file: Path) -> None:

@@ -125,7 +125,7 @@ def test_never_over_a_file(tmp_path):
         (("--yes", "--place", "venue", "--venue", "bybit"), "--place: must be one of outside"),
         (("--yes", "--mode", "live"), "--account: must be letters"),
         (("--yes", "--held", "1", "--band", "5"), "--band: must be at most 0.25 BTC, a quarter"),
-        (("--yes", "--held", "0.0005"), "--held: must be at least 0.0008 BTC to be hedged"),
+        (("--yes", "--held", "0.0005"), "--held: must be at least 0.00080 BTC to be hedged"),
     ],
 )
 def test_bad_answers(tmp_path, arguments, word):
