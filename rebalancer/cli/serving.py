@@ -16,6 +16,7 @@ from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.storage.killfile import KillFile
 from rebalancer.wiring import Outward, Running, Served, companions
+from rebalancer.wiring.outward import MessengerBeside
 
 JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
@@ -74,12 +75,26 @@ class Wish:
         return stack.enter_context((self.folder / "log.jsonl").open("w"))
 
 
-async def serve(running: Running, wish: Wish, told: Outward) -> None:
-    """Run the daemon with its signals heard and its companions beside it."""
+async def serve(
+    running: Running, wish: Wish, told: Outward, messenger: MessengerBeside | None = None
+) -> None:
+    """Run the daemon with its signals heard and its companions beside it.
+
+    Args:
+        running: The book.
+        wish: How it is to be run.
+        told: How it is heard.
+        messenger: What carries its alerts already, and beyond its end; None: one
+            that begins and ends with it.
+    """
+    leaving = told.leaving
+    if messenger is not None:
+        messenger.attend(running)
+        leaving = None
     read = rereader(wish.config, wish.settings, told.log)
     async with AsyncExitStack() as stack:
         stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
-        served = Served(wish.settings, wish.folder, running, told.log, told.leaving)
+        served = Served(wish.settings, wish.folder, running, told.log, leaving)
         for each in companions(served):
             stack.push_async_callback(each.close)
             await each.start()

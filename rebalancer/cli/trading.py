@@ -3,9 +3,11 @@
 A person confirms the fingerprint of the settings once. Then every venue is
 examined as `doctor` does it; whatever fails keeps the book from starting, all at
 once. The confirmation is kept in the journal and holds for later starts, which
-nobody watches, until the settings mean something else.
+nobody watches, until the settings mean something else: they wait for venues that
+do not answer.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -14,6 +16,7 @@ from rebalancer.cli.live import examined, keys_of, unmet
 from rebalancer.cli.outlets import REDACTOR
 from rebalancer.cli.proving import proofs
 from rebalancer.cli.serving import JOURNAL, Wish, serve
+from rebalancer.cli.signals import heard, rereader
 from rebalancer.core.ids import least_epoch
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ports import Journal
@@ -23,8 +26,9 @@ from rebalancer.settings import Settings, fingerprint, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage import ownership
 from rebalancer.storage.sqlite import open_journal
+from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.findings import Finding, Grade
-from rebalancer.wiring import Surrounding, live, outward
+from rebalancer.wiring import Outward, Surrounding, Waiting, live, outward
 
 
 def trade(wish: Wish, confirm: str | None) -> None:
@@ -59,11 +63,34 @@ def trade(wish: Wish, confirm: str | None) -> None:
                 brake=wish.brake,
                 outbox=told.outbox,
             )
+            if not fresh:
+                await waited(wish, keys, around, told)
+                return
             running = await live(settings, resolve(settings), keys, around)
             ownership.permit(journal, fingerprint(settings))
             await serve(running, wish, told)
 
         run_wall(main())
+
+
+async def waited(
+    wish: Wish, keys: Mapping[str, Credentials], around: Surrounding, told: Outward
+) -> None:
+    """Run a book that nobody watches as it starts, as soon as its venues answer.
+
+    Raises:
+        RebalancerError: What time does not mend; or what the book died of.
+    """
+    settings = wish.settings
+    read = rereader(wish.config, settings, told.log)
+    waiting = Waiting(settings, around, told.leaving, os.environ)
+    with heard(waiting.end, read, last=True):
+        async with waiting:
+            running = await waiting.until(
+                lambda: live(settings, resolve(settings), keys, around, waiting.opening)
+            )
+            if running is not None:
+                await serve(running, wish, told, waiting.messenger)
 
 
 def refuse_paper(settings: Settings) -> None:

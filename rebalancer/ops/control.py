@@ -293,13 +293,14 @@ def _clear(path: Path) -> None:
 
 
 def _open_to(path: Path, group: int) -> None:
-    """Open a socket to a group."""
+    """Open a socket to a group; one that has it is not given, which the unit's sandbox forbids."""
     try:
-        os.chown(path, -1, group)
+        if path.stat().st_gid != group:
+            os.chown(path, -1, group)
         path.chmod(0o660)
     except OSError as e:
         path.unlink(missing_ok=True)
-        must = f"control.group must be one that the daemon's user is in, was {group}"
+        must = f"control.group must be the daemon's own, or one that it may give to, was {group}"
         raise Unavailable(f"{path}: {must}: {e.strerror}") from e
 
 

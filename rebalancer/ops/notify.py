@@ -23,8 +23,63 @@ SOCKET, WATCHDOG, WHOSE = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 OFTEN = 4  # pings in the time that the manager waits for one: two may be late
 TELLS = 5 * SECOND  # ns between two statuses, unless pings come more often
 EXTENDS = 60  # s that a start which comes along may still take
+EXTENDED = f"EXTEND_TIMEOUT_USEC={EXTENDS * 1_000_000}"
 LONGEST = 400  # characters of a status
 _MICROSECOND = 1_000  # ns
+
+
+class Manager:
+    """The service manager, at the other end of the socket that it named.
+
+    Args:
+        environ: Of the process: names the socket.
+        log: Hears when it cannot be told.
+    """
+
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+        self._address = _address(environ.get(SOCKET, ""))
+        self._log = log
+        self._socket: socket.socket | None = None
+        self._failed = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether anything can be said to it."""
+        return self._socket is not None
+
+    def open(self) -> None:
+        """Find its socket, where one is named."""
+        if self._address is None:
+            return
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+
+    def close(self) -> None:
+        """Let go of it; harmless where it was never found."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def say(self, *lines: str) -> None:
+        """Send one datagram; one that nobody takes is dropped, and the log hears of the first."""
+        if self._socket is None or self._address is None:
+            return
+        try:
+            self._socket.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            if not self._failed:
+                self._log.warning("notify.failed", error=f"{type(error).__name__}: {error}")
+            self._failed = True
+        else:
+            self._failed = False
+
+    def begins(self, status: str) -> None:
+        """Say that the start comes along: the manager waits on."""
+        self.say(EXTENDED, f"STATUS={escaped(status)[:LONGEST]}")
+
+    def ends(self) -> None:
+        """Say that there is nothing left to wait for."""
+        self.say("STOPPING=1", "STATUS=stopped")
 
 
 class Notifier:
@@ -40,35 +95,28 @@ class Notifier:
     def __init__(
         self, environ: Mapping[str, str], source: StatusSource, clock: Clock, log: Log
     ) -> None:
-        self._address = _address(environ.get(SOCKET, ""))
+        self._manager = Manager(environ, log)
         patience = _patience(environ)
         self._watched = patience is not None
         self._every = TELLS if patience is None else min(patience // OFTEN, TELLS)
         self._source, self._clock, self._log = source, clock, log
-        self._socket: socket.socket | None = None
-        self._ready = self._stopping = self._failed = False
+        self._ready = self._stopping = False
         self._ailment: str | None = None
         self._told: int | None = None  # ns, when something was last said
 
     async def start(self) -> None:
         """Say that the book begins."""
-        if self._address is None:
-            return
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.setblocking(False)
-        self._send(f"EXTEND_TIMEOUT_USEC={EXTENDS * 1_000_000}", "STATUS=starting")
+        self._manager.open()
+        self._manager.begins("starting")
 
     async def close(self) -> None:
         """Say that it ends."""
-        if self._socket is None:
-            return
-        self._send("STOPPING=1", "STATUS=stopped")
-        self._socket.close()
-        self._socket = None
+        self._manager.ends()
+        self._manager.close()
 
     def beat(self, beat: Beat) -> None:
         """Say how the daemon comes along, at once what is new, and else when it is time."""
-        if self._socket is None:
+        if not self._manager.listens:
             return
         self._withhold(beat.ailment)
         ready = beat.begun and not self._ready
@@ -85,8 +133,8 @@ class Notifier:
             self._stopping = True
         if beat.ailment is None:
             lines += ["WATCHDOG=1"] if self._watched else []
-            lines += [] if self._ready else [f"EXTEND_TIMEOUT_USEC={EXTENDS * 1_000_000}"]
-        self._send(*lines, f"STATUS={self._status(beat)}")
+            lines += [] if self._ready else [EXTENDED]
+        self._manager.say(*lines, f"STATUS={self._status(beat)}")
 
     def _withhold(self, ailment: str | None) -> None:
         """Log why the watchdog is left to bark, once."""
@@ -103,19 +151,6 @@ class Notifier:
             self._log.error("control.failed", exc_info=True)
             told = "unknown: the status could not be made"
         return f"stopping; {told}"[:LONGEST] if beat.stopping else told
-
-    def _send(self, *lines: str) -> None:
-        """Send one datagram; one that nobody takes is dropped, and the log hears of the first."""
-        if self._socket is None or self._address is None:
-            return
-        try:
-            self._socket.sendto("\n".join(lines).encode(), self._address)
-        except OSError as error:
-            if not self._failed:
-                self._log.warning("notify.failed", error=f"{type(error).__name__}: {error}")
-            self._failed = True
-        else:
-            self._failed = False
 
 
 def line(status: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@
     paper       its venues are played by the exchange model
     live        its venues are real, or servers on this machine that stand for them
     companions  what stands beside it: messenger, service manager, control socket, …
+    waiting     what goes on until venues answer, at a start that nobody watches
     ending      the mark that a start leaves until it ends in order
     outward     how alerts leave it
 
@@ -17,5 +18,16 @@ from rebalancer.wiring.companions import Served, companions
 from rebalancer.wiring.live import live
 from rebalancer.wiring.outward import Outward, outward
 from rebalancer.wiring.paper import paper
+from rebalancer.wiring.waiting import Waiting
 
-__all__ = ["Outward", "Running", "Served", "Surrounding", "companions", "live", "outward", "paper"]
+__all__ = [
+    "Outward",
+    "Running",
+    "Served",
+    "Surrounding",
+    "Waiting",
+    "companions",
+    "live",
+    "outward",
+    "paper",
+]

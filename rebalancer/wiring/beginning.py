@@ -129,7 +129,7 @@ def begin(
     if told is not None:
         kept.restore(state, json.loads(told), worth=around.feed is None)
     _latch_damage(settings.book.id, around)
-    _latch_brake(settings.book.id, around)
+    latch_brake(settings.book.id, around)
     if _restore_latch(state, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
@@ -193,7 +193,7 @@ def _latch_damage(book: str, around: Surrounding) -> None:
     around.journal.flush()
 
 
-def _latch_brake(book: str, around: Surrounding) -> None:
+def latch_brake(book: str, around: Surrounding) -> None:
     """Kill a book whose brake is pulled as it begins, so that it stays so when it is let go."""
     why = around.brake.pulled()
     if why is None:

@@ -44,7 +44,7 @@ def companions(served: Served) -> Sequence[Companion]:
     found: list[Companion] = []
     if served.leaving is not None:  # the first: what the others do wrong leaves by it
         book = served.settings.book.id
-        found.append(MessengerBeside(book, served.running, served.leaving))
+        found.append(MessengerBeside(book, served.leaving, served.running))
     found.append(KeptChannels(served.settings, served.folder, log))
     found += [notifier, Ending(StartMark(served.folder), served.running, WallClock())]
     found += control(served, os.environ.get("RUNTIME_DIRECTORY"))

@@ -1,6 +1,6 @@
 """Live dress: real venues, or servers on this machine that stand for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rebalancer.core.commands import Submit
@@ -49,6 +49,7 @@ async def live(
     instruments: Mapping[str, Instrument],
     keys: Mapping[str, Credentials],
     around: Surrounding,
+    opening: Callable[[str], None] = lambda _venue: None,
 ) -> Running:
     """Return a book in live dress: real venues, or servers on this machine that stand for them.
 
@@ -60,6 +61,7 @@ async def live(
         instruments: Those that it names, by id.
         keys: By venue.
         around: Clock, journal, log, chance.
+        opening: Hears of each venue before it is asked anything.
 
     Raises:
         ConfigError: A venue is not finished, or not as the settings say; or the
@@ -79,6 +81,7 @@ async def live(
     opened: dict[str, LiveVenue] = {}
     try:
         for name in settings.venues:
+            opening(name)
             own = await live_venues.open_venue(name, settings, keys[name], instruments, seam)
             opened[name] = own
             instruments = live_venues.described(own, instruments, log)
@@ -88,8 +91,11 @@ async def live(
         outside = _Outside(inbox, stop, tasks, opened, past, meter, late, told)
         return _live(settings, past.described(instruments), keys, around, outside)
     except BaseException:
-        for each in opened.values():
-            await each.close()
+        try:
+            await tasks.close()
+        finally:
+            for each in opened.values():
+                await each.close()
         raise
 
 

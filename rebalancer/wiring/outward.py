@@ -1,7 +1,6 @@
 """Outward: how what a book tells of itself leaves it, where its settings say so."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,16 +83,14 @@ class MessengerBeside:
 
     Args:
         book: Its id.
-        running: The book.
         leaving: What carries its alerts.
+        running: The book; None: it is told later, where it begins at all.
     """
 
-    def __init__(self, book: str, running: Running, leaving: Leaving) -> None:
-        self._book, self._running = book, running
-        clock = WallClock()
-        self._messenger = Messenger(leaving.orders, leaving.outbox, leaving.log, clock)
-        told = (leaving.outbox, running.status, clock, leaving.log, self._messenger.look)
-        self._step: Callable[..., None] = Beats(*told).step
+    def __init__(self, book: str, leaving: Leaving, running: Running | None = None) -> None:
+        self._book, self._leaving, self._running = book, leaving, running
+        self._clock = WallClock()
+        self._messenger = Messenger(leaving.orders, leaving.outbox, leaving.log, self._clock)
 
     async def start(self) -> None:
         """Begin; a book whose alerts cannot leave does not start.
@@ -102,11 +99,27 @@ class MessengerBeside:
             Unavailable: The messenger did not begin.
         """
         await self._messenger.start()
-        self._running.engine.observe(self._step)
+        if self._running is not None:
+            self.attend(self._running)
 
-    async def close(self) -> None:
-        """Say how the book ended, and say goodbye."""
-        cause = self._running.stop.cause
+    def attend(self, running: Running) -> None:
+        """Have a book that is about to run tell how it stands, with its own steps."""
+        self._running = running
+        told = (running.status, self._clock, self._leaving.log, self._messenger.look)
+        running.engine.observe(Beats(self._leaving.outbox, *told).step)
+
+    def waits(self, why: str) -> None:
+        """Tell that there is no book yet, and why; about once a second."""
+        self._leaving.outbox.say("beat", {"state": "waiting", "why": why})
+        self._messenger.look()
+
+    async def close(self, error: BaseException | None = None) -> None:
+        """Say how the book ended, and say goodbye.
+
+        Args:
+            error: What kept it from beginning, or broke beside it.
+        """
+        cause = error if self._running is None else self._running.stop.cause or error
         ending = Ending(Severity.WARNING, "daemon.stopped", "stopped in order; nobody hedges")
         if cause is not None:
             text = f"ended by {type(cause).__name__}: {cause}; nobody hedges"

@@ -32,6 +32,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {
     "journal.checked": ("journal.unchecked",),
     "feed.recovered": ("feed.lost",),
     "venue.released": ("venue.held",),
+    "venue.reached": ("venue.unreached",),
     "smile.found": ("smile.lost",),
     "clock.agreed": ("clock.skewed",),
     "state.changed": ("state.latched",),

@@ -21,6 +21,19 @@ ROWS: tuple[Row, ...] = (
         NONE,
     ),
     (
+        "venue.unreached",
+        ERROR,
+        "a venue does not answer as a book begins; until it does nobody hedges",
+        "see its status page; the book begins by itself when it answers; hedge by hand until then",
+    ),
+    ("venue.reached", INFO, "a venue answers, for which a book that begins has waited", NONE),
+    (
+        "venue.retried",
+        WARNING,
+        "a venue did not answer as a book begins; it is asked again",
+        "see venue.unreached, which comes when it lasts",
+    ),
+    (
         "instrument.closed",
         ERROR,
         "a venue does not trade any more what the book hedges with or holds; it is halted",
