@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from rebalancer.ops.notify import LONGEST, Notifier, line
+from rebalancer.ops.notify import LONGEST, Manager, Notifier, line
 from rebalancer.ports import SECOND, Beat
 
 MINUTES = str(60_000_000)  # µs of a watchdog
@@ -154,3 +154,19 @@ async def test_status_fails(manager, clock, read_log):
 def test_line(told_, shown):
     """A status stays one line, whatever a reason says, and shows what is wrong first."""
     assert shown == line(Book(**told_).told)
+
+
+async def test_a_start_that_waits(manager, read_log):
+    """While there is no book yet the manager waits on and hears why, on one line; then no more."""
+    own, name = manager
+    waits = Manager({"NOTIFY_SOCKET": name}, read_log().log)
+    waits.begins("is not open yet")
+    waits.open()
+    waits.begins("waits for deribit\nREADY=1")
+    waits.close()
+    waits.ends()
+
+    ((extends, status, *rest),) = said(own)
+    assert "EXTEND_TIMEOUT_USEC=60000000" == extends
+    assert status.startswith("STATUS=waits for deribit")
+    assert [] == rest

@@ -287,3 +287,19 @@ async def test_a_group_that_cannot_be_given(tmp_path, read_log, monkeypatch):
         await server.start()
 
     assert not path.exists()
+
+
+async def test_a_group_that_it_has(tmp_path, read_log, monkeypatch):
+    """A socket that has its group already is not given to it: the unit's sandbox forbids that."""
+
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refused)
+    path = tmp_path / "control.sock"
+    server = ControlServer(path, Book(), read_log().log, access=Access(group=os.getegid()))
+    await server.start()
+    try:
+        assert (os.getegid(), 0o660) == (path.stat().st_gid, path.stat().st_mode & 0o777)
+    finally:
+        await server.close()
