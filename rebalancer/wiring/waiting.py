@@ -19,7 +19,7 @@ from rebalancer.venues.outcomes import KeyRefused
 from rebalancer.wiring.beginning import Running, Surrounding, latch_brake
 from rebalancer.wiring.outward import Leaving, MessengerBeside, heard
 
-PATIENCE = 15 * SECOND  # ns without an answer until a person is woken
+PATIENCE = 10 * SECOND  # ns without an answer until a person is woken
 LEAST, MOST = 5 * SECOND, 60 * SECOND  # ns between two tries
 
 

@@ -66,9 +66,10 @@ def out(played, how):
 def test_begins_by_itself(played, hook, manager, how):
     """Venues that are out cost no start: a person hears in time, and it trades once they answer."""
     answers = out(played, how)
-    began = time.time()
     try:
         with daemon(played, environment={"NOTIFY_SOCKET": str(manager.path)}) as run:
+            run.until("messenger.started")  # however long an interpreter takes
+            began = time.time()
             at, alert = hook.until("venue.unreached", HEARD, scope="deribit", severity="error")
             assert at - began < HEARD
             assert "nobody hedges" in alert["text"]
