@@ -47,8 +47,8 @@ class Waiting:
         self.messenger = None if leaving is None else MessengerBeside(book, leaving)
         self._manager = Manager(environ, self._log)
         self._chance = around.randomness.generator("backoff/start")
-        self._ended = False  # whether somebody asked
-        self._task: asyncio.Task[object] | None = None  # that tries
+        self._ended = asyncio.Event()  # somebody asked
+        self._give_up: Callable[[], object] | None = None  # what ends the tries
         self._began = self._clock.monotonic()
         self._said: int | None = None  # ns, when the service manager last heard of us
         self._braked = False
@@ -80,9 +80,9 @@ class Waiting:
 
     def end(self) -> None:
         """Have no further try made, and the one that is being made given up."""
-        self._ended = True
-        if self._task is not None:
-            self._task.cancel()
+        self._ended.set()
+        if self._give_up is not None:
+            self._give_up()
 
     def opening(self, venue: str) -> None:
         """Note that a venue is about to be opened: the one before has answered."""
@@ -101,27 +101,28 @@ class Waiting:
         """
         self._began = self._clock.monotonic()
         self._tick()
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        self._give_up = None if task is None else task.cancel
         try:
             return await self._tries(attempt)
         except asyncio.CancelledError:
-            if not self._ended or self._task is None:
+            if task is None or not self._ended.is_set():
                 raise
-            self._task.uncancel()
+            task.uncancel()
             self._log.info("daemon.stopped", reason="asked to while it waited for its venues")
             return None
         finally:
-            self._task = None
+            self._give_up = None
             if self._timer is not None:
                 self._timer.cancel()
-            if self._ended:
+            if self._ended.is_set():
                 self._manager.ends()
             self._manager.close()
 
     async def _tries(self, attempt: Callable[[], Awaitable[Running]]) -> Running:
         """Return the book after as many tries as it takes."""
         ceiling = LEAST
-        while not self._ended:
+        while not self._ended.is_set():
             try:
                 running = await attempt()
             except KeyRefused:
@@ -131,7 +132,7 @@ class Waiting:
                 self._failed(error, wait)
             else:
                 self._answered()
-                if self._ended:  # somebody between has swallowed that
+                if self._ended.is_set():  # somebody between has swallowed that
                     running.stop.ask()
                 return running
             ceiling = min(2 * ceiling, MOST)
