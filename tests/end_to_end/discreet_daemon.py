@@ -4,7 +4,7 @@
 
 It reads its keys as `run --live` does, at level debug, with a journal, a flight and a
 control socket in FOLDER. With JOURNAL it takes that socket for the system's journal.
-A signal SIGUSR1 lets a task of it die of an error that is full of its keys.
+A signal SIGWINCH lets a task of it die of an error that is full of its keys.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def main(config, folder):
         asyncio.get_running_loop().call_exception_handler({"message": "x", "exception": error})
         running.daemon._parts.tasks.spawn("dies", die())
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, strike)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, strike)
     await serve(running, wish, Outward(log, log, None))
 
 

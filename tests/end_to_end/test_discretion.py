@@ -209,7 +209,7 @@ class Trial:
 
     async def die(self):
         """Let a task die of an error full of keys; return how the process ended."""
-        self._running.send_signal(signal.SIGUSR1)
+        self._running.send_signal(signal.SIGWINCH)
         code = await asyncio.wait_for(self._running.wait(), 60)
         await asyncio.sleep(0.2)
         (self.said / "journald").write_bytes(b"\n".join(self.journald.told))

@@ -153,8 +153,9 @@ async def test_doctor_of_a_wrong_key(tmp_path):
 
 def test_live_is_refused(tmp_path):
     """Real orders do not leave before a person has confirmed these very settings."""
-    (tmp_path / "deribit").write_text("key\nsecret\n")
-    (tmp_path / "deribit").chmod(0o400)
+    for name, lines in (("deribit", "key\nsecret\n"), ("telegram", "123456:AAA\n-100200\n")):
+        (tmp_path / name).write_text(lines)
+        (tmp_path / name).chmod(0o400)
     ran = subprocess.run(
         [
             *(*COMMAND, "run", "config/live.example.toml", "--live", "--confirm", "0" * 16),
