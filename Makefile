@@ -99,7 +99,7 @@ computing: lint tools
 	$(COMPUTING) -n $(CORES) -m "measured and not waits" $(MEASURED) \
 		--junit-xml=$(REPORTS)/junit-measured.xml \
 		--cov --cov-report=term --cov-report=json:$(REPORTS)/coverage.json
-	$(COMPUTING) -n $(shell expr $(CORES) + 1) -m "not measured and not waits" \
+	$(COMPUTING) -n $(shell expr $(CORES) + 2) -m "not measured and not waits" \
 		--junit-xml=$(REPORTS)/junit-others.xml
 	$(BIN)/python -m tests.architecture.branches $(REPORTS)/coverage.json $(FLOOR) \
 		rebalancer/core rebalancer/exchange
@@ -161,7 +161,7 @@ audit:
 deploy-test: install
 	@command -v debootstrap >/dev/null || { apt-get update -qq \
 		&& apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
-	@$(BIN)/pytest -n 0 tests/deploy/debian_root.py
+	@$(BIN)/pytest -n 0 tests/deploy/debian_root.py tests/deploy/whole_release.py
 
 # Registry wheels with their hashes and no address, so that any mirror serves them.
 COMPILE = $(REPORTS)/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \

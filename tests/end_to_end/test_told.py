@@ -251,6 +251,7 @@ def test_venue(tmp_path, cause):
                 os.kill(played._process.pid, signal.SIGCONT)
 
 
+@pytest.mark.waits(60)
 def test_doctor_would(tmp_path):
     """What doctor asks of a book's alerts is asked by sending."""
     with webhook() as hook, venues(str(CONFIG / "demo-deribit.toml"), str(tmp_path)) as played:
