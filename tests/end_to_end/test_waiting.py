@@ -129,7 +129,7 @@ def test_killed_while_it_waits(played):
 
 @pytest.mark.waits(30)
 def test_what_time_does_not_mend(played, hook):
-    """Another account than the settings name ends an unattended start at once, and is told."""
+    """A key that is refused ends an unattended start at once, and somebody is told."""
     text = played.config.read_text(encoding="utf-8")
     assert 'account = "' in text
     with daemon(played, "--confirm", "x") as refused:
