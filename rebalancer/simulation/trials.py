@@ -12,7 +12,7 @@ is unknown, nothing stays unknown, and the ledger ends as the venues' books do.
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from rebalancer.wiring import Running, Surrounding, live
 
 SIGNED = ("loopback", "loopback")  # key and secret of every account
 QUIET = 1  # s without an open order, inside the band, until it is over
+IDLE = 20  # s in which nothing that was to go wrong did, until somebody gives a reason
 TOGETHER = 4  # trials at once
 
 
@@ -139,7 +140,11 @@ async def trial(
             if length.heals:
                 script.clear()
         waits = bool(plans) and length.faults is None
-        await _settled(running, played, script if waits else None, length)
+
+        def nudge() -> None:
+            played.venues[scene.venue].host.interfere(scene.deed(0.1), by_hand=True)
+
+        await _settled(running, played, (script if waits else None, nudge), length)
         found = _judged(name, running, played, script, watch)
         running.stop.ask()
         await ended.wait()
@@ -191,12 +196,22 @@ async def _begun(running: Running, clock: WallClock) -> None:
 
 
 async def _settled(
-    running: Running, played: Loopbacks, script: Script | None, length: Length
+    running: Running,
+    played: Loopbacks,
+    awaited: tuple[Script | None, Callable[[], None]],
+    length: Length,
 ) -> None:
-    """Return once the book has been quiet for a while, or the trial has taken too long."""
+    """Return once the book has been quiet for a while, or the trial has taken too long.
+
+    Where what is awaited needs an order and the market gives no reason for one,
+    somebody trades by hand.
+    """
     clock, quiet = WallClock(), 0
+    script, nudge = awaited
     for second in range(length.most):
         await clock.sleep(SECOND)
+        if script is not None and script.missed() and second % IDLE == IDLE - 1:
+            nudge()
         state = running.engine.state
         calm = (
             (script is None or not script.missed())
