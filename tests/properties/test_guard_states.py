@@ -1,4 +1,4 @@
-"""A hundred thousand random states of a guarded book, and planted bugs that they find."""
+"""Fifty thousand random states of a guarded book, and planted bugs that they find."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from rebalancer.core import gate, protect
 from rebalancer.core.decision import Verdict
 from tests.properties import guard_states
 
-CHUNKS, EACH = 20, 5_000
+CHUNKS, EACH = 20, 2_500
 
 
 @pytest.mark.campaign
