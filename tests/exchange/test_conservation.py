@@ -1,4 +1,4 @@
-"""50,000 random events: nothing is made or lost, and nothing that is told twice counts twice.
+"""100,000 random events: nothing is made or lost, and nothing that is told twice counts twice.
 
 A small market of many kinds of accounts, most of them with far too much
 leverage, so that ladders, the fund and deleveraging are at work all the time.
@@ -39,7 +39,7 @@ from rebalancer.exchange.terms import (
 )
 from tests.exchange.listing import CALL, FUTURE, INVERSE, LINEAR, LINEAR_CALL, PUT, SPOT, D
 
-EVENTS, PARTS = 50_000, 10
+EVENTS, PARTS = 100_000, 10
 SECOND = 1_000_000_000
 EXPIRY = 24 * 3600 * SECOND
 TRADED = (LINEAR, INVERSE, FUTURE, CALL, PUT, LINEAR_CALL, SPOT)

@@ -1,4 +1,4 @@
-"""Fifty thousand random states of a guarded book, and planted bugs that they find."""
+"""A hundred thousand random states of a guarded book, and planted bugs that they find."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from rebalancer.core import gate, protect
 from rebalancer.core.decision import Verdict
 from tests.properties import guard_states
 
-CHUNKS, EACH = 20, 2_500
+CHUNKS, EACH = 20, 5_000
 
 
 @pytest.mark.campaign
