@@ -7,6 +7,7 @@ import tomllib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.installer.layout import Layout
 from deploy.installer.machine import Machine
@@ -73,13 +74,8 @@ def schema(journal: Path) -> int | None:
     Raises:
         DataError: It cannot be read.
     """
-    if not journal.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error as e:
-        raise DataError(f"{journal}: must be a journal that can be read: {e}") from e
+    found = _row(journal, "PRAGMA user_version")
+    return None if found is None else int(found[0])
 
 
 def permitted(journal: Path) -> str | None:
@@ -88,14 +84,19 @@ def permitted(journal: Path) -> str | None:
     Raises:
         DataError: It cannot be read.
     """
+    found = _row(journal, "SELECT value FROM meta WHERE key = 'live'")
+    return None if found is None else str(found[0])
+
+
+def _row(journal: Path, question: str) -> Any:
+    """Return the first row of an answer; None where there is none, or no journal."""
     if not journal.exists():
         return None
     try:
         with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as connection:
-            found = connection.execute("SELECT value FROM meta WHERE key = 'live'").fetchone()
+            return connection.execute(question).fetchone()
     except sqlite3.Error as e:
         raise DataError(f"{journal}: must be a journal that can be read: {e}") from e
-    return str(found[0]) if found else None
 
 
 def confirming(env: Path) -> str | None:
