@@ -70,7 +70,7 @@ def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tupl
             intent,
             state.mode_of(own.name),
             killed=state.killed,
-            sealed=state.sealed,
+            sealed=state.sealed or state.standing.phase is trading_state.TradingState.DRAINING,
             short=state.standing.short,
         ),
         venue_open.judge(intent, shut(state.accounts, intent.account, instrument.id)),

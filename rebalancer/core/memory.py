@@ -138,6 +138,11 @@ def cut_failed(memory: Memory, ts: int) -> None:
     memory.cuts_failed += 1
 
 
+def cut_held_back(memory: Memory, ts: int) -> None:
+    """Note an order that was to protect and never left: nobody tried its price."""
+    memory.cut_after = ts + FIRST_WAIT
+
+
 def held_back(memory: Memory, ts: int) -> None:
     """Note an order that never left: one goes again at once, the next in a row must wait.
 

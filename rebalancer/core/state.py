@@ -294,7 +294,7 @@ class State:  # long: whatever may be known is written through this one door
         if resting and sent:
             memory.unrested += 1
         if order.submit.purpose is Purpose.PROTECT:
-            memories.cut_failed(memory, self.now)
+            (memories.cut_failed if sent else memories.cut_held_back)(memory, self.now)
         else:
             (memories.failed if sent else memories.held_back)(memory, self.now)
 

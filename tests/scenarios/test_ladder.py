@@ -7,7 +7,15 @@ import pytest
 
 from rebalancer.core.commands import Purpose, Style
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Adopted, Ending, OutsideHolding, OutsideTold, Tick, Verb
+from rebalancer.core.events import (
+    Adopted,
+    Ending,
+    OrderRejected,
+    OutsideHolding,
+    OutsideTold,
+    Tick,
+    Verb,
+)
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.orders import OrderState
@@ -211,11 +219,14 @@ def test_protects_while_stopped(verb):
     assert [Purpose.PROTECT] == [order.purpose for order in desk.orders]
 
 
-@pytest.mark.parametrize("how", ["kill", "sealed"])
+@pytest.mark.parametrize("how", ["kill", "sealed", "leaving"])
 def test_what_stops_protecting(how):
-    """A kill, or a pause of everything, lets not even a protecting order out."""
+    """A kill, a pause of everything, or a daemon on its way out: not even these go."""
     desk = build(margined(WIDE), [(SPOT, "10"), (LINEAR, "-10", "hedge")])
-    desk.operate(Verb.KILL if how == "kill" else Verb.PAUSE, everything=how == "sealed")
+    if how == "leaving":
+        desk.state.activate(TradingState.DRAINING, "stopping")
+    else:
+        desk.operate(Verb.KILL if how == "kill" else Verb.PAUSE, everything=how == "sealed")
     told(desk, 105_000)
 
     assert [] == desk.orders
@@ -395,6 +406,19 @@ def test_a_cut_that_fills_nothing_pays_more():
         (3, D("103600.0")),
         (7, D("105000.0")),
     ] == prices
+
+
+def test_a_cut_that_never_left_pays_no_more():
+    """What was held back here tells nothing of the price: it goes again for no more."""
+    desk = hedged(balance=105_000)
+    for _ in range(30):
+        desk.take(OrderRejected(desk.now, None, desk.orders[-1].client_order_id, "old", sent=False))
+        desk.now += SECOND
+        desk.market()
+        told(desk, 105_000)
+
+    assert len(desk.orders) > 20
+    assert {D("100900.0")} == {order.price for order in desk.orders}
 
 
 def test_adoption_is_no_loss():

@@ -52,7 +52,7 @@ def judge(
         intent: The order to judge.
         state: The stricter of the book's and the underlying's.
         killed: A kill lets nothing pass at all.
-        sealed: `pause --all`: protect orders wait too.
+        sealed: `pause --all`, or on the way out: protect orders wait too.
         short: Why a book is paused that nobody paused: no room for its journal.
     """
     whole = abs(intent.quantity)
