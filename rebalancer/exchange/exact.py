@@ -15,7 +15,9 @@ from decimal import (
     Inexact,
     InvalidOperation,
     Overflow,
+    getcontext,
     localcontext,
+    setcontext,
 )
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -36,8 +38,14 @@ def exactly(call: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(call)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with localcontext(EXACT):
+        outer = getcontext()
+        if outer is EXACT:
             return call(*args, **kwargs)
+        setcontext(EXACT)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            setcontext(outer)
 
     return run
 

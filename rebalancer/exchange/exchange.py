@@ -17,7 +17,7 @@ from rebalancer.exchange import (
     scan,
     statements,
 )
-from rebalancer.exchange.accounts import House
+from rebalancer.exchange.accounts import Holding, House
 from rebalancer.exchange.book import Book, Level, make_book
 from rebalancer.exchange.exact import ZERO, exactly, positive
 from rebalancer.exchange.fees import FeeSchedule, schedule_of
@@ -295,10 +295,9 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         """Return what is held of an instrument; an empty position where nothing is."""
         return statements.position(self._state, self._state.account(account), instrument)
 
-    def quantities(self, account: str) -> Mapping[str, Decimal]:
-        """Return how much is held of everything that is, contracts."""
-        held = self._state.account(account).holdings
-        return {name: each.quantity for name, each in held.items()}
+    def holdings(self, account: str) -> Mapping[str, Holding]:
+        """Return quantity and basis of everything that is held, by instrument."""
+        return dict(self._state.account(account).holdings)
 
     def positions(self, account: str) -> tuple[Position, ...]:
         """Return everything that is held."""

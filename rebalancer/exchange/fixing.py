@@ -54,6 +54,8 @@ def average(trail: Trail, expiry: int, now: int) -> Decimal | None:
         USD per coin to 1e-12; None when no index is known in the window.
     """
     start, end = expiry - WINDOW, min(now, expiry)
+    if end <= start:
+        return None
     total, covered = ZERO, 0
     ends = [*(ts for ts, _ in trail.told), end][1:]
     for (since, price), until in zip(trail.told, ends, strict=True):

@@ -207,9 +207,9 @@ def margin(exchanges: Mapping[str, Exchange], follower: books.Worth) -> Margin:
     """Return how the accounts stand: the margin ratio, and how far each leg's liquidation is."""
     distances: dict[str, float] = {}
     for venue, exchange in exchanges.items():
-        for name, quantity in exchange.quantities(venue).items():
+        for name in exchange.holdings(venue):
             line = follower.lines.get(name)
-            if not quantity or line is None or line.mark is None or not line.instrument.margined:
+            if line is None or line.mark is None or not line.instrument.margined:
                 continue
             price = exchange.liquidation_price(venue, name)
             if price is not None:

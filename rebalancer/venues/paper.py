@@ -234,7 +234,7 @@ def _go_to(exchange: Exchange, ts: int, item: Extreme) -> Sequence[Record]:
 
 def holdings(exchange: Exchange, account: str) -> Sequence[tuple[str, Decimal]]:
     """Return every position and cash balance of an account, by id."""
-    held = exchange.quantities(account).items()
+    held = ((name, each.quantity) for name, each in exchange.holdings(account).items())
     cash = ((f"{account}:{name}", balance) for name, balance in exchange.balances(account).items())
     return (*held, *cash)
 

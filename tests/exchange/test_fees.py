@@ -115,7 +115,8 @@ def test_fee_of_what_is_received(quantity, fee, currency, left, dollars):
     (filled,) = exchange.fills("a")
 
     assert (D(fee), currency) == (filled.fee, filled.fee_currency)
-    assert {SPOT.id: D(left)} == exchange.quantities("a")
+    assert [SPOT.id] == list(exchange.holdings("a"))
+    assert D(left) == exchange.position("a", SPOT.id).quantity
     assert D(dollars) == exchange.balance("a", "USDT")
     assert -D(left) == exchange.house.account.holding(SPOT.id).quantity
     assert 0 == exchange.imbalance("USDT") == exchange.imbalance("BTC")

@@ -59,7 +59,7 @@ async def test_hedged_on_paper(venue, outside, gap, tmp_path):
         async with book_of(at, settings, clock) as (running, heard, log):
 
             def coins():
-                held = running.exchanges[venue].quantities(venue).get(at.hedge, D(0))
+                held = running.exchanges[venue].position(venue, at.hedge).quantity
                 return held * 100 / 100_000 if venue == COINM else held
 
             def has(kind):

@@ -57,7 +57,7 @@ async def test_option_is_marked_and_hedged(tmp_path):
         async with book_of(at, settings, WallClock()) as (running, heard, log):
 
             def held():
-                return running.exchanges["derive"].quantities("derive").get(at.hedge, D(0))
+                return running.exchanges["derive"].position("derive", at.hedge).quantity
 
             assert await until(held), log.said
             assert await until(lambda: len(marks(heard)) >= 2)
@@ -89,7 +89,7 @@ async def test_option_that_is_not_told_is_not_hedged(wrong, tmp_path):
             assert [OPTION] == [each["instrument"] for each in said]
             assert f"option_pricing.{wrong} must be there" in said[0]["why"]
             assert [] == marks(heard)
-            assert not running.exchanges["derive"].quantities("derive").get(at.hedge)
+            assert not running.exchanges["derive"].position("derive", at.hedge).quantity
             at.pricing = {}
             assert await until(lambda: marks(heard))
 

@@ -182,7 +182,7 @@ async def test_book_is_hedged_on_paper_and_pays_at_the_stamp(kind, tmp_path):
             account = at.hedge.partition(":")[0]
 
             def held():
-                return running.exchanges[account].quantities(account).get(at.hedge, D(0))
+                return running.exchanges[account].position(account, at.hedge).quantity
 
             assert await until(held), log.said
             assert clock.now() < STAMP

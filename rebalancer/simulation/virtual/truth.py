@@ -7,15 +7,16 @@ from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.params import Params
 from rebalancer.exchange import black, fixing
+from rebalancer.exchange.accounts import Holding
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
-from rebalancer.exchange.statements import Position
 from rebalancer.ports import Clock
 from rebalancer.simulation.virtual.book import VOL
 from rebalancer.simulation.virtual.bounds import Bounds, Turns
 from rebalancer.simulation.virtual.market import YEAR
 from rebalancer.venues.paper import holdings
 
+_Pair = tuple[float, float]
 MOVE = 1e-4  # fraction of price by which delta is measured
 SMALLEST = Decimal("1e-9")  # of a currency: what division leaves
 
@@ -47,39 +48,52 @@ class Truth:
 
     def delta(self, price: float) -> float:
         """Return the delta of everything at a price of the coin, coins."""
-        low, high = (self._worth(price * (1 + move)) for move in (-MOVE, MOVE))
+        prices = price * (1 - MOVE), price * (1 + MOVE)
+        low, high = self._worths(prices)
         return (high - low) / (2 * MOVE * price)
 
-    def _worth(self, price: float) -> float:
-        """Return what all accounts are worth at a price of the coin, USD."""
-        total = 0.0
+    def _worths(self, prices: _Pair) -> _Pair:
+        """Return what all accounts are worth at each of two prices of the coin, USD."""
+        low, high = 0.0, 0.0
         for name, exchange in self._exchanges.items():
             for currency, amount in exchange.balances(name).items():
-                total += float(amount) * (1.0 if currency in STABLE else price)
-            for held in exchange.positions(name):
-                total += self._value(exchange, held, price)
-        return total
+                cash, coin = float(amount), currency not in STABLE
+                low += cash * (prices[0] if coin else 1.0)
+                high += cash * (prices[1] if coin else 1.0)
+            for instrument, held in exchange.holdings(name).items():
+                down, up = self._values(exchange, exchange.contract(instrument), held, prices)
+                low += down
+                high += up
+        return low, high
 
-    def _value(self, exchange: Exchange, held: Position, price: float) -> float:
-        terms = exchange.contract(held.instrument)
+    def _values(self, exchange: Exchange, terms: Instrument, held: Holding, prices: _Pair) -> _Pair:
         contracts, basis = float(held.quantity), float(held.basis)
         if terms.kind is Kind.OPTION:
-            return contracts * self._option(exchange, terms, price)
+            down, up = self._options(exchange, terms, prices)
+            return contracts * down, contracts * up
         size = contracts * float(terms.size)
-        return (basis - size / price) * price if terms.inverse else size * price - basis
+        if terms.inverse:
+            down, up = ((basis - size / price) * price for price in prices)
+        else:
+            down, up = (size * price - basis for price in prices)
+        return down, up
 
-    def _option(self, exchange: Exchange, terms: Instrument, price: float) -> float:
+    def _options(self, exchange: Exchange, terms: Instrument, prices: _Pair) -> _Pair:
         """Return the worth of an inverse option, USD a coin; its settlement is averaged at last."""
         assert terms.expiry is not None
         assert terms.strike is not None
         now = self._clock.now()
         share, told = fixing.open_share(terms.expiry, now), exchange.delivery_price(terms.id)
-        fixed = price if told is None else float(told)
-        settles = share * price + (1 - share) * fixed
         spread = VOL * (max(terms.expiry - now, 1) / YEAR) ** 0.5
         if share < 1:  # the rest of a mean has a third of the variance of its end
             spread *= max(share, 1e-6) / 3**0.5
-        return black.price(settles, float(terms.strike), spread, terms.sign) / settles * price
+        worth = []
+        for price in prices:
+            fixed = price if told is None else float(told)
+            settles = share * price + (1 - share) * fixed
+            theirs = black.price(settles, float(terms.strike), spread, terms.sign)
+            worth.append(theirs / settles * price)
+        return worth[0], worth[1]
 
     def gaps(self, ledger: Ledger) -> dict[str, Decimal]:
         """Return where a ledger and the exchanges' books differ, ledger less exchange."""
