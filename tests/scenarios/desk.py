@@ -205,6 +205,7 @@ class Desk:
     price: float = 100_000.0
     quiet: set[str] = field(default_factory=set)  # instruments and venues that say nothing
     outcomes: list[Outcome] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)  # of all outcomes
     trades: int = 0
 
     # --- what was said ---
@@ -221,7 +222,7 @@ class Desk:
 
     def all(self, kind: type[Command]) -> list:
         """Return all commands of one kind so far, in order."""
-        return [c for outcome in self.outcomes for c in outcome.commands if isinstance(c, kind)]
+        return [each for each in self.commands if isinstance(each, kind)]
 
     @property
     def orders(self) -> list[Submit]:
@@ -249,6 +250,7 @@ class Desk:
         """Let one event happen."""
         outcome = hedger.step(self.state, event, self.params)
         self.outcomes.append(outcome)
+        self.commands += outcome.commands
         return outcome
 
     def index(self, price: float | None = None, venue: str = "deribit") -> Outcome:
