@@ -13,13 +13,14 @@ from rebalancer.cli.output import bar, emit_json, opened, shown
 from rebalancer.cli.times import nanoseconds, utc
 from rebalancer.errors import UsageError
 from rebalancer.ops.log import configure
-from rebalancer.ports import Clock, Log
+from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.research import page, report, verdict
 from rebalancer.research.markets import Window
 from rebalancer.research.replay import Request, Summary
 from rebalancer.research.replay import replay as play
 from rebalancer.settings import load
 
+STEPS = 1_000  # that the eye can tell apart on a bar
 UNITS = {
     "hedge_effectiveness": "",
     "sampling_seconds": "s",
@@ -145,11 +146,14 @@ def _log(clock: Clock) -> Log:
 def _bar() -> Iterator[Any]:
     """Show how far market time has come; a bar on a terminal, nothing elsewhere."""
     with bar() as progress:
-        task = progress.add_task("replay", total=None, now="")
+        task, seen = progress.add_task("replay", total=None, now=""), 0
 
         def told(now: int, start: int, end: int | None) -> None:
+            nonlocal seen
             total = None if end is None else end - start
-            progress.update(task, completed=now - start, total=total, now=utc(now))
+            if now == end or now - seen >= (SECOND if total is None else total / STEPS):
+                seen = now
+                progress.update(task, completed=now - start, total=total, now=utc(now))
 
         yield told
 

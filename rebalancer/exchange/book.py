@@ -1,5 +1,6 @@
 """The displayed book of an instrument, and the walk of an order through it."""
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,6 +9,7 @@ from itertools import pairwise
 from rebalancer.errors import DataError
 from rebalancer.exchange.exact import ZERO, floor_to, positive
 
+ONE = Decimal(1)
 Level = tuple[Decimal, Decimal]  # price in quote currency, size in contracts; both > 0
 
 
@@ -44,13 +46,15 @@ def make_book(instrument: str, bids: Iterable[Level], asks: Iterable[Level]) -> 
             the best bid is not below the best ask.
     """
     book = Book(tuple(bids), tuple(asks))
-    for name, side, step in (("bids", book.bids, -1), ("asks", book.asks, 1)):
-        for number in (number for level in side for number in level):
-            if not positive(number):
-                raise DataError(f"{instrument} {name}: must be positive numbers, was {number}")
-        for (before, _), (after, _) in pairwise(side):
-            if (after - before) * step <= 0:
-                raise DataError(f"{instrument} {name}: must be best first, was {before}, {after}")
+    for name, side, better in (("bids", book.bids, operator.gt), ("asks", book.asks, operator.lt)):
+        numbers = [number for level in side for number in level]
+        if not all(map(Decimal.is_finite, numbers)) or min(numbers, default=ONE) <= ZERO:
+            wrong = next(number for number in numbers if not positive(number))
+            raise DataError(f"{instrument} {name}: must be positive numbers, was {wrong}")
+        prices = numbers[::2]
+        if not all(map(better, prices, prices[1:])):
+            before, after = next(pair for pair in pairwise(prices) if not better(*pair))
+            raise DataError(f"{instrument} {name}: must be best first, was {before}, {after}")
     if book.bids and book.asks and book.bids[0][0] >= book.asks[0][0]:
         touch = f"{book.bids[0][0]} and {book.asks[0][0]}"
         raise DataError(f"{instrument}: best bid must be below best ask, was {touch}")
