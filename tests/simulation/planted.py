@@ -19,10 +19,10 @@ class Bug:
 BUGS: Mapping[str, Bug] = {
     "resent on a timeout": Bug(
         f"{RUN}/dispatch.py",
-        "        self.inbox.put(answer)\n\n    async def _cancel",
+        "        self.inbox.put(answer)\n\n    def _middle",
         "        if isinstance(answer, OrderUnknown):\n"
         "            answer = await self.venues[order.account].submit(order)\n"
-        "        self.inbox.put(answer)\n\n    async def _cancel",
+        "        self.inbox.put(answer)\n\n    def _middle",
     ),
     "not found is rejected": Bug(
         f"{CORE}/orders.py",
@@ -46,14 +46,13 @@ BUGS: Mapping[str, Bug] = {
     ),
     "intents are not flushed": Bug(
         f"{RUN}/engine.py",
-        "            self._keep()\n            self._around.journal.flush()\n"
-        "            self._sent = True",
+        "            self._keep()\n            self._flush()\n            self._sent = True",
         "            self._sent = True",
     ),
     "journal after the wire": Bug(
         f"{RUN}/engine.py",
-        "        leaving = self._write_sent(outcome.commands)\n",
-        "        leaving = any(isinstance(each, Submit) for each in outcome.commands)\n",
+        "leaving = self._write_sent(outcome.commands) or",
+        "leaving = any(isinstance(each, Submit) for each in outcome.commands) or",
     ),
     "a kill is forgotten": Bug(
         f"{CORE}/guards/trading_state.py",
@@ -62,8 +61,8 @@ BUGS: Mapping[str, Bug] = {
         "    if killed or state is TradingState.ACTIVE:",
         Bug(
             f"{RUN}/dispatch.py",
-            '        if self.state.killed:\n            return "killed"\n        protects',
-            "        mode = TradingState.ACTIVE if self.state.killed else mode\n        protects",
+            '        if self.state.killed:\n            return "killed"\n        pulled',
+            "        mode = TradingState.ACTIVE if self.state.killed else mode\n        pulled",
         ),
     ),
     "paused books hedge": Bug(
@@ -244,7 +243,7 @@ BUGS: Mapping[str, Bug] = {
         f"{RUN}/reconcile.py", "        if lasting:\n", "        if lasting and False:\n"
     ),
     "a kill is not kept over a restart": Bug(
-        f"{RUN}/engine.py", '            "killed": state.killed,', '            "killed": False,'
+        f"{RUN}/engine.py", '        "killed": state.killed,', '        "killed": False,'
     ),
     "cash is not counted": Bug(
         f"{CORE}/ledger.py",
@@ -298,8 +297,8 @@ FOREIGN: Mapping[str, Bug] = {
     ),
     "halt of one underlying is not latched": Bug(
         "rebalancer/runtime/engine.py",
-        "        return (state.mode, state.killed, *asked, tuple(state.halted.items()))\n",
-        "        return (state.mode, state.killed, *asked)\n",
+        "    return (state.mode, state.killed, *asked, tuple(state.halted.items()))\n",
+        "    return (state.mode, state.killed, *asked)\n",
     ),
     "ages are looked at only while blind": Bug(
         "rebalancer/core/watch.py",
