@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +61,7 @@ def failed(
     It needs the table [alerts] alone: a configuration that is wrong elsewhere is
     why units fail. Of one that cannot be read it uses the copy that the last start
     kept in its state folder. A channel without its credential takes no other away.
+    The heartbeat is left alone: it would tell whoever hears it that the book hedges.
 
     Example: rebalancer alert failed live.toml --unit rebalancer@btc-desk.service
     """
@@ -83,7 +84,8 @@ def _words(unit: str, environ: Mapping[str, str]) -> str:
 def _lenient(config: Path, state: Path | None) -> Orders:
     """Return where alerts go, also of a configuration that is wrong elsewhere or altogether.
 
-    What keeps one channel from being used is printed, and takes no other away.
+    What keeps one channel from being used is printed, and takes no other away. The
+    heartbeat is not among them: whoever hears it is told that all is well.
 
     Raises:
         ConfigError: Nothing says where, or no channel is left.
@@ -95,7 +97,9 @@ def _lenient(config: Path, state: Path | None) -> Orders:
     names = book if isinstance(book, dict) else {}
     named = (str(names.get("id", config.stem))[:32], str(names.get("mode", "unknown"))[:16])
     found, faults, refusals = sorted_out(named, told, 0, os.environ, Path.home())
-    if not found.routes and found.heartbeat is None:
+    if not found.routes:
+        if not faults and not refusals:
+            raise _without(config)
         if refusals and not faults:
             raise refusals[0]
         also = [Fault("alerts", str(each), "refused") for each in refusals]
@@ -104,7 +108,7 @@ def _lenient(config: Path, state: Path | None) -> Orders:
         typer.echo(f"{fault.path}: {fault.must}, was {fault.was}", err=True)
     for each in refusals:
         typer.echo(str(each), err=True)
-    return found
+    return replace(found, heartbeat=None)
 
 
 def _said(config: Path, state: Path | None) -> tuple[Raw, Alerts]:

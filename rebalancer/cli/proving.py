@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rebalancer.ops.messenger.asking import deliver
@@ -17,7 +18,8 @@ async def proofs(settings: Settings) -> Sequence[Finding]:
     """Return what came of a test message on each channel, and whether that is enough.
 
     One channel must deliver. One that ends on this machine is none, unless the
-    venues are played here too. A further channel that fails is worth a look.
+    venues are played here too. A further channel that fails is worth a look. The
+    heartbeat stays silent: a book that is down would put off its own alarm.
 
     Raises:
         ConfigError: A credential of a channel is missing, or not what it needs.
@@ -29,9 +31,8 @@ async def proofs(settings: Settings) -> Sequence[Finding]:
         must = "must have a channel that leaves this machine: [[alerts.channels]]"
         return [] if played else [Finding("alerts", Grade.FAILED, "the log alone", must)]
     text = "a test before this book trades: nothing is wrong"
-    told = await deliver(orders, "alert.tested", text, WallClock())
-    names = {route.name for route in orders.routes}
-    counts = [each.ok for each in told if each.channel in names and (played or not each.loopback)]
+    told = await deliver(replace(orders, heartbeat=None), "alert.tested", text, WallClock())
+    counts = [each.ok for each in told if played or not each.loopback]
     enough = any(counts)
     worst = Grade.WARNED if enough else Grade.FAILED
     found = [

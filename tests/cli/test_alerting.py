@@ -16,6 +16,7 @@ from rebalancer.wiring.channels import KeptChannels
 from tests.end_to_end.webhook import webhook
 
 CONFIG = Path(__file__).parents[2] / "config"
+TELEGRAM = '\n[[alerts.channels]]\nkind = "telegram"\ncredentials = "nowhere"\n'
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,6 +80,57 @@ def test_failed_unheard(tmp_path):
     assert 1 == ran("failed", config(tmp_path, "http://127.0.0.1:1/x"))[0]
 
 
+def with_heartbeat(path, address):
+    """Add a heartbeat that is heard at an address."""
+    path.write_text(path.read_text() + f'[alerts.heartbeat]\nloopback = "{address}"\n')
+    return path
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize("reached", [True, False])
+def test_failed_is_no_heartbeat(tmp_path, reached):
+    """Of a unit that failed nobody outside hears that all is well, nor does that count as told."""
+    with webhook() as hook:
+        path = config(tmp_path, hook.address if reached else "http://127.0.0.1:1/x")
+        code, said = ran("failed", with_heartbeat(path, hook.address), "--json")
+
+    assert (0 if reached else 1, 0) == (code, len(hook.beats))
+    assert [("webhook", reached)] == [(row["channel"], row["ok"]) for row in json.loads(said)]
+
+
+@pytest.mark.parametrize("text", ["", TELEGRAM])
+def test_failed_by_a_heartbeat_alone(tmp_path, monkeypatch, text):
+    """A heartbeat is no way to tell anything: without a channel beside it nobody is told."""
+    monkeypatch.setenv("REBALANCER_CREDENTIALS", str(tmp_path))
+    with webhook() as hook:
+        path = config(tmp_path)
+        path.write_text(path.read_text() + text)
+        with pytest.raises(ConfigError):
+            ran("failed", with_heartbeat(path, hook.address))
+
+    assert [] == hook.beats
+
+
+@pytest.mark.waits(20)
+def test_test_tries_the_heartbeat(tmp_path):
+    """Whoever tries the channels by hand hears of the heartbeat too."""
+    with webhook() as hook:
+        code, said = ran("test", with_heartbeat(config(tmp_path), hook.address), "--json")
+
+    assert (0, ["heartbeat"]) == (code, [row["channel"] for row in json.loads(said)])
+    assert hook.beats
+
+
+@pytest.mark.waits(20)
+def test_proofs_leave_the_heartbeat_alone(tmp_path):
+    """What is asked before a start, or of a book that is down, does not put off the alarm."""
+    with webhook() as hook:
+        found = run_wall(proofs(load(with_heartbeat(config(tmp_path, hook.address), hook.address))))
+
+    assert ["alerts.webhook", "alerts"] == [each.name for each in found]
+    assert [] == hook.beats
+
+
 @pytest.mark.parametrize("verb", ["test", "failed"])
 @pytest.mark.parametrize("text", ["", '[alerts]\nleast = "loud"\n', "[alerts\n"])
 def test_without(tmp_path, verb, text):
@@ -131,9 +183,6 @@ def test_a_copy_that_failed(tmp_path, monkeypatch):
 
     told = "rebalancer-backup@desk.service failed; the book is hedged, its journal was not copied"
     assert told == alert["text"]
-
-
-TELEGRAM = '\n[[alerts.channels]]\nkind = "telegram"\ncredentials = "nowhere"\n'
 
 
 @pytest.mark.waits(20)
