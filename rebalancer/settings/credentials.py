@@ -1,7 +1,7 @@
 """Credentials: from the name in the settings to a text that nothing shows.
 
-It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/NAME`, or `keys_NAME` as
-systemd calls a file of the folder that our unit loads as `keys`), or in a file
+It lies in a systemd credential (`$CREDENTIALS_DIRECTORY/keys_NAME`, as systemd calls
+a file of the folder that our unit loads as `keys`, or `NAME`), or in a file
 that only its owner can read: NAME below `$REBALANCER_CREDENTIALS`, else below
 `~/.config/rebalancer/credentials`. A command by hand finds it last where the unit
 takes it from: `/etc/rebalancer/credentials/BOOK`, for `/etc/rebalancer/BOOK.toml`.
@@ -134,7 +134,7 @@ def _place(name: str, environ: Mapping[str, str], home: Path) -> Path:
     if not name or Path(name).name != name or name.startswith("."):
         raise _fault(Path("credentials"), "must be a plain name", repr(name))
     if SYSTEMD in environ:
-        for told in (name, PREFIX + name):
+        for told in (PREFIX + name, name):  # a unit's stand-in for no folder is called `keys`
             if (given := Path(environ[SYSTEMD]) / told).exists():
                 return given
     folder = Path(environ[FOLDER]) if environ.get(FOLDER) else home / HOME

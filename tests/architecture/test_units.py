@@ -12,6 +12,7 @@ UNITS = sorted(each for each in (ROOT / "systemd").iterdir() if "@" in each.name
 SERVICES = [each for each in UNITS if each.suffix == ".service"]
 SYSTEM = Path("/usr/lib/systemd/system")
 COMMAND = "opt/rebalancer/releases/1/bin/rebalancer"
+ALERTS = ("rebalancer-alert", "rebalancer-backup-alert")
 THRESHOLD = 12  # tenths of systemd's ten points of exposure
 
 analyze = pytest.mark.skipif(
@@ -75,13 +76,17 @@ def test_verification_notices(root, old, new, complaint):
 
 
 @analyze
-@pytest.mark.parametrize("kind", ["rebalancer", "rebalancer-alert", "rebalancer-panic"])
+@pytest.mark.parametrize("kind", ["rebalancer", "rebalancer-panic", *ALERTS])
 def test_encrypted_credentials(root, kind):
     """The drop-in for encrypted keys is one that systemd takes, for each unit that has keys."""
     drops = root / f"usr/local/lib/systemd/system/{kind}@btc-desk.service.d"
     drops.mkdir()
-    shutil.copy(ROOT / "systemd/encrypted-credentials.conf", drops)
+    text = (ROOT / "systemd/encrypted-credentials.conf").read_text()
+    if kind in ALERTS:  # theirs stands in its head
+        text = "\n".join(re.findall(r"^#   (\S.*)$", text, re.MULTILINE)) + "\n"
+    (drops / "keys.conf").write_text(text)
 
+    assert "LoadCredentialEncrypted=keys" in text
     assert (0, "") == verified(root, f"{kind}@.service")
 
 
@@ -144,9 +149,51 @@ def test_main_unit():
     assert expected == {name: told[name] for name in expected}
 
 
-def test_alert_is_tried_again():
+def test_no_start_is_refused_in_silence():
+    """A failed assertion is no failure of a unit: one that has OnFailure= has none."""
+    watched = [each for each in SERVICES if "OnFailure" in directives(each)]
+
+    assert ["rebalancer-backup@.service", "rebalancer@.service"] == [each.name for each in watched]
+    assert [] == [
+        (each.name, name) for each in watched for name in directives(each) if "Assert" in name
+    ]
+
+
+def test_alert_starts_without_the_keys():
+    """The folder whose loss ended the daemon is not what its alert waits for."""
+    for name in ALERTS:
+        told = directives(ROOT / f"systemd/{name}@.service")
+        loaded = told["LoadCredential"].partition(":")[0]
+
+        assert f"{loaded}:none" == told["SetCredential"]
+
+
+def test_an_alert_has_one_cause():
+    """The system says what failed, and how, only where one unit alone can start an alert."""
+    causes = {}
+    for each in SERVICES:
+        if "OnFailure" in (told := directives(each)):
+            causes.setdefault(told["OnFailure"], []).append(each.name.replace("@", "@%i"))
+
+    assert sorted(f"{name}@%i.service" for name in ALERTS) == sorted(causes)
+    for name, units in causes.items():
+        started = directives(ROOT / "systemd" / name.replace("@%i", "@"))["ExecStart"]
+        assert [unit for unit in units if f" --unit {unit} " in started] == units
+        assert 1 == len(units)
+
+
+def test_alerts_are_alike():
+    """Two units that alert differ in what they tell alone."""
+    main, copies = (directives(ROOT / f"systemd/{name}@.service") for name in ALERTS)
+    differing = {name for name in main.keys() | copies.keys() if main[name] != copies[name]}
+
+    assert {"Description", "ExecStart"} == differing
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_is_tried_again(name):
     """Word of a failed unit is tried again whatever the configuration is, and not for ever."""
-    told = directives(ROOT / "systemd/rebalancer-alert@.service")
+    told = directives(ROOT / f"systemd/{name}@.service")
     hours, minutes = told["StartLimitIntervalSec"], told["RestartSec"]
     longest = int(minutes.removesuffix("min")) * 60 + int(told["TimeoutStartSec"])
 

@@ -237,6 +237,26 @@ def test_failed_by_the_copy(tmp_path, monkeypatch, broken, place):
     assert 0o600 == (state / "alerts.json").stat().st_mode & 0o777
 
 
+@pytest.mark.waits(20)
+def test_failed_without_file_and_keys(tmp_path, monkeypatch):
+    """Where file and keys are gone, the copy's channels that need no credential deliver."""
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "keys").write_text("none")  # what the unit has in place of their folder
+    (given / "keys").chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given))
+    with webhook() as hook:
+        path = config(tmp_path, hook.address)
+        path.write_text(path.read_text() + TELEGRAM)
+        run_wall(KeptChannels(load(path), tmp_path, None).start())
+        path.unlink()
+        told = CliRunner().invoke(app, ["alert", "failed", "--state", str(tmp_path), str(path)])
+    ((_, alert),) = hook.alerts()
+
+    assert (0, "unit.failed") == (told.exit_code, alert["event"])
+    assert "alerts.channels.1.credentials" in told.output
+
+
 def test_the_copy_goes_with_the_channels(tmp_path):
     """A start whose alerts do not leave keeps nobody to be told of later."""
     run_wall(KeptChannels(load(config(tmp_path, "http://127.0.0.1:1/x")), tmp_path, None).start())

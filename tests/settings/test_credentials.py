@@ -50,6 +50,18 @@ def test_key_of_the_unit(installed, tmp_path):
     assert "systemd's" == found({"CREDENTIALS_DIRECTORY": str(tmp_path / "systemd")}, tmp_path)
 
 
+def test_stand_in_of_the_folder(tmp_path):
+    """What an alert's unit has instead of a folder hides no key of the same name, and is none."""
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "keys").write_text("none")
+    (tmp_path / "keys").chmod(0o400)
+    with pytest.raises(ConfigError):
+        read("keys", environ, tmp_path, SHAPE)
+
+    put(tmp_path / "keys_keys", "systemd's")
+    assert "systemd's" == read("keys", environ, tmp_path, SHAPE)["key"].reveal()
+
+
 @pytest.mark.parametrize("config", ["eth.toml", "../btc.toml", "sub/btc.toml"])
 def test_key_of_another(installed, tmp_path, config):
     """A configuration of another name, or that lies elsewhere, does not reach the key."""
