@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rebalancer.cli import output
 from rebalancer.cli.output import default_folder, emit_json, table
 from rebalancer.errors import ConfigError, Fault
 from rebalancer.ops.messenger.asking import deliver
@@ -24,7 +25,6 @@ Config = Annotated[Path, typer.Argument(help="TOML file of the book.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UNIT, RESULT, STATUS = "MONITOR_UNIT", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"  # systemd's
 
-INSTALLED = Path("/var/lib/rebalancer")  # StateDirectory of the unit
 COPIES = "rebalancer-backup@"  # a unit beside the daemon's, whose failure leaves the book hedged
 
 group = typer.Typer(name="alert", no_args_is_help=True, help="Whether alerts arrive.")
@@ -138,7 +138,7 @@ def _folders(config: Path, state: Path | None) -> Sequence[Path]:
     if state is not None:
         return [state]
     told = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return [Path(told)] if told else [INSTALLED / config.stem, default_folder(config.stem)]
+    return [Path(told)] if told else [output.INSTALLED / config.stem, default_folder(config.stem)]
 
 
 def _without(config: Path) -> ConfigError:

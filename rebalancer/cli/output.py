@@ -24,6 +24,7 @@ from rebalancer.errors import UsageError
 
 WHOLE = 1e6  # from it on the cents of a number are noise
 STATE_HOME = Path("~/.local/state/rebalancer")
+INSTALLED = Path("/var/lib/rebalancer")  # StateDirectory of the units, one folder a book
 
 
 @contextmanager
@@ -141,3 +142,17 @@ def default_folder(book: str) -> Path:
     """Return where a book keeps its state when nothing else was said."""
     told = os.environ.get("STATE_DIRECTORY")
     return Path(told.partition(":")[0]) if told else STATE_HOME.expanduser() / book
+
+
+def folder_of_unit(config: Path) -> Path | None:
+    """Return where the unit of a configuration keeps its state; None: it has none, as far as seen.
+
+    Args:
+        config: `/etc/rebalancer/BOOK.toml`; one that lies elsewhere has no unit.
+    """
+    from rebalancer.settings import credentials  # heavier than most commands need
+
+    folder = INSTALLED / config.stem
+    installed = config.absolute().parent == credentials.INSTALLED
+    there = os.path.isdir(folder)  # noqa: PTH112 - of what it may not see it says no
+    return folder if installed and there else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rebalancer.cli.output import default_folder, table
+from rebalancer.cli.output import default_folder, folder_of_unit, table
 from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
 from rebalancer.ops.client import ControlClient
 from rebalancer.ops.protocol import SOCKET
@@ -48,7 +48,8 @@ def panic(
     0 when it is proved that none of ours rests, 1 when one does, 75 when nobody
     knows: also where no daemon answers and the folder has no journal of this book,
     so that it may run in another. Positions stay. To go on: take the kill file away,
-    then arm.
+    then arm. The folder of a book at /etc/rebalancer/BOOK.toml is that of its unit,
+    where it has run.
 
     Example: rebalancer panic live.toml --reason "daemon hangs"
     """
@@ -65,9 +66,15 @@ def panic(
 
 
 def _place(config: Path, state: Path | None) -> Path:
-    """Return the state folder; a configuration with faults still names its book."""
+    """Return the state folder; a configuration with faults still names its book.
+
+    A shell, root's too, finds that of the book's unit: its daemon looks nowhere else.
+    """
     if state is not None or os.environ.get("STATE_DIRECTORY"):
         return state or default_folder("")
+    unit = folder_of_unit(config)
+    if unit is not None:
+        return unit
     raw, book = _book(config)
     name = book.get("id")
     if not isinstance(name, str) or Path(name).name != name or name.startswith("."):

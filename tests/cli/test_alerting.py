@@ -220,7 +220,7 @@ def test_failed_by_the_copy(tmp_path, monkeypatch, broken, place):
     state = tmp_path / "states" / "desk"
     state.mkdir(parents=True)
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    monkeypatch.setattr("rebalancer.cli.alerting.INSTALLED", tmp_path / "states")
+    monkeypatch.setattr("rebalancer.cli.output.INSTALLED", tmp_path / "states")
     if place == "STATE_DIRECTORY":
         monkeypatch.setenv(place, str(state))
     with webhook() as hook:

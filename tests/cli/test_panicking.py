@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from rebalancer.cli.panicking import _stopped
+from rebalancer.cli.panicking import _place, _stopped
 from rebalancer.storage import ownership
 from rebalancer.storage.killfile import KillFile
 from rebalancer.storage.sqlite import open_journal
@@ -98,3 +98,30 @@ def test_answer(folder, capsys):
         beside.join()
 
     assert "answers, and is killed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "there", "place"),
+    [
+        ("etc/desk-1.toml", True, "states/desk-1"),  # by its file, as the unit is
+        ("etc/desk-1.toml", False, "home/.local/state/rebalancer/desk"),
+        ("etc/old/desk-1.toml", True, "home/.local/state/rebalancer/desk"),
+        ("own/desk-1.toml", True, "home/.local/state/rebalancer/desk"),
+    ],
+)
+def test_place(tmp_path, monkeypatch, config, there, place):
+    """The brake of a book that a unit runs is pulled where its daemon looks, whoever pulls it."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("rebalancer.cli.output.INSTALLED", tmp_path / "states")
+    monkeypatch.setattr("rebalancer.settings.credentials.INSTALLED", tmp_path / "etc")
+    path = tmp_path / config
+    path.parent.mkdir(parents=True)
+    path.write_text(LIVE)
+    if there:
+        (tmp_path / "states/desk-1").mkdir(parents=True)
+
+    assert tmp_path / place == _place(path, None)
+    assert tmp_path / "named" == _place(path, tmp_path / "named")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "systemd"))
+    assert tmp_path / "systemd" == _place(path, None)
