@@ -73,14 +73,15 @@ test: install
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 waiting computing
 
 # Of Debian: a browser for the tests of pages, promtool for those of alerts, systemd's own checks and
-# strace for those of the units, the journal's reader and logrotate for those of the log; without
-# them they are skipped. Of Prometheus only the tools are
+# strace for those of the units, shellcheck for scripts, the journal's reader and logrotate for those
+# of the log; without them they are skipped. Of Prometheus only the tools are
 # wanted: its service is left out, so that none is started.
 UNSERVED := $(addprefix -o Dpkg::Options::=--path-exclude=,/etc/init.d/prometheus \
 	/lib/systemd/system/prometheus.service)
-NEEDED := chromium promtool strace systemd-analyze /usr/sbin/logrotate \
+NEEDED := chromium promtool shellcheck strace systemd-analyze /usr/sbin/logrotate \
 	/lib/systemd/systemd-journal-remote
-PACKAGES := chromium fonts-dejavu-core prometheus strace systemd logrotate systemd-journal-remote
+PACKAGES := chromium fonts-dejavu-core prometheus shellcheck strace systemd logrotate \
+	systemd-journal-remote
 tools:
 	@(for each in $(NEEDED); do command -v $$each || exit 1; done) >/dev/null || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rebalancer.core.params import BandKind
 from rebalancer.settings.context import Context
 from rebalancer.settings.listing import hedge_ids
-from rebalancer.settings.models import Role
+from rebalancer.settings.models import Mode, Role
 from rebalancer.settings.ratios import doubtful
 from rebalancer.settings.values import shown
 
@@ -33,7 +33,18 @@ def notes(context: Context) -> tuple[str, ...]:
                 f"holdings.{index}.instrument: {holding.instrument} is not hedged; "
                 f"there is no [underlyings.{held.underlying}]"
             )
-    return (*found, *_wide(context), *doubtful(context))
+    return (*found, *_wide(context), *doubtful(context), *_unheard(context))
+
+
+def _unheard(context: Context) -> Iterator[str]:
+    """Yield a note on a book for money of whose end nobody hears once its machine is gone."""
+    settings = context.settings
+    played = all(venue.loopback is not None for venue in settings.venues.values())
+    if settings.book.mode is Mode.LIVE and not played and settings.alerts.heartbeat is None:
+        yield (
+            "alerts.heartbeat: not set; where the machine, its network or every channel fails, "
+            "nobody outside hears that nobody hedges"
+        )
 
 
 def _wide(context: Context) -> Iterator[str]:

@@ -86,6 +86,26 @@ def test_image_holds_no_secret():
     assert [] == re.findall(r"https?://", CONTAINERFILE)
 
 
+def test_image_looks_after_its_book():
+    """What it starts lies in this tree, and can be run."""
+    (entry,) = said("ENTRYPOINT")
+    (command,) = json.loads(entry)
+    (source_,) = [rest.split()[1] for rest in said("COPY") if rest.split()[-1] == command]
+
+    assert 0o111 == (ROOT / source_.removeprefix("/src/")).stat().st_mode & 0o111
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("name", ["contained", "install"])
+def test_shellcheck_takes_it(name):
+    """A script of the shell has none of its traps."""
+    done = subprocess.run(
+        ["shellcheck", DEPLOY / name], check=False, capture_output=True, text=True
+    )
+
+    assert (0, "") == (done.returncode, done.stdout)
+
+
 def test_image_tells_its_health():
     """A container whose book does not answer is found ill; the command is a real one."""
     (health,) = said("HEALTHCHECK")

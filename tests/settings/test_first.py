@@ -114,3 +114,31 @@ def test_notes_on_what_stops_nothing(old, new, note):
     own = [each for each in told if each.startswith("underlyings.BTC")]
 
     assert ([] if note is None else [True]) == [note in each for each in own]
+
+
+HEARTBEAT = '[alerts.heartbeat]\nurl = "https://hc.example.org/6f"\n'
+LOOPBACK = '[venues.deribit]\nloopback = "http://127.0.0.1:8700"'
+
+
+@pytest.mark.parametrize(
+    ("mode", "beside", "noted"),
+    [
+        ("live", "", True),
+        ("live", HEARTBEAT, False),
+        ("live", LOOPBACK, False),  # played: nobody's money
+        ("testnet", "", False),
+        ("paper", "", False),
+    ],
+)
+def test_notes_on_a_book_of_whose_end_nobody_hears(mode, beside, noted):
+    """A book for money without a heartbeat is noted: its channels end with its machine."""
+    text = first.written(answers(mode="live", alerts="webhook"))
+    text = text.replace('mode = "live"', f'mode = "{mode}"', 1)
+    if beside == LOOPBACK:
+        text = text.replace("[venues.deribit]", LOOPBACK, 1)
+    else:
+        text += beside
+    told = judge(parse(text, "x.toml"), "x.toml", None, {"BTC": 100_000.0})
+
+    assert () == tuple(told.faults)
+    assert noted is any(each.startswith("alerts.heartbeat: not set") for each in told.notes)
