@@ -159,9 +159,9 @@ def test_no_start_is_refused_in_silence():
     ]
 
 
-def test_alert_starts_without_the_keys():
-    """The folder whose loss ended the daemon is not what its alert waits for."""
-    for name in ALERTS:
+def test_starts_without_the_keys():
+    """The folder whose loss ended the daemon keeps neither its alert nor the kill file back."""
+    for name in (*ALERTS, "rebalancer-panic"):
         told = directives(ROOT / f"systemd/{name}@.service")
         loaded = told["LoadCredential"].partition(":")[0]
 
