@@ -14,6 +14,7 @@ records, `seeded` plays the seeded world; `observed` follows a live market.
 **Live**, put together by `live`:
 
     connection      an unmodified ccxt exchange that goes where it is told, and sends once
+    answers         what it says to one request, as far as one may go on listening
     credentials     keys that no text shows
     profiles        what differs between venues, as data
     requests        one of our orders as ccxt is asked for it

@@ -10,7 +10,6 @@ retries, its verbose mode and its log of signed requests are off. Where a reques
 is on a list (`hosts`), over TLS that is verified, by no proxy of the environment.
 """
 
-import asyncio
 import ipaddress
 import json
 import logging
@@ -27,6 +26,7 @@ from rebalancer.errors import ConfigError, Defect, Fault
 from rebalancer.ports import SECOND
 from rebalancer.ports.redaction import hiding
 from rebalancer.settings.models import Mode, Venue
+from rebalancer.venues.answers import Answer, NotAnswered
 from rebalancer.venues.budget import BANS
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.hosts import belongs, domains_of, strangers
@@ -50,10 +50,6 @@ Middleware = Callable[[aiohttp.ClientRequest, Handler], Awaitable[aiohttp.Client
 _quiet = logging.getLogger("rebalancer.venues.ccxt")  # ccxt logs headers with signatures
 _quiet.propagate = False
 _quiet.setLevel(logging.CRITICAL + 1)
-
-
-class NotAnswered(asyncio.TimeoutError):
-    """The connection ended before an answer came; the request may have done its work."""
 
 
 class SentTwice(aiohttp.ClientError):
@@ -147,6 +143,7 @@ def connect(
     session = aiohttp.ClientSession(
         connector=connector,
         request_class=Request,
+        response_class=Answer,
         middlewares=(guard,),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,

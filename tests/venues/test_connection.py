@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import logging
+import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-import aiohttp
 import ccxt
 import pytest
+from aiohttp import web
 
 from rebalancer.errors import ConfigError, Defect
 from rebalancer.ports import SECOND
 from rebalancer.settings.models import Mode, Venue
-from rebalancer.venues import requests
+from rebalancer.venues import answers, requests
 from rebalancer.venues.budget import BAN
 from rebalancer.venues.connection import (
     CONNECTIONS,
@@ -125,6 +126,44 @@ async def test_get_drop_on_a_warm_connection():
         assert 1 == len(venue.sent())
 
 
+@pytest.mark.secures("message-limits")
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_end(monkeypatch, packed):
+    """A venue that goes on and on is no longer listened to; its order may have done its work."""
+    monkeypatch.setattr(answers, "LARGEST", 2**20)
+    said = b" " * 2**21
+    body = zlib.compress(said) if packed else said
+
+    async def going_on(_request):
+        told = {"Content-Encoding": "deflate"} if packed else {}
+        return web.Response(body=body, headers=told, content_type="application/json")
+
+    async with opened(going_on) as venue:
+        error, sends = await venue.buy()
+
+        assert isinstance(error, ccxt.RequestTimeout)
+        assert Outcome.UNKNOWN is judge("deribit", error, sends).outcome
+        assert "went on" in str(error.__cause__)
+
+
+@pytest.mark.secures("message-limits")
+@pytest.mark.parametrize(("size", "whole"), [(2**20, True), (2**20 + 1, False)])
+async def test_how_long_an_answer_may_be(monkeypatch, size, whole):
+    """An answer of just that length is read, and one that is longer is not."""
+    monkeypatch.setattr(answers, "LARGEST", 2**20)
+
+    async def long(_request):
+        return json_of('{"result": "' + "x" * (size - 14) + '"}')
+
+    async with opened(long) as venue:
+        asked = venue.connection.exchange.public_get_get_time()
+        if whole:
+            assert size - 14 == len((await asked)["result"])
+        else:
+            with pytest.raises(ccxt.RequestTimeout):
+                await asked
+
+
 async def test_queries_are_not_repeated_either():
     """What is asked outside of an order is sent once as well."""
     async with opened(dropping) as venue:
@@ -138,7 +177,7 @@ async def test_redirect_is_refused():
     """A redirect would carry the order to another place: it is not followed."""
 
     async def elsewhere(request):
-        raise aiohttp.web.HTTPTemporaryRedirect(str(request.url.with_path("/private/buy/again")))
+        raise web.HTTPTemporaryRedirect(str(request.url.with_path("/private/buy/again")))
 
     async with opened(elsewhere) as venue:
         error, _ = await venue.buy()

@@ -9,8 +9,8 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from rebalancer.errors import Unavailable
 from rebalancer.runtime.clock import WallClock
+from rebalancer.venues.answers import NotAnswered
 from rebalancer.venues.budget import Budget, Lane, Rate
-from rebalancer.venues.connection import NotAnswered
 from rebalancer.venues.outcome import Outcome
 from rebalancer.venues.outcomes import (
     CODES,
