@@ -17,7 +17,7 @@ from tests.markers import ROOT, marked
 
 REQUIREMENTS: Mapping[str, str] = {
     # keys and accounts
-    "key-scope": "a key that can withdraw is refused at each venue, one that can transfer is told",
+    "key-scope": "a key that can withdraw or transfer is refused, where the venue tells",
     "foreign-orders": "an order or a fill that is not ours is told within a minute",
     # secrets
     "secrets-from-files": "a secret comes from a private file alone, judged by what is open",

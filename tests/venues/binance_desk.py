@@ -36,6 +36,7 @@ USDM, COINM, SPOT = "binanceusdm", "binancecoinm", "binance"
 KEY = Key("key-of-desk", "secret-of-desk", "desk", uid=12_345)
 READER = Key("key-of-reader", "secret-of-reader", "desk", uid=12_345, trades=False)
 WITHDRAWER = Key("key-of-owner", "secret-of-owner", "desk", uid=12_345, withdraws=True)
+MOVER = Key("key-of-mover", "secret-of-mover", "desk", uid=12_345, transfers=True)
 FIRST = {
     USDM: "binanceusdm:BTCUSDT",
     COINM: "binancecoinm:BTCUSD_PERP",
@@ -99,7 +100,7 @@ def make(venue, clock=None, maintenance=None, **changes):
     own = None if maintenance is None else dict.fromkeys(Kind, maintenance)
     demands = None if own is None else VenueTerms(maintenance=own)
     setup = open_setup(venue, listed, [account], terms=demands)
-    loopback = Loopback(setup, [KEY, READER, WITHDRAWER], clock)
+    loopback = Loopback(setup, [KEY, READER, WITHDRAWER, MOVER], clock)
     loopback.place.tell(step(venue, clock.now(), **changes))
     return loopback
 

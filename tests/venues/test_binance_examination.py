@@ -17,6 +17,7 @@ from tests.venues.binance_desk import (
     COINM,
     FIRST,
     LISTED,
+    MOVER,
     READER,
     SPOT,
     USDM,
@@ -78,10 +79,16 @@ async def test_fit(venue):
 
 @pytest.mark.parametrize("venue", ALL)
 @pytest.mark.parametrize(
-    ("key", "wrong"), [(READER, "permission.trade"), (WITHDRAWER, "permission.withdraw")]
+    ("key", "wrong"),
+    [
+        (READER, "permission.trade"),
+        (WITHDRAWER, "permission.withdraw"),
+        (MOVER, "permission.enableInternalTransfer"),
+        (MOVER, "permission.permitsUniversalTransfer"),
+    ],
 )
 async def test_keys(venue, key, wrong):
-    """A key that may not trade is refused, and so is one that can withdraw."""
+    """A key that may not trade is refused, and so is one that can withdraw or transfer."""
     async with desk(venue, key) as found:
         names = await failed(subject(found))
 

@@ -39,7 +39,8 @@ async def permissions(subject: Subject) -> Sequence[Finding]:
     ]
     for name in ("enableInternalTransfer", "permitsUniversalTransfer"):
         if told.get(name) is True:
-            found.append(Finding(f"permission.{name}", Grade.WARNED, "true", "false"))
+            must = "false: what such a key takes out of an account is missing to its margin"
+            found.append(finding(f"permission.{name}", False, "true", must))
     return [*found, *_reach_of(subject, told)]
 
 

@@ -41,7 +41,8 @@ async def permissions(subject: Subject) -> Sequence[Finding]:
     measured = "reads only" if not writes else f"lacks {', '.join(lacking)}" if lacking else "all"
     wallet = _rights(groups, "Wallet")
     moving = ", ".join(each for each in wallet if each != WITHDRAW)
-    moves = (Finding("permission.transfer", Grade.WARNED, moving, "none"),) if moving else ()
+    must = "none: what such a key takes out of an account is missing to its margin"
+    moves = (finding("permission.transfer", False, moving, must),) if moving else ()
     return (
         finding("permission.trade", writes and not lacking, measured, "read and write, all"),
         finding(
