@@ -110,8 +110,8 @@ class MessengerBeside:
 
     def waits(self, why: str) -> None:
         """Tell that there is no book yet, and why; about once a second."""
-        self._leaving.outbox.say("beat", {"state": "waiting", "why": why})
         self._messenger.look()
+        self._leaving.outbox.say("beat", {"state": "waiting", "why": why})
 
     async def close(self, error: BaseException | None = None) -> None:
         """Say how the book ended, and say goodbye.

@@ -22,7 +22,7 @@ class Beats:
         source: Of the book.
         clock: The machine's own, whatever the market's does.
         log: Hears when a beat cannot be made.
-        look: Is called with each beat.
+        look: Is called before each beat.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class Beats:
             return
         self._beaten = now
         try:
+            self._look()
             self._outbox.say("beat", self._source.beat())
             if now - self._summed >= SUMMARY:
                 self._summed = now
                 self._outbox.say("summary", summary(self._source))
-            self._look()
         except Exception as error:  # noqa: BLE001 - the book hedges on; the silence wakes a person
             if not self._broken:
                 self._broken = True

@@ -89,7 +89,7 @@ class Messenger:
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
-        self._unread = 0  # bytes at the last look
+        self._read = 0  # bytes at the last look
         self._unread_since: int | None = None  # ns since when nothing of them was read
 
     async def start(self) -> None:
@@ -110,10 +110,13 @@ class Messenger:
             raise Unavailable("alerts: the messenger did not begin; see messenger.ended in the log")
 
     def look(self) -> None:
-        """End a messenger that does not read; another one takes its place."""
-        now, before = self._clock.monotonic(), self._unread
-        self._unread = self._outbox.unread
-        if self._unread == 0 or self._unread < before:  # it reads
+        """End a messenger that does not read; another one takes its place.
+
+        It is called before more is put: what was put just now nobody had the time to read.
+        """
+        now, before = self._clock.monotonic(), self._read
+        self._read = self._outbox.read
+        if self._outbox.unread == 0 or self._read != before:  # it reads, or is a new one
             self._unread_since = None
         elif self._unread_since is None:
             self._unread_since = now

@@ -51,6 +51,7 @@ class Outbox:
         self._log, self._wall, self._redactor = log, wall, redactor
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._number, self._pipe = 0, -1
+        self._put_in = 0  # bytes, since this messenger is written to
         self._unsaid = 0  # of those lost, not in the log yet
 
     def send(self, alert: Alert) -> None:
@@ -86,7 +87,7 @@ class Outbox:
         Args:
             pipe: Descriptor that does not block.
         """
-        self._pipe = pipe
+        self._pipe, self._put_in = pipe, 0
         for each in self._kept.values():
             each.written = False
         self._flush()
@@ -110,6 +111,11 @@ class Outbox:
         return told[0]
 
     @property
+    def read(self) -> int:
+        """Bytes that this messenger has read of what was put since it is written to."""
+        return self._put_in - self.unread
+
+    @property
     def waiting(self) -> int:
         """Alerts that no messenger has taken yet."""
         return sum(not each.written for each in self._kept.values())
@@ -131,9 +137,11 @@ class Outbox:
         if self._pipe < 0:
             return False
         try:
-            return os.write(self._pipe, line) == len(line)
+            put = os.write(self._pipe, line)
         except OSError:  # full, or nobody reads any more: its process is followed elsewhere
             return False
+        self._put_in += put
+        return put == len(line)
 
     def _make_room(self) -> None:
         """Let go of one alert where there are too many: a written or a mild one before others."""
