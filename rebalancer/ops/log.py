@@ -11,6 +11,7 @@ import array
 import fcntl
 import json
 import math
+import mmap
 import os
 import select
 import stat
@@ -33,7 +34,7 @@ from rebalancer.ops.vocabulary import known
 from rebalancer.ports import Clock, Log
 
 LINE_LIMIT = 48 * 1024  # bytes: journald splits what is longer
-PAGE = 4096  # bytes of a pipe that are taken together
+PAGE = mmap.PAGESIZE  # bytes: a pipe is so many pages, and is full when none of them is free
 TEXT_LIMIT = 512  # characters of one value
 TRACE_LIMIT = 16 * 1024  # characters of a traceback, its end
 _FACTS, _ITEMS, _DEPTH = 64, 64, 4
@@ -97,11 +98,20 @@ def pipe_of(stream: TextIO) -> int | None:
 
 
 def room(pipe: int, size: int) -> bool:
-    """Whether a pipe takes so many bytes at once; its size is the system's to say."""
+    """Whether a pipe takes so many bytes at once, however few of its pages' bytes are unread.
+
+    A line that does not fit into what is left of the last page begins a new one. Of a page
+    and the next one more than a page is therefore unread, but for the first that is being read.
+    """
+    if size <= PAGE:  # the system tells of one free page, and needs no more
+        poll = select.poll()
+        poll.register(pipe, select.POLLOUT)
+        return bool(poll.poll(0))
     unread = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, unread)
-    free = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) - unread[0]
-    return free - PAGE >= size  # a page that is half full takes no more
+    pages = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) // PAGE
+    used = 2 + 2 * (unread[0] // PAGE) if unread[0] else 0
+    return -(-size // PAGE) <= pages - used
 
 
 class _Lines:

@@ -1,10 +1,12 @@
 """Log lines: one event a line, market time, no secret, and nothing that a venue can forge."""
 
 import base64
+import fcntl
 import io
 import json
 import os
 import re
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from rebalancer.errors import Defect
 from rebalancer.ops.escaping import escaped
-from rebalancer.ops.log import LINE_LIMIT, TEXT_LIMIT, configure
+from rebalancer.ops.log import LINE_LIMIT, TEXT_LIMIT, _Lines, configure, room
 from rebalancer.ops.redaction import Redactor
 from tests.ops.conftest import ReadLog, StandingClock
 
@@ -276,16 +278,60 @@ def test_escaping():
     assert r"a\tb\nc\x1b[2J\u202e\x85" == escaped("a\tb\nc\x1b[2J\u202e\x85")
 
 
-def test_a_pipe_that_nobody_empties():
-    """A reader that hangs holds nobody up: lines are lost, and come again once it reads."""
+@contextmanager
+def piped(size):
+    """Yield the end of a pipe of this many bytes that is read, and a stream; neither waits."""
     reads, writes = os.pipe()
-    with os.fdopen(writes, "w") as stream:
-        log = configure(stream, StandingClock(), colour=False)
-        for _ in range(2000):
-            log.info("daemon.started", book="x" * 100)
-        os.read(reads, 1 << 20)
-        log.info("daemon.stopped")
-        told = os.read(reads, 1 << 20).decode()
-    os.close(reads)
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, size)
+    os.set_blocking(reads, False)
+    os.set_blocking(writes, False)
+    with os.fdopen(reads, "rb", buffering=0) as end, os.fdopen(writes, "wb", buffering=0) as raw:
+        yield end, io.TextIOWrapper(raw)
 
-    assert "daemon.stopped" in told
+
+@pytest.mark.parametrize("pipe", [4096, 8192, 65536])
+@pytest.mark.parametrize("size", [1, 100, 632, 1024, 2049, 4095, 4096, 5000, 12_000, 40_000])
+def test_a_pipe_that_nobody_empties(pipe, size):
+    """A reader that hangs holds nobody up: lines are lost whole, and come again once it reads."""
+    line = "x" * (size - 1)
+    with piped(pipe) as (reads, stream):
+        end = _Lines(stream)
+        for _ in range(1000):
+            end.write(line)
+        told, lost = reads.read(1 << 20) or b"", end.lost
+        end.write("it is read again")
+        told += reads.read(1 << 20)
+
+    assert [*[line] * (1000 - lost), "it is read again"] == told.decode().splitlines()
+    assert (size <= pipe) == (lost < 1000)  # it takes what there is room for
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from([4096, 8192, 65536, 262_144]))
+def test_room(random, size):
+    """A pipe that has room takes a line whole, whatever was written to it and read from it."""
+    told = []
+    with piped(size) as (reads, stream):
+        for _ in range(150):
+            most = random.choice([200, 4096, 4097, 50_000])
+            line = random.choice([most, random.randrange(1, most)])
+            if room(stream.fileno(), line):
+                told.append((line, stream.buffer.write(b"x" * line)))
+            if random.random() < 0.2:
+                reads.read(random.randrange(1, 20_000))
+
+    assert [(line, line) for line, _ in told] == told
+    assert told
+
+
+def test_a_long_line_behind_a_short_one():
+    """A traceback is not lost for a few lines that nobody has read yet."""
+    with piped(65536) as (reads, stream):
+        log = configure(stream, StandingClock(), colour=False)
+        for _ in range(5):
+            log.info("daemon.started", book="x" * 500)
+        log.error("daemon.failed", exc_info=ValueError("x" * 15_000))
+        told = reads.read(1 << 20).decode().splitlines()
+
+    assert ["daemon.started"] * 5 + ["daemon.failed"] == [
+        json.loads(each)["event"] for each in told
+    ]
