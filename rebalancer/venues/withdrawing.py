@@ -17,7 +17,7 @@ from rebalancer.venues.accounts import Account, Shelf
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials
-from rebalancer.venues.findings import Subject
+from rebalancer.venues.findings import Grade, Subject
 from rebalancer.venues.orders_ccxt import load
 from rebalancer.venues.parts import PARTS, parts_of
 from rebalancer.venues.profiles import profile_of
@@ -49,14 +49,19 @@ class BareAccount:
 
         Raises:
             Unavailable: The venue did not tell.
-            DataError: The settings pin none, as those of a testnet may.
+            DataError: The settings pin none, as those of a testnet may, or no answer says it.
         """
         if self._subject.settings.account is None:
             raise DataError(f"venues.{self.name}.account: must be pinned, was missing")
+        told = False
         for name, question in parts_of(self.name).questions:
             found = await question(self._subject) if name in _WHOSE else ()
-            for each in (each for each in found if each.name == "account" and not each.ok):
-                return f"account must be {each.must}, was {each.measured}"
+            for each in (each for each in found if each.name == "account"):
+                if not each.ok:
+                    return f"account must be {each.must}, was {each.measured}"
+                told = told or each.grade is Grade.PASSED
+        if not told:  # what is only warned of proves nothing
+            raise DataError(f"venues.{self.name}: nobody tells whose account it is")
         return None
 
     async def close(self) -> None:
