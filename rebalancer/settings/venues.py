@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from rebalancer.core.instruments import Instrument, Kind
+from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.settings import catalogue
 from rebalancer.settings.context import Context
-from rebalancer.settings.faults import MISSING, Finding, Place
+from rebalancer.settings.faults import HINTS, MISSING, Finding, Place, near
 from rebalancer.settings.guarding import SECOND
 from rebalancer.settings.listing import hedge_ids
 from rebalancer.settings.models import Mode, Role, Settings, Venue
@@ -180,12 +180,24 @@ def _collateral(context: Context, place: Place, name: str, venue: Venue) -> Iter
             if hedge is not None and hedge.venue == name:
                 used.add(hedge.settle)
     told = context.settings.book.mode is not Mode.PAPER  # what is held, the venue tells
-    for currency in venue.collateral:
-        if currency not in used and not told:
-            must = "must be a currency that the book holds or settles in there"
-            yield Finding((*place, "collateral", currency), must, shown(currency))
-    for index, instrument in held.items():
+    known = {*used, *_currencies(context, name)} if told else used
+    for index, currency in enumerate(each for each in venue.collateral if each not in known):
+        must = "must be a currency that the book holds or settles in there"
+        if told:
+            nearest = near(currency, sorted(known)) if index < HINTS else None
+            hint = f" (did you mean {nearest}?)" if nearest else ""
+            must = f"must be a currency known at {name}, or of its [[instruments]]{hint}"
+        yield Finding((*place, "collateral", currency), must, shown(currency))
+    for row, instrument in held.items():
         if instrument.kind is Kind.CASH and instrument.settle not in venue.collateral:
             must = f"must count at a share: name {instrument.settle}, if only with 0"
-            needs: tuple[Place, ...] = (("holdings", index, "instrument"),)
+            needs: tuple[Place, ...] = (("holdings", row, "instrument"),)
             yield Finding((*place, "collateral"), must, MISSING, "", needs)
+
+
+def _currencies(context: Context, name: str) -> Iterator[str]:
+    """Yield the currencies in which something may lie at a venue that tells of it by itself."""
+    yield from (*sorted(STABLE), *catalogue.COINS)
+    for each in (*context.listing.own.values(), *(context.listing.given or {}).values()):
+        if each.venue == name:
+            yield from filter(None, (each.settle, each.underlying))

@@ -626,3 +626,36 @@ def test_one_balance_of_a_coin(report, hedge, held, role, rivals):
     line = f"underlyings.BTC.hedge: {ALONE}, was okx:BTC-USDT beside {rivals}"
 
     assert ([line] if rivals else []) == [each for each in lines(report(text)) if ALONE in each]
+
+
+OF_ITS_OWN = (
+    '[[instruments]]\nid = "{}:STETH"\nkind = "cash"\nunderlying = "STETH"\nsettle = "STETH"\n'
+    "lot = 0.01\ntick = 0.01\n"
+)
+
+
+@pytest.mark.parametrize("mode", ["live", "testnet"])
+@pytest.mark.parametrize(
+    ("venue", "shares", "more", "wrong"),
+    [
+        ("deribit", "USDC = 0.9, SOL = 0.8, BTC = 1", "", []),  # what is held there, it tells
+        ("deribit", "UDST = 0.9, BTX = 1", "", ["UDST USDT", "BTX BTC"]),
+        ("binanceusdm", "USDT = 1, BTCUSDT = 1", "", ["BTCUSDT USDT"]),
+        ("okx", "USDT = 1, ZZZZZ = 1", "", ["ZZZZZ"]),
+        ("deribit", "STETH = 0.9", "", ["STETH ETH"]),
+        ("deribit", "STETH = 0.9", OF_ITS_OWN.format("deribit"), []),
+        ("deribit", "STETH = 0.9", OF_ITS_OWN.format("okx"), ["STETH ETH"]),
+    ],
+)
+def test_collateral_where_the_venue_tells(report, mode, venue, shares, more, wrong):
+    """A share is of a currency that is known, also where the file need not say what is held."""
+    text = GOOD.replace('"paper"', f'"{mode}"').replace("[book]", SPOT)
+    text = text.replace(f"[venues.{venue}]", f"[venues.{venue}]\ncollateral = {{ {shares} }}")
+    expected = []
+    for currency, _, nearest in (each.partition(" ") for each in wrong):
+        hint = f" (did you mean {nearest}?)" if nearest else ""
+        must = f"must be a currency known at {venue}, or of its [[instruments]]{hint}"
+        expected.append(f"venues.{venue}.collateral.{currency}: {must}, was '{currency}'")
+
+    found = [each for each in lines(report(text + more)) if ".collateral" in each]
+    assert expected == found
