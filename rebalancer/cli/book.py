@@ -162,6 +162,7 @@ def _run(wish: Wish) -> Running:
                 caretaker=wish.caretaker,
                 brake=wish.brake,
                 outbox=told.outbox,
+                hide=REDACTOR.known,
             )
             running = paper(wish.settings, instruments, prices, around)
             if view is not None:
@@ -194,6 +195,7 @@ def _observe(wish: Wish) -> None:
                 caretaker=wish.caretaker,
                 brake=wish.brake,
                 outbox=told.outbox,
+                hide=REDACTOR.known,
             )
             await serve(paper(wish.settings, instruments, {}, around), wish, told)
 

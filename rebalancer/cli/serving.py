@@ -44,7 +44,7 @@ class Wish:
     @property
     def brake(self) -> Brake:
         """What somebody with a shell can pull."""
-        return UNPULLED if self.demo else KillFile(self.folder)
+        return UNPULLED if self.demo else KillFile(self.folder, REDACTOR.known)
 
     @property
     def flight(self) -> Path | None:

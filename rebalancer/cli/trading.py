@@ -62,6 +62,7 @@ def trade(wish: Wish, confirm: str | None) -> None:
                 caretaker=wish.caretaker,
                 brake=wish.brake,
                 outbox=told.outbox,
+                hide=REDACTOR.known,
             )
             if not fresh:
                 await waited(wish, keys, around, told)

@@ -78,6 +78,7 @@ async def _wired(wish: Wish) -> Wired:
                 randomness=SeededRandomness(wish.seed),
                 flight=wish.flight,
                 outbox=told.outbox,
+                hide=REDACTOR.known,
             )
             running = await live(dressed, resolve(dressed), keys, around)
             market = f"loopback {', '.join(settings.venues)}"

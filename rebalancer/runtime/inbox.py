@@ -2,8 +2,9 @@
 
 A market event that is still waiting when a newer one of the same kind and
 instrument arrives is dropped, and counted; so is a tick of the clock. Account
-events are never dropped and never change places. A venue's own words lose every
-secret here, before anything remembers them: journal, flight, alerts, log.
+events are never dropped and never change places. The words of a venue and of an
+operator lose every secret here, before anything remembers them: journal, flight,
+alerts, log.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from rebalancer.core.events import (
     Index,
     InstrumentUnfit,
     Mark,
+    Operator,
     OptionMark,
     OrderRejected,
     OrderUnknown,
@@ -27,6 +29,7 @@ from rebalancer.core.events import (
     VenueHeld,
 )
 from rebalancer.core.figures import OpenInterest
+from rebalancer.core.knobs import Tuned
 
 _CONFLATED = (Quote, Mark, OptionMark, FundingRate, Index, OpenInterest, Tick)
 
@@ -35,7 +38,7 @@ class Inbox:
     """A queue with one reader.
 
     Args:
-        hide: Returns a venue's words without secrets.
+        hide: Returns words without secrets.
     """
 
     def __init__(self, hide: Callable[[str], str] = str) -> None:
@@ -44,6 +47,10 @@ class Inbox:
         self._latest: dict[tuple[type, str], list[Event]] = {}
         self._arrived = asyncio.Event()
         self.conflated = 0
+
+    def plain(self, words: str) -> str:
+        """Return words as they may be kept: without secrets."""
+        return self._hide(words)
 
     def put(self, event: Event) -> None:
         """Take an event in; of quotes, marks, rates and ticks only the newest waits."""
@@ -82,7 +89,7 @@ class Inbox:
 def _discreet(event: Event, hide: Callable[[str], str]) -> Event:
     """Return an event whose words are fit to be kept."""
     match event:
-        case OrderRejected() | OrderUnknown() | ShutOut():
+        case OrderRejected() | OrderUnknown() | ShutOut() | Operator() | Tuned():
             return replace(event, reason=hide(event.reason))
         case VenueHeld() if event.reason is not None:
             return replace(event, reason=hide(event.reason))

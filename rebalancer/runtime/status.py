@@ -210,7 +210,8 @@ class BookStatus:
             raise PermissionRefused(must)
         ended = self._engine.state.unproven if verb is Verb.ARM else ()
         before = str(self._engine.state.mode)
-        self._engine.command(Operator(self._clock.now(), verb, reason, who, everything, ended))
+        words = self._inbox.plain(reason)
+        self._engine.command(Operator(self._clock.now(), verb, words, who, everything, ended))
         told = {"verb": str(verb), "before": before, "state": str(self._engine.state.mode)}
         return told | ({"ended": list(ended)} if ended else {})
 

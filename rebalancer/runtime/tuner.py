@@ -10,7 +10,7 @@ by the same guards as anything else, and in a book that stands still it only hol
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rebalancer.core import hedger, tuning
@@ -44,6 +44,7 @@ class Tuner:
         settings: Of the file.
         world: Instruments by which the file was judged.
         clock: Dates a change.
+        hide: Returns a reason without secrets.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class Tuner:
         settings: Settings,
         instruments: Mapping[str, Any],
         clock: Clock,
+        hide: Callable[[str], str] = str,
     ) -> None:
-        self._engine = engine
+        self._engine, self._hide = engine, hide
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
@@ -103,7 +105,7 @@ class Tuner:
         if wrong:
             raise UsageError(f"set: must be given twice, the same: {', '.join(wrong)}")
         who, reason = said
-        event = Tuned(self._clock.now(), changes, reason, who, self._fingerprint)
+        event = Tuned(self._clock.now(), changes, self._hide(reason), who, self._fingerprint)
         self._engine.command(event)
         decided = (self._engine.standing.get(name) for name in _names(changes))
         return {

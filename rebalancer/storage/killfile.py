@@ -7,6 +7,7 @@ somebody arms it; and while it is there nobody can.
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from rebalancer.errors import DataError
@@ -14,6 +15,7 @@ from rebalancer.storage import folder
 
 NAME = "kill"
 LONGEST = 200  # characters of a reason; a log line and a status have no room for more
+_READ = 4096  # bytes of it that are looked at
 _READABLE = 0o644  # whoever stops a book as root must not hide why from the book
 
 
@@ -22,10 +24,11 @@ class KillFile:
 
     Args:
         folder: Of the book's state.
+        hide: Returns a reason without secrets; it sees the whole of it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, hide: Callable[[str], str] = str) -> None:
+        self.path, self._hide = folder / NAME, hide
         self._name = os.fspath(self.path)
 
     def pulled(self) -> str | None:
@@ -57,7 +60,7 @@ class KillFile:
             raise DataError(f"{self.path}: must be a file that can be made: {error}") from error
         try:
             os.fchmod(descriptor, _READABLE)  # however private the caller's files are
-            os.write(descriptor, f"{reason[:LONGEST]}\n".encode())
+            os.write(descriptor, f"{self._hide(reason)[:LONGEST]}\n".encode())
             os.fsync(descriptor)
             folder.settle(self.path.parent)
         except OSError as error:
@@ -72,9 +75,9 @@ class KillFile:
         except OSError as error:
             return f"what it says cannot be read: {error.strerror}"
         try:
-            told = os.read(descriptor, 4 * LONGEST).decode("utf-8", "replace")
+            told = os.read(descriptor, _READ).decode("utf-8", "replace")
         except OSError as error:
             return f"what it says cannot be read: {error.strerror}"
         finally:
             os.close(descriptor)
-        return " ".join(told.split())[:LONGEST] or "no reason in it"
+        return self._hide(" ".join(told.split()))[:LONGEST] or "no reason in it"

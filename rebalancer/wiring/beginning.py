@@ -1,7 +1,7 @@
 """What a book is put into, and how it begins."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -75,6 +75,7 @@ class Surrounding:
     lasting: bool = True  # whether a later start goes on with the journal
     brake: Brake = UNPULLED  # what somebody outside the process can pull
     outbox: Outbox | None = None  # of alerts; None: they are written to the log alone
+    hide: Callable[[str], str] = str  # returns words without the secrets that the process has read
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,11 @@ async def live(
     around, meter = measured(settings, around)
     around, told = heard(settings.book.id, around)
     secrets = hiding(each.reveal() for own in keys.values() for each in own)
-    clock, log, inbox, stop = around.clock, around.log, Inbox(secrets.known), Stop()
+
+    def hide(words: str) -> str:
+        return secrets.known(around.hide(words))
+
+    clock, log, inbox, stop = around.clock, around.log, Inbox(hide), Stop()
     tasks = TaskRegistry(stop.fail)
     late = _Late()
     seam = live_venues.Surroundings(
@@ -199,7 +203,7 @@ def _live(
     )
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, dict(around.extra))
     ownership.claim(around.journal, settings.book.id, _money(settings))
-    tuner = Tuner(engine, settings, instruments, clock)
+    tuner = Tuner(engine, settings, instruments, clock, inbox.plain)
     return Running(
         Daemon(parts, outside.stop), engine, status, outside.stop, {}, inbox, tuner, told
     )

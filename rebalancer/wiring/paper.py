@@ -71,7 +71,7 @@ def paper(
     """
     around, meter = measured(settings, around)
     around, told = heard(settings.book.id, around)
-    clock, log, inbox, stop = around.clock, around.log, Inbox(), Stop()
+    clock, log, inbox, stop = around.clock, around.log, Inbox(around.hide), Stop()
     ownership.check(around.journal, settings.book.id, around.money)
     params = to_params(settings, around.journal.epoch, instruments, around.tick)
     state = State(instruments, params, clock.now())
@@ -109,7 +109,7 @@ def paper(
     extra = {**around.extra, "faults": {n: e.mischance.struck for n, e in played.items()}}  # live
     status = BookStatus(engine, inbox, clock, around.journal, around.dress, extra)
     ownership.claim(around.journal, settings.book.id, around.money)
-    tuner = Tuner(engine, settings, instruments, clock)
+    tuner = Tuner(engine, settings, instruments, clock, inbox.plain)
     return Running(Daemon(parts, stop), engine, status, stop, exchanges, inbox, tuner, told)
 
 

@@ -12,6 +12,7 @@ from rebalancer.core.events import (
     Index,
     InstrumentUnfit,
     Mark,
+    Operator,
     OptionMark,
     OrderAccepted,
     OrderRejected,
@@ -22,7 +23,9 @@ from rebalancer.core.events import (
     Trade,
     Unfit,
     VenueHeld,
+    Verb,
 )
+from rebalancer.core.knobs import Tuned
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.runtime.inbox import Inbox
@@ -155,10 +158,12 @@ def test_wait(abandoned):
         (VenueHeld(1, "okx", "who is canary-1?"), "reason"),
         (VenueHeld(1, "okx", None), "reason"),
         (InstrumentUnfit(1, "okx:X", Unfit.CHANGED, "who is canary-1?"), "what"),
+        (Operator(1, Verb.KILL, "who is canary-1?", "1000"), "reason"),
+        (Tuned(1, (), "who is canary-1?", "1000", "f"), "reason"),
     ],
 )
-def test_words_of_a_venue(event, word):
-    """What a venue says is kept without what must not be: before anything remembers it."""
+def test_words_from_outside(event, word):
+    """What a venue or an operator says is kept without what must not be: before anything remembers it."""
     inbox = Inbox(lambda text: text.replace("canary-1", "***"))
     inbox.put(event)
     (kept,) = inbox.drain()

@@ -21,7 +21,7 @@ LOWER, UPPER = "underlyings.BTC.band.lower", "underlyings.BTC.band.upper"
 WHEN, LENGTH = 12, 16  # s: a quiet moment of the book by rote
 
 
-def at(second, do, journal=None, raw=None, seconds=LENGTH):
+def at(second, do, journal=None, raw=None, seconds=LENGTH, **around):
     """Run a book and do something with it at a second; return it, its log, and what was done."""
     done = []
 
@@ -29,7 +29,7 @@ def at(second, do, journal=None, raw=None, seconds=LENGTH):
         clock.call_at(book.START + second * SECOND, lambda: done.append(do(running)))
         await running.daemon.run(seconds * SECOND)
 
-    running, log = build(book.table() if raw is None else raw, journal=journal, story=story)
+    running, log = build(book.table() if raw is None else raw, journal=journal, story=story, **around)
     return running, log, done[0]
 
 

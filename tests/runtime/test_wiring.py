@@ -30,21 +30,21 @@ D = Decimal
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build(raw, journal=None, entries=None, story=None, caretaker=None):
+def build(raw, journal=None, entries=None, story=None, **around):
     """Build the book of a table, run a story on it, return it with its log."""
     settings = book.settings_of(raw)
     clock, log = MarketClock(book.START), Lines()
 
     async def main():
-        around = Surrounding(
+        told = Surrounding(
             clock=clock,
             journal=journal or MemoryJournal(),
             log=log,
             feed=lambda model, clock, _tasks: StepFeed(book.advance, SECOND, model, clock),
             dress="paper",
-            caretaker=caretaker,
+            **around,
         )
-        running = paper(settings, resolve(settings), entries or {}, around)
+        running = paper(settings, resolve(settings), entries or {}, told)
         if story is not None:
             await story(running, clock)
         return running, log

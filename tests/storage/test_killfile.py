@@ -70,6 +70,21 @@ def test_pull(kill):
     assert 0o644 == stat.S_IMODE(kill.path.stat().st_mode)
 
 
+def test_secrets(tmp_path):
+    """A secret is taken out before a reason is cut: no part of it is left at the end."""
+    kill = KillFile(tmp_path, lambda text: text.replace("canary-123456", "***"))
+    reason = "x" * (LONGEST - 6) + " canary-123456"
+    shown = f"kill file: {'x' * (LONGEST - 6)} ***"
+
+    kill.path.write_text(reason)
+    assert shown == kill.pulled()
+
+    kill.path.unlink()
+    kill.pull(reason)
+    assert "canary" not in kill.path.read_text()
+    assert shown == kill.pulled()
+
+
 def test_no_folder(tmp_path):
     """Where there is no state there is nothing to stop: an error, and no folder made."""
     with pytest.raises(DataError, match="must be a file that can be made"):
