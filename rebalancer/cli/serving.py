@@ -94,7 +94,7 @@ async def serve(
     read = rereader(wish.config, wish.settings, told.log)
     async with AsyncExitStack() as stack:
         stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
-        served = Served(wish.settings, wish.folder, running, told.log, leaving)
+        served = Served(wish.settings, wish.folder, running, told.log, leaving, REDACTOR)
         for each in companions(served):
             stack.push_async_callback(each.close)
             await each.start()

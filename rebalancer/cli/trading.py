@@ -84,7 +84,7 @@ async def waited(
     """
     settings = wish.settings
     read = rereader(wish.config, settings, told.log)
-    waiting = Waiting(settings, around, told.leaving, os.environ)
+    waiting = Waiting(settings, around, told.leaving, os.environ, REDACTOR)
     with heard(waiting.end, read, last=True):
         async with waiting:
             running = await waiting.until(

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rebalancer.ops.escaping import escaped
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import SECOND, Beat, Clock, Log, StatusSource
 
 SOCKET, WATCHDOG, WHOSE = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
@@ -34,9 +35,13 @@ class Manager:
     Args:
         environ: Of the process: names the socket.
         log: Hears when it cannot be told.
+        redactor: Knows the secrets; None hides by name only.
     """
 
-    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], log: Log, redactor: Redactor | None = None
+    ) -> None:
+        self._redactor = redactor or Redactor()
         self._address = _address(environ.get(SOCKET, ""))
         self._log = log
         self._socket: socket.socket | None = None
@@ -73,9 +78,13 @@ class Manager:
         else:
             self._failed = False
 
+    def status(self, told: str) -> str:
+        """Return the assignment that shows a status: on one line, without secrets, then cut."""
+        return f"STATUS={escaped(self._redactor.text(told))[:LONGEST]}"
+
     def begins(self, status: str) -> None:
         """Say that the start comes along: the manager waits on."""
-        self.say(EXTENDED, f"STATUS={escaped(status)[:LONGEST]}")
+        self.say(EXTENDED, self.status(status))
 
     def ends(self) -> None:
         """Say that there is nothing left to wait for."""
@@ -90,12 +99,18 @@ class Notifier:
         source: The running book.
         clock: Of real time.
         log: Hears when the manager cannot be told, or must not be told that all is well.
+        redactor: Knows the secrets; None hides by name only.
     """
 
     def __init__(
-        self, environ: Mapping[str, str], source: StatusSource, clock: Clock, log: Log
+        self,
+        environ: Mapping[str, str],
+        source: StatusSource,
+        clock: Clock,
+        log: Log,
+        redactor: Redactor | None = None,
     ) -> None:
-        self._manager = Manager(environ, log)
+        self._manager = Manager(environ, log, redactor)
         patience = _patience(environ)
         self._watched = patience is not None
         self._every = TELLS if patience is None else min(patience // OFTEN, TELLS)
@@ -134,7 +149,7 @@ class Notifier:
         if beat.ailment is None:
             lines += ["WATCHDOG=1"] if self._watched else []
             lines += [] if self._ready else [EXTENDED]
-        self._manager.say(*lines, f"STATUS={self._status(beat)}")
+        self._manager.say(*lines, self._manager.status(self._status(beat)))
 
     def _withhold(self, ailment: str | None) -> None:
         """Log why the watchdog is left to bark, once."""
@@ -144,13 +159,13 @@ class Notifier:
 
     def _status(self, beat: Beat) -> str:
         if beat.ailment is not None:
-            return escaped(f"not well: {beat.ailment}")[:LONGEST]
+            return f"not well: {beat.ailment}"
         try:
             told = line(self._source.status())
         except Exception:  # noqa: BLE001 - logged; a line to read must not stop the hedging
             self._log.error("control.failed", exc_info=True)
             told = "unknown: the status could not be made"
-        return f"stopping; {told}"[:LONGEST] if beat.stopping else told
+        return f"stopping; {told}" if beat.stopping else told
 
 
 def line(status: Mapping[str, Any]) -> str:
@@ -163,7 +178,7 @@ def line(status: Mapping[str, Any]) -> str:
     why = [*status["latches"], *(f"{name}: {told}" for name, told in status["held"].items())]
     state = f"{status['state']} ({'; '.join(why)})" if why else str(status["state"])
     coins = ", ".join(f"{name} {_stands(own)}" for name, own in status["underlyings"].items())
-    return escaped(f"{state}: {coins}")[:LONGEST]
+    return escaped(f"{state}: {coins}")
 
 
 def _stands(own: Mapping[str, Any]) -> str:

@@ -9,9 +9,6 @@ from rebalancer.core.params import Params
 from rebalancer.core.state import State
 from rebalancer.ports import SECOND
 
-LONGEST = 120  # characters of a reason
-REASONS = 1500  # characters of all of them: a beat must leave in one piece
-
 
 def beat(state: State, params: Params) -> Mapping[str, Any]:
     """Return the state of the book, and since when anything is not as it must be.
@@ -21,13 +18,12 @@ def beat(state: State, params: Params) -> Mapping[str, Any]:
     """
     memories = {name: state.memory[name] for name in params.underlyings}
     open_orders = state.open_orders()
-    most = min(LONGEST, REASONS // max(len(state.halted), 1))
     return {
         "state": str(state.mode),
-        "why": state.mode_reason[:LONGEST],
+        "why": state.mode_reason,
         "outside": {name: _lasts(each.outside, state.now) for name, each in memories.items()},
         "blind": {name: _lasts(each.blind, state.now) for name, each in memories.items()},
-        "halted": {name: why[:most] for name, why in state.halted.items()},
+        "halted": dict(state.halted),
         "unknown": sum(each.state is OrderState.UNKNOWN for each in open_orders),
     }
 

@@ -6,12 +6,13 @@ its start and its end can be watched. None of them decides anything.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rebalancer.ops import protocol
 from rebalancer.ops.control import ControlServer
 from rebalancer.ops.notify import Notifier
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ops.rights import Access, Peer, group_of, right, rights_of
 from rebalancer.ports import Companion, Log
 from rebalancer.runtime.clock import WallClock
@@ -34,12 +35,13 @@ class Served:
     running: Running
     log: Log
     leaving: Leaving | None = None  # None: no alert leaves the program
+    redactor: Redactor = field(default_factory=Redactor)  # knows what the process has read
 
 
 def companions(served: Served) -> Sequence[Companion]:
     """Return what stands beside a book, in the order in which it begins."""
     status, log, web = served.running.status, served.log, served.settings.web
-    notifier = Notifier(os.environ, status, WallClock(), log)
+    notifier = Notifier(os.environ, status, WallClock(), log, served.redactor)
     served.running.daemon.attend(notifier.beat)
     found: list[Companion] = []
     if served.leaving is not None:  # the first: what the others do wrong leaves by it
@@ -51,7 +53,7 @@ def companions(served: Served) -> Sequence[Companion]:
     if web is not None:
         from rebalancer.wiring.page import page  # a server of HTTP, which a book can do without
 
-        found.append(page(web, status, log))
+        found.append(page(web, status, log, served.redactor))
     return found
 
 

@@ -19,6 +19,7 @@ def page(
     web: Web,
     source: StatusSource,
     log: Log,
+    redactor: Redactor,
     environ: Mapping[str, str] = os.environ,
     home: Path | None = None,
 ) -> WebServer:
@@ -28,6 +29,7 @@ def page(
         web: Its settings.
         source: The book.
         log: Hears of refusals.
+        redactor: Knows the secrets, and the page's tokens from now on.
         environ: The process's environment, where credentials are found by.
         home: The user's home folder; None: of the process.
 
@@ -42,11 +44,9 @@ def page(
         return read(name, environ, home or Path.home(), TOKEN)["token"].reveal()
 
     reader, operator = token(web.reader), token(web.operator)
-    return WebServer(
-        Place(*place_of(web.listen), web.hosts),
-        source,
-        Answers(livez, readyz, exposition),
-        Tokens(reader, operator),
-        log,
-        Redactor(each for each in (reader, operator) if each is not None),
-    )
+    tokens = Tokens(reader, operator)
+    for each in (reader, operator):
+        if each is not None:
+            redactor.add(each)
+    place = Place(*place_of(web.listen), web.hosts)
+    return WebServer(place, source, Answers(livez, readyz, exposition), tokens, log, redactor)

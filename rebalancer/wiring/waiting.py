@@ -13,6 +13,7 @@ from typing import Self
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.errors import Unavailable
 from rebalancer.ops.notify import TELLS, Manager
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import SECOND, Timer
 from rebalancer.settings import Settings
 from rebalancer.venues.outcomes import KeyRefused
@@ -31,6 +32,7 @@ class Waiting:
         around: What the book is put into.
         leaving: What carries its alerts; None: they do not leave.
         environ: Of the process: names the service manager's socket.
+        redactor: Knows the secrets; None hides by name only.
     """
 
     def __init__(
@@ -39,13 +41,14 @@ class Waiting:
         around: Surrounding,
         leaving: Leaving | None,
         environ: Mapping[str, str],
+        redactor: Redactor | None = None,
     ) -> None:
         book = settings.book.id
         self._book, self._around, self._clock = book, around, around.clock
         heard_by, self._alerts = heard(book, around)
         self._log = heard_by.log
         self.messenger = None if leaving is None else MessengerBeside(book, leaving)
-        self._manager = Manager(environ, self._log)
+        self._manager = Manager(environ, self._log, redactor)
         self._chance = around.randomness.generator("backoff/start")
         self._ended = asyncio.Event()  # somebody asked
         self._give_up: Callable[[], object] | None = None  # what ends the tries

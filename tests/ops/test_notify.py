@@ -6,8 +6,10 @@ import socket
 import pytest
 
 from rebalancer.ops.notify import LONGEST, Manager, Notifier, line
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import SECOND, Beat
 
+SECRET = "canary-" + "0123456789" * 3
 MINUTES = str(60_000_000)  # µs of a watchdog
 OWN = {"net_delta": 0.031, "lower": -0.05, "upper": 0.05, "outside_seconds": 0}
 WELL = Beat(begun=True, ailment=None, stopping=False)
@@ -49,11 +51,11 @@ def said(own):
             return found
 
 
-async def told(clock, read_log, name, beats, *, book=None, **environ):
+async def told(clock, read_log, name, beats, *, book=None, hide=None, **environ):
     """Give beats, a second each, between start and end; return the log."""
     log = read_log()
     environ = {"NOTIFY_SOCKET": name, **environ}
-    notifier = Notifier(environ, book or Book(), clock, log.log)
+    notifier = Notifier(environ, book or Book(), clock, log.log, hide)
     await notifier.start()
     for beat in beats:
         notifier.beat(beat)
@@ -148,12 +150,31 @@ async def test_status_fails(manager, clock, read_log):
             r"halted (book: x\nREADY=1\x1b[2J): ",
         ),
         ({"held": {"okx": "maintenance"}, "underlyings": {}}, "active (okx: maintenance): "),
-        ({"latches": ["x" * 9_000]}, "active (" + "x" * (LONGEST - 8)),
     ],
 )
 def test_line(told_, shown):
     """A status stays one line, whatever a reason says, and shows what is wrong first."""
     assert shown == line(Book(**told_).told)
+
+
+@pytest.mark.parametrize("stands", [{"latches": ["x" * (LONGEST - 20) + SECRET]}, None])
+async def test_secrets(manager, clock, read_log, stands):
+    """A status shows no secret, not even the part that has room before it is cut."""
+    own, name = manager
+    ill = Beat(begun=True, ailment="x" * (LONGEST - 20) + SECRET, stopping=False)
+    beats = [ill] if stands is None else [WELL]
+    hide = Redactor([SECRET])
+    await told(clock, read_log, name, beats, book=Book(**(stands or {})), hide=hide)
+    waits = Manager({"NOTIFY_SOCKET": name}, read_log().log, hide)
+    waits.open()
+    waits.begins("x" * (LONGEST - 20) + SECRET)
+    waits.close()
+    shown = [each for datagram in said(own) for each in datagram if "xxx" in each]
+
+    assert all("***" in each for each in shown)
+    assert 2 == len(shown)
+    assert all(len(each) <= LONGEST + len("STATUS=") for each in shown)
+    assert "canary" not in "".join(shown)
 
 
 async def test_a_start_that_waits(manager, read_log):

@@ -15,6 +15,8 @@ WHOLE = 4096  # bytes that a pipe takes in one piece (PIPE_BUF)
 FIRST = 32_768  # bytes of the first line, written while the pipe is empty
 TEXT = 480  # characters of an alert's text
 NAME = 96  # characters of an event or a scope
+REASON = 120  # characters of a reason in a beat …
+REASONS = 1500  # … and of all of a kind: a beat must leave in one piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,20 @@ def alert_line(notice: Notice, kind: str = "alert") -> bytes:
         facts |= {key: facts[key][: len(facts[key]) // 2] for key in ("scope", "text", "action")}
         line = spelled(kind, **facts)
     return line
+
+
+def brief(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts whose texts are short; a secret in them must be out before."""
+    return {name: _short(value, REASON) for name, value in facts.items()}
+
+
+def _short(value: Any, most: int) -> Any:
+    if isinstance(value, str):
+        return value[:most]
+    if isinstance(value, Mapping):
+        most = min(most, REASONS // max(len(value), 1))
+        return {name: _short(each, most) for name, each in value.items()}
+    return value
 
 
 def noticed(facts: Mapping[str, Any]) -> Notice:

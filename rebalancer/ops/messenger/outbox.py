@@ -71,7 +71,7 @@ class Outbox:
         """Put a beat, or what else may be dropped; return whether it was put."""
         self._flush()
         self._own_up()
-        line = lines.spelled(kind, **facts)
+        line = lines.spelled(kind, **lines.brief(self._hidden(facts)))
         if len(line) > lines.WHOLE or self.unread >= HALF:
             return False
         return self._put(line)
@@ -119,6 +119,14 @@ class Outbox:
     def waiting(self) -> int:
         """Alerts that no messenger has taken yet."""
         return sum(not each.written for each in self._kept.values())
+
+    def _hidden(self, value: Any) -> Any:
+        """Return facts without secrets."""
+        if isinstance(value, str):
+            return self._redactor.text(value)
+        if isinstance(value, Mapping):
+            return {name: self._hidden(each) for name, each in value.items()}
+        return value
 
     def _flush(self) -> None:
         """Write what was not written, in order; stop where the pipe is full."""

@@ -9,6 +9,7 @@ from rebalancer.core.commands import Alert, Severity
 from rebalancer.ops.messenger import outbox as module
 from rebalancer.ops.messenger.beats import Beats
 from rebalancer.ops.messenger.errors import Both, LeavingErrors
+from rebalancer.ops.messenger.lines import REASON
 from rebalancer.ops.messenger.outbox import HALF, MOST, Outbox
 from rebalancer.ops.redaction import Redactor
 
@@ -96,6 +97,19 @@ def test_messenger_ends(outbox, pipe, severity, settled, again):
     outbox.attach(pipe[1])
 
     assert again == scopes(pipe)
+
+
+def test_a_beat_without_secrets(outbox, pipe):
+    """A beat leaves in one piece, and without a secret, also of one that it has half room for."""
+    outbox.attach(pipe[1])
+    why = "x" * (REASON - 6) + "canary-1234"
+    halted = {f"coin-{n}": "y" * 20 + "canary-1234" + "z" * 400 for n in range(60)}
+    outbox.say("beat", {"state": "halted", "why": why, "halted": halted})
+    (line,) = heard(pipe)
+
+    assert "x" * (REASON - 6) + "***" == line["beat"]["why"]
+    assert {"y" * 20 + "***zz"} == set(line["beat"]["halted"].values())
+    assert "canary" not in str(line)
 
 
 def test_nobody_reads(outbox, pipe, told):

@@ -5,6 +5,7 @@ import hmac
 import pytest
 
 from rebalancer.errors import ConfigError, PermissionRefused
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ops.web import tokens
 from rebalancer.ops.web.tokens import Right, Tokens
 from rebalancer.settings.serving import Web
@@ -81,10 +82,26 @@ def folder(tmp_path):
     return tmp_path
 
 
-def made(folder, log, **keys):
+def made(folder, log, redactor=None, book=None, **keys):
     """Return the page that settings make."""
     web = Web.model_validate({"listen": "127.0.0.1:1", **keys})
-    return page(web, Book(), log, {"REBALANCER_CREDENTIALS": str(folder)}, folder)
+    told = (book or Book(), log, redactor or Redactor())
+    return page(web, *told, {"REBALANCER_CREDENTIALS": str(folder)}, folder)
+
+
+async def test_what_the_process_knows(folder, read_log, monkeypatch):
+    """The page shows no secret that the process has read, whoever in it; nor its own tokens."""
+    monkeypatch.setattr("rebalancer.wiring.page.place_of", lambda _: ("127.0.0.1", 0))
+    redactor, book = Redactor(), Book(note=f"pasted canary-12345 and {READER}")
+    server = made(folder, read_log().log, redactor, book=book, reader="look")
+    redactor.add("canary-12345")  # read later, as on a second reading of the settings
+    await server.start()
+    try:
+        told = await ask(server.port, "GET", "/status", **bearer(READER))
+    finally:
+        await server.close()
+
+    assert "pasted *** and ***" == told.json["note"]
 
 
 async def test_wired(folder, read_log, monkeypatch):
