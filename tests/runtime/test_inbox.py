@@ -163,7 +163,7 @@ def test_wait(abandoned):
     ],
 )
 def test_words_from_outside(event, word):
-    """What a venue or an operator says is kept without what must not be: before anything remembers it."""
+    """Words from outside lose what must not be kept, before anything remembers them."""
     inbox = Inbox(lambda text: text.replace("canary-1", "***"))
     inbox.put(event)
     (kept,) = inbox.drain()

@@ -31,7 +31,7 @@ def tune(running, reason):
     ],
 )
 def test_reason(do, reason, kept):
-    """No secret in it reaches the journal, the state or the status; other words stay as they are."""
+    """No secret in it reaches journal, state or status; other words stay as they are."""
     journal = MemoryJournal()
     running, _, _ = at(WHEN, lambda book: do(book, reason), journal, hide=hide)
     told = [entry.payload.get("reason") for entry in journal.read("event")]

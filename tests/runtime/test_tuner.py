@@ -29,7 +29,9 @@ def at(second, do, journal=None, raw=None, seconds=LENGTH, **around):
         clock.call_at(book.START + second * SECOND, lambda: done.append(do(running)))
         await running.daemon.run(seconds * SECOND)
 
-    running, log = build(book.table() if raw is None else raw, journal=journal, story=story, **around)
+    running, log = build(
+        book.table() if raw is None else raw, journal=journal, story=story, **around
+    )
     return running, log, done[0]
 
 

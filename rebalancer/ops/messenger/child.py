@@ -18,8 +18,10 @@ from typing import Any
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.errors import Unavailable
 from rebalancer.ops.messenger import lines
+from rebalancer.ops.messenger.channels import hiding
 from rebalancer.ops.messenger.lines import Orders
 from rebalancer.ops.messenger.outbox import Outbox
+from rebalancer.ops.redaction import Redactor
 from rebalancer.ops.vocabulary import EVENTS
 from rebalancer.ports import SECOND, Clock, Log
 
@@ -83,6 +85,7 @@ class Messenger:
 
     def __init__(self, orders: Orders, outbox: Outbox, log: Log, clock: Clock) -> None:
         self._orders, self._outbox, self._log, self._clock = orders, outbox, log, clock
+        self._redactor = hiding(orders)
         for route in orders.routes:  # from 0, so that the first is seen to be one more
             outbox.counts.update({(route.name, result): 0 for result in ("sent", "failed")})
         self._process: Process | None = None
@@ -174,7 +177,7 @@ class Messenger:
             return f"no process: {error.strerror}"
         self._process = process
         try:
-            said = asyncio.create_task(_drained(process))
+            said = asyncio.create_task(_drained(process, self._redactor))
             await self._hear(process, pipe)
             code = await process.wait()
             text = await said
@@ -241,9 +244,12 @@ async def _line(said: asyncio.StreamReader) -> bytes:
             continue
 
 
-async def _drained(process: Process) -> str:
-    """Return the end of what a process says on standard error, once it has ended."""
-    said = b""
-    while process.stderr is not None and (part := await process.stderr.read(4096)):
-        said = (said + part)[-_SAID:]
-    return said.decode("utf-8", "replace").strip()
+async def _drained(process: Process, redactor: Redactor) -> str:
+    """Return the end of what a process says on standard error, once it has ended.
+
+    Of a secret that is cut a part would be left: each line is looked at while it is whole.
+    """
+    said = ""
+    while process.stderr is not None and (line := await _line(process.stderr)):
+        said = (said + redactor.text(line.decode("utf-8", "replace")))[-_SAID:]
+    return said.strip()

@@ -87,8 +87,7 @@ class Courier:
     async def _alerts(self, notices: Sequence[Notice]) -> None:
         book, redactor = self._ways.book, self._ways.redactor
         text = wording.body(book, notices, redactor)
-        about = redactor.text(wording.subject(book, notices))
-        await self._deliver(about, text, notices)
+        await self._deliver(wording.subject(book, notices, redactor), text, notices)
 
     async def _deliver(self, subject: str, text: str, notices: Sequence[Notice]) -> None:
         loud = any(each.severity is Severity.ERROR for each in notices)

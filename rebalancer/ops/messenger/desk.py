@@ -18,6 +18,7 @@ HEARTBEAT = "heartbeat"  # what the log calls it among the channels
 MISSED = 3  # heartbeats in a row that nobody took, until a person hears of it
 MILD = 6.0  # s that an orderly end waits for what is on its way …
 LOUD = 90.0  # … and one that nobody ordered
+SHOWN = 200  # characters of why a message was not delivered
 
 Say = Callable[[bytes], None]
 
@@ -121,7 +122,8 @@ class Desk:
 
     def _own(self, notices: Iterable[Notice]) -> None:
         """Tell what the messenger itself has seen; the daemon's log hears of it."""
-        for each in notices:
+        for told in notices:
+            each = replace(told, text=self._redactor.text(told.text))  # whole, before it is cut
             self._say(lines.alert_line(each, "told"))
             self._tell([each], heard=True)
 
@@ -146,7 +148,7 @@ class Desk:
 
     def _answered(self, what: str, channel: str, notices: Sequence[Notice], why: str) -> None:
         """Tell the daemon what came of a message; what fails is told on the other channels."""
-        why = self._redactor.text(why)
+        why = self._redactor.text(why)[:SHOWN]
         facts: Mapping[str, Any] = {"channel": channel, "why": why}
         if what in ("sent", "failed"):
             about = [[each.event, each.scope] for each in notices[:3]]

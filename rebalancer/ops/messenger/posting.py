@@ -2,7 +2,8 @@
 
 No redirect is followed, no proxy asked, no cookie kept; an answer is waited for
 5 s and read to 64 KiB. What goes wrong is told without the address: it may be a
-secret as a whole.
+secret as a whole. An answer may repeat it: what it says is handed on whole, since
+who cuts it must have looked for secrets before.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,6 @@ from rebalancer.ops.messenger.addresses import (
 
 PATIENCE = 5.0  # s
 LARGEST = 64 * 1024  # bytes of an answer
-_SHOWN = 160  # characters of it
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # what may be otherwise the next time
 _LONGEST_WAIT = 60.0  # s that a server may ask for
 
@@ -35,7 +35,7 @@ class Outcome:
     """What came of one attempt."""
 
     ok: bool
-    why: str = ""
+    why: str = ""  # with all that the other side said, secrets too
     again: bool = False  # whether another attempt may help
     after: float | None = None  # s that the other side asks to wait
 
@@ -122,12 +122,12 @@ class Post:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> str:
-    """Return the beginning of an answer, no more of which is read than is allowed."""
+    """Return an answer, no more of which is read than is allowed."""
     said = b""
     while len(said) < LARGEST and (part := await answer.content.read(LARGEST - len(said))):
         said += part
     answer.close()
-    return escaped(said[:_SHOWN].decode("utf-8", "replace"))
+    return escaped(said.decode("utf-8", "replace"))
 
 
 def _wait(told: str | None) -> float | None:

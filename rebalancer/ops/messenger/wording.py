@@ -13,12 +13,12 @@ LONGEST = 3500  # characters of a message; Telegram takes 4096
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFO: "over"}
 
 
-def subject(book: str, notices: Sequence[Notice]) -> str:
+def subject(book: str, notices: Sequence[Notice], redactor: Redactor) -> str:
     """Return what a message is about, in a few words."""
     first = notices[0]
     others = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
     head = f"{book}: {_MARKS[first.severity]} {first.event} {first.scope}"
-    return escaped(f"{head.strip()}{others}")[: 2 * NAME]
+    return escaped(redactor.text(f"{head.strip()}{others}"))[: 2 * NAME]
 
 
 def body(book: str, notices: Sequence[Notice], redactor: Redactor) -> str:

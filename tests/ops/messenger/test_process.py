@@ -158,6 +158,26 @@ async def test_does_not_begin(read_log, monkeypatch):
     assert "rebalancer.ops.nobody" in line["why"]
 
 
+@pytest.mark.waits(30)
+@pytest.mark.parametrize("after", [380, 388, 391])
+async def test_what_it_said(read_log, monkeypatch, tmp_path, after):
+    """The end of what a messenger said is logged, without the end of a token."""
+    token = "-".join(f"{n:02d}" for n in range(20, 40))
+    said = f"at https://hooks.example/{token} {'x' * after}"
+    (tmp_path / "broken.py").write_text(f"import sys; sys.exit({said!r})")
+    monkeypatch.setattr(child, "MODULE", "broken")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    told = read_log()
+    hook = Route("one", "webhook", f"https://hooks.example/{token}/x")
+    with pytest.raises(Unavailable, match="did not begin"):
+        async with messenger(told.log, hook):
+            pass
+    (line,) = told.lines
+
+    assert line["why"].endswith("x" * after)
+    assert "37-38-39" not in line["why"]
+
+
 @pytest.mark.waits(20)
 async def test_asking(monkeypatch):
     """One message through every channel: who delivered, who did not and why, who is alive."""
@@ -185,6 +205,27 @@ async def test_asking(monkeypatch):
     assert "a test" in posted[0]["text"]
     assert "-1002003" == posted[0]["chat_id"]
     assert "alert.tested" == hook.events()[0]
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize("before", [0, 115, 125, 135, 150, 160, 170, 180, 70_000])
+async def test_an_error_page(before):
+    """A page that repeats where it was asked, wherever it is cut, shows no part of the token."""
+    token = "12345:" + "".join(f"{n:02d}" for n in range(20))
+
+    async def refuses(request):
+        return web.Response(status=404, text="x" * before + f" cannot POST {request.path_qs}")
+
+    async with serving(refuses) as address:
+        chat = Route("chat", "telegram", f"{address}/bot{token}/sendMessage", loopback=True)
+        hook = Route("hook", "webhook", f"{address}/desk?key={token}", loopback=True)
+        rows = await deliver(Orders("desk", "live", (chat, hook)), "alert.tested", "x", WallClock())
+
+    assert [False, False] == [each.ok for each in rows]
+    for each in rows:
+        assert each.told.startswith("answered 404: ")
+        assert not any(token[at : at + 6] in each.told for at in range(len(token) - 5))
+        assert len(each.told) <= 240
 
 
 @pytest.mark.waits(20)

@@ -13,6 +13,9 @@ HOOK = "https://hooks.example.org/T0001/canarycanarycanary"
 ROUTES = (
     Route("telegram", "telegram", BOT, "-1002003"),
     Route("webhook", "webhook", HOOK, "canary-bearer"),
+    Route("query", "webhook", "https://x.example/n?to=desk&sig=canary%2Bcanary&token=canary7"),
+    Route("mail", "apprise", "mailtos://canary-account:canary8@mail.example?to=a@b.example"),
+    Route("chat", "apprise", "slack://canary-canary-a/canary-canary-b/%23desk"),
 )
 ALIVE = Route("heartbeat", "heartbeat", "https://hc.io/6f3a-canary-9d")
 ORDERS = Orders("desk", "live", ROUTES, ALIVE)
@@ -33,7 +36,7 @@ def test_body():
         "→ hedge by hand",
         "07:22:18 ERROR delta.unhedged BTC: again",
     ] == wording.body("desk", told, Redactor()).splitlines()
-    assert "desk: ERROR delta.unhedged BTC and 1 more" == wording.subject("desk", told)
+    assert "desk: ERROR delta.unhedged BTC and 1 more" == wording.subject("desk", told, Redactor())
 
 
 @pytest.mark.parametrize("text", ["a\nb\x1b[2J", "right to left \u202e", "x" * 10_000])
@@ -54,6 +57,8 @@ def test_harmless(text):
     [
         *("123456:AAcanary", "bot123456:AAcanary", "-1002003", "canarycanarycanary"),
         *("canary-bearer", "6f3a-canary-9d", HOOK),
+        *("canary%2Bcanary", "canary+canary", "canary7", "canary-account", "canary8"),
+        *("canary-canary-a", "canary-canary-b"),
     ],
 )
 def test_hidden(secret):
