@@ -82,3 +82,14 @@ class ConfigError(RebalancerError):
             found = f", was {fault.was}" if fault.was else ""
             lines.append(f"  {fault.path}: {fault.must}{found}")
         super().__init__("\n".join(lines))
+
+
+def brief(text: str, most: int = 40) -> str:
+    """Return what somebody sent as an error tells it: whole, or by its length where it is long.
+
+    Of a secret that was cut a part would be left, which nobody finds.
+
+    >>> brief("0.001 BTC"), brief("x" * 41)
+    ('0.001 BTC', '41 characters')
+    """
+    return text if len(text) <= most else f"{len(text)} characters"

@@ -114,4 +114,4 @@ def _moment(microseconds: Any) -> str:
 
 def bare(line: str, redactor: Redactor) -> str:
     """Return a line without facts as it can be shown: on one line, harmless."""
-    return escaped(redactor.text(line[:LONGEST].rstrip("\r\n")))
+    return escaped(redactor.text(line.rstrip("\r\n"))[:LONGEST])

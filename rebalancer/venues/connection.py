@@ -33,14 +33,13 @@ from rebalancer.venues.hosts import belongs, domains_of, strangers
 from rebalancer.venues.leaving import LastLook, Request, under_way
 from rebalancer.venues.profile import Profile
 from rebalancer.venues.profiles import row_of
-from rebalancer.venues.wording import NOTHING, Banned, Misspelt, fields
+from rebalancer.venues.wording import NOTHING, WORDS, Banned, Misspelt, fields
 
 TIMEOUT = 5_000  # ms until a request counts as unanswered
 SILENCE = 5_000  # ms of ccxt.pro's keep-alive; its 30 s notice a dead peer after 90
 CONNECTIONS = 16  # at most, to one venue
 _TOO_MANY = 429
 _BODY = 5  # place of the body among what ccxt says of an answer
-_WORDS = 64 * 1024  # characters of an answer that may be an error's
 _REDIRECTS = range(300, 400)
 
 Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
@@ -203,7 +202,7 @@ def _discreet(secrets: Iterable[Secret]) -> Callable[..., str]:
 
     def read(*told: Any) -> str:
         body = str(told[_BODY]).strip()
-        return hide(body) if len(body) <= _WORDS else body
+        return hide(body) if len(body) <= WORDS else body
 
     return read
 

@@ -26,7 +26,7 @@ from rebalancer.venues.bybit import codes as bybit
 from rebalancer.venues.deribit import codes as deribit
 from rebalancer.venues.okx import codes as okx
 from rebalancer.venues.outcome import Codes, Outcome
-from rebalancer.venues.wording import Barred, Misspelt
+from rebalancer.venues.wording import WORDS, Barred, Misspelt
 
 _WORD = re.compile(r"[^A-Za-z0-9_ .,:;()<>=-]+")  # what may not stand in a reason
 _LONGEST = 120  # characters of a venue's own word
@@ -164,7 +164,8 @@ def said(venue: str, error: BaseException, codes: Codes | None = None) -> tuple[
     code, word = codes.said(answer) if isinstance(answer, dict) else (None, "")
     if code is None or isinstance(code, bool) or not isinstance(code, int | str):
         return None, ""
-    return str(code), _WORD.sub(" ", str(word))[:_LONGEST].strip()
+    word = str(word) if len(body) <= WORDS else ""  # nobody looked for secrets in what is longer
+    return str(code), _WORD.sub(" ", word)[:_LONGEST].strip()
 
 
 def _name(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from rebalancer.errors import brief
 from rebalancer.venues.outcomes import Malformed
 
 MILLISECOND = 1_000_000  # ns
@@ -102,5 +103,5 @@ def rows(value: Any, where: str) -> Sequence[Row]:
 
 def missing(row: Row, name: str, where: str, must: str) -> Malformed:
     """Return the error that a field is not what it must be."""
-    was = repr(row[name])[:40] if name in row else "missing"
+    was = brief(repr(row[name])) if name in row else "missing"
     return Malformed(f"{where}: {name} must be {must}, was {was}")

@@ -15,7 +15,10 @@ from urllib.parse import parse_qsl
 
 import aiohttp
 
+from rebalancer.errors import brief
+
 Fields = tuple[tuple[str, Any], ...]  # (dotted path, value); places in a list are left out
+WORDS = 64 * 1024  # characters of an answer that may be an error and is looked through
 
 
 class Barred(aiohttp.ClientError):
@@ -66,7 +69,7 @@ class Banned:
         for name, allowed in self.only.items():
             for each in valued(told, name):
                 if _spelt(each) not in allowed:
-                    return f"{name} must be {' or '.join(allowed)}, was {_spelt(each)[:40]}"
+                    return f"{name} must be {' or '.join(allowed)}, was {brief(_spelt(each))}"
         return None
 
 
@@ -128,4 +131,4 @@ def _number(value: object) -> Decimal | None:
 
 
 def _shown(found: list[Any]) -> str:
-    return " and ".join(_spelt(each)[:40] for each in found) or "missing"
+    return " and ".join(brief(_spelt(each)) for each in found) or "missing"

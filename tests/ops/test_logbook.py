@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.ops.logbook import Wanted, bare, facts_of
+from rebalancer.ops.logbook import LONGEST, Wanted, bare, facts_of
 from rebalancer.ops.redaction import Redactor
 from rebalancer.ops.tail import Tail, followed
 
@@ -117,6 +117,13 @@ def add(path, text):
     """Write more of a file."""
     with path.open("a") as file:
         file.write(text)
+
+
+def test_a_secret_at_the_end_of_what_is_looked_at():
+    """Of a secret that has half room in a line that is too long no half is shown."""
+    line = "x" * (LONGEST - 6) + "canary-12345"
+
+    assert "x" * (LONGEST - 6) + "***" == bare(line, Redactor(["canary-12345"]))
 
 
 def test_lines_are_whole(tail):

@@ -1,5 +1,6 @@
 """What an answer proves: fault by fault and code by code, X01 to X08 where they touch orders."""
 
+import json
 from types import SimpleNamespace
 
 import aiohttp
@@ -8,6 +9,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from rebalancer.errors import Unavailable
+from rebalancer.ports.redaction import Redactor
 from rebalancer.runtime.clock import WallClock
 from rebalancer.venues.answers import NotAnswered
 from rebalancer.venues.budget import Budget, Lane, Rate
@@ -22,7 +24,11 @@ from rebalancer.venues.outcomes import (
     judge,
     said,
 )
+from rebalancer.venues.payloads import missing
 from rebalancer.venues.profile import OTHER
+from rebalancer.venues.wording import WORDS
+from rebalancer.wire.bybit.values import number as bybit_number
+from rebalancer.wire.okx.values import number as okx_number
 from tests.venues.loopback import answering, at, cut, desk, json_of, order
 from tests.venues.test_connection import MARKETS, opened
 
@@ -128,6 +134,36 @@ def test_nothing_left_is_not_sent():
     """An error before anything was sent proves that nothing was, whatever it is."""
     assert Outcome.NOT_SENT is judge("deribit", ccxt.InvalidOrder("too small"), []).outcome
     assert Outcome.NOT_SENT is judge("deribit", ValueError(), []).outcome
+
+
+def test_words_of_an_endless_answer():
+    """Of an answer that nobody looked through for secrets the code alone is told."""
+    body = {"error": {"code": 13004, "message": "who is canary?"}, "ballast": "x" * WORDS}
+    error = ccxt.ExchangeError("deribit " + json.dumps(body))
+
+    assert ("13004", "") == said("deribit", error)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda text: missing({"size": text}, "size", "deribit", "a number"),
+        lambda text: not_read(okx_number, text),
+        lambda text: not_read(bybit_number, text),
+    ],
+)
+@pytest.mark.parametrize("length", [12, 30, 60])
+def test_a_secret_in_the_place_of_a_number(refused, length):
+    """An error tells what it found whole or not at all: no part of a secret is left in it."""
+    secret = ("canary-" * 10)[:length]
+
+    assert "canary" not in Redactor([secret]).text(str(refused(secret)))
+
+
+def not_read(read, text):
+    with pytest.raises(ValueError, match="must be a number") as error:
+        read(text)
+    return error.value
 
 
 @pytest.mark.trap("X01", "deribit", "binanceusdm", "bybit", "okx")

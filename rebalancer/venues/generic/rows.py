@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from rebalancer.core.commands import Submit
 from rebalancer.core.events import CashMoved, Ending, Fill, Forced, FundingPaid
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
+from rebalancer.errors import brief
 from rebalancer.settings.profiling import ProfileTable, ReadingTable, RuleTable
 from rebalancer.venues.accounts import Placed, Resting
 from rebalancer.venues.generic import paths
@@ -248,7 +249,7 @@ def _meant(told: str, words: Mapping[str, str], where: str, what: str) -> str:
     for pattern, own in words.items():
         if fnmatchcase(told, pattern):
             return own
-    raise Malformed(f"{where}: {what} must be a word of the profile, was {told[:40]!r}")
+    raise Malformed(f"{where}: {what} must be a word of the profile, was {brief(repr(told))}")
 
 
 def _hastily(ending: Ending | None, row: Row, at: Mapping[str, str], where: str) -> Ending | None:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from rebalancer.errors import brief
+
 MILLISECOND = 1_000_000  # ns
 HOUR = 3_600_000 * MILLISECOND  # ns
 VENUE = "bybit"
@@ -170,9 +172,9 @@ def number(told: str | None) -> Decimal | None:
     try:
         found = Decimal(told)
     except InvalidOperation:
-        raise ValueError(f"must be a number, was {told[:40]!r}") from None
+        raise ValueError(f"must be a number, was {brief(repr(told))}") from None
     if not found.is_finite() or abs(found) >= TOO_LARGE:
-        raise ValueError(f"must be a finite number, was {told[:40]!r}")
+        raise ValueError(f"must be a finite number, was {brief(repr(told))}")
     return found
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from rebalancer.errors import brief
+
 MILLISECOND = 1_000_000  # ns
 VENUE = "okx"
 
@@ -68,7 +70,7 @@ def number(text: str | None) -> Decimal | None:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"must be a number, was {text[:40]!r}") from None
+        raise ValueError(f"must be a number, was {brief(repr(text))}") from None
 
 
 def signed(amount: Decimal, side: Side) -> Decimal:
