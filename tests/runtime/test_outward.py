@@ -9,6 +9,7 @@ import pytest
 from rebalancer.core.commands import Alert, Severity
 from rebalancer.errors import ConfigError
 from rebalancer.ops.log import configure
+from rebalancer.ops.metrics.table import TABLE
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.settings import load
 from rebalancer.storage.memory import MemoryJournal
@@ -50,6 +51,17 @@ def test_once(tmp_path, clock, more):
     assert ["delta.unhedged", "clock.skewed", "daemon.failed"] == events
     assert [1, 1, 1] == [counts[each] for each in events]
     assert (None if not more else 3) == (told.outbox and told.outbox.waiting)
+
+
+def test_measured(tmp_path, clock):
+    """A book whose alerts leave is measured like any other: each of its metrics is in the table."""
+    book = settings(tmp_path, HOOK)
+    told = outward(book, configure(io.StringIO(), clock, colour=False))
+    told.outbox.counts["webhook", "sent"] = 1
+    around = Surrounding(clock, MemoryJournal(), told.written, None, "paper", outbox=told.outbox)
+    _, meter = measured(book, around)
+
+    assert {each.metric for each in meter.measures()} <= set(TABLE)
 
 
 def test_credential_missing(tmp_path, clock):
