@@ -4,7 +4,8 @@
 
 It reads its keys as `run --live` does, at level debug, with a journal, a flight and a
 control socket in FOLDER. With JOURNAL it takes that socket for the system's journal.
-A signal SIGWINCH lets a task of it die of an error that is full of its keys.
+Its alerts leave where CONFIG says so. A signal SIGWINCH lets a task of it die of an
+error that is full of its keys.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.storage.sqlite import open_journal
-from rebalancer.wiring import Outward, Surrounding, live
+from rebalancer.wiring import Surrounding, live, outward
 from tests.canaries import Canary, dressed
 
 
@@ -46,12 +47,15 @@ async def main(config, folder):
     journal = open_journal(folder / JOURNAL)
     about = {"book": settings.book.id, "epoch": journal.epoch}
     log = configure(sys.stderr, clock, level="debug", redactor=outlets.REDACTOR, about=about)
+    told = outward(settings, log, outlets.REDACTOR)
     wish = Wish(settings, folder, "live", 7, 1.0, None)
     around = Surrounding(
-        *(clock, journal, log, None, wish.dress),
+        *(clock, journal, told.written, None, wish.dress),
         randomness=SeededRandomness(7),
         flight=folder / FLIGHT,
         caretaker=wish.caretaker,
+        outbox=told.outbox,
+        hide=outlets.REDACTOR.known,
     )
     running = await live(settings, resolve(settings), keys, around)
 
@@ -60,13 +64,15 @@ async def main(config, folder):
 
     def strike():
         error = full_of(known)
-        log.error("control.failed", exc_info=error)
+        told.log.error("control.failed", exc_info=error)
+        for text in dressed(known[1]):  # at the end of what an alert has room for, too
+            told.log.error("watchdog.withheld", scope="q" * 85 + text, reason="x" * 440 + text)
         log.debug("account.told", type=repr(error), key={"headers": dressed(known[0])})
         asyncio.get_running_loop().call_exception_handler({"message": "x", "exception": error})
         running.daemon._parts.tasks.spawn("dies", die())
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, strike)
-    await serve(running, wish, Outward(log, log, None))
+    await serve(running, wish, told)
 
 
 if __name__ == "__main__":

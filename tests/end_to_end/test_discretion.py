@@ -28,6 +28,7 @@ from rebalancer.simulation.key import Key
 from rebalancer.simulation.loopback import seeded_loopbacks
 from rebalancer.simulation.menu import Scene, desk_of, settings_of
 from tests.canaries import dressed, hits, planted
+from tests.end_to_end.outside import CHANNELS, Outside
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from rebalancer.cli import main; main()"]
@@ -84,6 +85,7 @@ def echoing(monkeypatch, canaries):
     monkeypatch.setattr(server, "_unheard", unheard)
 
 
+NAMES = ("key", "secret", "passphrase", "token", "bot", "pager")  # of what is planted
 CODES = {"deribit": (11094, 10009, 13009), "okx": (50001, 51008, 50113)}  # unknown, no, whose key?
 
 
@@ -102,8 +104,8 @@ def mischief(venue):
     )
 
 
-class Journald:
-    """A journal that keeps what it is sent."""
+class Datagrams:
+    """A socket that keeps what it is sent: the system's journal, or its service manager."""
 
     def __init__(self, path):
         self.path, self.told = str(path), []
@@ -125,7 +127,7 @@ class Trial:
     """A daemon, its venue, and a folder of all that it said."""
 
     def __init__(self, folder, venue, canaries):
-        key, secret, passphrase, self._token = (each.secret for each in canaries)
+        key, secret, passphrase, self._token, bot, pager = (each.secret for each in canaries)
         kept = folder / "keys" / "desk"
         kept.parent.mkdir(mode=0o700)
         kept.write_text(json.dumps({"key": key, "secret": secret, "password": passphrase}))
@@ -135,11 +137,13 @@ class Trial:
         self.env = {
             **os.environ,
             "REBALANCER_CREDENTIALS": str(kept.parent),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{folder / 'stand-in'}{os.pathsep}{ROOT}",
+            "NOTIFY_SOCKET": str(folder / "notify"),
         }
         self.said, self.book = folder / "said", folder / "said" / "book"
         self.book.mkdir(parents=True)
-        self.journald = Journald(folder / "journal")
+        self.journald, self.manager = Datagrams(folder / "journal"), Datagrams(folder / "notify")
+        self.outside = Outside(folder / "stand-in", bot, pager)
         settings = settings_of(ROOT / "config" / desk_of(venue))
         signs = {venue: [Key(key, secret, venue, UID, passphrase=passphrase)]}
         self.played = seeded_loopbacks(settings, resolve(settings), signs, WallClock(), 7)
@@ -148,8 +152,11 @@ class Trial:
     async def begin(self, *, journald):
         """Start the venue, then the daemon; return once it has hedged."""
         await self.played.start()
+        await self.outside.start()
         address = self.played.venues[self._venue].address
         self.config = in_the_open(self._venue, address, self._folder)
+        with self.config.open("a") as file:
+            file.write(self.outside.settings(self._folder / "keys"))
         asked = [sys.executable, "-m", "tests.end_to_end.discreet_daemon", self.config, self.book]
         asked += [self.journald.path] if journald else []
         with (self.said / "stdout").open("wb") as out, (self.said / "stderr").open("wb") as err:
@@ -207,12 +214,28 @@ class Trial:
                 told = [await live.receive_str(timeout=10) for _ in range(3)]
                 (self.said / "page-live").write_text("\n".join(told))
 
+    async def kill(self, reason):
+        """Kill the book for a reason that was pasted; then end its messenger: another begins."""
+        await self.ask("kill", "kill", "--state", str(self.book), "--reason", reason)
+        await self.until(lambda: self.outside.heard("state.latched", "pasted ***"), 60)
+        (first,) = self._messengers()
+        os.kill(int(first), signal.SIGKILL)
+        await self.until(lambda: len(self._messengers()) == 2, 20)
+        await self.until(lambda: b"STATUS=halted" in b"\n".join(self.manager.told), 20)
+
+    def _messengers(self):
+        """Return the process id of each messenger so far."""
+        return re.findall(rb'"event":"messenger.started"[^\n]*?"pid":(\d+)', self.log())
+
     async def die(self):
         """Let a task die of an error full of keys; return how the process ended."""
         self._running.send_signal(signal.SIGWINCH)
         code = await asyncio.wait_for(self._running.wait(), 60)
         await asyncio.sleep(0.2)
         (self.said / "journald").write_bytes(b"\n".join(self.journald.told))
+        (self.said / "notify").write_bytes(b"\n".join(self.manager.told))
+        for name, told in self.outside.told.items():
+            (self.said / f"{name}.jsonl").write_text("\n".join(told))
         return code
 
     async def end(self):
@@ -220,7 +243,9 @@ class Trial:
         if self._running is not None and self._running.returncode is None:
             self._running.kill()
             await self._running.wait()
-        self.journald.close()
+        for each in (self.journald, self.manager):
+            each.close()
+        await self.outside.stop()
         await self.played.stop()
 
 
@@ -231,6 +256,7 @@ def plant(folder, canaries):
         for number, dress in enumerate(canary.dresses().values()):
             name = f"{canary.name}-{number}"
             (folder / f"{name}.txt").write_bytes(b"{" + dress + b"}")
+            (folder / f"{name}.jsonl").write_text(json.dumps({"text": f"no {dress.decode()}"}))
             (folder / f"{name}.gz").write_bytes(gzip.compress(b"{" + dress + b"}"))
             with closing(sqlite3.connect(folder / f"{name}.sqlite")) as database:
                 database.execute("create table t (x text)")
@@ -241,7 +267,7 @@ def plant(folder, canaries):
         f"{canary.name}-{number}.{kind}: {canary.name} {form}"
         for canary in canaries
         for number, form in enumerate(canary.dresses())
-        for kind in ("gz", "sqlite", "txt")
+        for kind in ("gz", "jsonl", "sqlite", "txt")
     }
 
 
@@ -250,10 +276,10 @@ def plant(folder, canaries):
 @pytest.mark.secures("secrets-stay", "no-core-dump", "secrets-from-files")
 @pytest.mark.parametrize(("venue", "journald"), [("deribit", False), ("okx", True)])
 async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
-    """Logs, journal, answers, databases, tracebacks: none of them shows a key, in any form."""
+    """Logs, alerts, journal, answers, databases, tracebacks: none shows a key, in any form."""
     chance = random.SystemRandom()
-    canaries = [planted(name, chance) for name in ("key", "secret", "passphrase", "token")]
-    echoing(monkeypatch, canaries)
+    canaries = [planted(name, chance) for name in NAMES]
+    echoing(monkeypatch, canaries[:4])  # a venue was not sent what is for others
     trial = Trial(tmp_path, venue, canaries)
     try:
         await trial.begin(journald=journald)
@@ -261,6 +287,8 @@ async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
         script.add(*mischief(venue))
         await trial.until(lambda: not script.missed(), 80)
         await trial.ask_all()
+        await trial.kill(f"pasted {canaries[1].secret}")
+        await trial.ask_page()
         code = await trial.die()
     finally:
         await trial.end()
@@ -275,4 +303,9 @@ async def test_no_secret_leaves(tmp_path, monkeypatch, venue, journald):
         each.name for each in trial.said.iterdir()
     }
     assert {"flight", "journal.sqlite"} <= {each.name for each in trial.book.iterdir()}
+    for name in CHANNELS:  # what was full of keys was told, without them
+        told = (trial.said / f"{name}.jsonl").read_text()
+        for word in ("state.latched", "control.failed", "daemon.failed", "alert.failed"):
+            assert word in told, name
+    assert b"STATUS=halted (book: pasted ***)" in (trial.said / "notify").read_bytes()
     assert [] == hits(trial.said, canaries)
