@@ -31,6 +31,8 @@ def measured(settings: Settings, around: Surrounding) -> tuple[Surrounding, Book
     )
     meter.ask(lambda: fixed)
     meter.ask(log.samples)
+    if around.outbox is not None:
+        meter.ask(around.outbox.samples)
     care = care_of(settings, around)
     if care is not None:
         meter.ask(_room(care))

@@ -61,7 +61,9 @@ def test_measured(tmp_path, clock):
     around = Surrounding(clock, MemoryJournal(), told.written, None, "paper", outbox=told.outbox)
     _, meter = measured(book, around)
 
-    assert {each.metric for each in meter.measures()} <= set(TABLE)
+    found = {each.metric for each in meter.measures()}
+    assert "alerts_sent_total" in found
+    assert found <= set(TABLE)
 
 
 def test_credential_missing(tmp_path, clock):

@@ -259,6 +259,12 @@ _GROUPS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
             "rate_budget_used_ratio": "Part of what a venue allows that is spent.",
         },
     ),
+    (
+        ("channel", "result"),
+        {
+            "alerts_sent_total": "Messages by channel: sent or failed.",
+        },
+    ),
 )
 _SPREADS = (
     "loop_lag_seconds",
