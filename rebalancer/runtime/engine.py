@@ -59,6 +59,7 @@ from rebalancer.ports import (
 from rebalancer.runtime.clock import breathe
 from rebalancer.runtime.dispatch import Dispatch
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.latching import LATCH, latched
 from rebalancer.runtime.telling import key_of, tell, tell_decision, tell_latch
 
 JOURNALED = (
@@ -337,23 +338,10 @@ class Engine:
         if now == self._latched:
             return
         (_, killed, *_), self._latched = self._latched, now
-        entry = Entry(state.sequence, state.now, "latch", self.plain.book, _latched(state))
+        entry = Entry(state.sequence, state.now, LATCH, self.plain.book, latched(state.standing))
         self._around.journal.append(entry)
         self._flush()
-        tell_latch(self._around.log, state, killed=bool(killed))
-
-
-def _latched(state: State) -> dict[str, Any]:
-    """Return the trading state as it is written down."""
-    return {
-        "mode": state.mode,
-        "reason": state.mode_reason,
-        "killed": state.killed,
-        "asked": state.standing.asked,
-        "sealed": state.sealed,
-        "halted": dict(state.halted),
-        "limited": dict(state.standing.limited),
-    }
+        tell_latch(self._around.log, state.standing, killed=bool(killed))
 
 
 def _proof(event: Event, state: State, unknown: str | None) -> Event:

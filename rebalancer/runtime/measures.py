@@ -13,6 +13,7 @@ from rebalancer.core.guards.staleness import InputAge
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.orders import OrderState
 from rebalancer.core.params import MarginParams, UnderlyingParams
+from rebalancer.core.standing import Standing
 from rebalancer.core.state import State, Worths
 from rebalancer.ports import SECOND, Age, Clock, Condition, Measure, Sample
 from rebalancer.runtime.engine import Engine
@@ -35,7 +36,7 @@ def measured(engine: Engine, clock: Clock, conflated: int) -> Iterator[Measure]:
         conflated: Events that made room for newer ones.
     """
     state = engine.state
-    yield from _standing(state)
+    yield from standing(state.standing)
     yield from _counted(engine, conflated)
     for own in engine.params.underlyings.values():
         yield from _underlying(engine, own, clock)
@@ -88,14 +89,15 @@ def _of(state: State, own: UnderlyingParams) -> Iterable[InputAge]:
     return watch.delta_inputs(state, state.params, own)
 
 
-def _standing(state: State) -> Iterator[Sample]:
+def standing(own: Standing) -> Iterator[Sample]:
+    """Yield where a book stands, begun or not."""
     for mode in TradingState:
-        yield Sample("state", mode is state.mode, (str(mode),))
-    yield Sample("kill_latched", state.killed)
-    yield Sample("halt_latched", state.standing.latched)
-    yield Sample("limits_reached", len(state.standing.limited))
-    yield Sample("protection_paused", state.sealed)
-    yield Sample("disk_short", state.standing.short)
+        yield Sample("state", mode is own.mode, (str(mode),))
+    yield Sample("kill_latched", own.killed)
+    yield Sample("halt_latched", own.latched)
+    yield Sample("limits_reached", len(own.limited))
+    yield Sample("protection_paused", own.sealed)
+    yield Sample("disk_short", own.short)
 
 
 def _counted(engine: Engine, conflated: int) -> Iterator[Sample]:

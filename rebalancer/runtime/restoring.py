@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.ports import Entry, Reading
+from rebalancer.runtime.latching import LATCH
 
-LATCH = "latch"  # journal kind of the trading state
 REASON = "restored from a backup: compare orders and positions with the venues, then arm"
 
 

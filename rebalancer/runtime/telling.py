@@ -22,7 +22,7 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.knobs import Tuned
-from rebalancer.core.state import State
+from rebalancer.core.standing import Standing
 from rebalancer.ports import Log
 
 TUNED = Tuned.__name__  # journal key of what an operator changed of the settings
@@ -103,13 +103,13 @@ def _tell_capped(log: Log, decision: Decision) -> None:
     )
 
 
-def tell_latch(log: Log, state: State, *, killed: bool) -> None:
+def tell_latch(log: Log, standing: Standing, *, killed: bool) -> None:
     """Log that the trading state changed; `killed`: whether everything was stopped before."""
-    log.warning("state.changed", state=state.mode, reason=state.mode_reason)
-    if state.killed and not killed:
-        log.error("kill.engaged", reason=state.mode_reason, action="arm --reason when it is safe")
-    elif killed and not state.killed:
-        log.warning("kill.cleared", reason=state.mode_reason)
+    log.warning("state.changed", state=standing.mode, reason=standing.reason)
+    if standing.killed and not killed:
+        log.error("kill.engaged", reason=standing.reason, action="arm --reason when it is safe")
+    elif killed and not standing.killed:
+        log.warning("kill.cleared", reason=standing.reason)
 
 
 def tell(log: Log, event: Event) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from rebalancer import __version__
 from rebalancer.core import kept
 from rebalancer.core.events import PositionReport
-from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.standing import why_damaged
 from rebalancer.core.state import State
@@ -37,6 +36,7 @@ from rebalancer.runtime.daemon import Daemon, Stop
 from rebalancer.runtime.engine import KEPT, Engine
 from rebalancer.runtime.housekeeping import FORGOTTEN
 from rebalancer.runtime.inbox import Inbox
+from rebalancer.runtime.latching import restore
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.runtime.restoring import halted
 from rebalancer.runtime.status import BookStatus
@@ -131,7 +131,7 @@ def begin(
         kept.restore(state, json.loads(told), worth=around.feed is None)
     _latch_damage(settings.book.id, around)
     latch_brake(settings.book.id, around)
-    if _restore_latch(state, around.journal):
+    if restore(state.standing, around.journal):
         around.log.error(
             "state.latched", state=state.mode, reason=state.mode_reason, halted=dict(state.halted)
         )
@@ -202,22 +202,3 @@ def latch_brake(book: str, around: Surrounding) -> None:
     for each in halted(around.journal, around.clock.now(), why, killed=True):
         around.journal.append(replace(each, key=book))
     around.journal.flush()
-
-
-def _restore_latch(state: State, journal: Journal) -> bool:
-    """Bring back what was latched or asked before this start; False where there was nothing."""
-    last = None
-    for entry in journal.read("latch"):
-        last = entry
-    if last is None:
-        return False
-    for underlying, reason in last.payload["halted"].items():
-        state.halt(underlying, reason)
-    state.standing.asked = TradingState(last.payload.get("asked", TradingState.ACTIVE))
-    state.standing.sealed = last.payload.get("sealed", False)
-    state.standing.limited = dict(last.payload.get("limited", {}))
-    halted = last.payload["mode"] == TradingState.HALTED
-    if halted:
-        state.latch(last.payload["reason"], killed=last.payload["killed"])
-    latched = halted or bool(state.halted) or bool(state.standing.limited)
-    return latched or state.standing.asked is not TradingState.ACTIVE

@@ -5,9 +5,9 @@ import pytest
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.state import State
 from rebalancer.ports import Entry
-from rebalancer.runtime.restoring import LATCH, REASON, halted
+from rebalancer.runtime.latching import LATCH, restore
+from rebalancer.runtime.restoring import REASON, halted
 from rebalancer.storage.memory import MemoryJournal
-from rebalancer.wiring.beginning import _restore_latch
 from tests.scenarios import desk as desks
 
 BEFORE = {
@@ -29,7 +29,7 @@ def begun(*latches):
     for each in halted(journal, 99):
         journal.append(each)
     state = State(desks.INSTRUMENTS, desks.PARAMS, desks.START)
-    assert _restore_latch(state, journal)
+    assert restore(state.standing, journal)
     return state, list(journal.read(LATCH))[-1]
 
 
