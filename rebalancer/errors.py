@@ -46,6 +46,7 @@ class Unavailable(RebalancerError):
     """Nobody answers just now; trying again may help."""
 
     exit_code = 75
+    after = 0  # ns before which it does not, where somebody told
 
 
 class PermissionRefused(RebalancerError):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rebalancer.cli.output import emit_json, state_folder
-from rebalancer.ops.client import ControlClient
+from rebalancer.cli.reaching import reach
 
 BP = 1e4
 MADE = ("whalley_wilmott", "zakamouline", "inventory", "scaled")  # kinds of a width that is made
@@ -38,7 +38,7 @@ def band(
 
     Example: rebalancer band --state /var/lib/rebalancer/btc-desk
     """
-    told = ControlClient(state_folder(state) / "control.sock").call("band")
+    told = reach(state_folder(state)).call("band")
     if as_json:
         emit_json(told)
         return

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rebalancer.cli.output import emit_json, state_folder, table
+from rebalancer.cli.reaching import reach
 from rebalancer.errors import UsageError
-from rebalancer.ops.client import ControlClient
 
 State = Annotated[
     Path | None, typer.Option("--state", help="Folder of the book; its control.sock is used.")
@@ -26,7 +26,7 @@ def guards(state: State = None, as_json: Json = False) -> None:
 
     Example: rebalancer guards --state /var/lib/rebalancer/btc-desk
     """
-    told = ControlClient(state_folder(state) / "control.sock").call("guards")
+    told = reach(state_folder(state)).call("guards")
     columns = ("name", "scope", "limit", "measured", "headroom", "allows", "reason", "subject")
     if as_json:
         emit_json(told)
@@ -43,7 +43,7 @@ def stress(
 
     Example: rebalancer stress --state /var/lib/rebalancer/btc-desk --report stress.html
     """
-    told = ControlClient(state_folder(state) / "control.sock").call("stress")
+    told = reach(state_folder(state)).call("stress")
     if report is not None:
         _draw(told, report)
     if as_json:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rebalancer.cli.output import default_folder, folder_of_unit, table
+from rebalancer.cli.reaching import reach
 from rebalancer.errors import ConfigError, Fault, RebalancerError, Unavailable
-from rebalancer.ops.client import ControlClient
-from rebalancer.ops.protocol import SOCKET
 from rebalancer.storage import folder as folders
 from rebalancer.storage.killfile import KillFile
 from rebalancer.storage.startmark import StartMark
@@ -106,7 +105,7 @@ def _stopped(place: Path, reason: str, config: Path) -> bool:
         typer.echo(f"kill file  NOT MADE: {error}")
         stopped = False
     try:
-        ControlClient(place / SOCKET, timeout=MOMENT).call("kill", reason=reason[:1000])
+        reach(place, MOMENT).call("kill", reason=reason[:1000])
         typer.echo("daemon     answers, and is killed")
         return True
     except RebalancerError as error:

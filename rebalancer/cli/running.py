@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rebalancer.cli.output import emit_json, shown, state_folder, table
+from rebalancer.cli.reaching import reach
 from rebalancer.cli.times import utc
 from rebalancer.ops.client import ControlClient
 
@@ -17,7 +18,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
 
 
 def _client(state: Path | None) -> ControlClient:
-    return ControlClient(state_folder(state) / "control.sock")
+    return reach(state_folder(state))
 
 
 def status(state: State = None, as_json: Json = False) -> None:
@@ -33,6 +34,10 @@ def status(state: State = None, as_json: Json = False) -> None:
     rows = [{"underlying": name, **facts} for name, facts in told["underlyings"].items()]
     columns = ("underlying", "net_delta", "pending", "lower", "aim", "upper", "state")
     table(rows, (*columns, "outside_seconds"), "")
+    for name, each in told.get("awaited", {}).items():
+        why = each["why"] or "no answer yet"
+        again = "" if each["again_in"] is None else f"; asked again in {each['again_in']:.0f} s"
+        typer.echo(f"not begun: waits for {name}, {each['seconds']} s: {why}{again}")
     for latch in told["latches"]:
         typer.echo(f"latched: {latch}")
     for each in told["tuned"]:

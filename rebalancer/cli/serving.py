@@ -15,8 +15,7 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.settings import Settings
 from rebalancer.storage.caretaker import DiskCaretaker
 from rebalancer.storage.killfile import KillFile
-from rebalancer.wiring import Outward, Running, Served, companions
-from rebalancer.wiring.outward import MessengerBeside
+from rebalancer.wiring import Outward, Running, Served, Waiting, companions
 
 JOURNAL = "journal.sqlite"
 FLIGHT = "flight"  # folder of the recorded events, beside the journal
@@ -76,7 +75,7 @@ class Wish:
 
 
 async def serve(
-    running: Running, wish: Wish, told: Outward, messenger: MessengerBeside | None = None
+    running: Running, wish: Wish, told: Outward, waiting: Waiting | None = None
 ) -> None:
     """Run the daemon with its signals heard and its companions beside it.
 
@@ -84,17 +83,19 @@ async def serve(
         running: The book.
         wish: How it is to be run.
         told: How it is heard.
-        messenger: What carries its alerts already, and beyond its end; None: one
-            that begins and ends with it.
+        waiting: Its start: what carries its alerts already, and beyond its end, and
+            where it can be asked; None: they begin and end with it.
     """
     leaving = told.leaving
-    if messenger is not None:
-        messenger.attend(running)
+    if waiting is not None and waiting.messenger is not None:
+        waiting.messenger.attend(running)
         leaving = None
     read = rereader(wish.config, wish.settings, told.log)
     async with AsyncExitStack() as stack:
         stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
-        served = Served(wish.settings, wish.folder, running, told.log, leaving, REDACTOR)
+        doors = None if waiting is None else waiting.doors
+        told_by = (leaving, REDACTOR, doors)
+        served = Served(wish.settings, wish.folder, running, told.log, *told_by)
         for each in companions(served):
             stack.push_async_callback(each.close)
             await each.start()

@@ -84,14 +84,14 @@ async def waited(
     """
     settings = wish.settings
     read = rereader(wish.config, settings, told.log)
-    waiting = Waiting(settings, around, told.leaving, os.environ, REDACTOR)
+    waiting = Waiting(settings, around, told.leaving, os.environ, REDACTOR, wish.folder)
     with heard(waiting.end, read, last=True):
         async with waiting:
             running = await waiting.until(
                 lambda: live(settings, resolve(settings), keys, around, waiting.opening)
             )
             if running is not None:
-                await serve(running, wish, told, waiting.messenger)
+                await serve(running, wish, told, waiting)
 
 
 def refuse_paper(settings: Settings) -> None:

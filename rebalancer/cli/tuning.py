@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from rebalancer.cli.output import emit_json, shown, state_folder
+from rebalancer.cli.reaching import reach
 from rebalancer.errors import UsageError
-from rebalancer.ops.client import ControlClient
 
 Told = Mapping[str, Any]
 State = Annotated[
@@ -44,7 +44,7 @@ def set_(
     Example: rebalancer set BTC.band.lower=-0.2 BTC.band.upper=0.2 --reason "calm" --yes
     """
     asked, twice = _numbers(values), _numbers(again or [])
-    client = ControlClient(state_folder(state) / "control.sock")
+    client = reach(state_folder(state))
     told = client.call("set", values=asked)
     if preview and as_json:
         emit_json(told)

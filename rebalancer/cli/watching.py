@@ -14,9 +14,9 @@ from rich.console import Console
 
 from rebalancer.cli.explained import explained
 from rebalancer.cli.output import state_folder
+from rebalancer.cli.reaching import reach
 from rebalancer.cli.times import duration
 from rebalancer.errors import UsageError
-from rebalancer.ops.client import ControlClient
 from rebalancer.ops.top.session import Around, Session
 from rebalancer.ops.top.tty import Terminal
 from rebalancer.ports import SECOND
@@ -47,7 +47,7 @@ def top(
         raise UsageError("top: must have a terminal (ssh -t gives one); else see status")
     clock, terminal = WallClock(), Terminal(sys.stdin.fileno(), sys.stdout.fileno())
     around = Around(
-        ControlClient(state_folder(state) / "control.sock", PATIENCE),
+        reach(state_folder(state), PATIENCE),
         terminal,
         lambda: clock.monotonic() / SECOND,
         _lines,

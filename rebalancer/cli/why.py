@@ -9,9 +9,9 @@ from rich.console import Console
 
 from rebalancer.cli.explained import explained
 from rebalancer.cli.output import emit_json, state_folder
+from rebalancer.cli.reaching import reach
 from rebalancer.cli.times import nanoseconds
 from rebalancer.errors import Unavailable, UsageError
-from rebalancer.ops.client import ControlClient
 
 WIDTH = 116  # columns where nobody looks on
 
@@ -54,7 +54,7 @@ def why(
 def _told(folder: Path, key: str) -> Any:
     """Return what the daemon says, or the journal alone where none answers."""
     try:
-        return ControlClient(folder / "control.sock").call("why", key=key)
+        return reach(folder).call("why", key=key)
     except Unavailable as silent:
         path = folder / "journal.sqlite"
         if not path.is_file():

@@ -1,7 +1,7 @@
 """The command line's end of the control socket."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,18 @@ class ControlClient:
     Args:
         path: The socket, `DIR/control.sock`.
         timeout: Longest wait for an answer, s of real time.
+        held: Returns why somebody may run the book though nobody listens; None: nobody does.
     """
 
-    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        timeout: float = TIMEOUT,
+        held: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._path = path
         self._timeout = timeout
+        self._held = held
 
     def call(self, verb: str, **args: str | bool | Mapping[str, str]) -> Any:
         """Return what the book answers to a verb.
@@ -66,7 +73,8 @@ class ControlClient:
         except PermissionError as e:
             raise PermissionRefused(f"{self._path}: the socket is not for this user") from e
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as e:
-            raise Unavailable(f"{self._path}: no daemon runs this book") from e
+            why = self._held() or "no daemon runs this book"
+            raise Unavailable(f"{self._path}: {why}") from e
         except OSError as e:
             raise Unavailable(f"{self._path}: the daemon does not answer: {e}") from e
         try:

@@ -75,6 +75,10 @@ class ControlServer:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    def attend(self, source: StatusSource, tuner: Tunable | None) -> None:
+        """Speak for another from now on: a book that has begun, and is no longer waited for."""
+        self._source, self._tuner = source, tuner
+
     async def start(self) -> None:
         """Listen. A socket left behind by a crash is replaced.
 

@@ -50,6 +50,8 @@ def _unready(told: Condition) -> Iterator[str]:
     yield from _stands(told)
     if told.state not in READY:
         yield f"state_not_ready state={told.state} must={'|'.join(READY)}"
+    for name, seconds in told.awaited:
+        yield f"venue_unreached venue={name} age_seconds={seconds:.1f}"
     if told.reconciled is None:
         yield "never_reconciled"
     if not told.open:

@@ -55,6 +55,7 @@ class Condition:
     inputs: tuple[Age, ...]  # what the deltas rest on
     lost: tuple[tuple[str, float], ...]  # streams that are gone, and for how long, s
     open: bool  # whether orders may leave: not once the journal or the engine failed
+    awaited: tuple[tuple[str, float], ...] = ()  # venues without which it cannot begin; since, s
 
 
 class Meter(Protocol):

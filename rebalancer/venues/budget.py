@@ -87,7 +87,7 @@ class Budget:
         now = self._clock.monotonic()
         own = self._buckets[bucket]
         own.fill(now)
-        rest = 0 if lane is Lane.CANCEL else max(self._rests_until - now, 0)
+        rest = 0 if lane is Lane.CANCEL else self.rests
         lacks = own.lacks(lane, weight)
         if lacks <= 0 and not rest:
             own.tokens -= weight
@@ -111,6 +111,11 @@ class Budget:
         least = BAN if banned else PAUSE
         until = self._clock.monotonic() + (least if pause is None else pause)
         self._rests_until = max(self._rests_until, until)
+
+    @property
+    def rests(self) -> int:
+        """Ns until the venue may be asked again, as it named them; 0: at once."""
+        return max(self._rests_until - self._clock.monotonic(), 0)
 
     def used(self, bucket: str) -> float:
         """Return the share of a bucket that is spent, 0 to 1."""

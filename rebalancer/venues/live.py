@@ -12,14 +12,14 @@ from typing import NamedTuple
 from rebalancer.core.events import Event, PositionReport, ShutOut
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.params import RESTING
-from rebalancer.errors import ConfigError, Defect, Fault
+from rebalancer.errors import ConfigError, Defect, Fault, Unavailable
 from rebalancer.ports import Clock, Describe, Feed, Log, Randomness, Tasks
 from rebalancer.settings.catalogue import known
 from rebalancer.settings.models import Settings
 from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.chorus import together
-from rebalancer.venues.connection import Connection, connect
+from rebalancer.venues.connection import Connection, Limited, connect
 from rebalancer.venues.countdown import Countdown
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.dead_man import DeadManKeeper, DeadManSwitch, Guardian, MayRest
@@ -30,6 +30,7 @@ from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import Bars, CcxtVenue, Line, Sent, load, unbarred
+from rebalancer.venues.outcomes import ShutsOut
 from rebalancer.venues.parts import parts_of
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profile import DeadManKind, Profile
@@ -126,18 +127,12 @@ async def open_venue(
     Raises:
         ConfigError: The venue is not finished, or the account not as the settings say.
         KeyRefused: The venue does not accept the key.
-        Unavailable: It did not answer.
+        ShutsOut: It shuts this machine out, whatever else its answer said.
+        Unavailable: It did not answer; with the time that it asked for.
     """
     profile = profile_of(name, settings.book.mode, settings.venues[name].profile)
     budget = Budget(profile.rates, around.clock)
-
-    def limited(pause: int | None, banned: bool) -> None:
-        around.log.warning("rate.limited", venue=name, banned=banned)
-        budget.complained(pause, banned=banned)
-        if banned:
-            reason = f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
-            around.deliver(ShutOut(around.clock.now(), name, reason))
-
+    limited = _limited(name, profile, budget, around)
     connection = connect(name, settings.venues[name], settings.book.mode, keys, limited)
     try:
         sent = Sent()
@@ -163,10 +158,36 @@ async def open_venue(
         venue = CcxtVenue(name, account, line, markets, instruments, around.deliver)
         began = around.clock.now()
         held = await account.positions()
-    except BaseException:
+    except BaseException as error:
         await connection.close()
+        if isinstance(error, Unavailable):
+            raise _heeded(error, name, profile, budget) from error.__cause__
         raise
     return LiveVenue(name, venue, connection, line, markets, held, began)
+
+
+def _limited(name: str, profile: Profile, budget: Budget, around: Surroundings) -> Limited:
+    """Return what hears that a venue says "too many requests"."""
+
+    def limited(pause: int | None, banned: bool) -> None:
+        around.log.warning("rate.limited", venue=name, banned=banned)
+        budget.complained(pause, banned=banned)
+        if banned:
+            around.deliver(ShutOut(around.clock.now(), name, _banned(profile)))
+
+    return limited
+
+
+def _banned(profile: Profile) -> str:
+    return f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
+
+
+def _heeded(error: Unavailable, name: str, profile: Profile, budget: Budget) -> Unavailable:
+    """Return an error that says how long to wait, or that the venue shuts this machine out."""
+    if budget.banned:
+        return ShutsOut(f"{name} shuts this machine out: {_banned(profile)}", budget.rests)
+    error.after = budget.rests
+    return error
 
 
 def _hedges(settings: Settings) -> list[str]:

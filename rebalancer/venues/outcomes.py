@@ -64,6 +64,19 @@ class KeyRefused(Unavailable):
     exit_code = 77
 
 
+class ShutsOut(Unavailable):
+    """A venue shuts this machine out for too many requests; asking on makes it longer.
+
+    Args:
+        text: Which venue, and by what it is known.
+        after: ns until it ends at the earliest.
+    """
+
+    def __init__(self, text: str, after: int) -> None:
+        super().__init__(text)
+        self.after = after
+
+
 CODES: Mapping[str, Codes] = {
     "deribit": deribit.CODES,
     "binance": binance.CODES,

@@ -22,21 +22,36 @@ def measured(settings: Settings, around: Surrounding) -> tuple[Surrounding, Book
         around: As it is handed in.
     """
     log, meter = CountedLog.over(around.log), BookMeter(around.clock)
-    started = around.clock.now() / SECOND
-    labels = (settings.book.id, __version__, fingerprint(settings), around.dress)
-    fixed = (
-        Sample("build_info", 1, labels),
-        Sample("process_start_time_seconds", started),
-        Sample("epoch", around.journal.epoch),
-    )
-    meter.ask(lambda: fixed)
-    meter.ask(log.samples)
-    if around.outbox is not None:
-        meter.ask(around.outbox.samples)
+    meter.ask(process(settings, replace(around, log=log)))
     care = care_of(settings, around)
     if care is not None:
         meter.ask(_room(care))
     return replace(around, log=log), meter
+
+
+def process(settings: Settings, around: Surrounding) -> Probe:
+    """Return what tells which release runs on which settings, and what it said so far.
+
+    Args:
+        settings: Of the book, which need not have begun.
+        around: What it is put into.
+    """
+    labels = (settings.book.id, __version__, fingerprint(settings), around.dress)
+    fixed = (
+        Sample("build_info", 1, labels),
+        Sample("process_start_time_seconds", around.clock.now() / SECOND),
+        Sample("epoch", around.journal.epoch),
+    )
+    log, outbox = around.log, around.outbox
+
+    def probe() -> Iterable[Measure]:
+        yield from fixed
+        if isinstance(log, CountedLog):
+            yield from log.samples()
+        if outbox is not None:
+            yield from outbox.samples()
+
+    return probe
 
 
 def pulse_of(around: Surrounding, meter: BookMeter) -> Callable[[int], None] | None:

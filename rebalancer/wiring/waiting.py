@@ -3,10 +3,14 @@
 An end would use up the few starts that a service manager allows, and the book would
 stay down when its venues are back. Meanwhile nobody hedges: a person hears of it
 (`venue.unreached`), the service manager waits on, and what asks for the end has it.
+The book's doors are open: whoever asks hears what it waits for, and what stops it is
+kept. A venue that named a time is left alone until then, and one that shut this machine
+out halts the book, as it would halt one that runs.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,14 +18,17 @@ from rebalancer.core.commands import Alert, Severity
 from rebalancer.errors import Unavailable
 from rebalancer.ops.notify import TELLS, Manager
 from rebalancer.ops.redaction import Redactor
-from rebalancer.ports import SECOND, Timer
+from rebalancer.ports import SECOND, AlertSink, Clock, Log, Timer
+from rebalancer.runtime.unbegun import Awaited, Place, Unbegun
 from rebalancer.settings import Settings
-from rebalancer.venues.outcomes import KeyRefused
-from rebalancer.wiring.beginning import Running, Surrounding, latch_brake
+from rebalancer.venues.outcomes import KeyRefused, ShutsOut
+from rebalancer.wiring.beginning import Running, Surrounding
+from rebalancer.wiring.doors import Doors, Lodge
+from rebalancer.wiring.measuring import process
 from rebalancer.wiring.outward import Leaving, MessengerBeside, heard
 
 PATIENCE = 10 * SECOND  # ns without an answer until a person is woken
-LEAST, MOST = 5 * SECOND, 60 * SECOND  # ns between two tries
+LEAST, MOST = 5 * SECOND, 60 * SECOND  # ns between two tries, where no venue names a time
 
 
 class Waiting:
@@ -33,6 +40,7 @@ class Waiting:
         leaving: What carries its alerts; None: they do not leave.
         environ: Of the process: names the service manager's socket.
         redactor: Knows the secrets; None hides by name only.
+        folder: Of the book's state, where it can be asked; None: it cannot.
     """
 
     def __init__(
@@ -42,22 +50,28 @@ class Waiting:
         leaving: Leaving | None,
         environ: Mapping[str, str],
         redactor: Redactor | None = None,
+        folder: Path | None = None,
     ) -> None:
         book = settings.book.id
-        self._book, self._around, self._clock = book, around, around.clock
-        heard_by, self._alerts = heard(book, around)
+        self._around, self._clock = around, around.clock
+        heard_by, alerts = heard(book, around)
         self._log = heard_by.log
         self.messenger = None if leaving is None else MessengerBeside(book, leaving)
         self._manager = Manager(environ, self._log, redactor)
         self._chance = around.randomness.generator("backoff/start")
         self._ended = asyncio.Event()  # somebody asked
         self._give_up: Callable[[], object] | None = None  # what ends the tries
-        self._began = self._clock.monotonic()
         self._said: int | None = None  # ns, when the service manager last heard of us
         self._braked = False
-        self._venue: str | None = None  # that is being opened
-        self._why: dict[str, str] = {}  # of each venue that did not answer, the last error
-        self._told: dict[str, None] = {}  # of which a person has heard
+        self._roll = _Roll(book, self._clock, alerts, self._log)
+        place = (book, around.dress, tuple(settings.underlyings), self._clock, around.journal)
+        self._source = Unbegun(
+            Place(*place, self._log), self._roll.awaited, process(settings, around)
+        )
+        self.doors: Doors | None = None
+        if folder is not None:
+            lodge = Lodge(settings, folder, self._log, redactor or Redactor())
+            self.doors = Doors(lodge, self._source, self._source, environ)
         self._timer: Timer | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,6 +92,8 @@ class Waiting:
         _trace: TracebackType | None,
     ) -> None:
         """Say how it ended, and say goodbye."""
+        if self.doors is not None:
+            await self.doors.close()
         if self.messenger is not None:
             await self.messenger.close(error)
 
@@ -89,8 +105,7 @@ class Waiting:
 
     def opening(self, venue: str) -> None:
         """Note that a venue is about to be opened: the one before has answered."""
-        self._answered()
-        self._venue = venue
+        self._roll.opening(venue)
 
     async def until(self, attempt: Callable[[], Awaitable[Running]]) -> Running | None:
         """Return the book once its venues answer; None: the end was asked for.
@@ -102,7 +117,9 @@ class Waiting:
         Raises:
             RebalancerError: What time does not mend.
         """
-        self._began = self._clock.monotonic()
+        if self.doors is not None:
+            await self.doors.start()
+        self._roll.begin()
         self._tick()
         task = asyncio.current_task()
         self._give_up = None if task is None else task.cancel
@@ -131,10 +148,15 @@ class Waiting:
             except KeyRefused:
                 raise
             except Unavailable as error:
-                wait = int(self._chance.uniform(LEAST, ceiling))
-                self._failed(error, wait)
+                wait = max(int(self._chance.uniform(LEAST, ceiling)), error.after)
+                self._roll.failed(error, wait)
+                if isinstance(error, ShutsOut):
+                    self._source.halt(str(error))
             else:
-                self._answered()
+                # No await since the book read what is latched: nothing was asked of us between.
+                if self.doors is not None:
+                    self.doors.attend(running.status, running.tuner)
+                self._roll.answered()
                 if self._ended.is_set():  # somebody between has swallowed that
                     running.stop.ask()
                 return running
@@ -142,15 +164,6 @@ class Waiting:
             await self._rest(wait)
             self._clock.anchor()  # nothing was dated yet; another start would do so too
         raise asyncio.CancelledError
-
-    def _failed(self, error: Unavailable, wait: int) -> None:
-        name = self._venue or self._book
-        self._why[name], self._venue = str(error), None
-        again = round(wait / SECOND, 1)
-        facts = {"error": str(error), "again_in": again, "seconds": self._waited}
-        self._log.warning("venue.retried", venue=name, **facts)
-        if self._clock.monotonic() - self._began >= PATIENCE:
-            self._tell(name)
 
     async def _rest(self, wait: int) -> None:
         """Wait for the next try; a brake that is pulled meanwhile holds when the book begins."""
@@ -161,20 +174,105 @@ class Waiting:
             self._brake()
 
     def _brake(self) -> None:
-        if not self._braked and self._around.brake.pulled() is not None:
-            latch_brake(self._book, self._around)
+        why = None if self._braked else self._around.brake.pulled()
+        if why is not None:
+            self._source.brake(why)
             self._braked = True
 
-    def _answered(self) -> None:
+    def _tick(self) -> None:
+        """Say once a second that it goes on; wake a person when it does so for too long."""
+        now = self._clock.monotonic()
+        self._source.turn()
+        self._roll.look()
+        why = self._roll.sentence()
+        if self.messenger is not None:
+            self.messenger.waits(why)
+        if self._said is None or now - self._said >= TELLS:
+            self._said = now
+            told = "; ".join(each.why for each in self._roll.awaited() if each.why)
+            self._manager.begins(f"{why}: {told}" if told else why)
+        self._timer = self._clock.call_at(self._clock.now() + SECOND, self._tick)
+
+
+class _Roll:
+    """Which venues have answered and which have not, and of which of them a person has heard.
+
+    Args:
+        book: Its id, for what is of no venue.
+        clock: Of the patience.
+        alerts: Where a person is woken.
+        log: Hears of each try.
+    """
+
+    def __init__(self, book: str, clock: Clock, alerts: AlertSink, log: Log) -> None:
+        self._book, self._clock, self._alerts, self._log = book, clock, alerts, log
+        self._began = self._due = clock.monotonic()
+        self._venue: str | None = None  # that is being opened
+        self._why: dict[str, str] = {}  # of each venue that did not answer, the last error
+        self._told: dict[str, None] = {}  # of which a person has heard
+        self._banned: dict[str, None] = {}  # that shut us out, of which a person has heard
+
+    def begin(self) -> None:
+        """Count the time from now on."""
+        self._began = self._due = self._clock.monotonic()
+
+    def opening(self, venue: str) -> None:
+        """Note that a venue is about to be opened: the one before has answered."""
+        self.answered()
+        self._venue = venue
+
+    def failed(self, error: Unavailable, wait: int) -> None:
+        """Note that the venue that was being opened did not answer, and is asked in `wait` ns."""
+        name = self._venue or self._book
+        self._why[name], self._venue = str(error), None
+        self._due = self._clock.monotonic() + wait
+        again = round(wait / SECOND, 1)
+        facts = {"error": str(error), "again_in": again, "seconds": self._waited}
+        self._log.warning("venue.retried", venue=name, **facts)
+        if isinstance(error, ShutsOut) and name not in self._banned:
+            self._banned[name] = None
+            self._alerts.send(Alert(Severity.ERROR, "rate.banned", name, str(error)))
+        if self._clock.monotonic() - self._began >= PATIENCE:
+            self._tell(name)
+
+    def answered(self) -> None:
         """Take back what was told of the venue that was being opened."""
         name, self._venue = self._venue, None
         if name is None:
             return
         self._why.pop(name, None)
+        self._banned.pop(name, None)
         if name in self._told:
             del self._told[name]
             text = f"it answers, {self._waited} s after the start"
             self._alerts.send(Alert(Severity.INFO, "venue.reached", name, text))
+
+    def look(self) -> None:
+        """Wake a person when it lasts too long."""
+        out = self._out()
+        if out and not self._told and self._clock.monotonic() - self._began >= PATIENCE:
+            self._tell(out[0])
+
+    def awaited(self) -> list[Awaited]:
+        """Return which venues are waited for, and why."""
+        left = max(self._due - self._clock.monotonic(), 0) / SECOND
+        return [
+            Awaited(
+                name,
+                self._why.get(name, ""),
+                self._waited,
+                None if self._venue is not None else round(left, 1),
+            )
+            for name in self._out()
+        ]
+
+    def sentence(self) -> str:
+        """Return what is waited for, and for how long already."""
+        return f"waits for {', '.join(self._out()) or 'its venues'}, {self._waited} s"
+
+    def _out(self) -> list[str]:
+        now = [] if self._venue is None else [self._venue]
+        return list(dict.fromkeys([*self._why, *now]))
 
     def _tell(self, name: str) -> None:
         """Wake a person."""
@@ -189,18 +287,3 @@ class Waiting:
     def _waited(self) -> int:
         """Seconds since the first try."""
         return (self._clock.monotonic() - self._began) // SECOND
-
-    def _tick(self) -> None:
-        """Say once a second that it goes on; wake a person when it does so for too long."""
-        now = self._clock.monotonic()
-        out = [*self._why, *([] if self._venue is None else [self._venue])]
-        if out and not self._told and now - self._began >= PATIENCE:
-            self._tell(out[0])
-        why = f"waits for {', '.join(dict.fromkeys(out)) or 'its venues'}, {self._waited} s"
-        if self.messenger is not None:
-            self.messenger.waits(why)
-        if self._said is None or now - self._said >= TELLS:
-            self._said = now
-            told = "; ".join(self._why.values())
-            self._manager.begins(f"{why}: {told}" if told else why)
-        self._timer = self._clock.call_at(self._clock.now() + SECOND, self._tick)

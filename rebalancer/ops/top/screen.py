@@ -42,6 +42,9 @@ def _alarms(picture: Picture, status: Told, width: int) -> list[Text]:
     if picture.silence:
         why = picture.silence.partition(": ")[2] or picture.silence
         found.append(f"NOT CONNECTED for {picture.age:,.0f} s: {word(why)}")
+    for name, told in (status.get("awaited") or {}).items():
+        text = f"NOT BEGUN for {told['seconds']:,} s, nobody hedges: waits for {word(name)}"
+        found.append(f"{text}: {word(told['why'])}" if told["why"] else text)
     state = word(status.get("state"))
     if state in _STOPPED:
         latches = status.get("latches") or ()

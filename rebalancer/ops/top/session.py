@@ -85,7 +85,8 @@ class Session:
         """Ask how the book stands; one that does not answer is asked again in its turn."""
         asks, now = self._around.asks, self._around.monotonic()
         try:
-            status, guards = asks.call("status"), asks.call("guards")
+            status = asks.call("status")
+            guards = () if status.get("awaited") else asks.call("guards")
         except PermissionRefused:
             raise
         except RebalancerError as error:

@@ -33,6 +33,10 @@ class Picture:
         self._look = 0
         self._light, self._heavy = -LIGHT, -HEAVY  # when it was last looked
 
+    def attend(self, source: StatusSource) -> None:
+        """Look at another from now on."""
+        self._source = source
+
     @property
     def number(self) -> int:
         """The number of the last look."""
@@ -54,6 +58,8 @@ class Picture:
         self._put("decisions", status.pop("decisions"))
         self._put("underlyings", underlyings)
         self._put("head", status)
+        if status.get("awaited"):  # of a book that has not begun nobody knows more
+            return
         self._put("orders", self._source.orders(ORDERS))
         if now - self._heavy >= HEAVY * 0.9:
             self._heavy = now

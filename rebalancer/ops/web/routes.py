@@ -115,10 +115,14 @@ class Routes:
             "/livez": lambda _: self._health(answers.livez),
             "/readyz": lambda _: self._health(answers.readyz),
             "/metrics": lambda _: self._metrics(),
-            "/status": lambda _: self._json(source.status()),
+            "/status": lambda _: self._json(self._source.status()),
             "/why/": self._why,
             "/history/": self._history,
         }
+
+    def attend(self, source: StatusSource) -> None:
+        """Answer for another from now on."""
+        self._source = source
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the answer to a request, or open a page.

@@ -59,11 +59,19 @@ class WebServer:
         self._answers, self._tokens = answers, tokens
         self._saying = Saying(redactor or Redactor())
         self._routes: Routes | None = None
+        self._picture: Picture | None = None
         self._live: Live | None = None
         self._gates: Gates = {}
         self._listener: asyncio.Server | None = None
         self._server: web.Server | None = None
         self._refused: tuple[float, int] = (-QUIET, 0)  # when it was last said; since then
+
+    def attend(self, source: StatusSource) -> None:
+        """Speak for another from now on: a book that has begun, and is no longer waited for."""
+        self._source = source
+        if self._routes is not None and self._picture is not None:
+            self._routes.attend(source)
+            self._picture.attend(source)
 
     @property
     def port(self) -> int:
@@ -81,7 +89,7 @@ class WebServer:
         picture = Picture(self._source, self._saying, loop.time)
         live = Live(picture, self._saying, self._tokens, self._dropped)
         names, page = Names(place.host, place.names), (document(), live)
-        self._live = live
+        self._picture, self._live = picture, live
         self._routes = Routes(self._source, self._answers, self._tokens, names, self._saying, page)
         quiet = logging.getLogger(__name__)  # what strangers send is nothing for a log
         quiet.disabled = True
