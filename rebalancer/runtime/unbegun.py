@@ -21,6 +21,7 @@ from rebalancer.runtime.telling import tell_latch
 from rebalancer.runtime.why import why
 
 HEARD = (Verb.KILL, Verb.PAUSE, Verb.REDUCE, Verb.RESUME)  # for the rest venues must answer
+HALTED = str(TradingState.HALTED)
 _UNSEEN = ("net_delta", "pending", "aim", "lower", "upper")
 
 
@@ -107,10 +108,10 @@ class Unbegun:
         if self._standing.latched and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._standing.reason}); arm it once it has begun"
             raise PermissionRefused(must)
-        before = str(self._standing.mode)
+        before = self._state
         self._place.log.info("operator.commanded", verb=verb, reason=reason, who=who)
         self._command(verb, reason, who, everything=everything)
-        return {"verb": str(verb), "before": before, "state": str(self._standing.mode)}
+        return {"verb": str(verb), "before": before, "state": self._state}
 
     def _command(self, verb: Verb, reason: str, who: str, *, everything: bool) -> None:
         killed = self._standing.killed
@@ -133,17 +134,18 @@ class Unbegun:
         latches = [f"{name}: {reason}" for name, reason in own.halted.items()]
         if own.latched:
             latches.insert(0, f"book: {own.reason}")
-        coin = {"state": str(own.mode), "outside_seconds": 0} | dict.fromkeys(_UNSEEN)
+        coin = {"outside_seconds": 0} | dict.fromkeys(_UNSEEN)
         return {
             "book": place.book,
             "mode": place.dress,
-            "state": str(own.mode),
+            "state": self._state,
             "state_reason": self._reason(),
             "seq": 0,
             "ts": place.clock.now(),
             "started": self._started,
             "underlyings": {
-                name: coin | {"state": str(own.mode_of(name))} for name in place.underlyings
+                name: coin | {"state": HALTED if name in own.halted else self._state}
+                for name in place.underlyings
             },
             "latches": latches,
             "awaited": {
@@ -163,7 +165,7 @@ class Unbegun:
     def beat(self) -> Mapping[str, Any]:
         """Return how the book stands, in the few words that are said each second."""
         own = self._standing
-        told = {"state": str(own.mode), "why": self._reason(), "halted": dict(own.halted)}
+        told = {"state": self._state, "why": self._reason(), "halted": dict(own.halted)}
         return told | {"outside": {}, "blind": {}, "unknown": 0}
 
     def why(self, key: str) -> Mapping[str, Any] | None:
@@ -178,12 +180,18 @@ class Unbegun:
         """Return that it is not ready, and what it waits for."""
         turned = self._place.clock.monotonic() - self._turned
         out = tuple((each.venue, float(each.seconds)) for each in self._awaited())
-        return Condition(turned / SECOND, str(self._standing.mode), None, (), (), True, out)
+        return Condition(turned / SECOND, self._state, None, (), (), True, out)
+
+    @property
+    def _state(self) -> str:
+        """In which state it waits: what was asked is seen, though it has not begun."""
+        own = self._standing
+        asks = not own.latched and own.asked is not TradingState.ACTIVE
+        return str(own.asked if asks else own.mode)
 
     def _reason(self) -> str:
-        own = self._standing
-        told = own.latched or own.asked is not TradingState.ACTIVE
-        return f"{own.reason}; it {self._waits()}" if told else self._waits()
+        plain = self._state == TradingState.STARTING
+        return self._waits() if plain else f"{self._standing.reason}; it {self._waits()}"
 
     def _waits(self) -> str:
         return f"waits for {'; '.join(map(str, self._awaited())) or 'its venues'}"

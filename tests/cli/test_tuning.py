@@ -22,14 +22,11 @@ def answered(monkeypatch, typed, again):
     told = {"changes": [change], "underlyings": [], "state": "active", "again": again}
 
     class Client:
-        def __init__(self, _path):
-            pass
-
         def call(self, verb, **args):
             calls.append(args)
             return {**told, "expect": "x", "decisions": []}
 
-    monkeypatch.setattr(tuning, "ControlClient", Client)
+    monkeypatch.setattr(tuning, "reach", lambda _folder: Client())
     monkeypatch.setattr(tuning, "_seen", lambda: True)
     ran = CliRunner().invoke(app, ["set", f"{SETTING}=9", "--reason", "x"], input=typed)
     return ran, calls

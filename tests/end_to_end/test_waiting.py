@@ -3,15 +3,19 @@
 Real processes: a daemon, its venues, its messenger, a webhook, and who manages the daemon.
 """
 
+import json
 import os
 import signal
+import socket
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.service import Manager
-from tests.end_to_end.standing import daemon, fingerprint, venues
+from tests.end_to_end.standing import command, daemon, fingerprint, venues
 from tests.end_to_end.webhook import webhook
 
 DESK = Path(__file__).parents[2] / "config" / "demo-deribit.toml"
@@ -32,6 +36,8 @@ def played(tmp_path, hook):
     """Return played venues of a book that a person has confirmed, and that has run."""
     config = tmp_path / "desk.toml"
     told = f'\n[[alerts.channels]]\nkind = "webhook"\nloopback = "{hook.address}"\n'
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        told += f'\n[web]\nlisten = "127.0.0.1:{free.getsockname()[1]}"\n'
     config.write_text(DESK.read_text(encoding="utf-8") + told, encoding="utf-8")
     with venues(str(config), str(tmp_path / "stand"), "--wild") as opened:
         for where in ("private/buy", "private/sell"):
@@ -111,6 +117,57 @@ def test_ends_while_it_waits(played, hook, how):
             assert at - asked < 2
     finally:
         answers()
+
+
+def asked(played, run, *words):
+    """Return how a command on the book ended: exit code, and what it said."""
+    told = command(played, *words, "--state", str(run.state))
+    return told.returncode, told.stdout + told.stderr
+
+
+def probed(address, path):
+    """Return what the status page answers: its status, and the answer."""
+    try:
+        with urllib.request.urlopen(address + path, timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.mark.waits(60)
+def test_asked_while_it_waits(played):
+    """Who asks hears what it waits for; a kill holds, at the same doors, once the book begins."""
+    answers = out(played, "failing")
+    with daemon(played) as run:
+        run.until("venue.retried")
+        page = run.until("web.opened")["address"].rstrip("/")
+        code, told = asked(played, run, "status")
+        assert 0 == code
+        assert "starting" in told
+        assert "not begun: waits for deribit, " in told
+        for words in (("positions",), ("arm", "--reason", "x"), ("reconcile",)):
+            code, told = asked(played, run, *words)
+            assert 75 == code
+            assert "the book has not begun, it waits for deribit" in told
+        assert 200 == probed(page, "/livez")[0]
+        code, told = probed(page, "/readyz")
+        assert 503 == code
+        assert [x for x in told["reasons"] if x.startswith("venue_unreached venue=deribit ")]
+
+        killed = (0, "kill: done; the book was starting, it is halted\n")
+        assert killed == asked(played, run, "kill", "--reason", "wrong account")
+        assert 0 == asked(played, run, "pause", "--all")[0]
+        answers()
+        assert "wrong account" == run.until("state.latched", state="halted")["reason"]
+        run.until("hedge.refused", reason="killed")
+        assert not [x for x in run.lines() if x.get("event") == "hedge.submitted"]
+        assert probed(page, "/status")[1]["positions"]
+        for words in (("arm", "--reason", "looked"), ("resume",)):
+            assert 0 == asked(played, run, *words)[0]
+        run.until("order.filled")
+        assert 1 == len([x for x in run.lines() if x.get("event") == "control.opened"])
+        assert 0 == run.stop()
 
 
 @pytest.mark.waits(60)

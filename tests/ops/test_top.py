@@ -40,6 +40,7 @@ STATUS = {
         for n in (17, 18)
     ],
 }
+AWAITED = {"deribit": {"why": "no route", "seconds": 32, "again_in": None}}
 GUARDS = [
     {"name": "margin_ratio", "scope": "deribit", "limit": 0.6, "measured": 0.2, "headroom": 0.4},
     {"name": "leverage", "scope": "BTC", "limit": 5.0, "measured": 4.5, "headroom": 0.5},
@@ -68,6 +69,10 @@ def seen(picture, width=80, height=24):
         ),
         ({"feeds": {"deribit": 12.0}}, "deribit 12.0 s LATE"),
         ({"held": {"deribit": "maintenance"}}, "waits for deribit: maintenance"),
+        (
+            {"awaited": AWAITED, "positions": None, "open_orders": None, "decisions": []},
+            "!! NOT BEGUN for 32 s, nobody hedges: waits for deribit: no route",
+        ),
         (
             {"tuned": [{"setting": "underlyings.BTC.target", "now": 0.5}]},
             "changed: underlyings.BTC.target 0.5",
@@ -200,6 +205,14 @@ def test_an_order_and_its_outcome():
     answers["kill"] = PermissionRefused("kill: needs the right `kill`")
     drawn, _ = session(answers, [*word, Key("enter")], [])
     assert "NOT DONE: kill: needs the right" in drawn[-1]
+
+
+def test_not_begun():
+    """A book that waits for its venues is shown, though it has no guards to tell of."""
+    waits = {**STATUS, "awaited": AWAITED, "positions": None, "open_orders": None}
+    drawn, _ = session({"status": waits, "guards": Unavailable("has not begun")}, [], [])
+    assert "NOT BEGUN" in drawn[-1]
+    assert "NOT CONNECTED" not in drawn[-1]
 
 
 def test_it_asks_again():

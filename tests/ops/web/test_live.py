@@ -9,9 +9,10 @@ import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from rebalancer.errors import Unavailable
 from rebalancer.ops.redaction import Redactor
 from rebalancer.ops.web import live, picture
-from tests.ops.web.serving import OPERATOR, READER, SECRET, Book, serving
+from tests.ops.web.serving import OPERATOR, READER, SECRET, Book, ask, serving
 
 SECTIONS = {
     *("head", "underlyings", "positions", "decisions"),
@@ -275,3 +276,33 @@ async def test_the_end_waits_for_nobody(book, read_log, monkeypatch):
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < 2
     page.transport.abort()
+
+
+class Waits(Book):
+    """A book that waits for its venues."""
+
+    def status(self):
+        """Tell so."""
+        return {**super().status(), "positions": None, "awaited": {"deribit": {"why": "no route"}}}
+
+    def orders(self, last=None):
+        """Refuse."""
+        raise Unavailable(f"{last} orders: the book has not begun")
+
+    accounts = guards = orders
+
+
+async def test_a_book_begins(book, read_log):
+    """A page that is open while a book waits for its venues shows it once it has begun."""
+    async with serving(Waits(), read_log().log) as server, connect(address(server)) as page:
+        await greeted(page)
+        first = json.loads(await asyncio.wait_for(page.recv(), 5))
+        assert "no route" == first["head"]["awaited"]["deribit"]["why"]
+        assert "orders" not in first
+        server.attend(book)
+        told = {}
+        async with asyncio.timeout(5):
+            while not {"orders", "guards", "head"} <= told.keys() or "awaited" in told["head"]:
+                told |= json.loads(await page.recv())
+        answer = await ask(server.port, "GET", "/status")
+        assert "awaited" not in answer.json
