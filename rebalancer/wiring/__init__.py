@@ -4,6 +4,7 @@
     paper       its venues are played by the exchange model
     live        its venues are real, or servers on this machine that stand for them
     companions  what stands beside it: messenger, service manager, control socket, …
+    doors       where it can be asked, also before it has begun
     waiting     what goes on until venues answer, at a start that nobody watches
     ending      the mark that a start leaves until it ends in order
     outward     how alerts leave it
