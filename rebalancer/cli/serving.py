@@ -93,9 +93,8 @@ async def serve(
     read = rereader(wish.config, wish.settings, told.log)
     async with AsyncExitStack() as stack:
         stack.enter_context(heard(running.stop.ask, read, last=not wish.demo))
-        doors = None if waiting is None else waiting.doors
-        told_by = (leaving, REDACTOR, doors)
-        served = Served(wish.settings, wish.folder, running, told.log, *told_by)
+        beside = (leaving, REDACTOR, None if waiting is None else waiting.doors)
+        served = Served(wish.settings, wish.folder, running, told.log, *beside)
         for each in companions(served):
             stack.push_async_callback(each.close)
             await each.start()
