@@ -243,7 +243,7 @@ BUGS: Mapping[str, Bug] = {
         f"{RUN}/reconcile.py", "        if lasting:\n", "        if lasting and False:\n"
     ),
     "a kill is not kept over a restart": Bug(
-        f"{RUN}/engine.py", '        "killed": state.killed,', '        "killed": False,'
+        f"{RUN}/latching.py", '        "killed": standing.killed,', '        "killed": False,'
     ),
     "cash is not counted": Bug(
         f"{CORE}/ledger.py",
