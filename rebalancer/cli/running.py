@@ -76,7 +76,8 @@ def orders(state: State = None, as_json: Json = False) -> None:
 
 def _operate(verb: str, state: Path | None, reason: str, **args: bool) -> None:
     told = _client(state).call(verb, reason=reason, **args)
-    typer.echo(f"{verb}: done; the book was {told['before']}, it is {told['state']}")
+    left = f"; {told['left']}" if "left" in told else ""
+    typer.echo(f"{verb}: done; the book was {told['before']}, it is {told['state']}{left}")
 
 
 def pause(

@@ -63,6 +63,7 @@ def trade(wish: Wish, confirm: str | None) -> None:
                 brake=wish.brake,
                 outbox=told.outbox,
                 hide=REDACTOR.known,
+                started=clock.now(),
             )
             if not fresh:
                 await waited(wish, keys, around, told)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from rebalancer.core.events import Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.standing import Standing, move, operate
-from rebalancer.errors import PermissionRefused, Unavailable
+from rebalancer.errors import DataError, PermissionRefused, Unavailable
 from rebalancer.ports import SECOND, Clock, Condition, Entry, Journal, Log, Measure
 from rebalancer.runtime import measures
 from rebalancer.runtime.latching import LATCH, latched, restore
@@ -22,6 +22,7 @@ from rebalancer.runtime.why import why
 
 HEARD = (Verb.KILL, Verb.PAUSE, Verb.REDUCE, Verb.RESUME)  # for the rest venues must answer
 HALTED = str(TradingState.HALTED)
+_LEFT = "orders of earlier starts may rest until it begins: `panic CONFIG` withdraws them now"
 _UNSEEN = ("net_delta", "pending", "aim", "lower", "upper")
 
 
@@ -39,6 +40,10 @@ class Awaited:
         return f"{text}: {self.why}" if self.why else text
 
 
+def _unheard(_error: DataError) -> None:
+    """Nobody ends the start: whoever asked has the error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Whose start it is, and what it is put into."""
@@ -49,6 +54,8 @@ class Place:
     clock: Clock
     journal: Journal
     log: Log
+    hide: Callable[[str], str] = str  # returns words without secrets
+    fail: Callable[[DataError], None] = _unheard  # hears that nothing can be kept any more
 
 
 class Unbegun:
@@ -101,17 +108,22 @@ class Unbegun:
         Raises:
             PermissionRefused: A halted book must be armed.
             Unavailable: The verb is for a book that has begun.
-            DataError: The disk refused.
+            DataError: The disk refused; the start is over, for nothing that stops it is kept.
         """
         if verb not in HEARD:
             self._refuse(verb)
         if self._standing.latched and verb in (Verb.RESUME, Verb.REDUCE):
             must = f"{verb}: the book is halted ({self._standing.reason}); arm it once it has begun"
             raise PermissionRefused(must)
-        before = self._state
+        before, reason = self._state, self._place.hide(reason)
         self._place.log.info("operator.commanded", verb=verb, reason=reason, who=who)
-        self._command(verb, reason, who, everything=everything)
-        return {"verb": str(verb), "before": before, "state": self._state}
+        try:
+            self._command(verb, reason, who, everything=everything)
+        except DataError as error:
+            self._place.fail(error)
+            raise
+        told = {"verb": str(verb), "before": before, "state": self._state}
+        return told | {"left": _LEFT} if verb is Verb.KILL else told
 
     def _command(self, verb: Verb, reason: str, who: str, *, everything: bool) -> None:
         killed = self._standing.killed

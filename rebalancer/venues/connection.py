@@ -41,6 +41,7 @@ CONNECTIONS = 16  # at most, to one venue
 _TOO_MANY = 429
 _BODY = 5  # place of the body among what ccxt says of an answer
 _REDIRECTS = range(300, 400)
+_LONGEST = 7 * 24 * 3600 * SECOND  # ns for which a venue may shut us out; the longest known: 3 days
 
 Limited = Callable[[int | None, bool], None]  # ns that a venue asked to wait; whether it banned us
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -295,19 +296,22 @@ def _once(
             raise Redirected(f"answered with {response.status}")
         if response.status in (_TOO_MANY, *bans) and limited is not None:
             asked, least = _retry_after(response), bans.get(response.status)
-            limited(least if asked is None else asked, least is not None)
+            if asked is None or (least is not None and asked < least):
+                asked = least
+            limited(asked, least is not None)
         return response
 
     return once
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> int | None:
-    """Return ns that a venue asks to wait; None when it says nothing that can be read."""
+    """Return ns that a venue asks to wait; None when it says nothing that can be a span of time."""
     said = response.headers.get("Retry-After", "")
     try:
-        return max(int(float(said) * SECOND), 0)
+        asked = max(int(float(said) * SECOND), 0)
     except (ValueError, OverflowError):
         return None
+    return asked if asked <= _LONGEST else None  # seconds since 1970 are no span
 
 
 def _fault(path: str, must: str, was: str) -> ConfigError:

@@ -5,7 +5,7 @@ read by polling with the stream as a hint, and the dead-man switch is armed
 where something may rest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -182,11 +182,24 @@ def _banned(profile: Profile) -> str:
     return f"banned for too many requests: {' or '.join(map(str, profile.bans))}"
 
 
+def heeding(error: Unavailable, opened: Iterable[LiveVenue]) -> Unavailable:
+    """Return what one venue's error comes to beside others that did answer, and may have banned us.
+
+    Args:
+        error: Of the one.
+        opened: The others, which are about to be given up.
+    """
+    for each in opened:
+        error = _heeded(error, each.name, each.line.profile, each.line.budget)
+    return error
+
+
 def _heeded(error: Unavailable, name: str, profile: Profile, budget: Budget) -> Unavailable:
     """Return an error that says how long to wait, or that the venue shuts this machine out."""
+    after = max(error.after, budget.rests)
     if budget.banned:
-        return ShutsOut(f"{name} shuts this machine out: {_banned(profile)}", budget.rests)
-    error.after = budget.rests
+        return ShutsOut(f"{name} shuts this machine out: {_banned(profile)}", after)
+    error.after = after
     return error
 
 

@@ -76,6 +76,7 @@ class Surrounding:
     brake: Brake = UNPULLED  # what somebody outside the process can pull
     outbox: Outbox | None = None  # of alerts; None: they are written to the log alone
     hide: Callable[[str], str] = str  # returns words without the secrets that the process has read
+    started: int | None = None  # ns when the process began; None: it is about to
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from rebalancer.core.decision import Decision
 from rebalancer.core.events import ContractBooking, Event, Operator, Reconciled, Verb
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.state import State
-from rebalancer.errors import ConfigError, Fault
+from rebalancer.errors import ConfigError, Fault, Unavailable
 from rebalancer.ops.redaction import hiding
 from rebalancer.ports import SECOND, AlertSink, Journal, Log, Venue
 from rebalancer.runtime.daemon import Daemon, Parts, Stop
@@ -94,12 +94,14 @@ async def live(
         meter.ask(measures_of(opened))
         outside = _Outside(inbox, stop, tasks, opened, past, meter, late, told)
         return _live(settings, past.described(instruments), keys, around, outside)
-    except BaseException:
+    except BaseException as error:
         try:
             await tasks.close()
         finally:
             for each in opened.values():
                 await each.close()
+        if isinstance(error, Unavailable):
+            raise live_venues.heeding(error, opened.values()) from error.__cause__
         raise
 
 

@@ -37,9 +37,10 @@ def process(settings: Settings, around: Surrounding) -> Probe:
         around: What it is put into.
     """
     labels = (settings.book.id, __version__, fingerprint(settings), around.dress)
+    started = around.clock.now() if around.started is None else around.started
     fixed = (
         Sample("build_info", 1, labels),
-        Sample("process_start_time_seconds", around.clock.now() / SECOND),
+        Sample("process_start_time_seconds", started / SECOND),
         Sample("epoch", around.journal.epoch),
     )
     log, outbox = around.log, around.outbox

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from rebalancer.core.commands import Alert, Severity
-from rebalancer.errors import Unavailable
+from rebalancer.errors import DataError, Unavailable
 from rebalancer.ops.notify import TELLS, Manager
 from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import SECOND, AlertSink, Clock, Log, Timer
@@ -60,13 +60,16 @@ class Waiting:
         self._manager = Manager(environ, self._log, redactor)
         self._chance = around.randomness.generator("backoff/start")
         self._ended = asyncio.Event()  # somebody asked
+        self._broken: DataError | None = None  # why nothing can be kept any more
         self._give_up: Callable[[], object] | None = None  # what ends the tries
         self._said: int | None = None  # ns, when the service manager last heard of us
         self._braked = False
         self._roll = _Roll(book, self._clock, alerts, self._log)
         place = (book, around.dress, tuple(settings.underlyings), self._clock, around.journal)
         self._source = Unbegun(
-            Place(*place, self._log), self._roll.awaited, process(settings, around)
+            Place(*place, self._log, around.hide, self._fail),
+            self._roll.awaited,
+            process(settings, around),
         )
         self.doors: Doors | None = None
         if folder is not None:
@@ -103,6 +106,11 @@ class Waiting:
         if self._give_up is not None:
             self._give_up()
 
+    def _fail(self, error: DataError) -> None:
+        """End the start: what stops the book can be kept no more."""
+        self._broken = error
+        self.end()
+
     def opening(self, venue: str) -> None:
         """Note that a venue is about to be opened: the one before has answered."""
         self._roll.opening(venue)
@@ -129,6 +137,8 @@ class Waiting:
             if task is None or not self._ended.is_set():
                 raise
             task.uncancel()
+            if self._broken is not None:
+                raise self._broken from None
             self._log.info("daemon.stopped", reason="asked to while it waited for its venues")
             return None
         finally:

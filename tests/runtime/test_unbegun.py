@@ -6,7 +6,7 @@ from rebalancer.core.events import Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.standing import agreed
 from rebalancer.core.state import State
-from rebalancer.errors import PermissionRefused, Unavailable
+from rebalancer.errors import DataError, PermissionRefused, Unavailable
 from rebalancer.ops.health import livez, readyz
 from rebalancer.ops.metrics import exposition
 from rebalancer.ports import SECOND
@@ -23,10 +23,11 @@ OUT = Awaited("deribit", "deribit did not answer its markets: NotAnswered", 32, 
 class Start:
     """A start that waits."""
 
-    def __init__(self):
-        self.clock, self.journal, self.log = MarketClock(desks.START), MemoryJournal(), Lines()
+    def __init__(self, journal=None, hide=str):
+        self.clock, self.log, self.failed = MarketClock(desks.START), Lines(), []
+        self.journal = MemoryJournal() if journal is None else journal
         place = ("desk", "live", ("BTC",), self.clock, self.journal, self.log)
-        self.own = Unbegun(Place(*place), lambda: [OUT], tuple)
+        self.own = Unbegun(Place(*place, hide, self.failed.append), lambda: [OUT], tuple)
 
     def ask(self, *verbs):
         """Give orders."""
@@ -62,6 +63,38 @@ def test_heard(verbs, mode, killed):
     assert told == start.own.status()["state"]
     assert {"1000"} == {each.payload["who"] for each in start.journal.read(LATCH)}
     assert ("kill.engaged" in start.log.events()) is killed
+
+
+def test_what_a_kill_leaves():
+    """Whoever kills it is told that nothing at the venues was withdrawn, and how to do that."""
+    start = Start()
+    assert "panic CONFIG" in start.own.operate(Verb.KILL, "x", "1000", False)["left"]
+    assert "left" not in start.own.operate(Verb.PAUSE, "x", "1000", False)
+
+
+def test_a_secret_in_a_reason():
+    """A secret that somebody pastes is neither kept nor told."""
+    start = Start(hide=lambda words: words.replace("canary", "***"))
+    start.own.operate(Verb.KILL, "pasted canary by mistake", "1000", False)
+    everything = (*start.journal.read(), start.own.status(), *start.log.said)
+
+    assert "pasted *** by mistake" == start.begun().mode_reason
+    assert "canary" not in str(everything)
+
+
+class Full(MemoryJournal):
+    """A journal whose disk is full."""
+
+    def append(self, entry):
+        raise DataError("disk is full")
+
+
+def test_nothing_can_be_kept():
+    """What stops a book and cannot be kept ends the start: it would not hold."""
+    start = Start(Full())
+    with pytest.raises(DataError, match="disk is full"):
+        start.ask("kill")
+    assert ["disk is full"] == [str(each) for each in start.failed]
 
 
 def test_pause_all():

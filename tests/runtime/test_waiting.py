@@ -3,10 +3,12 @@
 import asyncio
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rebalancer.errors import Unavailable
+from rebalancer.core.events import Verb
+from rebalancer.errors import DataError, Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market
 from rebalancer.runtime.latching import LATCH
@@ -14,8 +16,11 @@ from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.simulation.stand import dress
 from rebalancer.storage.memory import MemoryJournal
+from rebalancer.venues.budget import Budget
 from rebalancer.venues.credentials import Credentials, Secret
+from rebalancer.venues.live import heeding
 from rebalancer.venues.outcomes import ShutsOut
+from rebalancer.venues.profiles import PROFILES
 from rebalancer.wiring import Surrounding, Waiting, live
 from rebalancer.wiring.waiting import MOST
 from tests.runtime.stage import START, Lines
@@ -76,11 +81,63 @@ def test_banned():
     assert 1 == log.events().count("rate.banned")
 
 
+class Full(MemoryJournal):
+    """A journal whose disk is full."""
+
+    def append(self, entry):
+        raise DataError("disk is full")
+
+
+def test_nothing_can_be_kept():
+    """A start whose journal takes no kill any more ends, as a running book would."""
+    clock = MarketClock(START)
+    waiting = Waiting(load(DEMO), Surrounding(clock, Full(), Lines(), None, "live"), None, {})
+
+    async def attempt():
+        raise late(3600 * SECOND)
+
+    def kill():
+        with pytest.raises(DataError, match="disk is full"):
+            waiting._source.operate(Verb.KILL, "stop it", "1000", False)
+
+    async def main():
+        clock.call_at(START + 60 * SECOND, kill)
+        async with waiting:
+            await waiting.until(attempt)
+
+    with pytest.raises(DataError, match="disk is full"):
+        run_market(clock, main())
+    assert clock.now() < START + 61 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "bans", "after"),
+    [
+        (0, (40, False), False, 40),
+        (90, (40, False), False, 90),
+        (0, (40, True), True, 40),
+        (90, (40, True), True, 90),
+        (0, (0, False), False, 0),
+    ],
+)
+def test_what_another_venue_asked(own, other, bans, after):
+    """A venue that answered may have banned us all the same: its word outlives the try."""
+    clock = MarketClock(START)
+    budget = Budget({}, clock)
+    if other[0]:
+        budget.complained(other[0] * SECOND, banned=other[1])
+    line = SimpleNamespace(profile=PROFILES["binance"], budget=budget)
+    found = heeding(late(own * SECOND), [SimpleNamespace(name="binance", line=line)])
+
+    assert (bans, after * SECOND) == (isinstance(found, ShutsOut), found.after)
+
+
 @pytest.mark.parametrize(
     ("status", "asked", "bans", "least"),
     [
         ("418 I'm a teapot", "3600", True, 3599),
         ("418 I'm a teapot", None, True, 119),
+        ("418 I'm a teapot", "0", True, 119),
         ("429 Too Many Requests", "40", False, 39),
         ("503 Service Unavailable", "40", False, 0),
     ],

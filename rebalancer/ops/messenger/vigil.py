@@ -3,6 +3,7 @@
     no beat for too long           the engine hangs: `engine.silent`
     outside the band for too long  and no alert of it came: `delta.unhedged`
     halted                         `state.latched`
+    cannot begin for too long      and no alert of it came: `venue.unreached`
     an error that is not over      is told again
 
 Time is an argument, s that never jump. Silence is counted in looks: a messenger
@@ -22,6 +23,7 @@ from rebalancer.ops.vocabulary import EVENTS
 
 GRACE = 5.0  # s that the engine is given to tell of a gap itself
 STEP = 1.0  # s that one look counts at most
+WAITING, UNREACHED = "waiting", "venue.unreached"
 HALTED, HEDGES = "halted", ("active", "reducing", "standby")  # trading states
 _MOST = 256  # matters that are not over
 _SILENT: Matter = ("engine.silent", "engine")
@@ -74,6 +76,7 @@ class Vigil:
         self.beat: Beat | None = None  # the last
         self._orders = orders
         self._quiet, self._looked = 0.0, now
+        self._waits: float | None = None  # since when a book cannot begin
         self._standing: OrderedDict[Matter, _Standing] = OrderedDict()
 
     def hear(self, notice: Notice, now: float) -> None:
@@ -91,7 +94,9 @@ class Vigil:
     def take(self, beat: Beat, now: float) -> list[Notice]:
         """Note a beat; return what is to be told because of it."""
         self.beat, self._quiet, self._looked = beat, 0.0, now
-        found = list(self._judged(beat))
+        since = now if self._waits is None else self._waits
+        self._waits = since if beat.state == WAITING else None
+        found = list(self._judged(beat, now))
         for each in found:
             self.hear(each, now)
         return found
@@ -139,12 +144,22 @@ class Vigil:
             told.append(f"{self.beat.unknown} orders of unknown outcome")
         return ", ".join(told)
 
-    def _judged(self, beat: Beat) -> Iterator[Notice]:
+    def _judged(self, beat: Beat, now: float) -> Iterator[Notice]:
         """Yield what a beat shows and nobody told, and what it shows to be over."""
         if _SILENT in self._standing:
             yield _notice(Severity.INFO, "engine.recovered", _SILENT[1], "it takes steps again")
+        yield from self._unbegun(beat, now)
         yield from self._gaps(beat)
         yield from self._halts(beat)
+
+    def _unbegun(self, beat: Beat, now: float) -> Iterator[Notice]:
+        out = [scope for event, scope in self._standing if event == UNREACHED]
+        book = self._orders.book
+        if self._waits is not None and not out and now - self._waits >= self._orders.unhedged:
+            text = f"the book cannot begin, nobody hedges: {beat.why}"
+            yield _notice(Severity.ERROR, UNREACHED, book, text)
+        elif self._waits is None and book in out:
+            yield _notice(Severity.INFO, "venue.reached", book, "the book has begun")
 
     def _gaps(self, beat: Beat) -> Iterator[Notice]:
         for name, seconds in beat.wrong().items():

@@ -70,6 +70,27 @@ def test_gap(key, seconds, heard, events):
     assert [] == beaten(vigil, 3.0, beat)
 
 
+WAITS = Beat("waiting", "waits for deribit, 300 s")
+UNREACHED = Notice(Severity.ERROR, "venue.unreached", "deribit", "the book cannot begin", number=7)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_cannot_begin(heard):
+    """A messenger that was not there when it was told says so itself, until it is over."""
+    vigil, told = Vigil(ORDERS, 0.0), []
+    if heard:
+        vigil.hear(UNREACHED, 0.0)
+    for second in range(2000):
+        told += [(second, each) for each in beaten(vigil, second, WAITS)]
+        told += [(second, each.event) for each in vigil.look(second)]
+    first = [] if heard else [(60, "venue.unreached")]
+    again = [(each, "venue.unreached") for each in ((900, 1800) if heard else (960, 1860))]
+
+    assert [*first, *again] == told
+    assert ([] if heard else ["venue.reached"]) == beaten(vigil, 2000)
+    assert [] == beaten(vigil, 2001)
+
+
 def test_gap_is_over():
     """Where the daemon does not say that a gap is over, its beats do."""
     vigil = Vigil(ORDERS, 0.0)
