@@ -119,7 +119,7 @@ def test_which_guard():
 def test_kill(before, after, said):
     """A kill wakes a person once, and its end is told once."""
     heard = Heard()
-    state = SimpleNamespace(mode="halted", mode_reason="operator", killed=after)
+    state = SimpleNamespace(mode="halted", reason="operator", killed=after)
     tell_latch(heard, state, killed=before)
 
     assert said == heard.names
