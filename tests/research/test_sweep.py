@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from rebalancer.research.sweep.spec import load
 from rebalancer.research.sweep.verdict import as_json
 from rebalancer.research.worth import Sums
 from rebalancer.settings.listing import smile_points
+from tests.cluster import scheduler
 from tests.research.test_replay import BEGIN, CONFIG, NoLog
 
 BAND = '"underlyings.BTC.band.{-lower, upper}"'
@@ -370,12 +370,12 @@ def test_cannot_be_played(folder):
         play(again, lambda _: None, None, here)
 
 
-def test_cluster(folder):
+def test_cluster(folder, tmp_path):
     """Points that run on a cluster show what they show here."""
     found = jobs(spec_of(folder))[:2]
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there,
-        running.cluster(there.scheduler_address) as work,
+        scheduler(tmp_path) as address,
+        running.cluster(address) as work,
     ):
         told = play(found, lambda _: None, None, work)
 

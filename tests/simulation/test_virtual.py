@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from distributed import LocalCluster
 
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import Ending, OrderEnded, OrderNotFound
@@ -23,6 +22,7 @@ from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.run import run
 from rebalancer.simulation.virtual.silence import Silence
+from tests.cluster import scheduler
 
 D = Decimal
 SAME = """
@@ -94,10 +94,10 @@ def test_a_resume_that_is_killed_at_once_loses_nothing(tmp_path, monkeypatch):
     assert before == kept.read_text()
 
 
-def test_cluster():
+def test_cluster(tmp_path):
     """Seeds that run on a cluster show what they show here."""
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        there = play([1, 2], lambda _: None, None, cluster.scheduler_address)
+    with scheduler(tmp_path) as address:
+        there = play([1, 2], lambda _: None, None, address)
 
     assert play([1, 2], lambda _: None).lines == there.lines
 
