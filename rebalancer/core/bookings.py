@@ -6,7 +6,7 @@ before: also which part of it came from what it does not hedge.
 
 from collections.abc import Mapping
 
-from rebalancer.core import foreign
+from rebalancer.core import adopting, foreign
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     Adopted,
@@ -88,5 +88,5 @@ def _book(ledger: Ledger, event: ContractBooking, instrument: Instrument, *, our
         case Delivered():
             return books.book_delivery(ledger, event, instrument)
         case Adopted():
-            books.book_adopted(ledger, event, instrument)
+            adopting.book_adopted(ledger, event, instrument)
             return True

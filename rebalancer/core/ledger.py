@@ -10,9 +10,8 @@ that is told after its contract ended is cash altogether. A settlement that is
 told after fills which came after it is booked as if it had been told before
 them, and so is a fill: what a trade realises depends on those before it, and a
 venue books them in the order in which they came to it. A pair whose fee is taken
-in its own coin puts fewer coins there than were bought. An account is adopted as
-it stood at one moment: what is from before that is in what was adopted, be it of
-a holding that was adopted or of one that agreed and was left as it was.
+in its own coin puts fewer coins there than were bought. What is from before the
+moment at which an account was adopted (see `adopting`) is in what was adopted.
 """
 
 from collections import deque
@@ -21,12 +20,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
 from rebalancer.core.events import (
-    Adopted,
     CashMoved,
     Delivered,
     Fill,
     FundingPaid,
-    PositionReport,
     Settled,
 )
 from rebalancer.core.instruments import Instrument, Kind
@@ -112,7 +109,8 @@ def _adopted_over(ledger: Ledger, account: str, ts: int | None) -> bool:
     return since is not None and ts is not None and ts < since
 
 
-def _keep(ledger: Ledger, account: str, instrument: str, position: Position) -> None:
+def keep(ledger: Ledger, account: str, instrument: str, position: Position) -> None:
+    """Let a position be this one; an empty one is none."""
     if position.quantity or position.hedge:
         ledger.positions[account, instrument] = position
     else:
@@ -163,7 +161,7 @@ def book_fill(
         with localcontext(EXACT):
             arrived, hedge = fill.quantity - kept, hedge - kept if ours else hedge
         after, profit = traded(before, instrument, arrived, fill.price, hedge)
-        _keep(ledger, fill.account, fill.instrument, after)
+        keep(ledger, fill.account, fill.instrument, after)
         credit(
             ledger, fill.account, instrument.settle, -worth(instrument, fill.quantity, fill.price)
         )
@@ -187,7 +185,7 @@ def _book_in_order(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: De
         after, profit = traded(before, instrument, told.quantity, told.price, _ZERO)
         kept.append(Booked(told, before, profit))
         gained += profit - earned
-    _keep(ledger, *key, replace(after, hedge=held.hedge + hedge))
+    keep(ledger, *key, replace(after, hedge=held.hedge + hedge))
     while kept[0].fill.ts_local < fill.ts_local - LATE:
         kept.popleft()
     return gained
@@ -241,7 +239,7 @@ def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Dec
             before.quantity + fill.quantity, before.basis + added, before.hedge + hedge
         )
     ledger.settled[key] = (last, whole)
-    _keep(ledger, *key, after)
+    keep(ledger, *key, after)
     credit(ledger, fill.account, instrument.settle, profit)
     _earn(ledger, fill, instrument, profit)
     return True
@@ -274,7 +272,7 @@ def book_cash(ledger: Ledger, moved: CashMoved, pair: Instrument | None = None) 
         credit(ledger, moved.account, moved.currency, moved.amount)
     else:
         held = ledger.position(moved.account, pair.id)
-        _keep(ledger, moved.account, pair.id, joined(held, moved.amount))
+        keep(ledger, moved.account, pair.id, joined(held, moved.amount))
     return True
 
 
@@ -301,7 +299,7 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         told = each.fill
         after, gain = traded(after, instrument, told.quantity, told.price, _ZERO)
         profit += gain - each.profit
-    _keep(ledger, settled.account, settled.instrument, replace(after, hedge=held.hedge))
+    keep(ledger, settled.account, settled.instrument, replace(after, hedge=held.hedge))
     ledger.recent.pop((settled.account, settled.instrument), None)
     credit(ledger, settled.account, instrument.settle, profit)
     _add(ledger.realised, instrument.settle, profit)
@@ -341,60 +339,9 @@ def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> b
     return True
 
 
-def adopt(
-    ledger: Ledger,
-    report: PositionReport,
-    instrument: Instrument,
-    price: Decimal,
-    *,
-    hedge: bool = False,
-) -> None:
-    """Take a reported quantity as the truth, entered at `price`.
-
-    For a book's first positions and for what an operator adopted; never for a
-    difference that nobody has explained.
-
-    Args:
-        ledger: Is written.
-        report: What is held; for cash the balance.
-        instrument: Contract of the report.
-        price: Entry, quote currency; cash needs none.
-        hedge: Whether all of it counts as put there by hedging, or none.
-    """
-    if instrument.kind is Kind.CASH:
-        held = ledger.balance(report.account, instrument.settle)
-        credit(ledger, report.account, instrument.settle, report.quantity - held)
-        ledger.credits.pop((report.account, instrument.settle), None)  # as the venue tells it
-        return
-    after = Position(
-        quantity=report.quantity,
-        basis=worth(instrument, report.quantity, price),
-        hedge=report.quantity if hedge else _ZERO,
-    )
-    _keep(ledger, report.account, report.instrument, after)
-    ledger.recent.pop((report.account, report.instrument), None)
-    ledger.version += 1
-
-
 def set_aside(ledger: Ledger, before: Mapping[tuple[str, str], Decimal]) -> None:
     """Note that what moved each balance since `before` came from what is not hedged."""
     for key, total in ledger.cash.items():
         change = total - before.get(key, _ZERO)
         if change:
             ledger.aside[key] = ledger.aside.get(key, _ZERO) + change
-
-
-def book_adopted(ledger: Ledger, event: Adopted, instrument: Instrument) -> None:
-    """Take what somebody declared to be held as the truth.
-
-    What hedging had put there still counts as a hedge, as far as it is held.
-    """
-    before = ledger.position(event.account, event.instrument).hedge
-    adopt(ledger, event.report, instrument, event.entry)
-    if event.ts_venue is not None:
-        since = ledger.adopted.get(event.account, event.ts_venue)
-        ledger.adopted[event.account] = max(since, event.ts_venue)
-    after = ledger.position(event.account, event.instrument)
-    if before * after.quantity > 0:
-        kept = min(abs(before), abs(after.quantity)).copy_sign(before)
-        _keep(ledger, event.account, event.instrument, replace(after, hedge=kept))

@@ -7,7 +7,7 @@ which coins had left and the option for them had not arrived would be hedged.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from rebalancer.core import ledger as books
+from rebalancer.core import adopting
 from rebalancer.core.events import Index, OutsideTold, PositionReport
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.ledger import Ledger
@@ -55,7 +55,7 @@ def take(
             report = PositionReport(event.ts_local, event.as_of, *told)
             if _held(ledger, account, instrument) != held.quantity:  # what stays keeps its entry
                 price = _entry(instrument, markets, index(instrument.underlying))
-                books.adopt(ledger, report, instrument, price)
+                adopting.adopt(ledger, report, instrument, price)
     return tuple(lost)
 
 

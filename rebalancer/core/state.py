@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rebalancer.core import accounts, bookings, foreign, holdings, ids, listings, outside, standing
-from rebalancer.core import ledger as books
 from rebalancer.core import memory as memories
 from rebalancer.core import orders as lives
+from rebalancer.core.adopting import adopt
 from rebalancer.core.behaviour import Behaviour
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import (
@@ -44,8 +44,8 @@ from rebalancer.core.figures import MarginTold
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.knobs import Tuned
+from rebalancer.core.ledger import Ledger
 from rebalancer.core.margins import Margins
-from rebalancer.core.memory import Climb, Memory
 from rebalancer.core.orders import Order
 from rebalancer.core.params import Params
 from rebalancer.core.prices import Prices
@@ -78,15 +78,15 @@ class State:  # long: whatever may be known is written through this one door
         self.now = ts
         self.sequence = 0  # steps taken
         self.order_sequence = 0  # intents made
-        self.ledger = books.Ledger()
+        self.ledger = Ledger()
         self.outside: dict[str, int] = {}  # source of holdings → when they were so, ns
         self.orders: dict[str, Order] = {}  # by client order id, in order of intent
         self._open: dict[str, None] = {}  # ids of those whose outcome is not whole
         self._differing = ""  # how ledger and venues differ, as a person was told
         self.standing, self.tuning = Standing(), Tuning()
         self.accounts = accounts.Accounts()
-        self.memory = {name: Memory(started_at=ts) for name in params.underlyings}
-        self.ladders: dict[str, Climb] = {}  # by pool
+        self.memory = {name: memories.Memory(started_at=ts) for name in params.underlyings}
+        self.ladders: dict[str, memories.Climb] = {}  # by pool
         self.behaviour = Behaviour()
         self.worths: Worths | None = None  # of the last moment, kept by `worth`
         self.prices = Prices(self.instruments, params, self.memory)
@@ -230,7 +230,7 @@ class State:  # long: whatever may be known is written through this one door
             price: Entry, quote currency.
             hedge: Whether it counts as put there by hedging.
         """
-        books.adopt(self.ledger, report, self.instruments[report.instrument], price, hedge=hedge)
+        adopt(self.ledger, report, self.instruments[report.instrument], price, hedge=hedge)
 
     def intend(self, submit: Submit, delta_per_contract: float) -> None:
         """Write down an order that is about to be journaled and sent."""
@@ -298,9 +298,9 @@ class State:  # long: whatever may be known is written through this one door
         else:
             (memories.failed if sent else memories.held_back)(memory, self.now)
 
-    def _remembered(self, order: Order) -> Memory:
+    def _remembered(self, order: Order) -> memories.Memory:
         """Return the notebook of an order's underlying, which may have left the settings since."""
-        return self.memory.setdefault(order.submit.underlying, Memory(started_at=self.now))
+        return self.memory.setdefault(order.submit.underlying, memories.Memory(started_at=self.now))
 
     def _unmoved(self, order: Order, event: OrderNotFound) -> bool:
         """Whether the account looks as if an order that is not found had never been there.

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core import bookings, positions
+from rebalancer.core import adopting, bookings, positions
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     Adopted,
@@ -278,13 +278,13 @@ def test_adopted():
     flat = PositionReport(1, None, "v", "v:LINEAR", D(0))
     three = PositionReport(1, None, "v", "v:LINEAR", D(-3))
 
-    books.adopt(ledger, flat, LINEAR, D(90_000))
+    adopting.adopt(ledger, flat, LINEAR, D(90_000))
     assert {} == ledger.positions
 
-    books.adopt(ledger, three, LINEAR, D(90_000), hedge=True)
+    adopting.adopt(ledger, three, LINEAR, D(90_000), hedge=True)
     assert Position(D(-3), D("-27000"), D(-3)) == ledger.position("v", "v:LINEAR")
 
-    books.adopt(ledger, flat, LINEAR, D(90_000), hedge=True)
+    adopting.adopt(ledger, flat, LINEAR, D(90_000), hedge=True)
     assert {} == ledger.positions
 
 
@@ -302,7 +302,7 @@ EARLY = 5  # ns
 def test_told_after_it_was_adopted(late):
     """A booking from before its position was adopted is in it already, however late it is told."""
     ledger = Ledger()
-    books.book_adopted(ledger, Adopted(6, 6, "v", LINEAR.id, D(3), D(90_000)), LINEAR)
+    adopting.book_adopted(ledger, Adopted(6, 6, "v", LINEAR.id, D(3), D(90_000)), LINEAR)
     before = (dict(ledger.positions), dict(ledger.cash))
 
     for _ in range(2):
@@ -333,7 +333,7 @@ def _other_key(event):
 def test_a_deposit_told_after_the_cash_was_adopted():
     """A deposit from before the balance was adopted is not added to it once more."""
     ledger = Ledger()
-    books.book_adopted(ledger, Adopted(6, 6, "v", "v:BTC", D(3), D(1)), COINS)
+    adopting.book_adopted(ledger, Adopted(6, 6, "v", "v:BTC", D(3), D(1)), COINS)
 
     _book(ledger, CashMoved(9, EARLY, "v", "c1", "deposit", D(1), "BTC"))
     assert D(3) == ledger.balance("v", "BTC")
@@ -345,7 +345,7 @@ def test_adopted_cash():
     """An adopted balance is the balance, whatever was there."""
     ledger = Ledger()
     for told in ("7", "5"):
-        books.adopt(ledger, PositionReport(1, None, "v", "v:BTC", D(told)), COINS, D(1))
+        adopting.adopt(ledger, PositionReport(1, None, "v", "v:BTC", D(told)), COINS, D(1))
 
     assert D(5) == ledger.balance("v", "BTC")
     assert {} == ledger.positions

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core import ids, ledger, recovery
+from rebalancer.core import adopting, ids, recovery
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import (
     Adopted,
@@ -103,7 +103,7 @@ def test_adopted_keeps_the_hedge(quantity, hedge):
     """What is declared to be held keeps the part that hedging put there, as far as it is held."""
     book = Ledger(positions={("v", PERP.id): Position(D(-30), D("-0.0003"), D(-30))})
 
-    ledger.book_adopted(book, Adopted(1, 1, "v", PERP.id, D(quantity), D(100_000)), PERP)
+    adopting.book_adopted(book, Adopted(1, 1, "v", PERP.id, D(quantity), D(100_000)), PERP)
 
     assert (D(quantity), D(hedge)) == (
         book.position("v", PERP.id).quantity,

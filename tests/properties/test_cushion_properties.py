@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from rebalancer.core import curves, cushions, protect, rooms
+from rebalancer.core import adopting, curves, cushions, protect, rooms
 from rebalancer.core import ledger as books
 from rebalancer.core.commands import Purpose
 from rebalancer.core.cushions import Around, Cushions, Prices
@@ -218,7 +218,7 @@ def opened(
     instruments = {each.id: each for each in listed}
     for name, (quantity, entry) in positions.items():
         report = PositionReport(NOW, NOW, NAME, name, D(quantity))
-        books.adopt(ledger, report, instruments[name], D(entry))
+        adopting.adopt(ledger, report, instruments[name], D(entry))
     for currency, amount in cash.items():
         known = currency == "USDT" or mode != TOGETHER
         unseen = amount * rng.uniform(0, hidden) if known else 0.0
@@ -650,7 +650,7 @@ def with_options(
     for each in opening:
         report = PositionReport(NOW, NOW, NAME, each.instrument, each.quantity)
         contract = next(x for x in listed if x.id == each.instrument)
-        books.adopt(ledger, report, contract, each.entry)
+        adopting.adopt(ledger, report, contract, each.entry)
     books.credit(ledger, NAME, "BTC", cash - (1 if collateral is None else 0))
     own = AccountTerms(portfolio=portfolio, schedule=flat(0.005), collateral=collateral)
     carry = 1.0 if collateral else rng.uniform(0.98, 1.03)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from rebalancer.core import adopting
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     AccountRead,
@@ -119,7 +120,7 @@ def test_roundings_add_up(amounts, gap, agrees):
 
     assert agrees is not bool(differences(book, "deribit", [row], INSTRUMENTS))
 
-    books.adopt(book, row, INSTRUMENTS[COINS], D(1))
+    adopting.adopt(book, row, INSTRUMENTS[COINS], D(1))
     assert ({}, {}) == (book.credits, differences(book, "deribit", [row], INSTRUMENTS))
 
 

@@ -327,8 +327,8 @@ FOREIGN: Mapping[str, Bug] = {
     ),
     "settlement leaves the basis": Bug(
         "rebalancer/core/ledger.py",
-        "        profit += gain - each.profit\n    _keep(ledger, settled.account,",
-        "        profit += gain - each.profit\n        _keep(ledger, settled.account,",
+        "        profit += gain - each.profit\n    keep(ledger, settled.account,",
+        "        profit += gain - each.profit\n        keep(ledger, settled.account,",
     ),
     "only unknown orders are asked after": Bug(
         "rebalancer/core/orders.py",

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rebalancer.core import adopting
 from rebalancer.core import ledger as books
 from rebalancer.core.commands import Cancel, Query, TimeInForce
 from rebalancer.core.events import (
@@ -71,7 +72,7 @@ async def opened(found):
     """Return a ledger that holds what the account holds now."""
     ledger = Ledger()
     for report in await found.books.positions():
-        books.adopt(ledger, report, known(report.instrument), report.entry or D(1))
+        adopting.adopt(ledger, report, known(report.instrument), report.entry or D(1))
     return ledger
 
 

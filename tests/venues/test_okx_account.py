@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.core import adopting
 from rebalancer.core import ledger as books
 from rebalancer.core.events import (
     CashMoved,
@@ -648,7 +649,7 @@ async def test_trades_of_a_pair(named):
         ledger, began = Ledger(), opened.clock.now()
         for report in await opened.venue.positions():
             if report.instrument == PAIR:
-                books.adopt(ledger, report, INSTRUMENTS[PAIR], D(100_000), hedge=False)
+                adopting.adopt(ledger, report, INSTRUMENTS[PAIR], D(100_000), hedge=False)
             else:
                 books.credit(ledger, ACCOUNT, report.instrument.partition(":")[2], report.quantity)
         for quantity, price in ((D("0.5"), D("100000.1")), (D("-0.2"), D("99999.9"))):
