@@ -132,8 +132,7 @@ class Ending(StrEnum):
 class OrderEnded:
     """The venue closed the order; what was filled before counts.
 
-    `filled` is the cumulative signed quantity that the venue reports, so that
-    fills still on their way are known to be missing.
+    `filled` is all that it reports, signed, so that fills on their way are known to be missing.
     """
 
     ts_local: int
@@ -204,6 +203,7 @@ class Settled:
     instrument: str
     settlement_id: str
     price: Decimal  # USD per coin
+    size: Decimal | None = None  # contracts that it settled, without a sign; None: not told
     more: bool = False
 
 

@@ -228,7 +228,9 @@ def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Dec
     last, settled = ledger.settled.get(key, (None, _ZERO))
     if last is None or last.ts_venue is None or fill.ts_venue is None:
         return False
-    if fill.ts_venue >= last.ts_venue:
+    if fill.ts_venue > last.ts_venue:
+        return False
+    if fill.ts_venue == last.ts_venue and not _was_settled(last, settled, fill):
         return False
     alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
     profit, before = open_profit(instrument, alone, last.price), ledger.position(*key)
@@ -288,8 +290,7 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
         return True  # what is paid in full has no open profit to move
     if _adopted_over(ledger, settled.account, settled.ts_venue):
         return True
-    until = None if settled.ts_venue is None else settled.ts_venue - 1  # as `_book_settled` has it
-    later = _later(ledger, (settled.account, settled.instrument), until)
+    later = _unsettled(ledger, settled)
     held = ledger.position(settled.account, settled.instrument)
     before = later[0].before if later else held
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
@@ -304,6 +305,30 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
     credit(ledger, settled.account, instrument.settle, profit)
     _add(ledger.realised, instrument.settle, profit)
     return True
+
+
+def _unsettled(ledger: Ledger, settled: Settled) -> Sequence["Booked"]:
+    """Return the fills, in order, that a settlement did not settle though they are booked already.
+
+    Which of those of its own moment were in it, shows how many contracts the venue says
+    that it settled; where it does not say, none of them was.
+    """
+    key = (settled.account, settled.instrument)
+    moment = settled.ts_venue
+    later = _later(ledger, key, None if moment is None else moment - 1)
+    if settled.size is None:
+        return later
+    tied = sum(each.fill.ts_venue == moment for each in later)
+    held = [*(each.before.quantity for each in later), ledger.position(*key).quantity]
+    apart = [abs(abs(each) - settled.size) for each in held[: tied + 1]]
+    return later[apart.index(min(apart)) :]
+
+
+def _was_settled(last: Settled, settled: Decimal, fill: Fill) -> bool:
+    """Whether a fill of a settlement's own moment was in it: with it more of the size is there."""
+    if last.size is None:
+        return False
+    return abs(abs(settled + fill.quantity) - last.size) < abs(abs(settled) - last.size)
 
 
 def _later(ledger: Ledger, key: tuple[str, str], moment: int | None) -> Sequence["Booked"]:

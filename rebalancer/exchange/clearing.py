@@ -158,10 +158,16 @@ def settle(state: State, instrument: Instrument, price: Decimal) -> tuple[Sessio
     for name, amount in _close_out(state, instrument, price, keep=True):
         if state.accounts[name].isolates(instrument):
             add(state.accounts[name].locked, instrument.id, amount)
-        record_id = state.next_id()
         settled.append(
             SessionSettled(
-                state.now, name, instrument.id, record_id, price, amount, instrument.settle
+                ts=state.now,
+                account=name,
+                instrument=instrument.id,
+                settlement_id=state.next_id(),
+                price=price,
+                amount=amount,
+                currency=instrument.settle,
+                quantity=state.accounts[name].holding(instrument.id).quantity,
             )
         )
     return tuple(settled)

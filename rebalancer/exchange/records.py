@@ -123,6 +123,7 @@ class SessionSettled:
     price: Decimal  # USD per coin
     amount: Decimal  # + gained
     currency: str
+    quantity: Decimal  # contracts that were settled, signed
 
 
 @dataclass(frozen=True, slots=True)

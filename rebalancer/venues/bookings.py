@@ -78,8 +78,15 @@ def _booking(record: Record, ts: int) -> AccountEvent | None:
                 record.currency,
             )
         case records.SessionSettled():
-            key = record.settlement_id
-            return Settled(ts, record.ts, record.account, record.instrument, key, record.price)
+            return Settled(
+                ts,
+                record.ts,
+                record.account,
+                record.instrument,
+                record.settlement_id,
+                record.price,
+                abs(record.quantity),
+            )
         case records.ContractDelivered():
             return Delivered(
                 ts,

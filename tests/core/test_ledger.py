@@ -429,22 +429,45 @@ def test_fills_told_after_their_settlement(instrument):
     assert abs(apart) <= D("20e-12")  # one rounding a booking
 
 
-@pytest.mark.parametrize("instrument", [PERP, LINEAR])
-def test_a_fill_at_the_moment_of_a_settlement(instrument):
-    """It came after the settlement, in whichever order the two are told."""
+def told(instrument, size, moments, order):
+    """Return a ledger that heard of two fills and a settlement, in an order."""
+    ledger = Ledger()
     held = Fill(9, 8, "v", instrument.id, "t0", None, D(-5000), D(98_000), D(0), "BTC")
-    fill = Fill(9, 20, "v", instrument.id, "t1", None, D(700), D(106_231), D(0), "BTC")
-    settled = Settled(9, 20, "v", instrument.id, "s1", D("105000"))
-    first, last = Ledger(), Ledger()
-    for ledger in (first, last):
-        books.book_fill(ledger, held, instrument, ours=True)
-    books.book_fill(first, fill, instrument, ours=True)
-    books.book_settlement(first, settled, instrument)
-    books.book_settlement(last, settled, instrument)
-    books.book_fill(last, fill, instrument, ours=True)
+    books.book_fill(ledger, held, instrument, ours=True)
+    rows = {
+        "a": Fill(9, moments[0], "v", instrument.id, "t1", None, D(-700), D(106_231), D(0), "BTC"),
+        "b": Fill(9, moments[1], "v", instrument.id, "t2", None, D(-900), D(104_017), D(0), "BTC"),
+    }
+    for each in order:
+        if each == "s":
+            settled = Settled(9, 20, "v", instrument.id, "s1", D("105000"), size)
+            books.book_settlement(ledger, settled, instrument)
+        else:
+            books.book_fill(ledger, rows[each], instrument, ours=True)
+    return ledger
 
-    assert first.positions == last.positions
-    assert first.cash == last.cash
+
+@pytest.mark.parametrize("instrument", [PERP, LINEAR])
+@pytest.mark.parametrize("order", ["abs", "asb", "sab"])
+@pytest.mark.parametrize(
+    ("size", "moments"),
+    [
+        (None, (21, 21)),  # nobody says: they came after it
+        (D(5000), (21, 21)),
+        (D(5700), (19, 21)),
+        (D(6600), (19, 19)),
+    ],
+)
+def test_fills_at_the_moment_of_a_settlement(instrument, order, size, moments):
+    """What the venue settled tells which of them were in it, in whichever order they are told."""
+    found = told(instrument, size, (20, 20), order)
+    sure = told(instrument, size, moments, "".join(sorted(order, key="asb".index)))
+
+    one, other = (each.position("v", instrument.id) for each in (sure, found))
+    paid, got = (each.balance("v", instrument.settle) for each in (sure, found))
+    assert (one.quantity, one.hedge) == (other.quantity, other.hedge)
+    assert abs(one.basis - other.basis) <= D("1e-12")  # one rounding a booking
+    assert abs(paid - got) <= D("2e-12")
 
 
 @pytest.mark.parametrize(

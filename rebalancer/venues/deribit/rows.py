@@ -113,8 +113,9 @@ class Reader:
             currency = text(row, "currency", where)
             events.append(FundingPaid(ts, at, self.account, name, key, funding, currency))
         if not _only_funding(row, funding):
-            price = decimal(row, "price", where)
-            events.append(Settled(ts, at, self.account, name, key, price))
+            price, held = decimal(row, "price", where), optional(row, "position")
+            size = None if held is None else abs(held)  # its sign is on no page of the documents
+            events.append(Settled(ts, at, self.account, name, key, price, size))
         return events
 
 
