@@ -6,6 +6,8 @@
 #                ARGS="--venue bybit" one venue, ARGS="--mix 600" all faults at once
 # make deaths    one venue of three is dead for five minutes, with an order unknown there and without
 # make soak      a daemon in live dress that hears 2,000 messages a second, for twenty minutes
+# make told      every cause of a gap, and an engine that hangs, until a webhook has heard of it; nothing
+#                shortened: a minute outside the band, ten seconds of silence
 # make mutants   planted bugs, and the seed of `simulate` that finds each
 # make campaign  a million random states through the guards, each judged by rules of its own; then
 #                a daemon killed at 1,000 steps of its journal, which goes on where it was ended
@@ -22,8 +24,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := install
-.PHONY: install demo test waiting computing lint tools faults deaths soak mutants campaign studies bench \
-	sbom audit deploy-test lock clean
+.PHONY: install demo test waiting computing lint tools faults deaths soak told mutants campaign studies \
+	bench sbom audit deploy-test lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -114,6 +116,9 @@ deaths: install
 
 soak: install
 	@$(BIN)/python -m rebalancer.simulation.soak $(ARGS)
+
+told: install
+	UNHEDGED=60 SILENCE=10 $(BIN)/pytest -v -n 2 -m waits tests/end_to_end/test_told.py $(ARGS)
 
 mutants: install
 	@$(BIN)/python -m tests.simulation.mutants $(ARGS)

@@ -17,9 +17,11 @@ from tests.end_to_end.standing import PATIENCE, RUN, Daemon, command, fingerprin
 from tests.end_to_end.webhook import webhook
 
 CONFIG = Path(__file__).parents[2] / "config"
-UNHEDGED = 10  # s outside the band until a person is woken, in place of 60
+# `make told` shortens neither of these two.
+UNHEDGED = int(os.environ.get("UNHEDGED", "10"))  # s outside the band until a person is woken
+SILENCE = int(os.environ.get("SILENCE", "5"))  # s without a step until he is
 MORE = 30  # s more until he has heard of it
-SILENCE = 5  # s without a step
+LONG = UNHEDGED + MORE + 20  # s of real time for an alert of a gap, and what leads to it
 
 
 def told_to(hook, text, **changes):
@@ -112,7 +114,7 @@ def test_guard(tmp_path):
     with webhook() as hook:
         spent = ("turnover_per_day = 2e6", "turnover_per_day = 1")
         with book(tmp_path, told_to(hook, paper(), patient=PATIENT, spent=spent)):
-            heard = hook.until("delta.unhedged", PATIENCE, scope="BTC")
+            heard = hook.until("delta.unhedged", LONG, scope="BTC")
             beats = len(hook.beats)
             time.sleep(11)  # one more would have come
 
@@ -144,7 +146,7 @@ def test_paused(tmp_path):
     with webhook() as hook, book(tmp_path, told_to(hook, paper(), patient=PATIENT)) as run:
         run.until("hedge.submitted")  # 1 of 2 coins: so much is an order at most
         run.operate("pause", "--reason", "a test")
-        heard = hook.until("delta.unhedged", PATIENCE, scope="BTC")
+        heard = hook.until("delta.unhedged", LONG, scope="BTC")
 
         assert "not_active" in heard[1]["text"]
         assert in_time(heard)
@@ -208,7 +210,7 @@ def test_messenger_ends(tmp_path):
             (messenger,) = re.findall(r'"messenger.started".*?"pid":(\d+)', run.log.read_text())
             os.kill(int(messenger), signal.SIGKILL)
             run.until("messenger.ended")
-            heard = hook.until("delta.unhedged", PATIENCE, scope="BTC")
+            heard = hook.until("delta.unhedged", LONG, scope="BTC")
 
             assert in_time(heard)
             assert 2 == run.log.read_text().count('"event":"messenger.started"')
@@ -242,7 +244,7 @@ def test_venue(tmp_path, cause):
                     assert played.ask(venue="deribit", plan=plan)
                 if cause == "unknown":
                     run.until("order.unknown")
-                heard = hook.until("delta.unhedged", UNHEDGED + MORE + 20, scope="BTC")
+                heard = hook.until("delta.unhedged", LONG, scope="BTC")
 
                 assert in_time(heard)
             finally:
