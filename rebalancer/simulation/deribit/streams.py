@@ -10,7 +10,7 @@ from rebalancer.simulation.deribit.desk import Asking, Desk, index_name, millise
 from rebalancer.simulation.deribit.session import Session
 from rebalancer.simulation.host import Call
 
-PACE = 100_000_000  # ns: how often a 100ms channel speaks
+PACE = 100_000_000  # ns: how often a 100ms channel speaks, however late it was before
 NOBODY = Call("", {})
 
 
@@ -42,7 +42,7 @@ class Streams:
         if not self._waiting:
             self._waiting = True
             clock = self._desk.place.clock
-            clock.call_at(clock.now() + PACE, self._flush)
+            clock.call_at(clock.now() // PACE * PACE + PACE, self._flush)
 
     def booked(self, booked: Booked) -> None:
         """Tell an account's own channels, fill by fill and then what became of each order."""
