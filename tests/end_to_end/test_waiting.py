@@ -155,8 +155,9 @@ def test_asked_while_it_waits(played):
         assert 503 == code
         assert [x for x in told["reasons"] if x.startswith("venue_unreached venue=deribit ")]
 
-        killed = (0, "kill: done; the book was starting, it is halted\n")
-        assert killed == asked(played, run, "kill", "--reason", "wrong account")
+        code, told = asked(played, run, "kill", "--reason", "wrong account")
+        assert (0, "it is halted") == (code, told.partition(", ")[2].partition(";")[0])
+        assert "`panic CONFIG` withdraws them now" in told
         assert 0 == asked(played, run, "pause", "--all")[0]
         answers()
         assert "wrong account" == run.until("state.latched", state="halted")["reason"]

@@ -8,7 +8,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from rebalancer.core import bookings
+from rebalancer.core import adopting, bookings
 from rebalancer.core import ledger as ledgers
 from rebalancer.core.events import (
     CashMoved,
@@ -372,13 +372,13 @@ async def test_a_session_in_the_ledger():
     async with desk() as opened:
         place, through, late = opened.place, Ledger(), Ledger()
         for report in await opened.venue.positions():
-            ledgers.adopt(through, report, known(report.instrument), D(1))
+            adopting.adopt(through, report, known(report.instrument), D(1))
         _trade(place, USDC, D("0.5"), "hand-1")
         due = (SettlementDue(USDC, D("100020.5")),)
         place.tell(step(opened.clock.now(), 105, settlements=due))
         await _look(opened, through, place.opened)
         for report in await opened.venue.positions():
-            ledgers.adopt(late, report, known(report.instrument), report.entry or D(1))
+            adopting.adopt(late, report, known(report.instrument), report.entry or D(1))
         await opened.clock.sleep(2 * MS)
         since = opened.clock.now()
         _trade(place, USDC, D("-0.5"), "hand-2")
@@ -754,7 +754,7 @@ async def test_an_hour_at_random(seed):
         place, ledger = opened.place, Ledger()
         _trade(place, SOON, D(int(draw.integers(1, 9))) / 10, "hand-first")
         for report in await opened.venue.positions():
-            ledgers.adopt(ledger, report, known(report.instrument), report.entry or D(1))
+            adopting.adopt(ledger, report, known(report.instrument), report.entry or D(1))
         ledger.adopted[ACCOUNT] = opened.clock.now()
         await opened.clock.sleep(2 * MS)  # the venue tells milliseconds
         names, since = list(LOTS), place.opened
@@ -800,7 +800,7 @@ async def test_a_liquidation():
     async with desk(cash=poor) as opened:
         place, ledger = opened.place, Ledger()
         for report in await opened.venue.positions():
-            ledgers.adopt(ledger, report, known(report.instrument), D(1))
+            adopting.adopt(ledger, report, known(report.instrument), D(1))
         _trade(place, PERP, D(2), "hand-1")
         now = opened.clock.now()
         fallen = Book(PERP, ((D("85200"), D(9)),), ((D("85200.1"), D(9)),))
@@ -828,7 +828,7 @@ async def test_pairs_at_random():
     async with desk(instruments=WITH_PAIR, cash={"BTC": D(0)}) as opened:
         place, ledger = opened.place, Ledger()
         for report in await opened.venue.positions():
-            ledgers.adopt(ledger, report, known(report.instrument), D(1))
+            adopting.adopt(ledger, report, known(report.instrument), D(1))
         _trade(place, PAIR, D("1.5"), "hand-first")
         for count in range(20):
             place.tell(step(opened.clock.now(), int(draw.integers(-300, 300))))

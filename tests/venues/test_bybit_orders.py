@@ -7,6 +7,7 @@ from decimal import Decimal
 import ccxt
 import pytest
 
+from rebalancer.core import adopting
 from rebalancer.core import ledger as ledgers
 from rebalancer.core.commands import Query, TimeInForce
 from rebalancer.core.events import (
@@ -224,7 +225,7 @@ async def test_bought_and_sold(name, quantity, ask, bid, category, amount, curre
     async with desk(instruments=named, cash=cash) as opened:
         ledger = Ledger()
         for report in await opened.venue.positions():
-            ledgers.adopt(ledger, report, known(report.instrument), D(1))
+            adopting.adopt(ledger, report, known(report.instrument), D(1))
         began = opened.clock.now() - 1_000_000_000
         await opened.venue.submit(order("rb01", instrument=name, quantity=quantity, price=ask))
         arrived = D("0.24975") if pair else quantity  # a pair's fee is coins
