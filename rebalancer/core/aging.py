@@ -6,8 +6,7 @@ a part is fixed, and of which only the rest still moves.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +40,7 @@ class Lines(Protocol):
         """Mean index of the settlement so far, USD per coin; 0: nobody heard any of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aged:
+class Aged(NamedTuple):
     """What options are valued by, one array a column."""
 
     carry: Floats  # settlement that is expected ÷ index
@@ -72,7 +70,7 @@ def aged(lines: Lines, price: float | Floats, ts: int) -> Aged:
         based on average asset values", J. Banking & Finance 14 (1990).
     """
     years = np.maximum(lines.expiry - ts, 0) / YEAR
-    if not years.size or years.min() >= NEAR:
+    if not years.size or np.minimum.reduce(years) >= NEAR:
         return Aged(lines.carry, years, lines.vol, lines.carry, None)
     open_share = unsettled(lines, ts)
     begun = open_share < 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core import costs, cushions, funding, quotes, sizing
+from rebalancer.core import anchors, costs, funding, quotes, sizing
 from rebalancer.core.accounts import shut
 from rebalancer.core.band import SLACK
 from rebalancer.core.events import Quote
@@ -130,7 +130,7 @@ def _open(state: State, params: Params, name: str) -> bool:
         return False
     if params.margin is None or not instrument.margined:
         return True
-    free = cushions.free(state.margins.cushions, instrument.venue, instrument.settle)
+    free = anchors.free(state.margins.cushions, instrument.venue, instrument.settle)
     known = state.margins.known(instrument.venue, params.margin, state.now)
     return known and free is not None and free > 0
 

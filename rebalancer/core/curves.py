@@ -38,10 +38,12 @@ class _Columns(NamedTuple):
     fixed: Floats
 
 
-def lasts(options: Sequence[Instrument], now: int) -> int:
-    """Return how long (ns) a curve of options holds that is made at `now`, ns."""
+def lasts(options: Sequence[Instrument], made: int) -> int:
+    """Return until when a curve of options holds that was made at `made`; both ns."""
     first = min((each.expiry for each in options if each.expiry is not None), default=None)
-    return FRESH if first is None or first - now > AVERAGING else ENDING
+    if first is None or made + FRESH < first - AVERAGING:
+        return made + FRESH
+    return max(made + ENDING, first - AVERAGING - 1)
 
 
 def curve(held: Sequence[Held], index: float, now: int, *, in_coin: bool, portfolio: bool) -> Curve:

@@ -2,27 +2,27 @@
 
 A venue's own figures are the anchor. What was booked and how prices moved since
 they were told is added by our own sums, so that a reading is never older than
-the last mark, and an order can be judged before it leaves. Figures that were
-asked for before the account's last booking are not taken: they may or may not
-hold it already.
+the last mark, and an order can be judged before it leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 
-from rebalancer.core import curves, figures
-from rebalancer.core.figures import MarginTold, PoolFigures
+from rebalancer.core import curves
+from rebalancer.core.anchors import Anchor, Cushions, Key, Members, Options
+from rebalancer.core.figures import PoolFigures
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool, maintenance
 from rebalancer.core.margin.schedule import Schedule, flat
 from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
+from rebalancer.core.valuation import NEVER
 
-_Key = tuple[str, str, str]  # account, currency, isolated instrument
 _Curves = tuple[tuple[str, float, Curve], ...]  # underlying, its price, its options
 
 
@@ -35,88 +35,7 @@ class Prices:
     option: Callable[[str], curves.Told | None]  # by instrument
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """What the venue's figures are above our own sums; constant until it tells again."""
-
-    balance: float
-    maintenance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Curves of one pool, and what they were made for."""
-
-    version: int
-    ts: int
-    curves: tuple[tuple[str, Curve], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """What is held in one pool, and what that was found for."""
-
-    version: int  # of the ledger
-    told: MarginTold
-    margined: tuple[Instrument, ...]
-    sizes: tuple[float, ...]  # of each of them: coins, or USD if inverse, signed
-    options: tuple[Instrument, ...]
-    cash: Mapping[str, float]  # by currency
-
-
-@dataclass(slots=True)
-class Cushions:
-    """Figures of all accounts; written by `take` only."""
-
-    told: dict[str, MarginTold] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)  # account → why its last word was refused
-    booked: dict[str, int] = field(default_factory=dict)  # account → ns of its last booking
-    anchors: dict[_Key, Anchor] = field(default_factory=dict)
-    options: dict[_Key, Options] = field(default_factory=dict)
-    members: dict[_Key, Members] = field(default_factory=dict)
-    worked: dict[_Key, tuple[Members, Pool]] = field(default_factory=dict)  # pools worked out last
-    rates: dict[tuple[str, str], Schedule] = field(default_factory=dict)  # as figures imply them,
-    #   by account and instrument: of the moment when they were told
-
-
-def note_booking(cushions: Cushions, account: str, ts: int) -> None:
-    """Note that something was booked on an account: figures asked for before prove nothing."""
-    cushions.booked[account] = ts
-    told = cushions.told.get(account)
-    keys = () if told is None else ((account, p.currency, p.instrument) for p in told.pools)
-    if any(key not in cushions.anchors for key in keys):
-        del cushions.told[account]  # never anchored: what is booked now would be taken for theirs
-
-
-def forget(cushions: Cushions, account: str) -> None:
-    """Drop an account's figures: somebody declared what it holds, and they held it before."""
-    cushions.told.pop(account, None)
-
-
-def take(cushions: Cushions, event: MarginTold) -> bool:
-    """Take a venue's figures down; False where they prove nothing, or cannot be true."""
-    known, wrong = cushions.told.get(event.account), figures.fault(event)
-    if known is not None and event.asked < known.asked:
-        return False
-    if wrong is not None:
-        cushions.faults[event.account] = wrong
-        cushions.told.pop(event.account, None)
-        return False
-    if event.asked < cushions.booked.get(event.account, event.asked):
-        return False
-    cushions.told[event.account] = event
-    cushions.faults.pop(event.account, None)
-    for own in [each for each in cushions.rates if each[0] == event.account]:
-        del cushions.rates[own]
-    for pool in event.pools:
-        key = (event.account, pool.currency, pool.instrument)
-        cushions.anchors.pop(key, None)  # made when it is first needed: prices may come later
-        cushions.worked.pop(key, None)  # it rests on the anchor
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What a pool is worked out from."""
 
     ledger: Ledger
@@ -145,19 +64,26 @@ def pools(cushions: Cushions, account: str, around: Around) -> tuple[Pool, ...] 
     return tuple(found)
 
 
-def age(cushions: Cushions, account: str, now: int) -> int | None:
-    """Return ns since the figures were asked for that count; None: there are none."""
-    told = cushions.told.get(account)
-    return None if told is None else now - told.asked
+def stands(
+    cushions: Cushions, account: str, prices: Callable[[Sequence[str], int], int], now: int
+) -> int:
+    """Return until when (ns) the pools of an account stand as they do, if nothing is told.
 
-
-def free(cushions: Cushions, account: str, currency: str) -> float | None:
-    """Return what new orders may use of a currency: balance less initial margin; None: not told."""
-    told = cushions.told.get(account)
+    Args:
+        cushions: The figures, when its pools have been worked out.
+        account: Whose.
+        prices: Tells until when the marks of instruments and the indexes stay as young.
+        now: ns.
+    """
+    told, ends = cushions.told.get(account), []
     for pool in () if told is None else told.pools:
-        if pool.together or (not pool.instrument and pool.currency == currency):
-            return float(pool.balance - pool.initial)
-    return None
+        key = (account, pool.currency, pool.instrument)
+        known, curved = cushions.members.get(key), cushions.options.get(key)
+        if known is not None:
+            ends.append(prices([each.id for each in known.margined], now))
+            if known.options and curved is not None:
+                ends.append(curved.until)
+    return min(ends, default=NEVER)
 
 
 def _pool(cushions: Cushions, account: str, told: PoolFigures, around: Around) -> Pool | None:
@@ -210,7 +136,7 @@ def _stands(
     return not moved and marks == [leg.mark for leg in pool.legs]
 
 
-def _members(cushions: Cushions, key: _Key, told: PoolFigures, around: Around) -> Members:
+def _members(cushions: Cushions, key: Key, told: PoolFigures, around: Around) -> Members:
     """Return what is held in a pool; looked for anew after a booking or other figures only."""
     account, whole = key[0], cushions.told[key[0]]
     known = cushions.members.get(key)
@@ -356,7 +282,7 @@ def _together(
 
 def _curves(
     cushions: Cushions,
-    key: _Key,
+    key: Key,
     told: PoolFigures,
     options: Sequence[Instrument],
     around: Around,
@@ -365,8 +291,7 @@ def _curves(
     if not options:
         return ()
     version, known = around.ledger.version, cushions.options.get(key)
-    lasts = curves.lasts(options, around.now)
-    if known is None or known.version != version or around.now - known.ts > lasts:
+    if known is None or known.version != version or around.now > known.until:
         made = []
         for name in dict.fromkeys(each.underlying for each in options):
             mine = [each for each in options if each.underlying == name]
@@ -374,7 +299,8 @@ def _curves(
             if curve is None:
                 return None
             made.append((name, curve))
-        known = cushions.options[key] = Options(version, around.now, tuple(made))
+        lasts = curves.lasts(options, around.now)
+        known = cushions.options[key] = Options(version, lasts, tuple(made))
     found = []
     for name, curve in known.curves:
         price = around.prices.index(name)

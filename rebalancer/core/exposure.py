@@ -12,6 +12,7 @@ them.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,8 +62,7 @@ __all__ = [
 _End = tuple[int, float, Size, Size]  # line, share that is fixed, all of it, hedge of it
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """Deltas of the holdings in scope of one underlying, coins.
 
     What hedging put there counts as if it were traded now, so that its profit
@@ -203,14 +203,14 @@ def measure(book: Book, price: float, ts: int) -> Exposure:
     """
     unit, straight = _deltas(book, price, ts)
     options, linear = book.options, book.linear
-    flat = float(straight.sum())
+    flat = float(np.add.reduce(straight))
     put_there, own, own_gross = _positions(linear, price, ts)
     collateral = flat - put_there - own
     own_options = unit * (options.coins - options.hedge)
     return Exposure(
-        net=float((unit * options.coins).sum()) + flat,
-        hedge=float((unit * options.hedge).sum()) + put_there,
-        gross=float(np.abs(own_options).sum()) + own_gross + abs(collateral),
+        net=float(np.add.reduce(unit * options.coins)) + flat,
+        hedge=float(np.add.reduce(unit * options.hedge)) + put_there,
+        gross=float(np.add.reduce(np.abs(own_options))) + own_gross + abs(collateral),
         price=price,
     )
 

@@ -5,14 +5,16 @@ decision. What they look at is gathered here; what they think of it is theirs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core import counters, facts, ids, limits, quotes, rooms, sizing, watch, worth
 from rebalancer.core.accounts import shut
 from rebalancer.core.commands import Command, Purpose, Submit
 from rebalancer.core.decision import Action, Decision, HedgeIntent, Reason, Verdict
 from rebalancer.core.events import Mark, Quote
+from rebalancer.core.execution import Plan
 from rebalancer.core.guards import (
     basis,
     collar,
@@ -52,12 +54,12 @@ CRUMB = 0.1  # of the band's width: a hedge that was cut to less is not sent …
 SOME = 10  # … unless it is as large as so many of the smallest orders
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """An order that somebody would like to send, and why."""
 
     intent: HedgeIntent
     reason: Reason
+    how: Plan | None = None  # of one that hedges
 
 
 def judge(state: State, params: Params, view: View, intent: HedgeIntent) -> tuple[Verdict, ...]:
@@ -161,18 +163,18 @@ def weigh(state: State, params: Params, view: View, proposal: Proposal) -> Decis
     small = binding.guard in (order_size.NAME, depth.NAME)  # the next one takes the rest
     worth = small or _worth_sending(view, intent, allowed, instrument)
     passes = allowed >= instrument.minimum and allowed > 0 and worth
-    return replace(
-        plain(
-            state,
-            view,
-            Action.ORDER if passes else Action.REFUSE,
-            proposal.reason if passes else binding.reason or Reason.BELOW_MINIMUM,
-        ),
+    return plain(
+        state,
+        view,
+        Action.ORDER if passes else Action.REFUSE,
+        proposal.reason if passes else binding.reason or Reason.BELOW_MINIMUM,
         instrument=intent.instrument,
         wanted=intent.quantity,
         allowed=allowed.copy_sign(intent.quantity) if passes else Decimal(0),
         limit_price=intent.price,
         verdicts=verdicts,
+        style=None if proposal.how is None else proposal.how.style,
+        hurried=None if proposal.how is None else proposal.how.hurried,
     )
 
 

@@ -226,8 +226,7 @@ def _decide_hedge(
         name = missing[0]
         option = state.instruments[name].kind is Kind.OPTION
         reason = Reason.OPTION_MISSING if option else Reason.MARK_MISSING
-        decision = plain(state, view, Action.REFUSE, reason)
-        return told_once(state, replace(decision, instrument=name)), ()
+        return told_once(state, plain(state, view, Action.REFUSE, reason, instrument=name)), ()
     if open_orders:
         unknown = any(order.state is orders.OrderState.UNKNOWN for order in open_orders)
         action = Action.REFUSE if unknown else Action.HOLD
@@ -325,16 +324,15 @@ def _weigh(
     """Return what would be decided of one leg, and of which intent; None: of none at all."""
     (due, plan), own, net = told, view.params, view.exposure.net
     if not in_scope(own, instrument):  # its fills would change nothing: an endless hedge
-        decision = plain(state, view, Action.REFUSE, Reason.HEDGE_OUT_OF_SCOPE)
-        return replace(decision, instrument=instrument.id), None
+        reason = Reason.HEDGE_OUT_OF_SCOPE
+        return plain(state, view, Action.REFUSE, reason, instrument=instrument.id), None
     price = intents.price_of(state, params, instrument, view)
     per_contract = delta_per_contract(instrument, price, view.price, own)
     quantity = sizing.contracts(instrument, per_contract, net, due.goal, view.band)
     if not quantity:
         return plain(state, view, Action.HOLD, Reason.BELOW_MINIMUM), None
     intent, done = working.shaped(state, params, view, (instrument, quantity), plan)
-    decision = gate.weigh(state, params, view, Proposal(intent, due.reason))
-    return replace(decision, style=done.style, hurried=done.hurried), intent
+    return gate.weigh(state, params, view, Proposal(intent, due.reason, done)), intent
 
 
 def _last_word(decision: Decision) -> Verdict:

@@ -7,6 +7,7 @@ vectorised pass, whatever the number of holdings.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -112,8 +113,13 @@ class Scope(Protocol):
 
 def in_scope(scope: Scope, instrument: Instrument) -> bool:
     """Whether a holding counts towards its underlying's delta."""
-    included = any(fnmatchcase(instrument.id, pattern) for pattern in scope.include)
-    return included and not any(fnmatchcase(instrument.id, pattern) for pattern in scope.exclude)
+    return _fits(instrument.id, scope.include, scope.exclude)
+
+
+@lru_cache(maxsize=4096)
+def _fits(name: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
+    included = any(fnmatchcase(name, pattern) for pattern in include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in exclude)
 
 
 def _line(holding: Holding, carry: float) -> tuple[float, float]:

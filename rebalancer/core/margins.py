@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rebalancer.core import cushions
-from rebalancer.core.cushions import Around, Cushions
+from rebalancer.core import anchors, cushions
+from rebalancer.core.anchors import Cushions
+from rebalancer.core.cushions import Around
 from rebalancer.core.figures import MarginTold
 from rebalancer.core.instruments import Instrument
 from rebalancer.core.ledger import Ledger
@@ -19,9 +20,10 @@ class _Found(NamedTuple):
 
     ledger: int  # version
     prices: int  # version
-    now: int  # ns
     told: MarginTold | None  # this very word: an equal one may be another
     pools: tuple[Pool, ...] | None
+    at: int  # ns
+    until: int | None = None  # ns: till then nothing that they rest on grows too old; None: ask
 
 
 class _Read(NamedTuple):
@@ -31,6 +33,8 @@ class _Read(NamedTuple):
     names: tuple[str, ...]  # of what moves it
     vols: tuple[float, ...]  # of each
     readings: tuple[Reading, ...]
+    own: MarginParams
+    rests: tuple[int, int]  # of the prices: what all vols rest on
 
 
 class Margins:
@@ -68,18 +72,18 @@ class Margins:
             What of it cannot be true, where that is news: then none of it counts.
         """
         before = self.cushions.faults.get(event.account)
-        if cushions.take(self.cushions, event):
+        if anchors.take(self.cushions, event):
             self.pools(event.account, now)
         wrong = self.cushions.faults.get(event.account)
         return None if wrong == before else wrong
 
     def booked(self, account: str, ts: int) -> None:
         """Note that something was booked on an account at `ts`, ns."""
-        cushions.note_booking(self.cushions, account, ts)
+        anchors.note_booking(self.cushions, account, ts)
 
     def declared(self, account: str) -> None:
         """Note that somebody declared what an account holds."""
-        cushions.forget(self.cushions, account)
+        anchors.forget(self.cushions, account)
 
     def around(self, now: int) -> Around:
         """Return what pools are worked out from at `now`, ns; it only says where to ask."""
@@ -102,18 +106,33 @@ class Margins:
     def pools(self, account: str, now: int) -> tuple[Pool, ...] | None:
         """Return the pools of an account; None where nobody knows how it stands.
 
-        Worked out once in a step: the ladder and the guard look at the same.
+        Worked out anew when something that they rest on is told, or becomes too old: the
+        ladder and the guard look at the same, and a step that changes neither finds them.
         """
-        told = self.cushions.told.get(account)
-        known, key = self._pools.get(account), (self._ledger.version, self._prices.version, now)
-        if known is None or known[:3] != key or known.told is not told:
+        told, known = self.cushions.told.get(account), self._pools.get(account)
+        if (
+            known is None
+            or known.prices != self._prices.version
+            or known.ledger != self._ledger.version
+            or known.told is not told
+            or (known.at != now and self._until(account, known) < now)
+        ):
             found = cushions.pools(self.cushions, account, self.around(now))
-            known = self._pools[account] = _Found(*key, told, found)
+            versions = self._ledger.version, self._prices.version
+            known = self._pools[account] = _Found(*versions, told, found, now)
         return known.pools
+
+    def _until(self, account: str, known: _Found) -> int:
+        """Return until when (ns) pools stand as they were found, if nothing is told."""
+        if known.until is not None:
+            return known.until
+        until = cushions.stands(self.cushions, account, self._prices.stands, known.at)
+        self._pools[account] = known._replace(until=until)
+        return until
 
     def age(self, account: str, now: int) -> int | None:
         """Return ns since the figures of an account were asked for; None: there are none."""
-        return cushions.age(self.cushions, account, now)
+        return anchors.age(self.cushions, account, now)
 
     def overtaken(self, account: str) -> bool:
         """Whether something was booked since the figures that count were asked for."""
@@ -149,17 +168,20 @@ class Margins:
             own: The ladder.
             vols: Of `vols`, where it is at hand.
         """
-        known = self._read.get(pool.name)
+        known, rests = self._read.get(pool.name), self._prices.vols
+        if known is not None and known.pool is pool and known.rests == rests and known.own is own:
+            return known.readings
         names = known.names if known is not None and known.pool is pool else pool.underlyings
         vols = tuple([self.vol(name, own) for name in names]) if vols is None else vols
         if known is not None and known.vols == vols and _alike(known.pool, pool):
+            self._read[pool.name] = known._replace(pool=pool, own=own, rests=rests)
             return known.readings
         pairs = zip(names, vols, strict=True)
         found = [read(pool, name, vol, own.ladder) for name, vol in pairs]
         if len(names) != 1:  # all together; or nothing that moves, and the ratio alone tells
             found.append(read(pool, "", max(vols, default=own.least_vol), own.ladder))
         told = tuple(found)
-        self._read[pool.name] = _Read(pool, names, vols, told)
+        self._read[pool.name] = _Read(pool, names, vols, told, own, rests)
         return told
 
 

@@ -6,7 +6,7 @@ cannot be true beside the index is not taken.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rebalancer.core import funding, quotes, valuation, volatility
 from rebalancer.core import memory as memories
@@ -18,7 +18,7 @@ from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.skew import Curves, Deltas
-from rebalancer.core.valuation import Holdings
+from rebalancer.core.valuation import NEVER, Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
 _MARKS = OptionMark | Mark
@@ -99,6 +99,13 @@ class Prices:
         index, young = self._index(coin, now)
         return float(index.price) if index is not None and young else None
 
+    def stands(self, names: Iterable[str], now: int) -> int:
+        """Return until when the marks of `names` and all indexes stay as young as at `now`, ns."""
+        told, own = self.markets.advanced, self._params.staleness
+        ends = [told.get((Mark.__name__, name), 0) + own.mark for name in names]
+        ends += [self._advanced(each) + own.index for each in self.markets.indexes.values()]
+        return min((each for each in ends if each >= now), default=NEVER)
+
     def option_input(self, name: str) -> tuple[float, float, float] | None:
         """Return vol and forward ÷ index of an option, and the mean that it settles on so far.
 
@@ -114,6 +121,7 @@ class Prices:
 
     def turn(self, name: str, turned: float) -> None:
         """Write down how an option's vol moves with the price: dvol/d ln F at its strike."""
+        self.version += 1
         valuation.turn(self._valuation, self._instruments[name], turned)
 
     @property
@@ -137,6 +145,11 @@ class Prices:
         if done is None or said is None:
             return said if done is None else done
         return max(done, said)
+
+    @property
+    def vols(self) -> tuple[int, int]:
+        """What `vol` rests on: while it is equal every vol is what it was."""
+        return self.version, self._valuation.made
 
     def measure(self, book: Book, price: float, now: int) -> Exposure:
         """Return the deltas of a book at an index price, USD per coin, at `now`, ns."""

@@ -252,8 +252,9 @@ def delta(
     >>> round(float(delta(49 * np.exp(0.05 * 0.3846), 50, 0.3846, 0.2, +1)), 3)  # Hull, ex. 17.1
     0.522
     """
-    forward, strike, years = (np.asarray(a, np.float64) for a in (forward, strike, years))
-    vol, sign = np.asarray(vol, np.float64), np.asarray(sign, np.float64)
+    forward, strike = np.asarray(forward, np.float64), np.asarray(strike, np.float64)
+    years, vol = np.asarray(years, np.float64), np.asarray(vol, np.float64)
+    sign = np.asarray(sign, np.float64)
     _refuse_faults(forward, strike, years, vol, sign)
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         total = vol * np.sqrt(np.maximum(years, 0.0))
@@ -320,24 +321,28 @@ def _refuse_faults(
         for name, values, must, good in rules
         if not good.all()
     ]
-    raise ValueError("; ".join(faults))
+    if faults:
+        raise ValueError("; ".join(faults))
 
 
 def _sound(
     forward: FloatArray, strike: FloatArray, years: FloatArray, vol: FloatArray, sign: FloatArray
 ) -> bool:
-    """Whether every argument is in its range; NaN is in none."""
+    """Whether every argument is surely in its range; NaN is in none.
+
+    Of a few, a sum tells whether all are finite; where it overflows they may be.
+    """
     shape = forward.shape
-    few = len(shape) == 1 and shape[0] <= _FEW
+    few = len(shape) == 1 and 0 < shape[0] <= _FEW
     if few and shape == strike.shape == years.shape == vol.shape == sign.shape:
-        columns = (each.tolist() for each in (forward, strike, years, vol, sign))
-        return all(
-            0 < f < math.inf
-            and 0 < k < math.inf
-            and -math.inf < y < math.inf
-            and 0 <= v < math.inf
-            and abs(s) == 1
-            for f, k, y, v, s in zip(*columns, strict=True)
+        forwards, strikes, vols = forward.tolist(), strike.tolist(), vol.tolist()
+        signs = sign.tolist()
+        return (
+            math.isfinite(sum(forwards) + sum(strikes) + sum(vols) + sum(years.tolist()))
+            and min(forwards) > 0
+            and min(strikes) > 0
+            and min(vols) >= 0
+            and signs.count(1.0) + signs.count(-1.0) == len(signs)
         )
     terms = (strike > 0) & (strike < np.inf) & np.isfinite(years) & (np.abs(sign) == 1)
     return bool((terms & (vol >= 0) & (vol < np.inf) & (forward > 0) & (forward < np.inf)).all())

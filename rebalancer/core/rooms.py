@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core import cushions
+from rebalancer.core import anchors, cushions
 from rebalancer.core.decision import HedgeIntent, Reason
 from rebalancer.core.guards.margin import Room
 from rebalancer.core.instruments import Instrument, Kind
@@ -152,7 +152,7 @@ def _room(state: State, params: Params, own: MarginParams, intent: HedgeIntent, 
     far = wide = _share(pool, own, Rung.WIDEN, vol, (closed, trial))
     if wide < 1 and intent.required and not _relieved(state, pool):
         far = max(wide, _share(pool, own, Rung.REDUCE, vol, (closed, trial)))
-    free = cushions.free(state.margins.cushions, intent.account, instrument.settle)
+    free = anchors.free(state.margins.cushions, intent.account, instrument.settle)
     payable = 1.0
     if needs:
         payable = 0.0 if free is None else min(max(free, 0.0) / needs, 1.0)

@@ -6,11 +6,14 @@ lands inside, the gap is held and not chased.
 """
 
 import math
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
+from typing import NamedTuple
 
 from rebalancer.core.band import Band
 from rebalancer.core.instruments import Instrument
+
+_FINE = Decimal("1e-8")  # contracts: finer than any lot
+_WIDE = Context(prec=60)  # a float's integer part may have more digits than the default
 
 
 def lots(instrument: Instrument, contracts: Decimal) -> Decimal:
@@ -74,8 +77,7 @@ def _ceil_lots(instrument: Instrument) -> int:
     return max(int(count), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What of an order closes, hedges and is required; contracts, >= 0."""
 
     closing: Decimal  # brings the instrument's position towards 0
@@ -109,8 +111,7 @@ def parts(
 
 
 def _upwards(amount: float) -> Decimal:
-    wide = Context(prec=60)  # a float's integer part may have more digits than the default
-    return Decimal(amount).quantize(Decimal("1e-8"), rounding=ROUND_CEILING, context=wide)
+    return Decimal(amount).quantize(_FINE, rounding=ROUND_CEILING, context=_WIDE)
 
 
 def worst_price(instrument: Instrument, reference: float, width: float, buys: bool) -> Decimal:

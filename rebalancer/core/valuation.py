@@ -63,6 +63,7 @@ class Valuation:
         default_factory=dict
     )  # what was told while no index was believed, and which was told then
     compiled: dict[str, _Compiled] = field(default_factory=dict)
+    made: int = 0  # books compiled so far
     suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
     alone: set[str] = field(default_factory=set)  # options whose vol rests on one word
     paired: dict[str, tuple[int, int]] = field(default_factory=dict)  # option → ns of its last
@@ -359,6 +360,7 @@ def book(valuation: Valuation, params: UnderlyingParams, version: int, holdings:
             rows[name] = (*rows.get(name, ()), row)
         known = _Compiled(made, version, rows, _mean_vol(made))
         valuation.compiled[params.name] = known
+        valuation.made += 1
     return known.book
 
 

@@ -4,7 +4,8 @@ A refusal is told once and its repetition is a hold, so that a book that waits
 does not fill its journal.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from rebalancer.core import band as bands
 from rebalancer.core import conditions, levels
@@ -20,8 +21,7 @@ REPEAT = 60_000_000_000  # ns until the same refusal is told again …
 RARELY = 3_600_000_000_000  # … doubled each time, up to this
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One underlying as a decision sees it."""
 
     params: UnderlyingParams
@@ -55,8 +55,8 @@ def view_of(state: State, own: UnderlyingParams) -> View | None:
     return View(own, exposure, band, pending, width, around)
 
 
-def plain(state: State, view: View, action: Action, reason: Reason) -> Decision:
-    """Return a decision with its numbers and no order."""
+def plain(state: State, view: View, action: Action, reason: Reason, **order: Any) -> Decision:
+    """Return a decision with its numbers and, where it is about one, the fields of its order."""
     return Decision(
         sequence=state.sequence,
         ts=state.now,
@@ -69,6 +69,7 @@ def plain(state: State, view: View, action: Action, reason: Reason) -> Decision:
         lower=view.band.lower,
         upper=view.band.upper,
         price=view.price or None,
+        **order,
     )
 
 

@@ -214,7 +214,7 @@ def _deviations(state: State, name: str, price: float) -> float:
 def _curved(state: State, view: View, width: float) -> bool:
     """Whether options in their last hour are held, and delta turns fast with the price."""
     book, now = state.book(view.params.name), state.now
-    pairs = zip(book.options.expiry, book.options.coins, strict=True)
+    pairs = zip(book.options.expiry.tolist(), book.options.coins.tolist(), strict=True)
     if not any(coins and 0 < expiry - now <= EXPIRES for expiry, coins in pairs):
         return False
     gamma = greeks(book, view.price, now).gamma

@@ -11,7 +11,6 @@ would leave. Under portfolio margin balance and equity are the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -36,8 +35,7 @@ class Pool(NamedTuple):
     together: bool = False  # whether every currency of the account is in it
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a pool stands, in its currency."""
 
     equity: Decimal  # what closing everything at the mark would leave

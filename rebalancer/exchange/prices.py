@@ -2,14 +2,13 @@
 
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rebalancer.core.instruments import STABLE, Instrument
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(NamedTuple):
     """Marks by instrument, quote currency, and indexes by underlying, USD per coin."""
 
     marks: Mapping[str, Decimal]

@@ -146,13 +146,21 @@ def test_pools_see_the_same(name, minutes, in_coin):
 
 
 @pytest.mark.parametrize(
-    ("minutes", "lasts"), [(60.0, curves.FRESH), (29.0, curves.ENDING), (-5.0, curves.ENDING)]
+    ("minutes", "lasts"),
+    [
+        (60.0, curves.FRESH),
+        (31.0, curves.FRESH - 1),  # the average begins when it would be worked out anew
+        (30.5, MINUTE // 2 - 1),
+        (30.0 + 1 / 120, curves.ENDING),
+        (29.0, curves.ENDING),
+        (-5.0, curves.ENDING),
+    ],
 )
 def test_curves_last(minutes, lasts):
     """Curves are worked out anew each second or so while a settlement of theirs is averaged."""
-    options = [INSTRUMENTS[CALL], INSTRUMENTS[LINEAR_CALL]]
+    options, made = [INSTRUMENTS[CALL], INSTRUMENTS[LINEAR_CALL]], EXPIRY - int(minutes * MINUTE)
 
-    assert lasts == curves.lasts(options, EXPIRY - int(minutes * MINUTE))
+    assert made + lasts == curves.lasts(options, made)
 
 
 def test_no_mean_before_the_window():

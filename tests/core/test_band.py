@@ -111,7 +111,7 @@ def test_least_trade(net, due):
 )
 def test_due_inside(settings, pulse, reason):
     """Inside the band only time or a move makes a hedge due, and it goes to the aim."""
-    told = bands.due(replace(BAND, **settings), Band(0.5, -1, 2), 0.0, replace(STILL, **pulse))
+    told = bands.due(replace(BAND, **settings), Band(0.5, -1, 2), 0.0, STILL._replace(**pulse))
 
     assert (None if reason is None else Due(reason, 0.5)) == told
 
@@ -134,6 +134,6 @@ def test_due_inside(settings, pulse, reason):
 )
 def test_held_back(settings, pulse, gap, reason):
     """A shortest interval or a small move holds a hedge back, but not beyond the limit."""
-    told = bands.held_back(replace(BAND, **settings), replace(STILL, **pulse), gap, net_limit=2.0)
+    told = bands.held_back(replace(BAND, **settings), STILL._replace(**pulse), gap, net_limit=2.0)
 
     assert reason == told

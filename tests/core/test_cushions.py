@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core import cushions, pricing
+from rebalancer.core import anchors, cushions, pricing
 from rebalancer.core import ledger as books
+from rebalancer.core.anchors import Cushions
 from rebalancer.core.curves import FRESH
-from rebalancer.core.cushions import Around, Cushions, Prices
+from rebalancer.core.cushions import Around, Prices
 from rebalancer.core.events import CashMoved, Fill
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from rebalancer.core.instruments import Instrument, Kind
@@ -61,11 +62,11 @@ class Account:
     def fill(self, instrument, quantity, price="100000"):
         told = (D(quantity), D(price), D(0), instrument.settle)
         fill = Fill(0, 0, "v", instrument.id, str(self.ledger.version), None, *told)
-        cushions.note_booking(self.cushions, "v", 6)
+        anchors.note_booking(self.cushions, "v", 6)
         books.book_fill(self.ledger, fill, instrument, ours=True)
 
     def take(self, event):
-        return cushions.take(self.cushions, event)
+        return anchors.take(self.cushions, event)
 
     @property
     def pools(self):
@@ -87,10 +88,10 @@ def test_first_figures():
     """Before any figures nobody knows; then the venue's word holds as it is."""
     account = Account((PERP, "1"))
 
-    assert (None, None) == (account.pools, cushions.age(account.cushions, "v", 9))
+    assert (None, None) == (account.pools, anchors.age(account.cushions, "v", 9))
     assert account.take(told(5))
     assert (10_000.0, 500.0) == account.stands
-    assert 4 == cushions.age(account.cushions, "v", 9)
+    assert 4 == anchors.age(account.cushions, "v", 9)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_after_a_booking(booked, asked, taken):
     account.take(told(3, "1"))
     assert (1.0, 500.0) == account.stands
     if booked is not None:
-        cushions.note_booking(account.cushions, "v", booked)
+        anchors.note_booking(account.cushions, "v", booked)
 
     assert taken == account.take(told(asked, "2"))
     assert (2.0 if taken else 1.0) == account.stands[0]
@@ -155,7 +156,7 @@ def test_free(currency, event, free):
     if event is not None:
         account.take(event)
 
-    assert free == cushions.free(account.cushions, "v", currency)
+    assert free == anchors.free(account.cushions, "v", currency)
 
 
 # --- what stands in a pool ----------------------------------------------------

@@ -257,7 +257,7 @@ def test_what_a_fixed_cost_spends():
 
     assert 0.25 * each / (h**2 - b**2) / 365 == pytest.approx(spends(told, around, 5.0))
     assert math.inf == spends(
-        replace(told, lower=replace(told.lower, goal=h), upper=replace(told.upper, goal=h)),
+        told._replace(lower=told.lower._replace(goal=h), upper=told.upper._replace(goal=h)),
         around,
         5.0,
     )

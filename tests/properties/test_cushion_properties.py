@@ -13,10 +13,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from rebalancer.core import adopting, curves, cushions, protect, rooms
+from rebalancer.core import adopting, anchors, curves, cushions, protect, rooms
 from rebalancer.core import ledger as books
+from rebalancer.core.anchors import Cushions
 from rebalancer.core.commands import Purpose
-from rebalancer.core.cushions import Around, Cushions, Prices
+from rebalancer.core.cushions import Around, Prices
 from rebalancer.core.decision import HedgeIntent
 from rebalancer.core.events import Fill, Index, Mark, PositionReport
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
@@ -98,7 +99,7 @@ class Case:
 
     def take_figures(self) -> None:
         """Let the venue tell how it sees the account now."""
-        cushions.take(self.cushions, figures(self.exchange, self.ts))
+        anchors.take(self.cushions, figures(self.exchange, self.ts))
 
     def pools(self) -> dict[str, Pool]:
         """Return the core's pools by name."""

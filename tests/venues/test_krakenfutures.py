@@ -8,7 +8,7 @@ from decimal import Decimal
 import ccxt
 import pytest
 
-from rebalancer.core import cushions
+from rebalancer.core import anchors, cushions
 from rebalancer.core.commands import Query, TimeInForce
 from rebalancer.core.events import (
     CashMoved,
@@ -388,7 +388,7 @@ async def test_positions_without_margin_figures():
         await opened.venue.submit(opened.order())
         told = await opened.venue.margin()
         (leg,) = told.legs
-        kept = cushions.Cushions(told={"krakenfutures": told})
+        kept = anchors.Cushions(told={"krakenfutures": told})
         around = cushions.Around(Ledger(), {PERP.id: PERP}, _params(), None, 0)
 
         assert (PERP.id, None, None) == (leg.instrument, leg.maintenance, leg.liquidation)

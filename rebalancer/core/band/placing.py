@@ -11,6 +11,7 @@ moves hold a hedge back, but never beyond the limit of net delta.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rebalancer.core.band.width import Edge, Width
 from rebalancer.core.decision import Reason
@@ -19,8 +20,7 @@ from rebalancer.core.params import BandKind, BandParams, UnderlyingParams
 SLACK = 1e-9  # coins: less than any lot, more than what sums of floats miss an edge by
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """A band as it stands now, coins."""
 
     aim: float
@@ -38,8 +38,7 @@ class Band:
         return self.lower - SLACK <= delta <= self.upper + SLACK
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(NamedTuple):
     """What happened since the last hedge, as far as a band cares."""
 
     since_start: int  # ns

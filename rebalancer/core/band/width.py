@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from rebalancer.core.band import widths
 from rebalancer.core.params import BandKind, BandParams, WidthParams
@@ -71,8 +72,7 @@ class Conditions:
     ceiling: float  # coins
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One side of a band; coins from the aim but for the costs."""
 
     trigger: float  # where a hedge is due
@@ -85,8 +85,7 @@ class Edge:
     bound: Bound = Bound.COST
 
 
-@dataclass(frozen=True, slots=True)
-class Width:
+class Width(NamedTuple):
     """Both sides; the lower edge is where the hedge buys."""
 
     lower: Edge

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,8 +51,7 @@ class Ladder:
     margin: float  # fraction by which a rung must be cleared to be left, or grown towards
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """How a pool stands now, when the prices of some coins move."""
 
     pool: str
