@@ -101,6 +101,7 @@ def _json(summary: Summary, rate: float) -> dict[str, Any]:
         "seeds_per_second": round(rate, 2),
         "virtual_seconds": summary.seconds,
         "trace_hash": summary.trace,
+        "programs": summary.programs,
         "failing_seeds": summary.failing,
     }
 
@@ -118,6 +119,8 @@ def _show(summary: Summary, rate: float) -> None:
     counts = ", ".join(f"{name} {many}" for name, many in summary.violations.items()) or "none"
     typer.echo(f"violations: {counts}")
     typer.echo(f"trace {summary.trace}")
+    if len(summary.programs) > 1:
+        typer.echo(f"by {len(summary.programs)} versions of the program, which leave equal traces")
 
 
 def register(app: typer.Typer) -> None:

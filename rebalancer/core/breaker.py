@@ -7,6 +7,7 @@ a reason to halt the underlying, which latches; that is the caller's to do.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypedDict
@@ -54,7 +55,7 @@ class Kept(TypedDict):
 
     missed: int
     rejected: int
-    hedges: list[tuple[int, float]]
+    hedges: Sequence[Sequence[float]]  # ns and coins: lists, where JSON was between
 
 
 def settled(breaker: Breaker, effect: Effect, limits: Limits = USUAL) -> str | None:
@@ -137,5 +138,5 @@ def kept(breaker: Breaker) -> Kept:
 
 def restored(values: Kept) -> Breaker:
     """Return the breaker of which `values` were kept."""
-    hedges = ((ts, coins) for ts, coins in values["hedges"])  # lists, where JSON was between
+    hedges = ((int(ts), coins) for ts, coins in values["hedges"])
     return Breaker(values["missed"], values["rejected"], deque(hedges, maxlen=MOST))

@@ -9,14 +9,14 @@ import pytest
 
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
 from rebalancer.core.events import Ending, OrderEnded, OrderNotFound
-from rebalancer.errors import Defect
+from rebalancer.errors import DataError, Defect
 from rebalancer.exchange import records
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, weather
-from rebalancer.simulation.virtual.campaign import play, read
+from rebalancer.simulation.virtual.campaign import play, program, read
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
@@ -92,6 +92,20 @@ def test_a_resume_that_is_killed_at_once_loses_nothing(tmp_path, monkeypatch):
         play([1, 2], lambda _: None, kept)
 
     assert before == kept.read_text()
+
+
+def test_resumed_by_another_program(tmp_path):
+    """Outcomes of another program count as long as this one shows the same, and only so long."""
+    kept = tmp_path / "outcomes.jsonl"
+    play([1, 2], lambda _: None, kept)
+    theirs = kept.read_text().replace(program(), "0123456789ab")
+    kept.write_text(theirs)
+    both = play([1, 2, 4], lambda _: None, kept)
+    kept.write_text(theirs.replace(both.lines[2]["trace"], "f" * 64))
+
+    assert sorted(["0123456789ab", program()]) == sorted(both.programs)
+    with pytest.raises(DataError, match=r"seed 2: must leave the trace .* begin a new file"):
+        play([1, 2, 4], lambda _: None, kept)
 
 
 def test_cluster(tmp_path):

@@ -1,7 +1,9 @@
 """Campaigns: many seeds on all cores, or on a cluster; each seed's outcome is one line of a file.
 
 A campaign that is cut off goes on where its file ends. What a seed shows
-depends on nothing but the seed, so it does not matter where it ran.
+depends on nothing but the seed and the program, so it does not matter where it
+ran. Each line says by which program; where a file has lines of another one, some
+of its seeds are run again first, and must leave the same traces.
 """
 
 import hashlib
@@ -12,13 +14,29 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import scipy
 
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.simulation.virtual.run import Outcome, run
 
 Line = dict[str, Any]
+
+AGAIN = 20  # seeds of another program that are run again
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def program() -> str:
+    """Return what this program is: 12 hexadecimal digits over its sources and what it counts by."""
+    told = hashlib.sha256(f"{np.__version__} {scipy.__version__}".encode())
+    for path in sorted(ROOT.rglob("*.py")):
+        told.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return told.hexdigest()[:12]
 
 
 def line_of(outcome: Outcome) -> Line:
@@ -30,6 +48,7 @@ def line_of(outcome: Outcome) -> Line:
         "trace": outcome.trace,
         "orders": outcome.orders,
         "seconds": outcome.seconds,
+        "program": program(),
     }
 
 
@@ -47,6 +66,7 @@ def one(seed: int) -> Line:
             "trace": "",
             "orders": 0,
             "seconds": 0,
+            "program": program(),
         }
 
 
@@ -84,6 +104,11 @@ class Summary:
         for seed in sorted(self.lines):
             whole.update(f"{seed}:{self.lines[seed]['trace']}\n".encode())
         return whole.hexdigest()
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What ran the seeds; more than one has been shown to leave the same traces."""
+        return tuple(sorted({each.get("program", "") for each in self.lines.values()}))
 
     @property
     def seconds(self) -> int:
@@ -124,16 +149,34 @@ def play(
         told: Hears of each outcome as it comes.
         resume: Where outcomes are kept; None: nowhere.
         scheduler: Address of a Dask scheduler; None: this machine's cores.
+
+    Raises:
+        DataError: Another program left the file, and this one shows something else.
     """
     known = Summary() if resume is None else read(resume)
     summary = Summary({seed: known.lines[seed] for seed in seeds if seed in known.lines})
     left = [seed for seed in seeds if seed not in known.lines]
-    with _kept(resume, known) as keep, _workers(scheduler) as work:
+    with _workers(scheduler) as work, _kept(resume, known) as keep:
+        _compare(known, work, resume)
         for line in work(left):
             summary.lines[line["seed"]] = line
             keep(line)
             told(line)
     return summary
+
+
+def _compare(
+    known: Summary, work: Callable[[Sequence[int]], Iterable[Line]], path: Path | None
+) -> None:
+    """Run some seeds of another program again, spread over all of them."""
+    theirs = sorted(s for s, each in known.lines.items() if each.get("program") != program())
+    for line in work(theirs[:: max(len(theirs) // AGAIN, 1)][:AGAIN]):
+        seed = line["seed"]
+        if line["trace"] != known.lines[seed]["trace"]:
+            raise DataError(
+                f"{path}: seed {seed}: must leave the trace that another program left,"
+                " and does not: what is decided has changed since; begin a new file"
+            )
 
 
 @contextmanager
