@@ -92,7 +92,7 @@ tools:
 		|| echo "make: $(NEEDED): one is missing; the tests that need it are skipped"
 
 # Its story is told when it ends.
-waiting: install
+waiting: install tools
 	@mkdir -p $(REPORTS)
 	@$(WAITING) --junit-xml=$(REPORTS)/junit-waiting.xml $(WAITS) >$(REPORTS)/waiting.txt 2>&1 \
 		|| code=$$?; cat $(REPORTS)/waiting.txt; exit $${code:-0}

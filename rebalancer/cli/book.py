@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,19 +15,19 @@ from rebalancer.cli.output import default_folder, emit_json, opened, shown, tabl
 from rebalancer.cli.serving import JOURNAL, Wish, serve, watch
 from rebalancer.cli.times import duration as parse_duration
 from rebalancer.cli.times import utc
-from rebalancer.cli.trading import refuse_paper, trade
-from rebalancer.cli.wire import Wired, run_wired
 from rebalancer.errors import ConfigError, Fault, UsageError
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.ops.terminal import LiveView
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
-from rebalancer.settings import load, resolve
+from rebalancer.settings import Settings, load, resolve
 from rebalancer.settings.models import Mode
 from rebalancer.storage.sqlite import open_journal
-from rebalancer.venues.observed import observed
 from rebalancer.venues.seeded import seeded
 from rebalancer.wiring import Running, Surrounding, outward, paper
+
+if TYPE_CHECKING:
+    from rebalancer.cli.wire import Wired
 
 
 def demo(
@@ -68,7 +68,7 @@ def demo(
         number = settings.market.seed if seed is None else seed
         wanted = parse_duration(length or ("1h" if venue is None else "2m"))
         wish = Wish(settings, folder, "demo", number, speed, wanted, stays=state is not None)
-        wired = None if venue is None else run_wired(wish, venue)
+        wired = None if venue is None else _wired(wish, venue)
         running = _run(wish) if wired is None else wired.running
         outcome = _outcome(running)
         if sink is not None:
@@ -79,7 +79,13 @@ def demo(
             _compare(wired)
 
 
-def _compare(wired: Wired) -> None:
+def _wired(wish: Wish, venue: str) -> "Wired":
+    from rebalancer.cli.wire import run_wired  # every library of every venue, for this one wish
+
+    return run_wired(wish, venue)
+
+
+def _compare(wired: "Wired") -> None:
     """Say whether the ledger equals the venue's own books; leave with 1 where it does not."""
     if not wired.differences:
         typer.echo("the ledger equals the books of every venue, to the last unit")
@@ -110,7 +116,7 @@ def run(
     """
     settings = load(config)
     if live:
-        refuse_paper(settings)
+        _refuse_paper(settings)
     elif settings.book.mode is not Mode.PAPER:
         must = "must be paper, or --live be given: this book trades for money"
         raise ConfigError(str(config), [Fault("book.mode", must, settings.book.mode)])
@@ -120,11 +126,23 @@ def run(
     seed = settings.market.seed
     wish = Wish(settings, folder, mode, seed, 1.0, wanted, config=config)
     if live:
-        trade(wish, confirm)
+        _trade(wish, confirm)
     elif "market" in settings.model_fields_set:
         _run(wish)
     else:
         _observe(wish)
+
+
+def _refuse_paper(settings: Settings) -> None:
+    from rebalancer.cli.trading import refuse_paper  # likewise
+
+    refuse_paper(settings)
+
+
+def _trade(wish: Wish, confirm: str | None) -> None:
+    from rebalancer.cli.trading import trade  # likewise
+
+    trade(wish, confirm)
 
 
 def _own_demo(name: str) -> Path:
@@ -176,6 +194,8 @@ def _run(wish: Wish) -> Running:
 
 def _observe(wish: Wish) -> None:
     """Run a book on paper in the live market, on the wall clock, until it ends."""
+    from rebalancer.venues.observed import observed  # likewise
+
     instruments, clock = resolve(wish.settings), WallClock()
     with ExitStack() as stack:
         journal = open_journal(wish.folder / JOURNAL)

@@ -28,7 +28,8 @@ from rebalancer.storage import ownership
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.credentials import Credentials
 from rebalancer.venues.findings import Finding, Grade
-from rebalancer.wiring import Outward, Surrounding, Waiting, live, outward
+from rebalancer.wiring import Outward, Surrounding, Waiting, outward
+from rebalancer.wiring.live import live
 
 
 def trade(wish: Wish, confirm: str | None) -> None:

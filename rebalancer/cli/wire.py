@@ -22,7 +22,8 @@ from rebalancer.simulation.loopback import seeded_loopbacks
 from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Running, Surrounding, live, outward
+from rebalancer.wiring import Running, Surrounding, outward
+from rebalancer.wiring.live import live
 
 SIGNED = ("loopback", "loopback")  # key and secret of every account
 

@@ -10,12 +10,15 @@ found and how well it lies is told with it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from rebalancer.core import pricing, svi
 from rebalancer.core.svi import Floats, Svi
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 FEWEST = 6  # points that SVI's five numbers are fitted to
 SMOOTHED = 5  # points from which on the stand-in bends; a line lies through fewer
@@ -61,7 +64,7 @@ class Smile:
     calendar: bool  # nowhere below the expiry before, on what either quotes
     raw: Svi | None  # None: the stand-in
     k: Floats  # ends of what is quoted; of the stand-in every point
-    curve: PchipInterpolator | None  # vol of the stand-in, between the points
+    curve: "PchipInterpolator | None"  # vol of the stand-in, between the points
 
 
 def variance(smile: Smile, k: Floats) -> Floats:
@@ -98,7 +101,7 @@ def slope(smile: Smile, k: Floats) -> Floats:
     return np.asarray(_curve(smile).derivative()(near))
 
 
-def _curve(smile: Smile) -> PchipInterpolator:
+def _curve(smile: Smile) -> "PchipInterpolator":
     if smile.curve is None:  # pragma: no cover - `fit` makes one or the other
         raise ValueError("smile: must have a curve or SVI's numbers, had neither")
     return smile.curve
@@ -303,6 +306,8 @@ def _descend(errors: _Errors, start: Floats, bounds: tuple[Floats, Floats]) -> F
 
 def _stand_in(told: Points, years: float, before: Smile | None) -> Smile | None:
     """Return a plain curve through the smoothed points; None where they do not allow one."""
+    from scipy.interpolate import PchipInterpolator  # here: it loads slowly, and few need it
+
     count = len(told.k)
     if count < 2:
         return None

@@ -35,7 +35,8 @@ from rebalancer.simulation.menu import Scene, desk_of, mix_of, trials_of
 from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Running, Surrounding, live
+from rebalancer.wiring import Running, Surrounding
+from rebalancer.wiring.live import live
 
 SIGNED = ("loopback", "loopback")  # key and secret of every account
 QUIET = 1  # s without an open order, inside the band, until it is over

@@ -40,7 +40,8 @@ from rebalancer.simulation.menu import VENUE, settings_of
 from rebalancer.storage.database import Database, Rows, Values
 from rebalancer.storage.sqlite import connect, open_journal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Running, Surrounding, live
+from rebalancer.wiring import Running, Surrounding
+from rebalancer.wiring.live import live
 
 READY, ACTIVE, ARM, STOP = b"ready\n", b"active\n", b"a", b"s"
 _NEVER = 1_000_000  # times

@@ -24,7 +24,8 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.backoff import Backoff
-from rebalancer.venues.outcomes import KeyRefused, explain
+from rebalancer.venues.outcome import KeyRefused
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import Row
 from rebalancer.venues.profile import DeadManKind, Profile
 from rebalancer.venues.requests import Market

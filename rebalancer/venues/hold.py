@@ -15,7 +15,8 @@ from rebalancer.core.instruments import Instrument
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.outcomes import Malformed, Refused, explain
+from rebalancer.venues.outcome import Malformed, Refused
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import table
 from rebalancer.venues.profile import Profile
 

@@ -23,7 +23,8 @@ from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.hold import VenueHold
-from rebalancer.venues.outcomes import Malformed, Refused, heed
+from rebalancer.venues.outcome import Malformed, Refused
+from rebalancer.venues.outcomes import heed
 from rebalancer.venues.payloads import Row, optional, table
 from rebalancer.venues.profile import NOT_LISTED, OTHER, Profile
 from rebalancer.venues.requests import Market, coarser

@@ -30,7 +30,7 @@ from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.native import NativeFeed, Ports
 from rebalancer.venues.orders_ccxt import Bars, CcxtVenue, Line, Sent, load, unbarred
-from rebalancer.venues.outcomes import ShutsOut
+from rebalancer.venues.outcome import ShutsOut
 from rebalancer.venues.parts import parts_of
 from rebalancer.venues.polling import AccountPoll
 from rebalancer.venues.profile import DeadManKind, Profile

@@ -47,8 +47,8 @@ from rebalancer.venues.dead_man import DeadManSwitch
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.leaving import sending
 from rebalancer.venues.listings import ListingWatch
-from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import Malformed, explain, judge
+from rebalancer.venues.outcome import Malformed, Outcome
+from rebalancer.venues.outcomes import explain, judge
 from rebalancer.venues.profile import MATCHING, Profile
 from rebalancer.venues.requests import Market
 from rebalancer.venues.skew import SkewWatch

@@ -1,10 +1,12 @@
-"""Outcome: what can become of an order, and the codes by which a venue proves it."""
+"""Outcome: what can become of an order or a question, and the codes by which a venue proves it."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from rebalancer.errors import Unavailable
 
 
 class Outcome(StrEnum):
@@ -31,3 +33,39 @@ class Codes:
 def each(outcome: Outcome, codes: str) -> dict[str, Outcome]:
     """Return the same outcome for every code of a text."""
     return dict.fromkeys(codes.split(), outcome)
+
+
+class Refused(Unavailable):
+    """A venue answered with an error to something that is no order.
+
+    Args:
+        text: What was asked and what it said.
+        code: The venue's own.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Malformed(Unavailable):
+    """A venue's answer lacks what it must have; nothing is concluded from it."""
+
+
+class KeyRefused(Unavailable):
+    """A venue does not accept our key, or the key may not do this."""
+
+    exit_code = 77
+
+
+class ShutsOut(Unavailable):
+    """A venue shuts this machine out for too many requests; asking on makes it longer.
+
+    Args:
+        text: Which venue, and by what it is known.
+        after: ns until it ends at the earliest.
+    """
+
+    def __init__(self, text: str, after: int) -> None:
+        super().__init__(text)
+        self.after = after

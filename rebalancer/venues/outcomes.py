@@ -25,7 +25,7 @@ from rebalancer.venues.budget import Budget
 from rebalancer.venues.bybit import codes as bybit
 from rebalancer.venues.deribit import codes as deribit
 from rebalancer.venues.okx import codes as okx
-from rebalancer.venues.outcome import Codes, Outcome
+from rebalancer.venues.outcome import Codes, KeyRefused, Outcome, Refused
 from rebalancer.venues.wording import WORDS, Barred, Misspelt
 
 _WORD = re.compile(r"[^A-Za-z0-9_ .,:;()<>=-]+")  # what may not stand in a reason
@@ -39,42 +39,6 @@ class Judgement:
     outcome: Outcome
     reason: str
     code: str | None = None  # the venue's own
-
-
-class Refused(Unavailable):
-    """A venue answered with an error to something that is no order.
-
-    Args:
-        text: What was asked and what it said.
-        code: The venue's own.
-    """
-
-    def __init__(self, text: str, code: str = "") -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Malformed(Unavailable):
-    """A venue's answer lacks what it must have; nothing is concluded from it."""
-
-
-class KeyRefused(Unavailable):
-    """A venue does not accept our key, or the key may not do this."""
-
-    exit_code = 77
-
-
-class ShutsOut(Unavailable):
-    """A venue shuts this machine out for too many requests; asking on makes it longer.
-
-    Args:
-        text: Which venue, and by what it is known.
-        after: ns until it ends at the earliest.
-    """
-
-    def __init__(self, text: str, after: int) -> None:
-        super().__init__(text)
-        self.after = after
 
 
 CODES: Mapping[str, Codes] = {

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rebalancer.errors import brief
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 
 MILLISECOND = 1_000_000  # ns
 Row = Mapping[str, Any]

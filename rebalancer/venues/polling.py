@@ -25,7 +25,7 @@ from rebalancer.core.memory import Episode
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.venues.accounts import OVERLAP, History
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 
 _BOOKED = Fill | FundingPaid | Settled | Delivered | CashMoved
 MARGIN = 60 * SECOND  # ns before the two agreed from where a look back begins

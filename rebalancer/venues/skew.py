@@ -18,7 +18,8 @@ from rebalancer.ports import SECOND, Clock, Log
 from rebalancer.settings.profiling import plain
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic.paths import moment
-from rebalancer.venues.outcomes import Malformed, explain
+from rebalancer.venues.outcome import Malformed
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND
 
 WARNS, REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns

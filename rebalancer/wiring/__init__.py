@@ -11,12 +11,12 @@
 
 Where the market of a paper book comes from (a seeded world, recordings, a live
 stream) is handed in as a feed; so are clock, journal and log, because demo,
-replay and a long-running service differ in nothing else.
+replay and a long-running service differ in nothing else. `live` is imported by whoever
+needs it, and by nobody else: it brings every library of every venue.
 """
 
 from rebalancer.wiring.beginning import Running, Surrounding
 from rebalancer.wiring.companions import Served, companions
-from rebalancer.wiring.live import live
 from rebalancer.wiring.outward import Outward, outward
 from rebalancer.wiring.paper import paper
 from rebalancer.wiring.waiting import Waiting
@@ -28,7 +28,6 @@ __all__ = [
     "Surrounding",
     "Waiting",
     "companions",
-    "live",
     "outward",
     "paper",
 ]

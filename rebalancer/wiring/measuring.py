@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rebalancer import __version__
 from rebalancer.ops.counting import CountedLog
@@ -10,8 +11,10 @@ from rebalancer.runtime.clock import WallClock
 from rebalancer.runtime.meter import BookMeter, Probe
 from rebalancer.runtime.upkeep import Care
 from rebalancer.settings import Settings, fingerprint
-from rebalancer.venues.live import LiveVenue
 from rebalancer.wiring.beginning import Surrounding, care_of
+
+if TYPE_CHECKING:
+    from rebalancer.venues.live import LiveVenue
 
 
 def measured(settings: Settings, around: Surrounding) -> tuple[Surrounding, BookMeter]:
@@ -72,7 +75,7 @@ def _room(care: Care) -> Probe:
     return probe
 
 
-def outside(opened: Mapping[str, LiveVenue]) -> Probe:
+def outside(opened: "Mapping[str, LiveVenue]") -> Probe:
     """Return what tells how the ways to venues are: clocks, budgets, dead-man switches."""
 
     def probe() -> Iterable[Measure]:
@@ -82,7 +85,7 @@ def outside(opened: Mapping[str, LiveVenue]) -> Probe:
     return probe
 
 
-def _line(name: str, venue: LiveVenue) -> Iterable[Measure]:
+def _line(name: str, venue: "LiveVenue") -> Iterable[Measure]:
     line = venue.line
     apart = None if line.skew is None else line.skew.measured
     if apart is not None:

@@ -21,7 +21,7 @@ from rebalancer.ops.redaction import Redactor
 from rebalancer.ports import SECOND, AlertSink, Clock, Log, Timer
 from rebalancer.runtime.unbegun import Awaited, Place, Unbegun
 from rebalancer.settings import Settings
-from rebalancer.venues.outcomes import KeyRefused, ShutsOut
+from rebalancer.venues.outcome import KeyRefused, ShutsOut
 from rebalancer.wiring.beginning import Running, Surrounding
 from rebalancer.wiring.doors import Doors, Lodge
 from rebalancer.wiring.measuring import process

@@ -24,7 +24,8 @@ from rebalancer.runtime.clock import WallClock, run_wall
 from rebalancer.runtime.randomness import SeededRandomness
 from rebalancer.settings import load, resolve
 from rebalancer.storage.sqlite import open_journal
-from rebalancer.wiring import Surrounding, live, outward
+from rebalancer.wiring import Surrounding, outward
+from rebalancer.wiring.live import live
 from tests.canaries import Canary, dressed
 
 

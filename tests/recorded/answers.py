@@ -22,7 +22,7 @@ from rebalancer.venues.connection import Connection, connect
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.findings import Subject
 from rebalancer.venues.listings import ListingWatch, Seat
-from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
+from rebalancer.venues.outcome import KeyRefused, Malformed, Refused
 from rebalancer.venues.profiles import PROFILES
 from tests.recorded.lines import Line, Told, decoded, refused
 from tests.runtime.stage import Lines

@@ -13,7 +13,7 @@ from rebalancer.venues import skew
 from rebalancer.venues.binance import build, identity
 from rebalancer.venues.binance.beside import MarketBeside
 from rebalancer.venues.binance.family import SPOT, USDM, Venue
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.seats import AccountSeat
 from rebalancer.wire.binance import frames
 from rebalancer.wire.binance.market import Market

@@ -9,7 +9,7 @@ import msgspec
 
 from rebalancer.venues import skew
 from rebalancer.venues.deribit.account import DeribitAccount
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.wire.deribit import frames
 from rebalancer.wire.deribit.values import Refused, Unknown
 from tests.recorded.answers import (

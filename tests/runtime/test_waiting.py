@@ -19,9 +19,10 @@ from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.budget import Budget
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.live import heeding
-from rebalancer.venues.outcomes import ShutsOut
+from rebalancer.venues.outcome import ShutsOut
 from rebalancer.venues.profiles import PROFILES
-from rebalancer.wiring import Surrounding, Waiting, live
+from rebalancer.wiring import Surrounding, Waiting
+from rebalancer.wiring.live import live
 from rebalancer.wiring.waiting import MOST
 from tests.runtime.stage import START, Lines
 

@@ -21,7 +21,8 @@ from rebalancer.simulation.dress import in_live_dress
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.storage.sqlite import open_journal
 from rebalancer.venues.feeds import StepFeed
-from rebalancer.wiring import Surrounding, live, paper
+from rebalancer.wiring import Surrounding, paper
+from rebalancer.wiring.live import live
 from tests.end_to_end import scripted_book as book
 from tests.runtime.stage import Lines
 from tests.runtime.test_room import Premises

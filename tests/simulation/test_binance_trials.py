@@ -91,8 +91,8 @@ async def test_spot(tmp_path):
     scene = Scene(rewritten(tmp_path, PAIRS), "binance")
     plans = (
         Plan(Kind.MANUAL, scene.names.reads, first=8, deed=scene.deed(-0.2)),
-        Plan(Kind.MAINTENANCE, scene.names.order, seconds=4),
-        Plan(Kind.DROP_AFTER, scene.names.order, first=2),
+        Plan(Kind.DROP_AFTER, scene.names.order),  # before anything that could refuse it
+        Plan(Kind.MAINTENANCE, scene.names.order, first=2, seconds=4),
     )
     found = await trials.trial("by hand, a drop, a maintenance", plans, scene, length=SHORT)
 

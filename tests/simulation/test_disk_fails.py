@@ -23,7 +23,8 @@ from rebalancer.simulation.loopback import seeded_loopback
 from rebalancer.simulation.menu import PERP, VENUE, settings_of
 from rebalancer.storage.sqlite import connect, open_journal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Surrounding, live
+from rebalancer.wiring import Surrounding
+from rebalancer.wiring.live import live
 from tests.runtime.stage import Lines
 from tests.storage.disk import Connection, Disk
 

@@ -22,7 +22,8 @@ from rebalancer.simulation.menu import PERP, VENUE, settings_of
 from rebalancer.simulation.played import PLAYED
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.wiring import Surrounding, live
+from rebalancer.wiring import Surrounding
+from rebalancer.wiring.live import live
 from tests.runtime.stage import Lines
 
 pytestmark = pytest.mark.waits(20)

@@ -15,8 +15,9 @@ from rebalancer.simulation.key import Key
 from rebalancer.simulation.menu import PERP, VENUE
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
-from rebalancer.venues.outcomes import KeyRefused
-from rebalancer.wiring import Surrounding, live
+from rebalancer.venues.outcome import KeyRefused
+from rebalancer.wiring import Surrounding
+from rebalancer.wiring.live import live
 from tests.runtime.stage import Lines
 from tests.simulation.test_restart import venue
 

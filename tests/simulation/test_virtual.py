@@ -1,5 +1,6 @@
 """Virtual runs: the same seed is the same run, a calm one is clean, and the oracle has teeth."""
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -16,7 +17,7 @@ from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book, weather
-from rebalancer.simulation.virtual.campaign import play, program, read
+from rebalancer.simulation.virtual.campaign import one, play, program, read
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
@@ -96,16 +97,14 @@ def test_a_resume_that_is_killed_at_once_loses_nothing(tmp_path, monkeypatch):
 
 def test_resumed_by_another_program(tmp_path):
     """Outcomes of another program count as long as this one shows the same, and only so long."""
-    kept = tmp_path / "outcomes.jsonl"
-    play([1, 2], lambda _: None, kept)
-    theirs = kept.read_text().replace(program(), "0123456789ab")
-    kept.write_text(theirs)
-    both = play([1, 2, 4], lambda _: None, kept)
-    kept.write_text(theirs.replace(both.lines[2]["trace"], "f" * 64))
+    kept, line = tmp_path / "outcomes.jsonl", {**one(1), "program": "0123456789ab"}
+    kept.write_text(json.dumps(line) + "\n")
+    both = play([1, 2], lambda _: None, kept)
+    kept.write_text(json.dumps({**line, "trace": "f" * 64}) + "\n")
 
     assert sorted(["0123456789ab", program()]) == sorted(both.programs)
-    with pytest.raises(DataError, match=r"seed 2: must leave the trace .* begin a new file"):
-        play([1, 2, 4], lambda _: None, kept)
+    with pytest.raises(DataError, match=r"seed 1: must leave the trace .* begin a new file"):
+        play([1, 2], lambda _: None, kept)
 
 
 def test_cluster(tmp_path):

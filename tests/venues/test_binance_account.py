@@ -32,7 +32,7 @@ from rebalancer.simulation.binance.desk import Stop
 from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.simulation.key import Key
 from rebalancer.venues.binance import calls
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcome import KeyRefused, Malformed
 from rebalancer.venues.requests import request
 from tests.venues import binance_desk
 from tests.venues.binance_desk import (

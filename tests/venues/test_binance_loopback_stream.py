@@ -29,7 +29,7 @@ from rebalancer.venues.binance.beside import ListenKey
 from rebalancer.venues.binance.family import FAMILY
 from rebalancer.venues.chorus import together
 from rebalancer.venues.native import NativeFeed, Ports
-from rebalancer.venues.outcomes import Refused
+from rebalancer.venues.outcome import Refused
 from rebalancer.venues.parts import PARTS
 from rebalancer.venues.seats import StreamSeat
 from rebalancer.venues.wanted import Wanted

@@ -38,7 +38,7 @@ from rebalancer.venues.budget import Lane
 from rebalancer.venues.bybit import calls as bybit_calls
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.rows import Reader
-from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
+from rebalancer.venues.outcome import KeyRefused, Malformed, Refused
 from rebalancer.venues.profile import OTHER
 from tests.venues.bybit_loopback import (
     ACCOUNT,

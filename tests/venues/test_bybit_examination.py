@@ -15,7 +15,7 @@ from rebalancer.venues.bybit.identity import account, mark
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.examination import examine, identify
 from rebalancer.venues.findings import Grade, Subject
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from tests.venues.bybit_loopback import (
     CALL,
     INSTRUMENTS,

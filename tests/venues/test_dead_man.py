@@ -19,7 +19,7 @@ from rebalancer.venues.backoff import Backoff
 from rebalancer.venues.dead_man import EVERY, REFUSED, VALID, DeadManKeeper, DeadManSwitch
 from rebalancer.venues.deribit import socket as deribit_socket
 from rebalancer.venues.deribit.socket import DeribitSocket
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.profiles import BINANCE_USDM, DERIBIT
 from tests.runtime.stage import Lines
 from tests.venues.loopback import BID, KEY, at, credentials_of, desk, make, order, pause

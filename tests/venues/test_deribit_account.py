@@ -29,7 +29,7 @@ from rebalancer.simulation.faults import Kind, Plan
 from rebalancer.venues.deribit import calls as deribit_calls
 from rebalancer.venues.deribit import rows
 from rebalancer.venues.deribit.rows import Reader
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from tests.venues.loopback import (
     ACCOUNT,
     BID,

@@ -25,8 +25,8 @@ from rebalancer.venues.generic import paths
 from rebalancer.venues.generic.account import GenericAccount
 from rebalancer.venues.generic.calls import filled
 from rebalancer.venues.labels import HEX, PLAIN, Spelling
-from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import Malformed, judge
+from rebalancer.venues.outcome import Malformed, Outcome
+from rebalancer.venues.outcomes import judge
 from rebalancer.venues.parts import parts_of
 from rebalancer.venues.profile import DeadManKind, Unit
 from rebalancer.venues.profiles import row_of

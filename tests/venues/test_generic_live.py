@@ -13,7 +13,8 @@ from rebalancer.settings import load, resolve
 from rebalancer.storage.memory import MemoryJournal
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.profiles import profile_of
-from rebalancer.wiring import Surrounding, live
+from rebalancer.wiring import Surrounding
+from rebalancer.wiring.live import live
 from tests.runtime.stage import Lines
 from tests.venues import hyperliquid, krakenfutures, standin
 

@@ -15,7 +15,7 @@ from rebalancer.settings import resolve
 from rebalancer.settings.profiling import OptionsTable
 from rebalancer.venues.generic.options import marked
 from rebalancer.venues.observed import observed
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from tests.runtime.stage import Lines
 from tests.venues import standin
 from tests.venues.derive import OPTION, Derive, worth

@@ -12,7 +12,7 @@ from rebalancer.core.orders import Order, OrderState, note
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.simulation.faults import Kind, Plan
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from tests.venues.guarded import HOUSES, WINDOW, guarded, guarded_at
 
 D = Decimal

@@ -30,7 +30,7 @@ from rebalancer.venues import requests
 from rebalancer.venues.connection import Misspelt
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.orders_ccxt import load
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.profiles import row_of
 from rebalancer.venues.requests import Market
 from rebalancer.venues.wanted import Wanted

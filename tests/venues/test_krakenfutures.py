@@ -37,7 +37,7 @@ from rebalancer.venues.generic import words
 from rebalancer.venues.generic.build import dialect_of
 from rebalancer.venues.generic.tap import Kind, Word
 from rebalancer.venues.orders_ccxt import LONG_OVER
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.profiles import row_of
 from tests.venues.by_profile import examined, hearing, until
 from tests.venues.deribit_frames import Lines

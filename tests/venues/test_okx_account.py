@@ -40,7 +40,7 @@ from rebalancer.venues.okx import history as okx_history
 from rebalancer.venues.okx import rows
 from rebalancer.venues.okx.account import pairs
 from rebalancer.venues.okx.deliveries import ended_at
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from tests.simulation.okx_fair import (
     ACCOUNT,
     CALL,

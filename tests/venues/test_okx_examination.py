@@ -19,7 +19,7 @@ from rebalancer.venues.findings import Subject
 from rebalancer.venues.hold import VenueHold
 from rebalancer.venues.listings import ListingWatch, Seat
 from rebalancer.venues.okx.profile import OKX
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.profiles import profile_of
 from tests.simulation.okx_fair import (
     CALL,

@@ -24,8 +24,8 @@ from rebalancer.venues.okx.account import POSITIONS
 from rebalancer.venues.okx.calls import OkxCalls
 from rebalancer.venues.okx.codes import said
 from rebalancer.venues.okx.profile import OKX
-from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import KeyRefused, judge
+from rebalancer.venues.outcome import KeyRefused, Outcome
+from rebalancer.venues.outcomes import judge
 from rebalancer.venues.requests import VALIDITY
 from tests.simulation.okx_fair import (
     ACCOUNT,

@@ -19,7 +19,7 @@ from rebalancer.core.orders import Order, OrderState
 from rebalancer.errors import Unavailable
 from rebalancer.simulation.faults import Deed, Kind, Plan
 from rebalancer.venues.orders_ccxt import Sent
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from tests.venues import contract, loopback
 from tests.venues.contract import Subject
 from tests.venues.loopback import ACCOUNT, ASK, BID, INSTRUMENTS, PERP, SIZE, desk, order, pause

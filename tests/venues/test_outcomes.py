@@ -13,17 +13,8 @@ from rebalancer.ports.redaction import Redactor
 from rebalancer.runtime.clock import WallClock
 from rebalancer.venues.answers import NotAnswered
 from rebalancer.venues.budget import Budget, Lane, Rate
-from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import (
-    CODES,
-    KeyRefused,
-    Malformed,
-    Refused,
-    explain,
-    heed,
-    judge,
-    said,
-)
+from rebalancer.venues.outcome import KeyRefused, Malformed, Outcome, Refused
+from rebalancer.venues.outcomes import CODES, explain, heed, judge, said
 from rebalancer.venues.payloads import missing
 from rebalancer.venues.profile import OTHER
 from rebalancer.venues.wording import WORDS

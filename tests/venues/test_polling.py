@@ -8,7 +8,7 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, run_market
 from rebalancer.venues.accounts import OVERLAP, History
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.polling import AccountPoll, Pace
 from tests.runtime.stage import Lines
 

@@ -18,7 +18,7 @@ from rebalancer.simulation.virtual.hearing import booking_of
 from rebalancer.simulation.virtual.weather import LAGS, MILLISECOND
 from rebalancer.venues.accounts import History
 from rebalancer.venues.bookings import translate
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.paper import holdings
 from rebalancer.venues.past import Past
 

@@ -18,7 +18,8 @@ from rebalancer.venues.binance.stream import MarketStream
 from rebalancer.venues.binance.told import EIGHT_HOURS
 from rebalancer.venues.binance.user import UserStream
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.outcomes import Malformed, Refused, explain
+from rebalancer.venues.outcome import Malformed, Refused
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import decimal, moment, rows, table, text
 from rebalancer.wire.binance import frames, market
 from rebalancer.wire.binance import values as wire

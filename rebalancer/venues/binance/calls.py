@@ -16,7 +16,8 @@ from rebalancer.venues.binance.family import Venue
 from rebalancer.venues.binance.weights import WEIGHTS
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.outcomes import Malformed, heed
+from rebalancer.venues.outcome import Malformed
+from rebalancer.venues.outcomes import heed
 from rebalancer.venues.payloads import MILLISECOND, Row, rows
 from rebalancer.venues.profile import LOG, OTHER
 

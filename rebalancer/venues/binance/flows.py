@@ -21,7 +21,7 @@ from rebalancer.ports import SECOND
 from rebalancer.venues.accounts import History
 from rebalancer.venues.binance.calls import AHEAD, PAGE, PAGES, BinanceCalls
 from rebalancer.venues.budget import Lane
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcome import KeyRefused, Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, moment, optional, text
 from rebalancer.venues.payloads import rows as rows_of
 

@@ -14,7 +14,7 @@ from rebalancer.venues.accounts import Standing
 from rebalancer.venues.binance import rows
 from rebalancer.venues.binance.calls import BinanceCalls
 from rebalancer.venues.budget import Lane
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, table, text
 from rebalancer.venues.payloads import rows as rows_of
 

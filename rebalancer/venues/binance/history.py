@@ -16,7 +16,7 @@ from rebalancer.venues.binance.calls import BinanceCalls
 from rebalancer.venues.binance.futures import Futures
 from rebalancer.venues.binance.orders import Orders
 from rebalancer.venues.budget import Lane
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.payloads import Row, decimal, moment
 from rebalancer.venues.payloads import rows as rows_of
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.venues.binance.family import COINM, FAMILY, SPOT, USDM, Venue
 from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 
 _FLOORS = ("notionalFloor", "qtyFloor", "qtylFloor")  # its spelling varies

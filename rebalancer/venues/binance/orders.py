@@ -15,7 +15,7 @@ from rebalancer.venues.binance import rows
 from rebalancer.venues.binance.calls import PAGE, BinanceCalls
 from rebalancer.venues.binance.rows import Owner
 from rebalancer.venues.budget import Lane
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Refused
 from rebalancer.venues.payloads import Row, decimal, moment, table, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING

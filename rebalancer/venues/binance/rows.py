@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from rebalancer.core.events import AccountEvent, CashMoved, Delivered, Ending, Fill, FundingPaid
 from rebalancer.venues.accounts import Placed, Resting
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, text
 from rebalancer.wire.binance import account as wire
 from rebalancer.wire.binance.values import order_id

@@ -21,7 +21,7 @@ from rebalancer.venues.bybit.calls import BybitCalls
 from rebalancer.venues.bybit.history import BybitHistory
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.connection import Connection
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Refused
 from rebalancer.venues.payloads import Row, table, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING

@@ -15,7 +15,7 @@ from rebalancer.venues.budget import Lane
 from rebalancer.venues.bybit import rows
 from rebalancer.venues.bybit.calls import BybitCalls
 from rebalancer.venues.bybit.profile import BYBIT
-from rebalancer.venues.outcomes import KeyRefused, Malformed, Refused
+from rebalancer.venues.outcome import KeyRefused, Malformed, Refused
 from rebalancer.venues.payloads import MILLISECOND, Row, text
 from rebalancer.venues.profile import LOG
 from rebalancer.wire.bybit.values import Category

@@ -10,7 +10,7 @@ from rebalancer.venues.bybit.account import POSITIONS
 from rebalancer.venues.bybit.manners import mannered
 from rebalancer.venues.bybit.profile import BYBIT
 from rebalancer.venues.findings import Finding, Grade, Questions, Subject, ask, finding, pairs
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 from rebalancer.venues.requests import plain
 from rebalancer.wire.bybit.values import category_of, symbol_of

@@ -25,7 +25,8 @@ from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.venues.bybit.codes import CODES
 from rebalancer.venues.deadline import deadline
-from rebalancer.venues.outcomes import KeyRefused, explain
+from rebalancer.venues.outcome import KeyRefused
+from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND, Row
 from rebalancer.venues.profile import DeadMan
 from rebalancer.venues.seats import SocketSeat

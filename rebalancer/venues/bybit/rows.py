@@ -20,7 +20,7 @@ from rebalancer.core.events import (
 )
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, missing, optional, text
 from rebalancer.wire.bybit import account as told
 from rebalancer.wire.bybit.account import Execution, Order, Position, Wallet

@@ -20,7 +20,7 @@ from rebalancer.venues.deribit import rows
 from rebalancer.venues.deribit.calls import DeribitCalls
 from rebalancer.venues.deribit.history import DeribitHistory
 from rebalancer.venues.deribit.profile import DERIBIT
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Refused
 from rebalancer.venues.payloads import Row, table
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING

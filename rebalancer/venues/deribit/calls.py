@@ -12,7 +12,8 @@ from rebalancer.ports import Clock
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.deribit.profile import DERIBIT
-from rebalancer.venues.outcomes import Malformed, heed
+from rebalancer.venues.outcome import Malformed
+from rebalancer.venues.outcomes import heed
 from rebalancer.venues.payloads import MILLISECOND, Row, rows, table
 from rebalancer.venues.profile import LOG, OTHER
 

@@ -15,7 +15,7 @@ from rebalancer.venues.budget import Lane
 from rebalancer.venues.deribit import rows
 from rebalancer.venues.deribit.calls import DeribitCalls
 from rebalancer.venues.deribit.profile import DERIBIT
-from rebalancer.venues.outcomes import KeyRefused
+from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.payloads import Row
 from rebalancer.wire.deribit.values import is_combo
 

@@ -9,7 +9,7 @@ from rebalancer.core.instruments import STABLE, Instrument
 from rebalancer.settings.models import Venue
 from rebalancer.venues.deribit.rows import settle_currency
 from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, optional, rows, table, text
 
 

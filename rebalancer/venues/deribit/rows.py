@@ -23,7 +23,7 @@ from rebalancer.core.events import (
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.deribit.deliveries import delivered_at
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, text
 
 VENUE = "deribit"

@@ -19,7 +19,7 @@ from rebalancer.venues.generic.history import GenericHistory
 from rebalancer.venues.generic.names import Names
 from rebalancer.venues.generic.rows import Held, Reader
 from rebalancer.venues.labels import Spelling
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Refused
 from rebalancer.venues.seats import AccountSeat
 
 LIVED = 24 * 3_600 * SECOND  # ns before an order's last change from where its fills are looked for

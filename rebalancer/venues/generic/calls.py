@@ -19,7 +19,8 @@ from rebalancer.settings.profiling import UNIFIED_CALLS, ProfileTable, ReadingTa
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.generic.paths import moment, rows_at
-from rebalancer.venues.outcomes import Malformed, Refused, heed
+from rebalancer.venues.outcome import Malformed, Refused
+from rebalancer.venues.outcomes import heed
 from rebalancer.venues.payloads import MILLISECOND, Row, as_iso
 from rebalancer.venues.profile import LOG, MATCHING, OTHER
 

@@ -19,7 +19,7 @@ from rebalancer.venues.budget import Lane
 from rebalancer.venues.generic import paths
 from rebalancer.venues.generic.calls import GenericCalls
 from rebalancer.venues.generic.rows import Reader
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcome import KeyRefused, Malformed
 from rebalancer.venues.payloads import Row
 
 AROUND = 60 * SECOND  # ns before a fill from where its fee is looked for

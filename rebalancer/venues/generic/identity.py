@@ -15,7 +15,7 @@ from rebalancer.venues.findings import Finding, Grade, Questions, Subject, findi
 from rebalancer.venues.generic import paths
 from rebalancer.venues.generic.account import GenericAccount
 from rebalancer.venues.generic.calls import GenericCalls, filled
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.seats import AccountSeat
 
 ASKED = {

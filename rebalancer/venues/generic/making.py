@@ -11,8 +11,7 @@ from rebalancer.settings.profiling import CodesTable, ProfileTable, plain
 from rebalancer.venues.budget import Rate
 from rebalancer.venues.generic.paths import found
 from rebalancer.venues.labels import Spelling
-from rebalancer.venues.outcome import Codes, Outcome
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Codes, Malformed, Outcome
 from rebalancer.venues.profile import DeadMan, DeadManKind, Figures, Profile, Unit
 from rebalancer.venues.wording import Banned
 

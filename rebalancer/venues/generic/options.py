@@ -18,7 +18,7 @@ from rebalancer.venues.generic import paths
 from rebalancer.venues.generic.calls import GenericCalls
 from rebalancer.venues.generic.names import Names
 from rebalancer.venues.native import Ports
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Refused
 from rebalancer.venues.payloads import Row
 
 LEAST_VOL, MOST_VOL = Decimal("0.01"), Decimal(20)  # per year; beyond, the unit is another

@@ -20,7 +20,7 @@ from rebalancer.venues.generic import paths
 from rebalancer.venues.generic.calls import Values, filled
 from rebalancer.venues.generic.names import Names
 from rebalancer.venues.labels import Spelling
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row
 
 _ENDINGS = {"filled": Ending.FILLED, "canceled": Ending.CANCELED, "expired": Ending.EXPIRED}

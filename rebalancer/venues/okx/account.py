@@ -22,8 +22,7 @@ from rebalancer.venues.okx.calls import OkxCalls
 from rebalancer.venues.okx.codes import PROOFS
 from rebalancer.venues.okx.history import OkxHistory
 from rebalancer.venues.okx.profile import OKX
-from rebalancer.venues.outcome import Outcome
-from rebalancer.venues.outcomes import Malformed, Refused
+from rebalancer.venues.outcome import Malformed, Outcome, Refused
 from rebalancer.venues.payloads import MILLISECOND, Row, table, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import MATCHING

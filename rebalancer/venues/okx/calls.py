@@ -12,7 +12,8 @@ from typing import Any
 from rebalancer.venues.budget import Budget, Lane
 from rebalancer.venues.connection import Connection
 from rebalancer.venues.okx.profile import OKX
-from rebalancer.venues.outcomes import Malformed, heed
+from rebalancer.venues.outcome import Malformed
+from rebalancer.venues.outcomes import heed
 from rebalancer.venues.payloads import Row, rows, table, text
 from rebalancer.venues.profile import OTHER
 

@@ -18,7 +18,7 @@ from rebalancer.venues.okx import rows
 from rebalancer.venues.okx.calls import OkxCalls
 from rebalancer.venues.okx.deliveries import ended_at
 from rebalancer.venues.okx.profile import OKX, family_of, kind_of
-from rebalancer.venues.outcomes import KeyRefused, Malformed
+from rebalancer.venues.outcome import KeyRefused, Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, optional, text
 from rebalancer.venues.payloads import rows as rows_of
 from rebalancer.venues.profile import LOG

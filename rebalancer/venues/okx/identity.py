@@ -8,7 +8,7 @@ from rebalancer.settings.models import Venue
 from rebalancer.venues.findings import Finding, Questions, Subject, ask, finding, pairs
 from rebalancer.venues.okx.account import POSITIONS
 from rebalancer.venues.okx.profile import kind_of
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, optional, rows, table, text
 from rebalancer.venues.requests import plain
 

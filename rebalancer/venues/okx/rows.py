@@ -14,7 +14,7 @@ from typing import TypeVar
 from rebalancer.core.events import AccountEvent, CashMoved, Ending, Fill, Forced, FundingPaid
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
 from rebalancer.venues.accounts import Placed, Resting, Standing
-from rebalancer.venues.outcomes import Malformed
+from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, missing, optional, text
 from rebalancer.wire.okx.values import instrument_id, is_pair
 
