@@ -5,10 +5,11 @@ like the quantity (`contracts.cost`). It adds up where an average price would
 round.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rebalancer.core.instruments import Instrument
+from rebalancer.errors import DataError
 from rebalancer.exchange.contracts import cost, profit
 from rebalancer.exchange.exact import ZERO, quotient
 from rebalancer.exchange.records import Filled
@@ -48,6 +49,12 @@ class Account:
             self.holdings[instrument] = holding
         else:
             self.holdings.pop(instrument, None)
+
+    def lever(self, leverage: Decimal) -> None:
+        """Let what is opened from now on be so many times its margin."""
+        if self.terms is None:
+            raise DataError("leverage: must be of a margined account, was of one that is not")
+        self.terms = replace(self.terms, leverage=leverage)
 
     def isolates(self, instrument: Instrument) -> bool:
         """Whether a position has margin of its own here."""

@@ -256,10 +256,7 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
     def add_margin(
         self, ts: int, account: str, instrument: str, amount: Decimal, key: str = ""
     ) -> tuple[Record, ...]:
-        """Lock more cash for an isolated position, or with - free some; () or CashRefused.
-
-        What was asked under the same key before is not done again.
-        """
+        """Lock cash for an isolated position, or free some (-); once a key; () or CashRefused."""
         contract = self._traded(ts, instrument)
         told = ("margin", account, key)
         if key and told in self._state.booked:
@@ -268,6 +265,10 @@ class Exchange:  # long: one venue, one door; what is behind each call is elsewh
         if key and not refused:
             self._state.booked.add(told)
         return self._say(refused)
+
+    def set_leverage(self, account: str, leverage: Decimal) -> None:
+        """Let an account open so many times its margin; DataError where it has no terms."""
+        self._state.account(account).lever(leverage)
 
     # --- reading --------------------------------------------------------------
 

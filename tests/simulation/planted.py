@@ -285,6 +285,52 @@ BUGS: Mapping[str, Bug] = {
         "    return Reason.PATIENCE_OVER if ts - attempt.since >= own.patience else None\n",
         "    return None\n",
     ),
+    "orders go to a venue that takes none": Bug(
+        f"{CORE}/accounts.py",
+        "    if account in accounts.held:\n        return account\n",
+        "",
+        beside=Bug(
+            f"{CORE}/allocation.py",
+            "    if instrument.venue in state.accounts.held:\n        return False\n",
+            "",
+            beside=Bug(
+                f"{CORE}/accounts.py",
+                "        accounts.read.pop(name, None)\n        if before",
+                "        if before",
+            ),
+        ),
+    ),
+    "orders go to a contract that is held": Bug(
+        f"{CORE}/accounts.py",
+        "    return instrument if instrument in accounts.barred else None\n",
+        "    return None\n",
+    ),
+    "what was decided long ago still leaves": Bug(
+        f"{RUN}/dispatch.py",
+        "        if abs(age) > self.params.orders.max_decision_age:\n",
+        "        if abs(age) > 60 * self.params.orders.max_decision_age:\n",
+    ),
+    "a ban halts nothing": Bug(
+        f"{CORE}/state.py",
+        "            standing.move(self.standing, TradingState.HALTED, text)\n"
+        '            return (Alert(Severity.ERROR, "rate.banned", event.account, text),)\n',
+        '            return (Alert(Severity.ERROR, "rate.banned", event.account, text),)\n',
+    ),
+    "a closed contract halts nothing": Bug(
+        f"{CORE}/state.py",
+        "        self.halt(instrument.underlying, why)\n        return (listings.alert(",
+        "        return (listings.alert(",
+    ),
+    "a band that was set is forgotten at the next start": Bug(
+        "rebalancer/wiring/retuned.py",
+        "            tuning.tune(state.tuning, event, state.memory)\n",
+        "            pass\n",
+    ),
+    "a band that is set is not heeded": Bug(
+        f"{CORE}/tuning.py",
+        "        return replace(band, width=width)\n    return replace(band, **told)\n",
+        "        return replace(band, width=width)\n    return band\n",
+    ),
 }
 
 FOREIGN: Mapping[str, Bug] = {

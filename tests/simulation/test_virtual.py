@@ -356,10 +356,10 @@ def test_after_a_halt(oracle):
 def test_too_often(oracle):
     """Many requests within ten seconds are too many; the same over a minute are not."""
     for second in range(151):
-        oracle.conduct.asked("deribit", NOW + second * SECOND)
+        oracle.conduct.pace.asked("deribit", NOW + second * SECOND)
     assert [] == oracle.violations
     for _ in range(151):
-        oracle.conduct.asked("deribit", NOW + 200 * SECOND)
+        oracle.conduct.pace.asked("deribit", NOW + 200 * SECOND)
     assert {"I12"} == {each.invariant for each in oracle.violations}
 
 

@@ -1,11 +1,13 @@
 """Accidents: what can go wrong in each second of a run, to the market, the wires or the process."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 
 from rebalancer.core.events import FeedStatus, Verb
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.book import INVERSE, LINEAR
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.weather import MILLISECOND
 from rebalancer.simulation.virtual.world import World
@@ -18,6 +20,9 @@ WRONG = tuple(
     for each in (100 * MILLISECOND, 400 * MILLISECOND, 900 * MILLISECOND, 2 * SECOND, 3600 * SECOND)
     for sign in (1, -1)
 )
+
+HEDGES = (("deribit", INVERSE), ("binanceusdm", LINEAR))
+BANDS = (0.03, 0.05, 0.08)  # coins, to each side of the aim
 
 
 def happen(world: World, dice: Dice) -> None:
@@ -113,6 +118,33 @@ def _bar(world: World, dice: Dice) -> None:
     world.faults.bar(name, dice.between(2, 20) * SECOND, world.clock)
 
 
+def _hold(world: World, dice: Dice) -> None:
+    """Let a venue say that it takes no orders for a while."""
+    world.notices.hold(dice.pick(list(world.wires)), dice.between(2, 30) * SECOND)
+
+
+def _hold_contract(world: World, dice: Dice) -> None:
+    account, contract = dice.pick(HEDGES)
+    world.notices.hold(account, dice.between(2, 30) * SECOND, contract)
+
+
+def _close_contract(world: World, dice: Dice) -> None:
+    world.notices.close(*dice.pick(HEDGES))
+
+
+def _ban(world: World, dice: Dice) -> None:
+    world.notices.ban(dice.pick(list(world.wires)), dice.between(5, 60) * SECOND)
+
+
+def _lever(world: World, dice: Dice) -> None:
+    """Let somebody set the leverage of an account past the daemon."""
+    world.notices.lever(dice.pick(list(world.wires)), Decimal(dice.pick((1, 2, 5, 20, 50))))
+
+
+def _tune(world: World, dice: Dice) -> None:
+    world.person.tune(dice.pick(BANDS))
+
+
 def _trade(world: World, _: Dice) -> None:
     world.hands.trade()
 
@@ -202,5 +234,11 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "reconciled": _operate(Verb.RECONCILE),
         "reduced": _operate(Verb.REDUCE),
         "killed": _soon(_operate(Verb.KILL)),
+        "held": _hold,
+        "contract_held": _hold_contract,
+        "banned": _ban,
+        "contract_closed": _close_contract,
+        "leverage_set": _lever,
+        "tuned": _tune,
     }
 )

@@ -4,31 +4,30 @@ Judged by what the exchanges hold, by the words that reached the process, by wha
 people told it, and by what it told them.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Protocol
 
 from rebalancer.core.commands import Alert, Purpose, Submit
-from rebalancer.core.ids import decode
+from rebalancer.core.events import VenueHeld
 from rebalancer.core.params import Params
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual.book import COIN
 from rebalancer.simulation.virtual.bounds import Turns
+from rebalancer.simulation.virtual.pace import SKEWED, Pace
 from rebalancer.simulation.virtual.words import Words
 
-MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
 EXACT, INEXACT = 0.06, 0.3  # coins: delta as a process can know it, by words of now or late ones
-RESET = 0.05  # coins: half of the band, and as much again by lots
-SKEWED = 1_200 * 1_000_000  # ns that the clock of a process may be off: what it measures is near
+EDGE = 0.005  # coins: the daemon's price is a tenth of a tick off
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
-MINUTE = 60 * SECOND
 JUMP = 0.03  # fraction: by more within ten seconds, and options are worth what nobody told yet
 SAME = 1e-6  # fraction: a price that moved less is the same
 # What says to a person that an underlying, or the book, is halted until somebody arms.
 HALTING = (
     *("order.unproven", "order.rejected_often", "hedge.missed", "hedge.alternated"),
     *("reconcile.differed", "order.resurrected", "position.liquidated", "rate.banned"),
+    *("instrument.closed", "instrument.changed"),
 )
 
 
@@ -71,13 +70,13 @@ class Conduct:
         self.reducing = False  # whether a person lets only what closes pass
         self.short = False  # whether the disk is nearly full, told to the daemon
         self.halted: str | None = None  # what a person was told of a halt that nobody lifted
+        self.held: dict[str, int] = {}  # account or contract that takes no orders → ns of that word
+        self.band = params.underlyings[COIN].band.upper  # coins to each side, as it was told last
         self.words = Words(params)
         self._params, self._books, self._accuse = params, books, accuse
-        self._sent: deque[tuple[int, str]] = deque()  # ns and account of orders
-        self._asked: deque[tuple[int, str]] = deque()  # of all requests
+        self.pace = Pace(params, accuse)
         self._read: dict[str, None] = {}  # accounts that the running process read
         self._last: tuple[bool, float] | None = None  # whether the last hedge bought, and the price
-        self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute
         self.turned = 0.0  # USD that own orders traded
         self._turns = 0  # hedges in a row that went back on the one before, at the same price
 
@@ -96,20 +95,7 @@ class Conduct:
             self._helps(order, ts, blind=blind)
         else:
             self._closes(order, ts, blind=blind)
-        self.asked(order.account, ts)
-        self._often(self._sent, MOST_ORDERS, order.account, ts)
-        self._throttled(order, ts)
-
-    def _throttled(self, order: Submit, ts: int) -> None:
-        behaves, parts = self._params.behaviour, decode(order.client_order_id)
-        if behaves is None or parts is None or order.purpose is not Purpose.HEDGE:
-            return
-        most = MINUTE - self._params.orders.max_decision_age - SKEWED
-        self._hedged = [(at, epoch) for at, epoch in self._hedged if at > ts - most]
-        self._hedged.append((ts, parts.epoch))
-        many = sum(epoch == parts.epoch for _, epoch in self._hedged)
-        if many > behaves.hedges_per_minute:
-            self._accuse("I2", ts, f"{order.client_order_id} is hedge {many} of one minute")
+        self.pace.left(order, ts)
 
     def _fits(self, order: Submit, ts: int) -> None:
         limit = self._params.underlyings[order.underlying].limits.order
@@ -136,6 +122,10 @@ class Conduct:
             self._accuse("I6", ts, f"{order.client_order_id} grows while only closing may pass")
         elif order.purpose is Purpose.HEDGE and self.halted is not None:
             self._accuse("I6", ts, f"{order.client_order_id} left after {self.halted}")
+        for subject in (order.account, order.instrument):
+            since = self.held.get(subject, ts)
+            if ts - since > self._params.orders.max_decision_age:
+                self._accuse("I6", ts, f"{order.client_order_id} left while {subject} was held")
 
     def _young(self, order: Submit, ts: int) -> None:
         limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
@@ -172,7 +162,9 @@ class Conduct:
         """Return what is wrong with a hedge that changes net delta so, coins; empty: nothing."""
         rough = INEXACT if self.rough else EXACT
         over = abs(after) if net * after < 0 else 0.0  # how far it goes beyond nothing
-        wrong = abs(after) > abs(net) + rough or over > RESET + rough
+        wrong = (
+            abs(after) > abs(net) + rough or over > self.band + rough
+        )  # half of it, and as much again by lots
         return f"net delta {net:.4f} would become {after:.4f}" if wrong else ""
 
     def together(self, order: Submit, others: Iterable[Decimal], ts: int) -> None:
@@ -203,20 +195,6 @@ class Conduct:
         """Note that somebody else changed what is held: the next hedge goes back on nothing."""
         self._last = None
 
-    def asked(self, account: str, ts: int) -> None:
-        """Judge that an account is not asked too often."""
-        self._often(self._asked, MOST_REQUESTS, account, ts)
-
-    def _often(self, asked: deque[tuple[int, str]], most: int, account: str, ts: int) -> None:
-        asked.append((ts, account))
-        while asked[0][0] <= ts - 10 * SECOND:
-            asked.popleft()
-        if len(asked) <= most:
-            return
-        many = sum(each == account for _, each in asked)
-        if many > most:
-            self._accuse("I12", ts, f"{account}: {many} requests within ten seconds")
-
     def filled(self, fill: Filled, order: Submit, *, judges: bool) -> None:
         """Judge what grew by an own hedge.
 
@@ -236,9 +214,22 @@ class Conduct:
         for text in self._books.broken(fill, price, net, Turns(self.turned, jumped)):
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
+    @property
+    def edge(self) -> float:
+        """Net delta that is inside the band, coins; to either side."""
+        return self.band + EDGE
+
+    def hold(self, event: VenueHeld, ts: int) -> None:
+        """Note that a process heard of a venue, or a contract, that takes no orders, or does."""
+        subject = event.instrument or event.account
+        self.held.pop(subject, None)
+        if event.reason is not None:
+            self.held[subject] = ts
+
     def began(self) -> None:
         """Note that a process begins: it has read nothing."""
         self._read.clear()
+        self.held.clear()
         self.short = False  # it looks for itself
 
     def read(self, account: str) -> None:

@@ -21,6 +21,9 @@ class Faults:
     dead: set[str] = field(default_factory=set)  # accounts whose stream says nothing
     shut: set[str] = field(default_factory=set)  # accounts that take no orders
     barred: set[str] = field(default_factory=set)  # accounts whose key is not taken
+    banned: dict[str, bool] = field(default_factory=dict)  # accounts that answer nothing, and
+    #   whether the process has noticed
+    closed: set[str] = field(default_factory=set)  # contracts that take no orders
 
     def strikes(self, fault: str, dice: Dice) -> bool:
         """Whether a fault strikes on this occasion."""
@@ -30,6 +33,17 @@ class Faults:
         """Let an account's venue take no orders for a while, ns, and not say so."""
         self.shut.add(account)
         clock.call_at(clock.now() + duration, lambda: self.shut.discard(account))
+
+    def refuses(self, account: str, instrument: str) -> bool:
+        """Whether an order does not get through to the book."""
+        ways = (self.shut, self.barred, self.banned)
+        return any(account in each for each in ways) or instrument in self.closed
+
+    def clear(self) -> None:
+        """Let every way be open, and every venue take orders."""
+        for each in (self.dead, self.shut, self.barred, self.closed):
+            each.clear()
+        self.banned.clear()
 
     def bar(self, account: str, duration: int, clock: Clock) -> None:
         """Let an account's key not be taken for a while, ns."""

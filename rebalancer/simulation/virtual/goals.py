@@ -27,6 +27,11 @@ FUNDING, SETTLED = "funding booked", "session settled"
 CLOCK, STOPPED, BARRED = "refused by its clock", "stopped and went on", "key refused"
 AT_WRITE, SHORT = "killed while it wrote", "disk nearly full"
 GAP_TOLD = "a person heard of a gap"
+HELD, CLOSED, BANNED = "venue or contract held", "contract closed", "banned"
+LEVERED, SLOW, TUNED = "leverage set by hand", "a write took seconds", "tuned"
+LIMITED_REDUCING = "limited while it had to protect"
+CUT_MID_ORDER = "deleveraged with an order open"
+FUNDING_VETO, STALE_BACK = "hedge refused for its funding", "stale, then hedged again"
 RESTED, MADE, CROSSED = "rested", "filled as it rested", "would have crossed"
 WITHDRAWN, RACED = "withdrawn as it rested", "filled before its withdrawal came"
 BOOKED: Mapping[type, str] = MappingProxyType(
@@ -47,4 +52,6 @@ GOALS = (
     *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
     *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, SHORT, GAP_TOLD),
     *(RESTED, MADE, CROSSED, WITHDRAWN, RACED),
+    *(HELD, CLOSED, BANNED, LEVERED, SLOW, TUNED),
+    *(LIMITED_REDUCING, CUT_MID_ORDER, FUNDING_VETO, STALE_BACK),
 )

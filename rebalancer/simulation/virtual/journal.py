@@ -19,6 +19,7 @@ class Mishap(StrEnum):
     FAILS = "fails"  # the disk, for good
     BEFORE = "before"  # the process is killed, and nothing of it is written
     AFTER = "after"  # the process is killed once all of it is
+    SLOW = "slow"  # it takes seconds
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class VirtualJournal:
         disk: That it writes to.
         strikes: Says what goes wrong with this flush.
         kill: Kills the process.
+        wait: Lets it wait for its disk.
     """
 
     def __init__(
@@ -46,12 +48,13 @@ class VirtualJournal:
         disk: Disk,
         strikes: Callable[[], Mishap | None] = lambda: None,
         kill: Callable[[], None] = lambda: None,
+        wait: Callable[[], None] = lambda: None,
     ) -> None:
         disk.epoch += 1
         self.epoch = disk.epoch
         self.cut = False  # whether the process is gone: nothing gets through any more
         self.through = -1  # last step that was written whole, where the process fell right after
-        self._disk, self._strikes, self._kill = disk, strikes, kill
+        self._disk, self._strikes, self._kill, self._wait = disk, strikes, kill, wait
         self._waiting: list[Entry] = []
         self._dead = False
 
@@ -90,6 +93,8 @@ class VirtualJournal:
         if mishap is Mishap.AFTER:
             self.through = max(entry.sequence for entry in written)
             self._kill()
+        if mishap is Mishap.SLOW:
+            self._wait()
 
     def _alive(self) -> None:
         if self._dead and not self.cut:

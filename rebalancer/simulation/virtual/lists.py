@@ -6,7 +6,13 @@ Each list may be behind, miss something, or not come at all.
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rebalancer.core.events import AccountEvent, Booking, OrderNotFound, PositionReport
+from rebalancer.core.events import (
+    AccountEvent,
+    Booking,
+    OrderNotFound,
+    PositionReport,
+    ShutOut,
+)
 from rebalancer.core.figures import LegFigures, MarginTold, PoolFigures
 from rebalancer.errors import Unavailable
 from rebalancer.exchange.exchange import Exchange
@@ -54,6 +60,14 @@ class Lists:
     def _strikes(self, fault: str) -> bool:
         return self._around.faults.strikes(fault, self._dice)
 
+    def noticed(self) -> None:
+        """Let the process learn of a ban, where there is one and it asked for the first time."""
+        banned = self._around.faults.banned
+        if banned.get(self._account) is False:
+            banned[self._account] = True
+            now = self._around.clock.now()
+            self._around.hear(self._account, ShutOut(now, self._account, "too many requests"))
+
     def asked(self, fault: str = "") -> None:
         """Note a question.
 
@@ -61,7 +75,10 @@ class Lists:
             KeyRefused: The key is not taken.
             Unavailable: It is not answered.
         """
-        self._around.oracle.conduct.asked(self._account, self._around.clock.now())
+        self.noticed()
+        if self._account in self._around.faults.banned:
+            raise Unavailable(f"{self._account} answers us no more")
+        self._around.oracle.conduct.pace.asked(self._account, self._around.clock.now())
         if self._account in self._around.faults.barred:
             raise KeyRefused(f"{self._account}: the key is not taken")
         if fault and self._strikes(fault):

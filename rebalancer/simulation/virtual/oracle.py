@@ -25,7 +25,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from rebalancer.core.commands import Alert, Cancel, Purpose, Submit
-from rebalancer.core.events import Event, Fill, Index, OrderEvent, OrderUnknown, Quote
+from rebalancer.core.events import (
+    Event,
+    Fill,
+    Index,
+    OrderEvent,
+    OrderUnknown,
+    Quote,
+    VenueHeld,
+)
 from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
 from rebalancer.exchange import records
@@ -76,6 +84,7 @@ class Oracle:
         self.healed: int | None = 0 if self._calm else None  # ns since when nothing goes wrong
         self._began = 0  # ns at which the running process began
         self._epoch = 0
+        self._stale = False  # whether something was too old to hedge by, and nothing left since
 
     def accuse(self, invariant: str, ts: int, text: str) -> None:
         """Note that something does not hold."""
@@ -101,6 +110,8 @@ class Oracle:
             self.accuse("I11", ts, f"{name} is of a start before {self._epoch}")
         else:
             self._epoch = parts.epoch
+        self.goals[goals.STALE_BACK] += self._stale
+        self._stale = False
         self._alone(order, ts)
         self.conduct.judge(order, ts, blind=blind)
         self.orders[name] = Traced(order, ts, blind)
@@ -129,11 +140,7 @@ class Oracle:
 
     def known(self, each: Traced) -> bool:
         """Whether the end of an order was proved to the daemon, and all that it filled was told."""
-        if each.ended is not None and each.heard < abs(each.ended):
-            return False
-        orders = self._params.orders
-        patient = [at for at in each.denied if at >= each.ts + orders.absent_after]
-        return each.proved or (bool(patient) and len(each.denied) >= orders.absent_answers)
+        return each.known(self._params.orders)
 
     # --- what the process does and says ---
 
@@ -156,14 +163,17 @@ class Oracle:
         self.silence.hear(ts, alert)
         self.conduct.told(alert)
         if alert.event == "order.unproven":
-            self._unproven(ts, alert.text.split()[0])
+            name = alert.text.split()[0]
+            if name in self.orders and not self.orders[name].asked:
+                self.accuse("I9", ts, f"{name} is unproven, and nobody asked the venue")
         if self._calm and alert.event in HALTING:
             self.accuse("I3", ts, f"{alert.event}, and nothing goes wrong: {alert.text}")
         if alert.event in goals.TOLD:
             self.goals[goals.TOLD[alert.event]] += 1
 
-    def look(self, ts: int) -> None:
-        """Judge what rests, while a process runs and nothing goes wrong."""
+    def look(self, ts: int, *, stale: bool) -> None:
+        """Judge what rests, while nothing goes wrong; `stale`: a hedge was refused for its age."""
+        self._stale = self._stale or stale
         if self.healed is None:
             return
         for name, each in self.orders.items():
@@ -185,17 +195,13 @@ class Oracle:
         if name in self.orders:
             self.orders[name].asked += 1
 
-    def _unproven(self, ts: int, name: str) -> None:
-        """Judge that nobody is woken for an order that the venue was never asked after."""
-        traced = self.orders.get(name)
-        if traced is not None and not traced.asked:
-            self.accuse("I9", ts, f"{name} is unproven, and nobody asked the venue")
-
     def heard(self, event: Event, ts: int) -> None:
         """Note what reached the process at `ts`, true ns."""
         self.hearing.hear(event, ts)
         if isinstance(event, Quote | Index):
             self.conduct.words.hear(event, ts)
+        elif isinstance(event, VenueHeld):
+            self.conduct.hold(event, ts)
         self._answered(event, ts)
         if isinstance(event, OrderUnknown) and event.client_order_id in self.orders:
             self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")
@@ -209,9 +215,11 @@ class Oracle:
 
     # --- what becomes of it ---
 
-    def lost(self, name: str) -> None:
-        """Note that a request never arrives."""
+    def lost(self, name: str, *, limited: bool = False) -> None:
+        """Note that a request never arrives; `limited`: there were too many."""
         self.orders[name].fate = Fate.LOST
+        protects = self.orders[name].order.purpose is Purpose.PROTECT
+        self.goals[goals.LIMITED_REDUCING] += protects and limited
         self.note(self.orders[name].ts, f"{name} never arrives")
 
     def booked(self, record: Record) -> None:
@@ -233,6 +241,8 @@ class Oracle:
                 if traced is not None:
                     self._filled(record, traced)
             case records.Liquidated() | records.AutoDeleveraged():
+                cut = isinstance(record, records.AutoDeleveraged)
+                self.goals[goals.CUT_MID_ORDER] += cut and any(e.live for e in self.orders.values())
                 what = f"{record.quantity:+} {record.instrument}"
                 self.note(record.ts, f"{type(record).__name__}: {what}")
             case _:

@@ -32,14 +32,15 @@ class OwnClock:
         self._clock, self._machine = clock, machine
         self.ahead = machine.ahead  # ns of what it shows before the true time
         self._stopped = 0  # true ns until when nothing of the process runs
+        self._busy = 0  # true ns that have gone by, for what it does at this instant
 
     def now(self) -> int:
         """Return ns since 1970 UTC, as this process takes them."""
-        return self._clock.now() + self.ahead
+        return self.monotonic() + self.ahead
 
     def monotonic(self) -> int:
         """Return ns that never jump."""
-        return self._clock.now()
+        return max(self._clock.now(), self._busy)
 
     def wall(self) -> int:
         """Return what the machine's clock shows."""
@@ -52,6 +53,16 @@ class OwnClock:
     def stop(self, duration: int) -> None:
         """Let nothing of the process run for a while, ns."""
         self._stopped = max(self._stopped, self._clock.now() + duration)
+
+    def wait(self, duration: int) -> None:
+        """Let the process wait in the middle of what it does, ns: when that goes on it is late."""
+        self.stop(duration)
+        self._busy = self._stopped
+
+    async def waited(self) -> None:
+        """Return when all that the process waited for in the middle of something has gone by."""
+        if self._busy > self._clock.now():
+            await until(self, self.now())
 
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when this clock shows `ts`, measured from now."""

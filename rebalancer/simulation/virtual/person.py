@@ -7,9 +7,11 @@ from rebalancer.core.commands import Alert
 from rebalancer.core.events import Event, Operator, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.journal import RoomTold
+from rebalancer.core.knobs import Change, Knob, Tuned
 from rebalancer.core.state import State
 from rebalancer.ports import SECOND, Clock
 from rebalancer.simulation.virtual import goals
+from rebalancer.simulation.virtual.book import COIN
 from rebalancer.simulation.virtual.hands import Hands
 from rebalancer.simulation.virtual.oracle import Oracle
 
@@ -38,6 +40,7 @@ class Person:
         oracle: Is told of what was said.
         listener: Tells who has listened all the time since then, true ns; None: nobody.
         hands: Bring collateral.
+        fingerprint: Of the book's settings.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class Person:
         oracle: Oracle,
         listener: Callable[[int], "Listener | None"],
         hands: Hands,
+        fingerprint: str,
     ) -> None:
         self._clock, self._oracle = clock, oracle
-        self._listener, self._hands = listener, hands
+        self._listener, self._hands, self._fingerprint = listener, hands, fingerprint
         self._thin = 0  # s in a row that margin refused
         self._fed = 0  # times that collateral was brought for it
         self._short = False  # whether an account is near its liquidation, as far as was told
@@ -76,6 +80,17 @@ class Person:
 
         self._clock.call_at(now + SECOND, check)
 
+    def tune(self, band: float) -> None:
+        """Set the band to so many coins on each side of the aim, while the book runs."""
+        now, before = self._clock.now(), self._oracle.conduct.band
+        listener = self._listener(now)
+        self._oracle.note(now, f"an operator sets the band to {band:g} coins")
+        if listener is None or band == before:
+            return
+        edges = ((Knob.LOWER, -1), (Knob.UPPER, 1))
+        changes = tuple(Change(COIN, knob, way * before, way * band) for knob, way in edges)
+        listener.hear(Tuned(now, changes, "said", "operator", self._fingerprint))
+
     def hear(self, alert: Alert) -> None:
         """Take down what is told of margin."""
         if alert.event in _MARGIN:
@@ -86,6 +101,9 @@ class Person:
         if isinstance(event, RoomTold):
             self._oracle.goals[goals.SHORT] += event.short
             self._oracle.conduct.short = event.short
+        if isinstance(event, Tuned):
+            self._oracle.goals[goals.TUNED] += 1
+            self._oracle.conduct.band = event.changes[-1].after
         if not isinstance(event, Operator):
             return
         self._written[event.reason] = None

@@ -12,7 +12,6 @@ from typing import Any, cast
 from rebalancer.core.commands import Alert
 from rebalancer.core.decision import Decision
 from rebalancer.core.events import Event, Reconciled
-from rebalancer.core.ledger import Ledger
 from rebalancer.core.state import State
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND, Clock
@@ -48,6 +47,12 @@ class Told:
     hear: Callable[[int, Alert], None] = lambda *_: None  # alerts, at their ns
     failures: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # reasons of what guards refused
+    seen: int = 0  # of them, when somebody looked last
+
+    def news(self) -> list[str]:
+        """Return the reasons since this was asked last."""
+        news, self.seen = self.refused[self.seen :], len(self.refused)
+        return news
 
 
 class VirtualLog:
@@ -255,12 +260,12 @@ def new_state(own: Settings, epoch: int, now: int) -> State:
     return State(dict(book.instruments()), params, now)
 
 
-def remembered(disk: Disk, own: Settings, accounts: Sequence[str], now: int) -> Ledger:
-    """Return the ledger that a start at `now` (ns) would make of a disk, which it leaves alone."""
+def remembered(disk: Disk, own: Settings, accounts: Sequence[str], now: int) -> State:
+    """Return what a start at `now` (ns) would make of a disk, which it leaves alone."""
     copy = Disk(list(disk.entries), dict(disk.meta), disk.epoch, dict(disk.intents))
     journal = VirtualJournal(copy)
     state = new_state(own, journal.epoch, now)
     log = VirtualLog(MarketClock(now), Told(), lambda: False)
     begin(state, own, {}, Surrounding(MarketClock(now), journal, log, None, ""))
     recover(journal, accounts).put_back(state, log)
-    return state.ledger
+    return state

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rebalancer.core.commands import Style
 from rebalancer.core.guards.trading_state import TradingState
+from rebalancer.core.tuning import effective
 from rebalancer.ports import SECOND
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather
@@ -24,7 +25,6 @@ ROUGH = 0.1  # coins: what a forward and an index that are told seconds apart do
 LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock and a key that
 #   was not taken need a minute each, and a process that stands still two thirds of one
 STAYS = 5  # s in a row inside the band
-EDGE = 0.055  # coins: the band's, and a little more as the daemon's price is a tenth of a tick off
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
 WRITTEN = 2 * SECOND  # ns after which a booking is on the disk
 MOST_TASKS = 60  # at once
@@ -125,12 +125,12 @@ def _look(world: World) -> None:
     """Judge what lasts: net delta outside its band, and ever more tasks."""
     now, oracle, process = world.clock.now(), world.oracle, world.process
     lives = process is not None and not process.clock.stopped
-    outside = abs(world.places.net) > EDGE + ROUGH
+    outside = abs(world.places.net) > world.oracle.conduct.edge + ROUGH
     silent = oracle.silence.look(now, outside=outside, lives=lives)
     if silent is not None:
         oracle.accuse("I14", now, f"net delta {world.places.net:.3f} is {silent}")
     if lives:
-        oracle.look(now)
+        oracle.look(now, stale=any(each.endswith("_stale") for each in world.told.news()))
     tasks = len(asyncio.all_tasks())
     if tasks > MOST_TASKS:
         oracle.accuse("I13", now, f"{tasks} tasks at once")
@@ -146,7 +146,9 @@ async def _rest(world: World) -> None:
         if second % 60 == 0:
             world.rates()
         world.person.mend(world.mode, second, doubtful=world.doubtful())
-        world.person.feed(_refused(world) if abs(world.places.net) > EDGE else "")
+        world.person.feed(
+            _refused(world) if abs(world.places.net) > world.oracle.conduct.edge else ""
+        )
         quiet = quiet + 1 if second >= 2 and _calm(world) else 0
         if quiet >= STAYS:
             return
@@ -160,7 +162,7 @@ def _calm(world: World) -> bool:
         and world.clock.now() - world.oracle.hearing.latest > WRITTEN
         and world.mode is TradingState.ACTIVE
         and not process.state.open_orders()
-        and abs(world.places.net) <= EDGE
+        and abs(world.places.net) <= world.oracle.conduct.edge
         and not world.differences()
     )
 
@@ -185,9 +187,13 @@ def _refused(world: World) -> str:
 def _judge_disk(world: World) -> None:
     """Judge what the next start would make of the disk as it is."""
     now = world.clock.now()
-    ledger = remembered(world.disk, world.own, list(world.wires), now)
-    for what, gap in world.places.truth.gaps(ledger).items():
+    state = remembered(world.disk, world.own, list(world.wires), now)
+    for what, gap in world.places.truth.gaps(state.ledger).items():
         world.oracle.accuse("I8", now, f"{what}: what the disk makes less exchange is {gap}")
+    band = effective(state.tuning, state.params).underlyings[book.COIN].band.upper
+    if band != world.oracle.conduct.band:
+        text = f"the band would be {band}, and {world.oracle.conduct.band} was set"
+        world.oracle.accuse("I8", now, text)
 
 
 def _count(world: World) -> None:
@@ -198,6 +204,7 @@ def _count(world: World) -> None:
             oracle.goals[goals.FILLED if traced.filled else goals.ABSENT] += 1
     if world.process is not None and world.process.engine.tally.refusals:
         oracle.goals[goals.VETOED] += 1
+    oracle.goals[goals.FUNDING_VETO] += any(w.startswith("funding") for w in world.told.refused)
 
 
 def _judge_end(world: World) -> None:
@@ -216,7 +223,7 @@ def _judge_end(world: World) -> None:
     if waits:
         oracle.accuse("I7", now, f"still open: {', '.join(waits)}")
     why = _refused(world)
-    if abs(world.places.net) > EDGE and not _excused(world, why):
+    if abs(world.places.net) > world.oracle.conduct.edge and not _excused(world, why):
         oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}: {why or 'nobody says why'}")
     for account, _, name in oracle.hearing.missing:
         oracle.accuse("I7", now, f"{name} of {account} was never heard of")

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
 from rebalancer.core.events import Fill, OrderEnded, OrderEvent, OrderNotFound, OrderRejected
+from rebalancer.core.params import OrderParams
 
 
 class Fate(StrEnum):
@@ -59,6 +60,13 @@ class Traced:
     def grows_knowing(self) -> bool:
         """Whether it is a hedge of a process that knew all that was booked."""
         return self.order.purpose is Purpose.HEDGE and not self.blind
+
+    def known(self, own: OrderParams) -> bool:
+        """Whether its end was proved to the process, and all that it filled was told."""
+        if self.ended is not None and self.heard < abs(self.ended):
+            return False
+        patient = [at for at in self.denied if at >= self.ts + own.absent_after]
+        return self.proved or (bool(patient) and len(self.denied) >= own.absent_answers)
 
     def hear(self, event: OrderEvent | Fill, ts: int) -> None:
         """Note what reached the process about it, at `ts`, ns."""

@@ -51,6 +51,7 @@ class VirtualVenue:
         def answer(event: OrderEvent) -> None:
             self._clock.call_at(self._clock.now(), lambda: arrive(event))
 
+        await self._clock.waited()
         if self._lives():
             self._wire.send(order, answer)
         event: OrderEvent = await answered
@@ -58,6 +59,7 @@ class VirtualVenue:
 
     async def cancel(self, order: Cancel) -> None:
         """Ask to withdraw an order."""
+        await self._clock.waited()
         if self._lives():
             self._wire.withdraw(order)
         await self._clock.sleep(self._wire.near())

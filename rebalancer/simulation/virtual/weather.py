@@ -79,8 +79,17 @@ RATES: Mapping[str, float] = MappingProxyType(
         "reduced": 0.005,
         "killed": 0.003,
         "reconciled": 0.02,
-        # of cancellations; the last, so that seeds keep what they drew before
+        # of cancellations; what came later is last, so that seeds keep what they drew before
         "cancel_late": 0.6,
+        # of what a venue says of itself, of its contracts and of us, a second
+        "held": 0.005,
+        "contract_held": 0.005,
+        "banned": 0.003,
+        "contract_closed": 0.002,
+        "leverage_set": 0.005,
+        # of a write, and of what an operator sets, a second
+        "slow_write": 0.02,
+        "tuned": 0.01,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it

@@ -69,9 +69,10 @@ class Wire:
             at = self._clock.now() + after
             self._clock.call_at(at, lambda: answer(_at(event, self._clock.now())))
 
-        shut = self.account in self._faults.shut or self.account in self._faults.barred
-        if drawn["limited"] or drawn["rejected"] or shut:
-            self._around.oracle.lost(name)
+        refused = self._faults.refuses(self.account, order.instrument)
+        if drawn["limited"] or drawn["rejected"] or refused:
+            self._around.oracle.lost(name, limited=drawn["limited"])
+            self.lists.noticed()
             reply(OrderRejected(now, now, name, "the venue is busy"), self.near())
             return
         if drawn["request_lost"] or drawn["error_before"]:

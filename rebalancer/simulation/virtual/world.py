@@ -10,13 +10,14 @@ from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
 from rebalancer.runtime.tasks import TaskRegistry
-from rebalancer.settings import to_params
+from rebalancer.settings import fingerprint, to_params
 from rebalancer.simulation.virtual import book, goals
 from rebalancer.simulation.virtual.conduct import HALTING
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.faults import Around, Faults, Feed
 from rebalancer.simulation.virtual.hands import Hands
-from rebalancer.simulation.virtual.journal import Disk, Mishap, VirtualJournal
+from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
+from rebalancer.simulation.virtual.notices import Notices
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.own_clock import Machine
 from rebalancer.simulation.virtual.person import LAGS, Person
@@ -25,9 +26,9 @@ from rebalancer.simulation.virtual.process import Outside, Process, Told
 from rebalancer.simulation.virtual.traced import Fate
 from rebalancer.simulation.virtual.weather import Weather
 from rebalancer.simulation.virtual.wire import Wire
+from rebalancer.simulation.virtual.writes import Writes
 
 AGAIN = 3 * SECOND  # ns from a fall to the next start
-_AT_WRITE = (("killed_before_write", Mishap.BEFORE), ("killed_after_write", Mishap.AFTER))
 
 
 class World:
@@ -59,7 +60,8 @@ class World:
         }
         own, other = self.wires["deribit"], self.wires["binanceusdm"]
         self.hands = Hands(own, other, self.oracle, self.clock, self._dice)
-        self.person = Person(self.clock, self.oracle, self._listener, self.hands)
+        told = (self.clock, self.oracle, self._listener, self.hands)
+        self.person = Person(*told, fingerprint(self.own))
         self._outside = Outside(
             own=self.own,  # without holdings: it adopts what the venues hold
             clock=self.clock,
@@ -72,6 +74,7 @@ class World:
         )
         self._seed = seed
         self.feed, self._wrong_until = Feed(self.clock), 0
+        self.notices = Notices(around, self.places.exchanges)
         self.process: Process | None = None
         self._failures: list[BaseException] = []
         self.tasks = TaskRegistry(self._failures.append)
@@ -109,23 +112,9 @@ class World:
     def boot(self) -> None:
         """Start the daemon anew."""
         self.oracle.note(self.clock.now(), f"start {self.disk.epoch + 1}")
-        dice, written = Dice(self._seed, f"disk/{self.disk.epoch}"), self.disk.epoch + 1
-
-        def strikes() -> Mishap | None:
-            if self.faults.strikes("disk_failed", dice):
-                return Mishap.FAILS
-            if self.process is None or self.process.journal.epoch != written:
-                return None
-            for fault, mishap in _AT_WRITE:
-                if self.faults.strikes(fault, dice):
-                    self.oracle.goals[goals.AT_WRITE] += 1
-                    return mishap
-            return None
-
-        def kill() -> None:
-            self.crash("killed while it writes")
-
-        journal = VirtualJournal(self.disk, strikes, kill)
+        self.notices.begin()
+        writes = Writes(self, Dice(self._seed, f"disk/{self.disk.epoch}"))
+        journal = VirtualJournal(self.disk, writes.strikes, writes.kill, writes.wait)
         self.tasks.spawn("process", self._serve(Process(self._outside, journal)))
 
     async def _serve(self, process: Process) -> None:
@@ -141,6 +130,7 @@ class World:
     async def _live(self, process: Process) -> None:
         self.process = process
         self.oracle.began(self.clock.now())
+        self.notices.again()
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
         try:
@@ -205,8 +195,8 @@ class World:
         self.oracle.healed = self.clock.now()
         self.faults.on = self.disk.short = False
         self.places.market.rest(self.clock.now())
-        for each in (self.faults.dead, self.faults.shut, self.faults.barred):
-            each.clear()
+        self.faults.clear()
+        self.notices.clear()
         self.feed.clear()
         self.machine.ahead = 0
 
