@@ -116,6 +116,16 @@ def test_schedule_or_leverage(asked, leverage, cash):
     assert judged(exchange, LINEAR, "10") is None
 
 
+def test_leverage_is_set():
+    """What somebody sets holds for what is opened from then on; what is held stays."""
+    exchange = shown(opened({"USDT": "200.5"}), LINEAR, "100", "99", "100")
+    exchange.set_leverage("a", D(4))
+
+    assert MARGIN == judged(exchange, LINEAR, "10")
+    exchange.set_leverage("a", D(10))
+    assert judged(exchange, LINEAR, "10") is None
+
+
 @pytest.mark.parametrize("quantity", ["1000", "-1000"])
 def test_inverse(quantity):
     """10,000 USD at 50,000 are 0.2 coin: a tenth of it, and 0.05 %."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
-from rebalancer.core.events import Ending, OrderEnded, OrderNotFound
+from rebalancer.core.events import Ending, OrderEnded, OrderNotFound, VenueHeld
 from rebalancer.errors import DataError, Defect
 from rebalancer.exchange import records
 from rebalancer.ports import SECOND
@@ -21,6 +21,7 @@ from rebalancer.simulation.virtual.campaign import one, play, program, read
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
+from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
 from rebalancer.simulation.virtual.run import run
 from rebalancer.simulation.virtual.silence import Silence
 from tests.cluster import scheduler
@@ -351,6 +352,40 @@ def test_after_a_halt(oracle):
     oracle.told(NOW, Alert(Severity.ERROR, "order.unproven", "BTC", "it is lost"))
 
     assert ["I6"] == judged(oracle, order())
+
+
+@pytest.mark.parametrize("contract", ["", book.INVERSE])
+def test_while_it_is_held(oracle, contract):
+    """To whoever said that nothing is taken nothing leaves, but what had left the desk by then."""
+    late = NOW + SECOND
+    oracle.heard(VenueHeld(NOW, "deribit", "a maintenance", instrument=contract), NOW)
+    assert [] == judged(oracle, order())
+
+    oracle.orders.clear()
+    oracle.conduct.judge(order(decided_at=late), late, blind=True)
+    assert ["I6"] == [each.invariant for each in oracle.violations]
+    oracle.heard(VenueHeld(late, "deribit", None, instrument=contract), late)
+    oracle.conduct.judge(order(decided_at=late), late, blind=True)
+    assert 1 == len(oracle.violations)
+
+
+def test_a_clock_that_waits():
+    """What a process does after it waited is later; all else of it comes when that has gone by."""
+    clock, heard = MarketClock(0), []
+    own = OwnClock(clock, Machine())
+
+    async def main():
+        own.call_at(SECOND, lambda: heard.append(("call", clock.now())))
+        own.wait(3 * SECOND)
+        heard.append(("now", own.now(), clock.now()))
+        await own.waited()
+        heard.append(("waited", own.now(), clock.now()))
+        await own.waited()
+        await clock.sleep(SECOND)
+
+    run_virtual(clock, lambda _: None, main())
+    late = 3 * SECOND
+    assert [("call", late), ("now", late, 0), ("waited", late, late)] == sorted(heard)
 
 
 def test_too_often(oracle):
