@@ -60,7 +60,7 @@ def test_gap():
 )
 def test_jump(after, whole):
     """A jump is noticed at once, and not forgotten at once: the wilder average counts."""
-    calm = 100 * 24 * 60  # minutes: both averages are full
+    calm = 20 * 24 * 60  # minutes: both averages are full, to a millionth
     told, jump = path([100_000.0] * calm), 0.05
     take(told, told.ts + SAMPLE, 100_000.0 * math.exp(jump))
     for _ in range(after // SAMPLE):

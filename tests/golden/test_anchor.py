@@ -85,6 +85,7 @@ def hedged(rule, path):
     return profit - abs(price - S), traded + abs(held) * price, hedges
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("place", range(len(RULES)), ids=list(RULES))
 def test_number_by_number(played, normals, place):
     """Path by path the rules hedge as the same written apart does."""

@@ -302,11 +302,12 @@ class Desk:
         """Read an account, which holds what the ledger has."""
         return self.take(AccountRead(self.now, self.now - ago, account))
 
-    def wait(self, seconds: int, price: float | None = None) -> None:
-        """Let time pass, the market talking each second."""
+    def wait(self, seconds: int, price: float | None = None, *, every: int = 1) -> None:
+        """Let time pass, the market talking each second, or every so many; the clock ticks each."""
         for _ in range(seconds):
             self.now += SECOND
-            self.market(price)
+            if not self.now // SECOND % every:
+                self.market(price)
             self.take(Tick(self.now))
 
     def operate(self, verb: Verb, *, everything: bool = False) -> Outcome:

@@ -172,7 +172,7 @@ def test_a_lasting_gap_is_told_again():
     told = []
     for second in range(1, 22 * 60):
         before = desk.alerts.count("delta.unhedged")
-        desk.wait(1)
+        desk.wait(1, every=3)
         if before < desk.alerts.count("delta.unhedged"):
             told.append(second)
     assert [60, 300, 1_260] == told
@@ -186,7 +186,7 @@ def told_at(desk, seconds):
     found = []
     for second in range(1, seconds + 1):
         before = desk.alerts.count("delta.unhedged")
-        desk.wait(1)
+        desk.wait(1, every=3)
         found += [second] * (desk.alerts.count("delta.unhedged") - before)
     return found
 
@@ -194,7 +194,7 @@ def told_at(desk, seconds):
 def test_blindness_hushes_no_gap():
     """A gap that opens while an input is long missing wakes somebody after its own minute."""
     desk = build(holdings=[(CALL, "0.0001")])  # an option that nobody marks
-    desk.wait(60 * 60)
+    desk.wait(60 * 60, every=3)
     assert desk.alerts.count("delta.unhedged") in range(3, 6)  # ever more rarely by now
     desk.operate(Verb.PAUSE)
     desk.trade_by_hand(LINEAR, "1")
@@ -207,7 +207,7 @@ def test_a_gap_that_grows_is_told_anew():
     desk = build()
     desk.operate(Verb.PAUSE)
     desk.trade_by_hand(LINEAR, "1")
-    desk.wait(30 * 60)
+    desk.wait(30 * 60, every=3)
     desk.trade_by_hand(LINEAR, "0.5")
     assert [] == told_at(desk, 300)  # half as much again is the same gap
 
