@@ -120,7 +120,8 @@ def _show(summary: Summary, rate: float) -> None:
     typer.echo(f"violations: {counts}")
     typer.echo(f"trace {summary.trace}")
     if len(summary.programs) > 1:
-        typer.echo(f"by {len(summary.programs)} versions of the program, which leave equal traces")
+        versions = len(summary.programs)
+        typer.echo(f"by {versions} versions of the program; some seeds of each were compared")
 
 
 def register(app: typer.Typer) -> None:

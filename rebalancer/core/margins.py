@@ -173,7 +173,8 @@ class Margins:
             return known.readings
         names = known.names if known is not None and known.pool is pool else pool.underlyings
         vols = tuple([self.vol(name, own) for name in names]) if vols is None else vols
-        if known is not None and known.vols == vols and _alike(known.pool, pool):
+        same = known is not None and known.vols == vols and known.own.ladder == own.ladder
+        if known is not None and same and _alike(known.pool, pool):
             self._read[pool.name] = known._replace(pool=pool, own=own, rests=rests)
             return known.readings
         pairs = zip(names, vols, strict=True)

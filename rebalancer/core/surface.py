@@ -10,6 +10,7 @@ found and how well it lies is told with it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -302,6 +303,11 @@ def _descend(errors: _Errors, start: Floats, bounds: tuple[Floats, Floats]) -> F
 
 
 # --- the stand-in -----------------------------------------------------------
+
+
+def prepare() -> None:
+    """Load what a stand-in is made with: a quarter of a second, which no decision must wait."""
+    import_module("scipy.interpolate")
 
 
 def _stand_in(told: Points, years: float, before: Smile | None) -> Smile | None:

@@ -5,13 +5,15 @@ does not fill its journal.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import NamedTuple, TypedDict, Unpack
 
 from rebalancer.core import band as bands
 from rebalancer.core import conditions, levels
 from rebalancer.core.band import Band
 from rebalancer.core.band.width import Conditions, Width, measure
-from rebalancer.core.decision import Action, Decision, Reason
+from rebalancer.core.commands import Style
+from rebalancer.core.decision import Action, Decision, Reason, Verdict
 from rebalancer.core.exposure import Exposure
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.params import UnderlyingParams
@@ -55,7 +57,21 @@ def view_of(state: State, own: UnderlyingParams) -> View | None:
     return View(own, exposure, band, pending, width, around)
 
 
-def plain(state: State, view: View, action: Action, reason: Reason, **order: Any) -> Decision:
+class OfAnOrder(TypedDict, total=False):
+    """Fields of a decision that is about an order."""
+
+    instrument: str
+    wanted: Decimal
+    allowed: Decimal
+    limit_price: Decimal
+    verdicts: tuple[Verdict, ...]
+    style: Style | None
+    hurried: Reason | None
+
+
+def plain(
+    state: State, view: View, action: Action, reason: Reason, **order: Unpack[OfAnOrder]
+) -> Decision:
     """Return a decision with its numbers and, where it is about one, the fields of its order."""
     return Decision(
         sequence=state.sequence,

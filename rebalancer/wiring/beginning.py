@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer import __version__
-from rebalancer.core import kept
+from rebalancer.core import kept, surface
 from rebalancer.core.events import PositionReport
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.standing import why_damaged
@@ -123,6 +123,8 @@ def begin(
     The journal holds that it began: what is decided from here on is of this start.
     """
     around.log.info("config.loaded", mode=settings.book.mode, fingerprint=fingerprint(settings))
+    if any(own.smile is not None for own in state.params.underlyings.values()):
+        surface.prepare()
     for holding in settings.holdings:
         if holding.file is not None:
             continue  # the file tells it, again and again

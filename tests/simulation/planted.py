@@ -316,6 +316,17 @@ BUGS: Mapping[str, Bug] = {
         '            return (Alert(Severity.ERROR, "rate.banned", event.account, text),)\n',
         '            return (Alert(Severity.ERROR, "rate.banned", event.account, text),)\n',
     ),
+    "a ban is not heard of": Bug(
+        f"{CORE}/state.py",
+        "        if isinstance(event, ShutOut):  # asking on would only make it longer\n",
+        "        if isinstance(event, ShutOut):\n            return ()\n"
+        "        if isinstance(event, ShutOut):  # asking on would only make it longer\n",
+    ),
+    "a closed contract is not heard of": Bug(
+        f"{CORE}/state.py",
+        "            case InstrumentUnfit():\n                return self._unfit(event)\n",
+        "            case InstrumentUnfit():\n                return ()\n",
+    ),
     "a closed contract halts nothing": Bug(
         f"{CORE}/state.py",
         "        self.halt(instrument.underlying, why)\n        return (listings.alert(",

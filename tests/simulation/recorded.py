@@ -53,10 +53,11 @@ def write(path: Path) -> None:
         if len(seeds) < BLOCK:
             continue
         line = line_of(first, Summary({seed: outcomes.lines[seed] for seed in seeds}))
-        before = told.get(first)
-        if before is not None and before["trace"] != line["trace"]:
-            raise DataError(f"{RECORD.name}: {first}: must leave {before['trace']}, left another")
-        told[first] = before or line
+        before = told.get(first, line)
+        for part in ("trace", "violations", "goals"):
+            if before[part] != line[part]:
+                raise DataError(f"{RECORD.name}: {first}: must have the {part} of before, has not")
+        told[first] = before
     rows = (json.dumps(told[first]) + "\n" for first in sorted(told))
     RECORD.write_text("".join(rows))
 

@@ -104,7 +104,7 @@ def test_resumed_by_another_program(tmp_path):
     kept.write_text(json.dumps({**line, "trace": "f" * 64}) + "\n")
 
     assert sorted(["0123456789ab", program()]) == sorted(both.programs)
-    with pytest.raises(DataError, match=r"seed 1: must leave the trace .* begin a new file"):
+    with pytest.raises(DataError, match=r"seed 1: must have the trace .* begin a new file"):
         play([1, 2], lambda _: None, kept)
 
 
@@ -358,13 +358,13 @@ def test_after_a_halt(oracle):
 def test_while_it_is_held(oracle, contract):
     """To whoever said that nothing is taken nothing leaves, but what had left the desk by then."""
     late = NOW + SECOND
-    oracle.heard(VenueHeld(NOW, "deribit", "a maintenance", instrument=contract), NOW)
+    oracle.conduct.reached(VenueHeld(NOW, "deribit", "a maintenance", instrument=contract), NOW)
     assert [] == judged(oracle, order())
 
     oracle.orders.clear()
     oracle.conduct.judge(order(decided_at=late), late, blind=True)
     assert ["I6"] == [each.invariant for each in oracle.violations]
-    oracle.heard(VenueHeld(late, "deribit", None, instrument=contract), late)
+    oracle.conduct.reached(VenueHeld(late, "deribit", None, instrument=contract), late)
     oracle.conduct.judge(order(decided_at=late), late, blind=True)
     assert 1 == len(oracle.violations)
 

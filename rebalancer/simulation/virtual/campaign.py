@@ -3,13 +3,14 @@
 A campaign that is cut off goes on where its file ends. What a seed shows
 depends on nothing but the seed and the program, so it does not matter where it
 ran. Each line says by which program; where a file has lines of another one, some
-of its seeds are run again first, and must leave the same traces.
+of its seeds are run again first, and must leave the same traces and verdicts.
 """
 
 import hashlib
 import json
 import multiprocessing
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,8 @@ ROOT = Path(__file__).parents[2]
 @cache
 def program() -> str:
     """Return what this program is: 12 hexadecimal digits over its sources and what it counts by."""
-    told = hashlib.sha256(f"{np.__version__} {scipy.__version__}".encode())
+    python = ".".join(map(str, sys.version_info[:2]))  # by version it sums in another way
+    told = hashlib.sha256(f"{python} {np.__version__} {scipy.__version__}".encode())
     for path in sorted(ROOT.rglob("*.py")):
         told.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return told.hexdigest()[:12]
@@ -107,7 +109,7 @@ class Summary:
 
     @property
     def programs(self) -> tuple[str, ...]:
-        """What ran the seeds; more than one has been shown to leave the same traces."""
+        """What ran the seeds; where there are more, some seeds of each were compared."""
         return tuple(sorted({each.get("program", "") for each in self.lines.values()}))
 
     @property
@@ -159,6 +161,8 @@ def play(
     with _workers(scheduler) as work, _kept(resume, known) as keep:
         _compare(known, work, resume)
         for line in work(left):
+            if line["program"] != program():
+                raise DataError(f"{scheduler}: a worker runs another version: {line['program']}")
             summary.lines[line["seed"]] = line
             keep(line)
             told(line)
@@ -168,15 +172,19 @@ def play(
 def _compare(
     known: Summary, work: Callable[[Sequence[int]], Iterable[Line]], path: Path | None
 ) -> None:
-    """Run some seeds of another program again, spread over all of them."""
-    theirs = sorted(s for s, each in known.lines.items() if each.get("program") != program())
-    for line in work(theirs[:: max(len(theirs) // AGAIN, 1)][:AGAIN]):
-        seed = line["seed"]
-        if line["trace"] != known.lines[seed]["trace"]:
-            raise DataError(
-                f"{path}: seed {seed}: must leave the trace that another program left,"
-                " and does not: what is decided has changed since; begin a new file"
-            )
+    """Run some seeds of each other program again, spread over all that it left."""
+    seeds: list[int] = []
+    for other in (each for each in known.programs if each != program()):
+        theirs = [s for s, each in sorted(known.lines.items()) if each.get("program", "") == other]
+        seeds += theirs[:: max(-(-len(theirs) // AGAIN), 1)]
+    for line in work(sorted(seeds)):
+        before = known.lines[line["seed"]]
+        for part in ("trace", "violations", "goals"):
+            if line[part] != before[part]:
+                raise DataError(
+                    f"{path}: seed {line['seed']}: must have the {part} that another program"
+                    " left, and has not: what is decided or judged has changed; begin a new file"
+                )
 
 
 @contextmanager

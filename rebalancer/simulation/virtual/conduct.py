@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from rebalancer.core.commands import Alert, Purpose, Submit
-from rebalancer.core.events import VenueHeld
+from rebalancer.core.events import Event, InstrumentUnfit, ShutOut, VenueHeld
 from rebalancer.core.params import Params
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
@@ -71,6 +71,7 @@ class Conduct:
         self.short = False  # whether the disk is nearly full, told to the daemon
         self.halted: str | None = None  # what a person was told of a halt that nobody lifted
         self.held: dict[str, int] = {}  # account or contract that takes no orders → ns of that word
+        self.warned: tuple[int, str] | None = None  # since when, and why, nothing may be hedged
         self.band = params.underlyings[COIN].band.upper  # coins to each side, as it was told last
         self.words = Words(params)
         self._params, self._books, self._accuse = params, books, accuse
@@ -122,10 +123,12 @@ class Conduct:
             self._accuse("I6", ts, f"{order.client_order_id} grows while only closing may pass")
         elif order.purpose is Purpose.HEDGE and self.halted is not None:
             self._accuse("I6", ts, f"{order.client_order_id} left after {self.halted}")
+        grace, name = self._params.orders.max_decision_age, order.client_order_id
         for subject in (order.account, order.instrument):
-            since = self.held.get(subject, ts)
-            if ts - since > self._params.orders.max_decision_age:
-                self._accuse("I6", ts, f"{order.client_order_id} left while {subject} was held")
+            if ts - self.held.get(subject, ts) > grace:
+                self._accuse("I6", ts, f"{name} left while {subject} was held")
+        if order.purpose is Purpose.HEDGE and self.warned and ts - self.warned[0] > grace:
+            self._accuse("I6", ts, f"{name} left, and {self.warned[1]}")
 
     def _young(self, order: Submit, ts: int) -> None:
         limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
@@ -219,17 +222,25 @@ class Conduct:
         """Net delta that is inside the band, coins; to either side."""
         return self.band + EDGE
 
-    def hold(self, event: VenueHeld, ts: int) -> None:
-        """Note that a process heard of a venue, or a contract, that takes no orders, or does."""
-        subject = event.instrument or event.account
-        self.held.pop(subject, None)
-        if event.reason is not None:
-            self.held[subject] = ts
+    def reached(self, event: Event, ts: int) -> None:
+        """Note what reached a process, whatever it makes of it: from then on it may know better."""
+        match event:
+            case VenueHeld(reason=None):
+                self.held.pop(event.instrument or event.account, None)
+            case VenueHeld():
+                self.held.setdefault(event.instrument or event.account, ts)
+            case ShutOut():
+                self.warned = self.warned or (ts, f"{event.account} had shut it out")
+            case InstrumentUnfit():
+                self.warned = self.warned or (ts, f"{event.instrument} was {event.how}")
+            case _:
+                pass
 
     def began(self) -> None:
         """Note that a process begins: it has read nothing."""
         self._read.clear()
         self.held.clear()
+        self.warned = None
         self.short = False  # it looks for itself
 
     def read(self, account: str) -> None:

@@ -9,7 +9,7 @@ from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.weather import Weather
 
-Hear = Callable[[str, Event], None]
+Hear = Callable[[str, Event], bool]
 
 
 @dataclass(slots=True)
@@ -19,11 +19,12 @@ class Faults:
     weather: Weather
     on: bool = True
     dead: set[str] = field(default_factory=set)  # accounts whose stream says nothing
-    shut: set[str] = field(default_factory=set)  # accounts that take no orders
+    shut: set[str] = field(default_factory=set)  # accounts that take no orders, and do not say so
+    held: set[str] = field(default_factory=set)  # accounts and contracts that say that they do not
     barred: set[str] = field(default_factory=set)  # accounts whose key is not taken
     banned: dict[str, bool] = field(default_factory=dict)  # accounts that answer nothing, and
     #   whether the process has noticed
-    closed: set[str] = field(default_factory=set)  # contracts that take no orders
+    closed: set[str] = field(default_factory=set)  # contracts that are not traded any more
 
     def strikes(self, fault: str, dice: Dice) -> bool:
         """Whether a fault strikes on this occasion."""
@@ -36,12 +37,12 @@ class Faults:
 
     def refuses(self, account: str, instrument: str) -> bool:
         """Whether an order does not get through to the book."""
-        ways = (self.shut, self.barred, self.banned)
-        return any(account in each for each in ways) or instrument in self.closed
+        ways = (self.shut, self.held, self.barred, self.banned)
+        return any(account in each for each in ways) or instrument in {*self.held, *self.closed}
 
     def clear(self) -> None:
         """Let every way be open, and every venue take orders."""
-        for each in (self.dead, self.shut, self.barred, self.closed):
+        for each in (self.dead, self.shut, self.held, self.barred, self.closed):
             each.clear()
         self.banned.clear()
 
@@ -58,7 +59,7 @@ class Around:
     clock: Clock
     faults: Faults
     oracle: Oracle
-    hear: Hear  # takes what a stream carries, to whichever process lives
+    hear: Hear  # takes what a stream carries to whichever process lives; whether one does
 
 
 class Feed:

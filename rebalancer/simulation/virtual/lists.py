@@ -62,11 +62,10 @@ class Lists:
 
     def noticed(self) -> None:
         """Let the process learn of a ban, where there is one and it asked for the first time."""
-        banned = self._around.faults.banned
+        banned, now = self._around.faults.banned, self._around.clock.now()
         if banned.get(self._account) is False:
-            banned[self._account] = True
-            now = self._around.clock.now()
-            self._around.hear(self._account, ShutOut(now, self._account, "too many requests"))
+            told = ShutOut(now, self._account, "too many requests")
+            banned[self._account] = self._around.hear(self._account, told)
 
     def asked(self, fault: str = "") -> None:
         """Note a question.
@@ -75,10 +74,10 @@ class Lists:
             KeyRefused: The key is not taken.
             Unavailable: It is not answered.
         """
+        self._around.oracle.conduct.pace.asked(self._account, self._around.clock.now())
         self.noticed()
         if self._account in self._around.faults.banned:
             raise Unavailable(f"{self._account} answers us no more")
-        self._around.oracle.conduct.pace.asked(self._account, self._around.clock.now())
         if self._account in self._around.faults.barred:
             raise KeyRefused(f"{self._account}: the key is not taken")
         if fault and self._strikes(fault):

@@ -8,7 +8,7 @@ that begins is told again what it would find out by asking.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from rebalancer.core.events import Event, InstrumentUnfit, Unfit, VenueHeld
+from rebalancer.core.events import Event, InstrumentUnfit, ShutOut, Unfit, VenueHeld
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.faults import Around
@@ -28,25 +28,23 @@ class Notices:
         self._around, self._exchanges = around, exchanges
         self._held: dict[str, VenueHeld] = {}  # by account or contract
         self._gone: dict[str, InstrumentUnfit] = {}  # by contract
+        self._banned: dict[str, int] = {}  # account → ns until when it answers nothing
+        self.met: dict[str, None] = {}  # accounts whose ban a start met that came to nothing
 
     def hold(self, account: str, duration: int, contract: str = "") -> None:
         """Let a venue say that it takes no orders, or none for a contract, for a while, ns."""
         now, subject = self._around.clock.now(), contract or account
         told = VenueHeld(now, account, "a maintenance", instrument=contract)
         self._held[subject] = told
-        self._refused(subject).add(subject)
+        self._around.faults.held.add(subject)
         self._tell(goals.HELD, f"{subject} takes no orders", told)
         self._around.clock.call_at(now + duration, lambda: self._release(subject, told))
-
-    def _refused(self, subject: str) -> set[str]:
-        faults = self._around.faults
-        return faults.shut if subject in self._exchanges else faults.closed
 
     def _release(self, subject: str, told: VenueHeld) -> None:
         if self._held.get(subject) is not told:
             return  # it was healed, or is held anew
         del self._held[subject]
-        self._refused(subject).discard(subject)
+        self._around.faults.held.discard(subject)
         now = self._around.clock.now()
         self._around.oracle.note(now, f"{subject} takes orders again")
         released = VenueHeld(now, told.account, None, instrument=told.instrument)
@@ -56,9 +54,11 @@ class Notices:
         """Let a venue answer this machine no more for a while, ns; who asks will notice."""
         now, banned = self._around.clock.now(), self._around.faults.banned
         banned.setdefault(account, False)
+        self._banned[account] = max(self._banned.get(account, 0), now + duration)
 
         def end() -> None:
-            banned.pop(account, None)
+            if self._around.clock.now() >= self._banned[account]:
+                banned.pop(account, None)
 
         self._around.oracle.goals[goals.BANNED] += 1
         self._around.oracle.note(now, f"{account} answers us no more")
@@ -93,7 +93,11 @@ class Notices:
             banned[account] = False
 
     def again(self) -> None:
-        """Tell a process that began what it finds out at its start."""
+        """Tell a process that began what it found out at its start, or tries at one."""
+        for account in self.met:
+            now = self._around.clock.now()
+            self._around.hear(account, ShutOut(now, account, "it was met at a start"))
+        self.met.clear()
         for told in self._held.values():
             self._around.hear(told.account, told)
         for gone in self._gone.values():
@@ -102,6 +106,7 @@ class Notices:
     def clear(self) -> None:
         """Let all be as it was before."""
         self._gone.clear()
+        self.met.clear()
         for subject, told in list(self._held.items()):
             self._release(subject, told)
         for account in self._exchanges:

@@ -32,7 +32,6 @@ from rebalancer.core.events import (
     OrderEvent,
     OrderUnknown,
     Quote,
-    VenueHeld,
 )
 from rebalancer.core.ids import decode
 from rebalancer.core.params import Params
@@ -110,8 +109,9 @@ class Oracle:
             self.accuse("I11", ts, f"{name} is of a start before {self._epoch}")
         else:
             self._epoch = parts.epoch
-        self.goals[goals.STALE_BACK] += self._stale
-        self._stale = False
+        if order.purpose is Purpose.HEDGE:
+            self.goals[goals.STALE_BACK] += self._stale
+            self._stale = False
         self._alone(order, ts)
         self.conduct.judge(order, ts, blind=blind)
         self.orders[name] = Traced(order, ts, blind)
@@ -146,7 +146,7 @@ class Oracle:
 
     def began(self, now: int = 0) -> None:
         """Note that a process begins: it knows what is on the disk, and has told nothing."""
-        self._began = now
+        self._began, self._stale = now, False
         self.conduct.began()
         self.silence.began()
         kept = [each for each in self._disk.entries if each.kind == "event"]
@@ -200,8 +200,6 @@ class Oracle:
         self.hearing.hear(event, ts)
         if isinstance(event, Quote | Index):
             self.conduct.words.hear(event, ts)
-        elif isinstance(event, VenueHeld):
-            self.conduct.hold(event, ts)
         self._answered(event, ts)
         if isinstance(event, OrderUnknown) and event.client_order_id in self.orders:
             self.note(ts, f"{event.client_order_id} is unknown: {event.reason}")

@@ -44,7 +44,7 @@ class OwnClock:
 
     def wall(self) -> int:
         """Return what the machine's clock shows."""
-        return self._clock.now() + self._machine.ahead
+        return self.monotonic() + self._machine.ahead
 
     def anchor(self) -> None:
         """Go on from what the machine's clock shows now."""
@@ -56,8 +56,8 @@ class OwnClock:
 
     def wait(self, duration: int) -> None:
         """Let the process wait in the middle of what it does, ns: when that goes on it is late."""
-        self.stop(duration)
-        self._busy = self._stopped
+        self._busy = self.monotonic() + duration
+        self._stopped = max(self._stopped, self._busy)
 
     async def waited(self) -> None:
         """Return when all that the process waited for in the middle of something has gone by."""

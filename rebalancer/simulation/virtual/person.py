@@ -74,11 +74,16 @@ class Person:
         ended = tuple(listener.state.unproven) if verb is Verb.ARM else ()
         listener.hear(Operator(now, verb, reason, "operator", ended=ended))
 
-        def check() -> None:
-            if self._listener(now) is listener and reason not in self._written:
-                self._oracle.accuse("I6", self._clock.now(), f"{verb} was not taken down")
+        self._check(listener, now, reason, verb)
 
-        self._clock.call_at(now + SECOND, check)
+    def _check(self, listener: Listener, since: int, reason: str, what: str) -> None:
+        """Judge a second later that what was said is written down, if somebody listened so long."""
+
+        def check() -> None:
+            if self._listener(since) is listener and reason not in self._written:
+                self._oracle.accuse("I6", self._clock.now(), f"{what} was not taken down")
+
+        self._clock.call_at(since + SECOND, check)
 
     def tune(self, band: float) -> None:
         """Set the band to so many coins on each side of the aim, while the book runs."""
@@ -89,7 +94,10 @@ class Person:
             return
         edges = ((Knob.LOWER, -1), (Knob.UPPER, 1))
         changes = tuple(Change(COIN, knob, way * before, way * band) for knob, way in edges)
-        listener.hear(Tuned(now, changes, "said", "operator", self._fingerprint))
+        self._said += 1
+        reason = f"said {self._said}"
+        listener.hear(Tuned(now, changes, reason, "operator", self._fingerprint))
+        self._check(listener, now, reason, "a band that was set")
 
     def hear(self, alert: Alert) -> None:
         """Take down what is told of margin."""
@@ -104,6 +112,7 @@ class Person:
         if isinstance(event, Tuned):
             self._oracle.goals[goals.TUNED] += 1
             self._oracle.conduct.band = event.changes[-1].after
+            self._written[event.reason] = None
         if not isinstance(event, Operator):
             return
         self._written[event.reason] = None
@@ -121,7 +130,7 @@ class Person:
             case Verb.RESUME:
                 conduct.paused = conduct.reducing = False
             case Verb.ARM:
-                conduct.stopped = conduct.halted = None
+                conduct.stopped = conduct.halted = conduct.warned = None
             case _:
                 pass
 

@@ -125,6 +125,7 @@ class Outside:
     wires: Mapping[str, Wire]
     disk: Disk
     told: Told  # what it says to people
+    reached: Callable[[Event, int], None]  # is told of what reaches a process, true ns
     before: Hear  # is told of each event that the engine takes
     after: Hear  # the same, once it is written down
 
@@ -225,7 +226,11 @@ class Process:
     def _written(self, event: Event, _decisions: Sequence[Decision]) -> None:
         through = self.engine.state.sequence <= self.journal.through
         if self.lives or through:  # else it was killed before it was written
-            self._outside.after(event)
+            written = self.clock.monotonic()  # a while from now, where the disk is slow
+            if written > self._outside.clock.now():
+                self._outside.clock.call_at(written, lambda: self._outside.after(event))
+            else:
+                self._outside.after(event)
 
     def _agreed(self, event: Event, _decisions: Sequence[Decision]) -> None:
         if isinstance(event, Reconciled) and not event.differences:
@@ -238,6 +243,7 @@ class Process:
             self.clock.call_at(self.clock.now(), lambda: self.hear(event))
         elif self.lives:
             now = self.clock.now()
+            self._outside.reached(event, self.clock.monotonic())
             self.inbox.put(event if event.ts_local == now else replace(event, ts_local=now))
 
     def kill(self) -> None:

@@ -28,6 +28,8 @@ STAYS = 5  # s in a row inside the band
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
 WRITTEN = 2 * SECOND  # ns after which a booking is on the disk
 MOST_TASKS = 60  # at once
+STALE = ("quote_stale", "index_stale", "mark_stale", "option_stale")
+DEAR = ("funding_too_dear", "funding_budget_spent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _look(world: World) -> None:
     if silent is not None:
         oracle.accuse("I14", now, f"net delta {world.places.net:.3f} is {silent}")
     if lives:
-        oracle.look(now, stale=any(each.endswith("_stale") for each in world.told.news()))
+        oracle.look(now, stale=any(each in STALE for each in world.told.news()))
     tasks = len(asyncio.all_tasks())
     if tasks > MOST_TASKS:
         oracle.accuse("I13", now, f"{tasks} tasks at once")
@@ -204,7 +206,7 @@ def _count(world: World) -> None:
             oracle.goals[goals.FILLED if traced.filled else goals.ABSENT] += 1
     if world.process is not None and world.process.engine.tally.refusals:
         oracle.goals[goals.VETOED] += 1
-    oracle.goals[goals.FUNDING_VETO] += any(w.startswith("funding") for w in world.told.refused)
+    oracle.goals[goals.FUNDING_VETO] += any(why in DEAR for why in world.told.refused)
 
 
 def _judge_end(world: World) -> None:

@@ -69,6 +69,7 @@ class World:
             wires=self.wires,
             disk=self.disk,
             told=self.told,
+            reached=self.oracle.conduct.reached,
             before=self._heard,
             after=self.person.heard,
         )
@@ -99,8 +100,9 @@ class World:
         if isinstance(event, MarketEvent):
             self.feed.carry(event, self.tell)
 
-    def _carry(self, _account: str, event: Event) -> None:
+    def _carry(self, _account: str, event: Event) -> bool:
         self.tell(event)
+        return self.process is not None and self.process.lives
 
     def tell(self, event: Event) -> None:
         """Let the process hear something, if there is one."""
@@ -147,6 +149,9 @@ class World:
         began = self.process is process
         if isinstance(error, DataError) and process.journal.dead:
             self.oracle.goals[goals.DISK if began else goals.DISK_AT_START] += 1
+        elif isinstance(error, Unavailable) and self.faults.banned:
+            self.notices.met.update(dict.fromkeys(self.faults.banned))
+            self.oracle.goals[goals.BANNED_AT_START] += 1
         elif isinstance(error, Unavailable) and self._clockless(process, error):
             self.oracle.goals[goals.CLOCK] += 1
         else:
