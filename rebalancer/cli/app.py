@@ -60,8 +60,13 @@ app = typer.Typer(
 
 
 def gather(arguments: Sequence[str]) -> None:
-    """Register the group whose command is asked for, or every group where none is."""
+    """Register the group whose command is asked for, or every group where none is.
+
+    Who asks for the version alone asks for none.
+    """
     asked = next((each for each in arguments if not each.startswith("-")), None)
+    if asked is None and "--version" in arguments:
+        return
     groups = [name for name, commands in GROUPS.items() if asked in commands]
     for name in groups or GROUPS:
         import_module(f"rebalancer.cli.{name}").register(app)

@@ -40,7 +40,10 @@ def test_table(group):
         (("events",), ""),
         (("logs",), ""),
         (("init",), "scipy"),
-        (("run",), "ccxt scipy rebalancer.wiring"),
+        (("--version",), ""),
+        (("demo",), "scipy rebalancer.wiring"),  # its venues are played
+        (("run",), "scipy rebalancer.wiring"),  # until its venues are known to be real
+        (("doctor",), "ccxt scipy"),
         (("nothing",), "ccxt scipy rebalancer.wiring"),
         ((), "ccxt scipy rebalancer.wiring"),
     ],
