@@ -129,7 +129,8 @@ def _hold_contract(world: World, dice: Dice) -> None:
 
 
 def _close_contract(world: World, dice: Dice) -> None:
-    world.notices.close(*dice.pick(HEDGES))
+    account, contract = dice.pick(HEDGES)
+    world.notices.close(account, contract, dice.between(20, 200) * SECOND)
 
 
 def _ban(world: World, dice: Dice) -> None:
@@ -139,6 +140,10 @@ def _ban(world: World, dice: Dice) -> None:
 def _lever(world: World, dice: Dice) -> None:
     """Let somebody set the leverage of an account past the daemon."""
     world.notices.lever(dice.pick(list(world.wires)), Decimal(dice.pick((1, 2, 5, 20, 50))))
+
+
+def _arm(world: World, _: Dice) -> None:
+    world.person.arm()
 
 
 def _tune(world: World, dice: Dice) -> None:
@@ -240,5 +245,6 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "contract_closed": _close_contract,
         "leverage_set": _lever,
         "tuned": _tune,
+        "armed": _arm,
     }
 )

@@ -29,6 +29,7 @@ AT_WRITE, SHORT = "killed while it wrote", "disk nearly full"
 GAP_TOLD = "a person heard of a gap"
 HELD, CLOSED, BANNED = "venue or contract held", "contract closed", "banned"
 BANNED_AT_START = "banned at a start"
+ARMED = "halted, then armed while things go wrong"
 LEVERED, SLOW, TUNED = "leverage set by hand", "a write took seconds", "tuned"
 LIMITED_REDUCING = "limited while it had to protect"
 CUT_MID_ORDER = "deleveraged with an order open"
@@ -53,6 +54,6 @@ GOALS = (
     *(BY_HAND, CASH, FUNDING, SETTLED, DELIVERED, LIQUIDATED, DELEVERAGED),
     *(OVERFILLED, RESURRECTED, READOPTED, CLOCK, STOPPED, BARRED, AT_WRITE, SHORT, GAP_TOLD),
     *(RESTED, MADE, CROSSED, WITHDRAWN, RACED),
-    *(HELD, CLOSED, BANNED, BANNED_AT_START, LEVERED, SLOW, TUNED),
+    *(HELD, CLOSED, BANNED, BANNED_AT_START, LEVERED, SLOW, TUNED, ARMED),
     *(LIMITED_REDUCING, CUT_MID_ORDER, FUNDING_VETO, STALE_BACK),
 )

@@ -64,10 +64,18 @@ class Notices:
         self._around.oracle.note(now, f"{account} answers us no more")
         self._around.clock.call_at(now + duration, end)
 
-    def close(self, account: str, contract: str) -> None:
-        """Let a venue close a contract, until all is healed."""
-        told = InstrumentUnfit(self._around.clock.now(), contract, Unfit.CLOSED, "it is not traded")
+    def close(self, account: str, contract: str, duration: int) -> None:
+        """Let a venue close a contract, for a while (ns) that it does not tell."""
+        now = self._around.clock.now()
+        told = InstrumentUnfit(now, contract, Unfit.CLOSED, "it is not traded")
         self._gone[contract] = told
+
+        def reopen() -> None:
+            if self._gone.get(contract) is told:
+                del self._gone[contract]
+                self._around.faults.closed.discard(contract)
+
+        self._around.clock.call_at(now + duration, reopen)
         self._around.faults.closed.add(contract)
         self._tell(goals.CLOSED, f"{contract} is closed", told, account)
 

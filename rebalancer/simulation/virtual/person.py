@@ -85,6 +85,15 @@ class Person:
 
         self._clock.call_at(since + SECOND, check)
 
+    def arm(self) -> None:
+        """Arm a book that is halted, and that nothing stands open of."""
+        listener = self._listener(self._clock.now())
+        if listener is None or listener.state.unproven or self._short:
+            return
+        if listener.state.mode_of(COIN) is TradingState.HALTED:
+            self._oracle.goals[goals.ARMED] += 1
+            self.say(Verb.ARM)
+
     def tune(self, band: float) -> None:
         """Set the band to so many coins on each side of the aim, while the book runs."""
         now, before = self._clock.now(), self._oracle.conduct.band

@@ -84,12 +84,13 @@ RATES: Mapping[str, float] = MappingProxyType(
         # of what a venue says of itself, of its contracts and of us, a second
         "held": 0.005,
         "contract_held": 0.005,
-        "banned": 0.003,
-        "contract_closed": 0.002,
+        "banned": 0.002,
+        "contract_closed": 0.001,
         "leverage_set": 0.005,
         # of a write, and of what an operator sets, a second
         "slow_write": 0.02,
         "tuned": 0.01,
+        "armed": 0.05,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it
