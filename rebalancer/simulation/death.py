@@ -116,8 +116,9 @@ async def death(
         run = _Run(scene, running, played, ears, clock)
         await run.begun()
         if unknown:
-            await run.ask_and_die()
-        run.die(seconds)
+            await run.ask_and_die(seconds)
+        else:
+            run.die(seconds)
         if nudged:
             run.nudge(Scene(scene.config, nudged))
         seen = await run.watch(seconds)
@@ -147,13 +148,17 @@ class _Run:
         """Return once the book has adopted what its venues hold, and is in its band."""
         await self._until(lambda: self._active() and inside(self._running), FALLS)
 
-    async def ask_and_die(self) -> None:
-        """Let the venue take an order, and never answer it, nor tell of it on its stream."""
+    async def ask_and_die(self, seconds: float) -> None:
+        """Let the venue take an order, never tell of it, and be dead from that moment on.
+
+        Who could ask even once more would know what became of the order.
+        """
         names = self._scene.names
         self._script.add(Plan(Kind.LOSE, names.trades, times=None))
-        self._script.add(Plan(Kind.DROP_AFTER, names.order))
-        struck = Kind.DROP_AFTER
-        await self._until(lambda: bool(self._script.struck(struck)), FALLS)
+        self._script.add(Plan(Kind.DROP_AFTER, names.order, then=tuple(plans_of(seconds))))
+        if not await self._until(lambda: bool(self._script.struck(Kind.DROP_AFTER)), FALLS):
+            raise TimeoutError(f"no order left for {self._scene.venue} within {FALLS} s")
+        self._died = self._script.struck(Kind.DROP_AFTER)[0].ts
 
     def die(self, seconds: float) -> None:
         """Let nothing of the venue answer from now on, for so long."""

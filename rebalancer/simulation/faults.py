@@ -94,6 +94,7 @@ class Plan:
     code: int | None = None  # HTTP status, or the venue's code
     deed: Deed | None = None
     instrument: str = ""  # id, of what is closed or delisted
+    then: tuple["Plan", ...] = ()  # what may happen too from its first strike on
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ class Script:
             if not fnmatchcase(over, plan.over) or not self._due(plan, progress):
                 continue
             progress.struck += 1
+            if progress.struck == 1:
+                self.add(*plan.then)
             self.done.append(Struck(self._clock.now(), plan, where))
             return plan
         return None

@@ -349,6 +349,20 @@ def test_no_chance_without_numbers():
         script.strike((Kind.LOSE,), "x")
 
 
+def test_then():
+    """What follows a plan strikes from its first strike on, and not before."""
+    script = Script(MarketClock(0))
+    script.add(Plan(Kind.CUT, "order", times=2, then=(Plan(Kind.LOSE, times=None),)))
+    found = []
+    for _ in range(3):
+        found.append(script.strike((Kind.LOSE,), "x") is not None)
+        script.strike((Kind.CUT,), "order")
+
+    assert [False, True, True] == found
+    script.clear()
+    assert script.strike((Kind.LOSE,), "x") is None
+
+
 def test_missed():
     """A plan that was certain and never happened is told; one left to chance is not."""
     script = Script(MarketClock(10**18), SeededRandomness(3).generator("faults"))
