@@ -95,13 +95,14 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
 
     One false vol makes a false delta and a real order; a false print comes alone.
     A first word has no past, and what confirms a jump is one of a new past: they
-    have to agree with the price that they come with.
+    have to agree with the price that they come with. A first one by no other forward
+    than its own: what a mean may excuse, a second word has to say too.
     Where the first two words contradict one another, nobody knows the vol.
     """
     known, name = _last_vol(valuation, instrument), event.instrument
     suspect = valuation.suspects.pop(name, None)
     if known is None and suspect is None:
-        if not _agrees(event, instrument):
+        if not _agrees(event, instrument, 0.0):
             valuation.suspects[name] = event.vol
             return False
         valuation.alone.add(name)
@@ -110,7 +111,7 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
         valuation.alone.discard(name)
         return True
     twice = suspect is not None and _apart(event.vol, suspect) <= CONFIRMS
-    if twice and _agrees(event, instrument):
+    if twice and _agrees(event, instrument, AVERAGED * _over(instrument, event.ts_local)):
         valuation.alone.discard(name)
         return True
     valuation.suspects[name] = event.vol
@@ -132,15 +133,19 @@ def _last_vol(valuation: Valuation, instrument: Instrument) -> float | None:
     return None if known is None else known.vol
 
 
-def _agrees(event: OptionMark, instrument: Instrument) -> bool:
+def _agrees(event: OptionMark, instrument: Instrument, moved: float) -> bool:
     """Whether a vol and the price beside it are of one option, roughly.
 
-    While its settlement is averaged the forward may be the index or have the mean in it.
+    Args:
+        event: The mark.
+        instrument: The option.
+        moved: How far off the forward may be, its logarithm: while a settlement is
+            averaged it may be the index, or have the mean in it.
     """
     if instrument.strike is None or instrument.expiry is None:
         return True
     years = max(instrument.expiry - event.ts_local, 0) / YEAR
-    inverse, moved = instrument.settle not in STABLE, AVERAGED * _over(instrument, event.ts_local)
+    inverse = instrument.settle not in STABLE
     worths = []
     for way in (-moved, moved):
         forward = event.forward * math.exp(way)

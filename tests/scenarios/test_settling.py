@@ -6,6 +6,7 @@ of what it would settle on.
 
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -111,14 +112,18 @@ def late(before, after, left):
     ],
 )
 def test_a_start_within_the_window(name, mixed, left, before, after):
-    """What nobody here heard is not invented: an option's own mark tells it."""
+    """What nobody here heard is not invented: an option's own mark tells it.
+
+    One whose forward has no mean in it may have to say so twice.
+    """
     place, word = late(before, after, left)
     state = start(name, now=place.now)
     state.apply(word)
 
     assert net(state, place) is None
     assert state.prices.option_input(name) is None
-    state.apply(place.mark(name, mixed=mixed))
+    for _ in range(1 if mixed else 2):
+        state.apply(place.mark(name, mixed=mixed))
     told = state.prices.option_input(name)  # for the margin of its pool
     assert told[2] == state.prices.fixings["BTC"][EXPIRY].mean()
     assert net(state, place) == pytest.approx(-10 * place.delta(name), abs=0.02)
@@ -135,6 +140,20 @@ def test_a_mark_before_any_index():
     state.apply(word)
 
     assert net(state, place) == pytest.approx(-10 * place.delta(PUT), abs=0.02)
+
+
+def test_a_false_first_word():
+    """A false mark that only a mean could excuse is believed by nobody, if it comes alone."""
+    place, word = late(101_000.0, 100_000.0, 142)
+    state = start(CALL, now=place.now)
+    state.apply(word)
+    true = place.mark(CALL)
+    state.apply(replace(true, price=Decimal("0.01"), vol=6.68, forward=100_000.0))
+
+    assert net(state, place) is None
+    for _ in range(2):  # the first contradicts what was told before it
+        state.apply(true)
+    assert net(state, place) == pytest.approx(-10 * place.delta(CALL), abs=0.02)
 
 
 def test_a_mark_that_no_mean_makes():
