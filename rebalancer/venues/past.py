@@ -2,16 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from typing import Generic, TypeVar
 
 from rebalancer.ports import SECOND
 
 KEPT = 10 * SECOND  # ns: no snapshot lags further behind
 
-Row = tuple[str, Decimal]  # instrument or cash, and how much of it is held
+Row = TypeVar("Row")  # an instrument or cash, how much of it is held, and what else is told of it
 
 
-class Past:
+class Past(Generic[Row]):
     """Remembers what an account held over the last seconds.
 
     Args:

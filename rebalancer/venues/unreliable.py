@@ -11,6 +11,7 @@ A question after an order always gets through, and is told the truth.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from rebalancer.core.commands import Cancel, Query, Submit
 from rebalancer.core.events import (
@@ -51,7 +52,7 @@ class Unreliable:
         mischance: Mischance,
         clock: Clock,
         deliver: Callable[[Event], None],
-        past: Past | None = None,
+        past: Past[tuple[str, Decimal]] | None = None,
     ) -> None:
         self._venue = open_venue(self.hear)
         self._mischance = mischance

@@ -134,7 +134,7 @@ class _Played:
     exchange: Exchange
     latency: Latency
     mischance: Mischance
-    past: Past | None  # None: snapshots do not lag
+    past: Past[tuple[str, Decimal]] | None  # None: snapshots do not lag
     stream: Stream | None  # None: market data do not freeze
 
 

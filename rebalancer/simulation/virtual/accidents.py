@@ -41,6 +41,19 @@ def _leap(most: float) -> Accident:
     return lambda world, dice: world.places.market.leap((2 * dice.share() - 1) * most)
 
 
+def _slide(world: World, dice: Dice) -> None:
+    """Let the price fall several times a second, as one after the other is sold out."""
+    each, now = -0.002 - 0.006 * dice.share(), world.clock.now()
+
+    def fall() -> None:
+        if world.faults.on:
+            world.places.market.leap(each)
+            world.step()
+
+    for time in range(1, dice.between(10, 40)):
+        world.clock.call_at(now + time * 310 * MILLISECOND, fall)
+
+
 def _stand(world: World, dice: Dice) -> None:
     world.places.market.stands = world.clock.now() + dice.between(3, 15) * SECOND
 
@@ -162,6 +175,18 @@ def _deposit(world: World, _: Dice) -> None:
     world.hands.move_coins()
 
 
+def _withdraw(world: World, dice: Dice) -> None:
+    """Let most of the coins be taken away while the book runs."""
+    world.hands.take(dice.between(10, 17))
+
+
+def _kill_and_begin(world: World, _: Dice) -> None:
+    """Let a person kill the book and begin it anew, which must not lift the kill."""
+    world.person.say(Verb.KILL)
+    at = world.clock.now() + 2 * SECOND
+    world.clock.call_at(at, lambda: world.crash("begun anew after a kill"))
+
+
 def _soon(accident: Accident) -> Accident:
     """Return an accident that comes a moment later, when what the second began is on its way."""
 
@@ -215,6 +240,7 @@ _BEFORE: Mapping[str, Accident] = MappingProxyType(
         "gap": _leap(0.06),
         "crash_of_price": _leap(0.3),
         "price_stands": _stand,
+        "slide": _slide,
         "funding_wild": _fund,
     }
 )
@@ -246,5 +272,7 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "leverage_set": _lever,
         "tuned": _tune,
         "armed": _arm,
+        "withdrawn": _withdraw,
+        "killed_begun": _kill_and_begin,
     }
 )

@@ -1,16 +1,17 @@
 """Bounds: what an account may hold by its own orders, judged by the exchange's books."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rebalancer.core.instruments import STABLE
 from rebalancer.core.margin.rungs import Rung
-from rebalancer.core.params import Params
+from rebalancer.core.params import BookLimits, Params
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
 from rebalancer.simulation.virtual.book import COIN
 
 NEAR = 0.95  # of a limit, from which on it binds: lots and orders leave a little
+DEAR = ("funding_too_dear", "funding_budget_spent")
 SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
 
 
@@ -19,6 +20,15 @@ class Turns(NamedTuple):
 
     traded: float  # USD that own orders traded so far
     jumped: bool  # whether the price did, so that the book's worth is not known to anybody
+
+
+class Standing(NamedTuple):
+    """How a book stands in the end."""
+
+    price: float  # of the coin, USD
+    net: float  # coins
+    turned: float  # USD that own orders traded
+    dear: bool  # whether funding was ever wild: what it is expected to cost is a mean of hours
 
 
 class Bounds:
@@ -59,28 +69,50 @@ class Bounds:
         if abs(net) <= own.net_delta:  # beyond, what brings it back is let through
             yield from self._endangered(fill)
 
-    def binding(self, price: float, turned: float) -> Iterable[str]:
-        """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
-        own, book = self._params.underlyings[COIN].limits, self._params.limits
-        legs = [abs(coins) for coins in self._legs(price)]
-        if max(legs, default=0.0) > own.position * NEAR:
+    def binding(self, now: Standing) -> Iterable[str]:
+        """Yield what a guard may rightly refuse by, as the exchanges' books stand.
+
+        Of one leg that is full it is right only where no other may grow: each is
+        full too, its pool is thin, its funding dear, or the book is at a limit.
+        """
+        own, book = self._params.underlyings[COIN], self._params.limits
+        held, way = dict(self._legs(now.price)), -1 if now.net > 0 else 1
+        whole = [] if book is None else list(self._of_book(book, now))
+        yield from whole
+        if now.dear:
+            yield from DEAR
+        most = own.limits.position * NEAR
+        full = [leg for leg in own.hedge_sell if held.get(leg, 0.0) * way > most]
+        other = now.dear or all(leg in full or self._thin(leg, NEAR) for leg in own.hedge_sell)
+        if full and (whole or other):
             yield "position_too_large"
-        if book is not None and sum(legs) * price > book.leverage * NEAR * self._equity(price):
+        if full and other:
+            yield "margin_too_thin"
+
+    def _of_book(self, limits: BookLimits, now: Standing) -> Iterable[str]:
+        """Yield what lets no leg of the book grow."""
+        if self._gross(now.price) > limits.leverage * NEAR * self._equity(now.price):
             yield "leverage_too_high"
-        if book is not None and turned > book.turnover_per_day * NEAR:
+        if now.turned > limits.turnover_per_day * NEAR:
             yield "turnover_spent"
 
     def _endangered(self, fill: Filled) -> Iterable[str]:
         """Yield pools in which nothing was to grow any more, and did."""
-        margin, exchange = self._params.margin, self._exchanges[fill.account]
-        settle = exchange.contract(fill.instrument).settle
-        for pool, standing in exchange.standings(fill.account).items():
+        for told in self._thin(fill.instrument, SLACK):
+            yield f"{fill.instrument} grew where {told}"
+
+    def _thin(self, instrument: str, times: float) -> Sequence[str]:
+        """Return which pools of an instrument ask for so many times what widens a band, or more."""
+        account, found = instrument.partition(":")[0], list[str]()
+        margin, exchange = self._params.margin, self._exchanges[account]
+        settle = exchange.contract(instrument).settle
+        for pool, standing in exchange.standings(account).items():
             if margin is None or standing is None or pool.currency != settle:
                 continue
-            most = margin.ladder.ratio[Rung.WIDEN - 1] * SLACK
+            most = margin.ladder.ratio[Rung.WIDEN - 1] * times
             if float(standing.maintenance) > most * float(standing.balance):
-                told = f"{standing.maintenance} is asked and {standing.balance} there"
-                yield f"{fill.instrument} grew where {told}"
+                found.append(f"{standing.maintenance} is asked and {standing.balance} there")
+        return found
 
     def _coins(self, exchange: Exchange, name: str, contracts: float, price: float) -> float:
         terms = exchange.contract(name)
@@ -89,14 +121,15 @@ class Bounds:
 
     def _gross(self, price: float) -> float:
         """Return the notional of all perpetuals and futures, USD."""
-        return sum(abs(coins) * price for coins in self._legs(price))
+        return sum(abs(coins) * price for _, coins in self._legs(price))
 
-    def _legs(self, price: float) -> Iterable[float]:
-        """Yield the coins of each perpetual or future that is held, signed."""
+    def _legs(self, price: float) -> Iterable[tuple[str, float]]:
+        """Yield each perpetual or future that is held, and how many coins of it, signed."""
         for account, exchange in self._exchanges.items():
             for each in exchange.positions(account):
                 if exchange.contract(each.instrument).margined:
-                    yield self._coins(exchange, each.instrument, float(each.quantity), price)
+                    held = float(each.quantity)
+                    yield each.instrument, self._coins(exchange, each.instrument, held, price)
 
     def _equity(self, price: float) -> float:
         """Return what all accounts are worth, USD."""

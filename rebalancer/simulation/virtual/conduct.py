@@ -198,15 +198,14 @@ class Conduct:
         """Note that somebody else changed what is held: the next hedge goes back on nothing."""
         self._last = None
 
-    def filled(self, fill: Filled, order: Submit, *, judges: bool) -> None:
+    def filled(self, fill: Filled, *, judges: bool) -> None:
         """Judge what grew by an own hedge.
 
         Args:
             fill: As it was booked.
-            order: It is of.
             judges: Whether it is a hedge of a process that knew all that was booked.
         """
-        price = float(order.price)
+        price = float(fill.price)  # what it was limited to may be far, by a false word
         coins = self._coins(fill.instrument, fill.quantity, fill.price)
         self.turned += abs(coins) * price
         if not judges:

@@ -46,7 +46,7 @@ class Lists:
         self.unlisted = False  # whether something was booked that is listed nowhere
         self._account, self._exchange = account, exchange
         self._around, self._dice = around, dice
-        self._past = Past(lambda: holdings(exchange, account), around.clock.now())
+        self._past = Past(self._rows, around.clock.now())
         self._cut = False  # whether the last list of positions missed a row
 
     def note(self, record: Record, *, lists: bool) -> None:
@@ -104,7 +104,8 @@ class Lists:
         as_of = now - (self._dice.between(0, LAGS) if self._strikes("query_behind") else 0)
         booked = [each for each in self._exchange.query(self._account, name) if each.ts <= as_of]
         if not booked:
-            held = dict(self._past.at(as_of)).get(instrument, Decimal(0))
+            rows = self._past.at(as_of)
+            held = next((held for name, held, _ in rows if name == instrument), Decimal(0))
             return (OrderNotFound(now, None, name, held),)
         return tuple(event for each in booked if (event := translate(each, now)) is not None)
 
@@ -117,17 +118,18 @@ class Lists:
         now = self._around.clock.now()
         self.asked("positions_failed")
         behind = self._strikes("positions_behind")
-        rows = (
-            self._past.at(now - self._dice.between(0, LAGS))
-            if behind
-            else holdings(self._exchange, self._account)
-        )
+        rows = self._past.at(now - self._dice.between(0, LAGS)) if behind else self._rows()
         self._cut = bool(rows) and not self._cut and self._strikes("row_missing")
         if self._cut:
             missing = self._dice.pick(rows)
             rows = [each for each in rows if each is not missing]
         self._around.oracle.conduct.read(self._account)
-        return [PositionReport(now, now, self._account, *row, self._entry(row[0])) for row in rows]
+        return [PositionReport(now, now, self._account, *row) for row in rows]
+
+    def _rows(self) -> Sequence[tuple[str, Decimal, Decimal | None]]:
+        """Return all that is held now, how much of it, and at what entry."""
+        held = holdings(self._exchange, self._account)
+        return [(name, quantity, self._entry(name)) for name, quantity in held]
 
     def _entry(self, name: str) -> Decimal | None:
         cash = name.partition(":")[2] in self._exchange.balances(self._account)

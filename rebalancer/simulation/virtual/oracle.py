@@ -112,15 +112,16 @@ class Oracle:
         if order.purpose is Purpose.HEDGE:
             self.goals[goals.STALE_BACK] += self._stale
             self._stale = False
-        self._alone(order, ts)
+        self._alone(order, ts, blind=blind)
         self.conduct.judge(order, ts, blind=blind)
         self.orders[name] = Traced(order, ts, blind)
 
-    def _alone(self, order: Submit, ts: int) -> None:
+    def _alone(self, order: Submit, ts: int, *, blind: bool) -> None:
         """Judge that nothing else of the underlying may still trade, or not to our harm.
 
         No hedge leaves beside any order that may. What is to protect may leave
-        beside one that nobody heard of, as long as the two together only close.
+        beside one that nobody heard of, as long as the two together only close;
+        so may it beside none, where a cut of the venue's own is yet to be told.
         """
         same = [
             (name, each)
@@ -129,8 +130,9 @@ class Oracle:
         ]
         if order.purpose is not Purpose.HEDGE:
             self.goals[goals.PROTECTED] += 1
-            beside = [e.rest for _, e in same if e.order.instrument == order.instrument]
-            self.conduct.together(order, beside, ts)
+            beside = [e.rest for _, e in same if e.order.instrument == order.instrument and e.live]
+            if beside or not blind:  # alone, the venue cuts it to what is left
+                self.conduct.together(order, beside, ts)
             return
         for name, each in same:
             if each.live:
@@ -256,4 +258,4 @@ class Oracle:
         traced.filled += fill.quantity
         whole = abs(traced.filled) >= abs(traced.order.quantity)
         self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
-        self.conduct.filled(fill, traced.order, judges=traced.grows_knowing)
+        self.conduct.filled(fill, judges=traced.grows_knowing)

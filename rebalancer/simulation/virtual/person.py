@@ -19,6 +19,7 @@ MOST_ARMS = 4  # after all is well: an order is looked up, collateral brought, a
 PATIENCE = 20  # s between two times that a person arms
 LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
 THIN = 30  # s in a row that margin refuses every hedge, after which collateral is brought
+FULL = ("position_too_large",)  # the best leg is: what the other lacks, nobody says
 
 _MARGIN = ("margin.critical", "margin.recovered")
 
@@ -149,10 +150,11 @@ class Person:
         Args:
             refused: The reason of the last hedge that a guard refused; empty: it is in its band.
         """
-        self._thin = self._thin + 1 if refused.startswith("margin") else 0
+        scarce = refused.startswith("margin") or refused in FULL
+        self._thin = self._thin + 1 if scarce else 0
         if self._thin >= THIN:
             self._thin, self._fed = 0, self._fed + 1
-            if self._fed % 2:
+            if self._fed % 2 or refused in FULL:
                 self._hands.bring_dollars()
             else:  # what the linear leg may hold is spent too
                 self._hands.bring()

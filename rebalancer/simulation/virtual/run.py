@@ -12,6 +12,7 @@ from rebalancer.ports import SECOND
 from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather
 from rebalancer.simulation.virtual.accidents import happen, impoverish
+from rebalancer.simulation.virtual.bounds import DEAR, Standing
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.market import EXPIRY, SETTLEMENT
 from rebalancer.simulation.virtual.oracle import Violation
@@ -25,11 +26,13 @@ ROUGH = 0.1  # coins: what a forward and an index that are told seconds apart do
 LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock and a key that
 #   was not taken need a minute each, and a process that stands still two thirds of one
 STAYS = 5  # s in a row inside the band
+LAST = 10  # s of a rest in which nobody brings collateral any more
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
+EARLIER = (40, 150)  # s before the expiry: it comes to rest after that
+AMID = 0.05  # of the others: that it begins earlier in the half hour that an expiry averages
 WRITTEN = 2 * SECOND  # ns after which a booking is on the disk
 MOST_TASKS = 60  # at once
 STALE = ("quote_stale", "index_stale", "mark_stale", "option_stale")
-DEAR = ("funding_too_dear", "funding_budget_spent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ def length(seed: int) -> int:
 
 def begins(seed: int) -> int:
     """Return when the run of a seed begins, ns: one in five right before something ends."""
-    dice = Dice(seed, "begin")
+    dice, amid = Dice(seed, "begin"), Dice(seed, "amid")
     if not dice.chance(0.2):
-        return book.START
+        return EXPIRY - amid.between(*EARLIER) * SECOND if amid.chance(AMID) else book.START
     return (EXPIRY if dice.chance(0.5) else SETTLEMENT) - BEFORE
 
 
@@ -148,9 +151,9 @@ async def _rest(world: World) -> None:
         if second % 60 == 0:
             world.rates()
         world.person.mend(world.mode, second, doubtful=world.doubtful())
-        world.person.feed(
-            _refused(world) if abs(world.places.net) > world.oracle.conduct.edge else ""
-        )
+        outside = abs(world.places.net) > world.oracle.conduct.edge
+        if second < LIVENESS - LAST:  # what is brought later helps nobody
+            world.person.feed(_refused(world) if outside else "")
         quiet = quiet + 1 if second >= 2 and _calm(world) else 0
         if quiet >= STAYS:
             return
@@ -170,15 +173,10 @@ def _calm(world: World) -> bool:
 
 
 def _excused(world: World, why: str) -> bool:
-    """Whether a guard that was named to a person may still refuse, by what is true.
-
-    What funding was expected to cost is a mean of hours, so a rate that was wild
-    once is in it until long after the run.
-    """
+    """Whether a guard that was named to a person may still refuse, by what is true."""
     market, turned = world.places.market, world.oracle.conduct.turned
-    if why.startswith("funding"):
-        return market.dear
-    return why in world.places.truth.binding(market.price, turned)
+    now = Standing(market.price, world.places.net, turned, market.dear)
+    return why in world.places.truth.binding(now)
 
 
 def _refused(world: World) -> str:

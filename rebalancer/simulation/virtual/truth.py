@@ -12,7 +12,7 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import Clock
 from rebalancer.simulation.virtual.book import VOL
-from rebalancer.simulation.virtual.bounds import Bounds, Turns
+from rebalancer.simulation.virtual.bounds import Bounds, Standing, Turns
 from rebalancer.simulation.virtual.market import YEAR
 from rebalancer.venues.paper import holdings
 
@@ -38,9 +38,9 @@ class Truth:
         """Return a position, contracts, signed."""
         return self._exchanges[account].position(account, instrument).quantity
 
-    def binding(self, price: float, turned: float) -> Iterable[str]:
-        """Yield what a guard may rightly refuse by, as the exchanges' books stand."""
-        return self._bounds.binding(price, turned)
+    def binding(self, now: Standing) -> Iterable[str]:
+        """Yield what a guard may rightly refuse by."""
+        return self._bounds.binding(now)
 
     def broken(self, fill: Filled, price: float, net: float, turns: Turns) -> Iterable[str]:
         """Yield the limits that an own fill broke, in words; arguments as for `Bounds.broken`."""

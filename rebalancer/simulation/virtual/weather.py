@@ -1,13 +1,14 @@
 """Weather: which faults exist in a run and how often each strikes, drawn from its seed.
 
 A swarm: in each run most faults do not exist, so that those which do meet one
-another more often than if all always did. What a run may assume of its venues
+another more often than if all always did. In some runs a plot is played: faults
+that only together show something. What a run may assume of its venues
 stands here too: `absent` orders are believed absent after ten seconds, so a
 request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
 No account tells too little twice in a row: an adoption rests on two readings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -91,9 +92,21 @@ RATES: Mapping[str, float] = MappingProxyType(
         "slow_write": 0.02,
         "tuned": 0.01,
         "armed": 0.05,
+        # of the market, the account and the operator, a second
+        "slide": 0.003,
+        "withdrawn": 0.004,
+        "killed_begun": 0.002,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it
+# What shows something only where all of it comes together, at these rates.
+PLOTS: Sequence[Mapping[str, float]] = (
+    # a book that was killed begins again, and must be cut for its margin
+    {"killed_begun": 0.04, "withdrawn": 0.05},
+    # what stands against us is liquidated while orders of ours are on their way
+    {"slide": 0.02, "late_arrival": 0.8},
+)
+PLOTTED = 0.08  # of runs: that one of them is played, beside all else
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +134,7 @@ def draw(seed: int) -> Weather:
         exists, share = dice.chance(EXISTS), dice.share()
         if exists:
             found[name] = most * (0.1 + 0.9 * share)
+    plot = Dice(seed, "plot")
+    if plot.chance(PLOTTED):
+        found |= plot.pick(PLOTS)
     return Weather(found)
