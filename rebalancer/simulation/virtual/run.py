@@ -55,7 +55,7 @@ def length(seed: int) -> int:
 
 def begins(seed: int) -> int:
     """Return when the run of a seed begins, ns: one in five right before something ends."""
-    dice, amid = Dice(seed, "begin"), Dice(seed, "amid")
+    dice, amid = Dice(seed, "begin"), Dice(seed, "averaging")
     if not dice.chance(0.2):
         return EXPIRY - amid.between(*EARLIER) * SECOND if amid.chance(AMID) else book.START
     return (EXPIRY if dice.chance(0.5) else SETTLEMENT) - BEFORE
