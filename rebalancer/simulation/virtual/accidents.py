@@ -177,6 +177,7 @@ def _deposit(world: World, _: Dice) -> None:
 
 def _withdraw(world: World, dice: Dice) -> None:
     """Let most of the coins be taken away while the book runs."""
+    world.oracle.goals[goals.TAKEN] += not world.hands.taken
     world.hands.take(dice.between(10, 17))
 
 

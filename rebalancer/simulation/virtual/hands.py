@@ -27,7 +27,8 @@ class Hands:
     def __init__(self, wire: Wire, other: Wire, oracle: Oracle, clock: Clock, dice: Dice) -> None:
         self._wire, self._other = wire, other
         self._oracle, self._clock, self._dice = oracle, clock, dice
-        self._trades, self._taken = 0, False
+        self._trades = 0
+        self.taken = False  # whether coins were
 
     def trade(self, *, listed: bool = True) -> None:
         """Trade the hedge at the market; unlisted, only the position tells of it."""
@@ -48,9 +49,9 @@ class Hands:
 
     def take(self, coins: int) -> None:
         """Take coins away, once: nobody leaves less than nothing."""
-        if self._taken:
+        if self.taken:
             return
-        self._taken = True
+        self.taken = True
         self._oracle.note(self._clock.now(), f"{coins} {book.COIN} are taken away")
         self._move(Decimal(-coins))
 

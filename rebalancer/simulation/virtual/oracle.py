@@ -191,6 +191,7 @@ class Oracle:
         if traced is not None and not traced.withdrawn:
             traced.withdrawn = True
             self.goals[goals.WITHDRAWN] += traced.rests
+            self.goals[goals.PARTLY_WITHDRAWN] += traced.rests and bool(traced.filled)
 
     def queried(self, name: str) -> None:
         """Note that a venue was asked what became of an order."""

@@ -105,7 +105,8 @@ def _outcome(seed: int, world: World, start: int) -> Outcome:
 
 
 async def _play(world: World, seed: int, seconds: int) -> None:
-    dice = Dice(seed, "events")
+    dice, left = Dice(seed, "events"), EXPIRY - world.clock.now()
+    world.oracle.goals[goals.AVERAGED] += BEFORE < left <= EARLIER[-1] * SECOND
     world.step()
     world.rates()
     if world.faults.strikes("poor", dice):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from rebalancer.core.commands import Alert, Style
-from rebalancer.core.events import Event, MarketEvent
+from rebalancer.core.events import Event, MarketEvent, Reconciled
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError, Unavailable
 from rebalancer.exchange.records import Record
@@ -133,6 +133,7 @@ class World:
         self.process = process
         self.oracle.began(self.clock.now())
         self.notices.again()
+        self.oracle.goals[goals.KILLED_AT_START] += self.oracle.conduct.stopped is not None
         if any(not self.oracle.known(each) for each in self.oracle.orders.values()):
             self.oracle.goals[goals.UNKNOWN_AT_START] += 1
         try:
@@ -192,6 +193,9 @@ class World:
 
     def _heard(self, event: Event) -> None:
         self.oracle.heard(event, self.clock.now())
+        if isinstance(event, Reconciled):
+            outside = abs(self.places.net) > self.oracle.conduct.edge
+            self.oracle.goals[goals.OUTSIDE_RECONCILED] += outside
 
     # --- the end ---
 
