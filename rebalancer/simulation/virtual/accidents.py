@@ -58,6 +58,10 @@ def _stand(world: World, dice: Dice) -> None:
     world.places.market.stands = world.clock.now() + dice.between(3, 15) * SECOND
 
 
+def _thin(world: World, dice: Dice) -> None:
+    world.places.market.thin(world.clock.now() + dice.between(3, 20) * SECOND)
+
+
 def _fund(world: World, dice: Dice) -> None:
     world.places.market.fund(0.03 if dice.chance(0.5) else -0.03)
     world.rates()
@@ -242,6 +246,7 @@ _BEFORE: Mapping[str, Accident] = MappingProxyType(
         "crash_of_price": _leap(0.3),
         "price_stands": _stand,
         "slide": _slide,
+        "book_thin": _thin,
         "funding_wild": _fund,
     }
 )

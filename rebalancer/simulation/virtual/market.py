@@ -29,6 +29,7 @@ YEAR = 365 * 86_400 * SECOND
 DAILY = 0.5  # volatility per year of the coin, many times as wild within a run
 WILD = 10.0  # times that
 HALF_SPREAD = 0.00005
+THIN = 500  # times less than usual in a thin book
 MARKS = 4  # times that perpetuals are told until they are marked again: each every four seconds
 OPTIONS = 8  # times that a perpetual is told until options are again
 SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
@@ -57,6 +58,7 @@ class Market:
         self.stands = 0  # ns until when the price does not move
         self._dice, self._last, self._settled = dice, start, settled
         self._told = 0  # how often it was told
+        self._thin = 0  # ns until when little stands in the books
 
     def move(self, ts: int) -> None:
         """Let the price go on until `ts`, ns."""
@@ -75,7 +77,14 @@ class Market:
 
     def rest(self, ts: int) -> None:
         """Let nothing move any more from `ts` (ns) on."""
-        self.stands, self.funding = ts + YEAR, FUNDING
+        self.stands, self.funding, self._thin = ts + YEAR, FUNDING, 0
+
+    def thin(self, until: int) -> None:
+        """Let little stand in the books until then, ns."""
+        self._thin = until
+
+    def _shares(self, ts: int) -> int:
+        return THIN if ts < self._thin else 1
 
     def _set(self, price: float) -> None:
         self.price = min(max(price, PRICE / 3), PRICE * 3)
@@ -89,7 +98,7 @@ class Market:
         turn, self._told = self._told, self._told + 1
         for name in (INVERSE, LINEAR) if first else ((INVERSE, LINEAR)[turn % 2],):
             bid, ask = self._sides(listed[name])
-            size = Decimal(400_000) if name == INVERSE else Decimal(20)
+            size = (Decimal(400_000) if name == INVERSE else Decimal(20)) / self._shares(ts)
             deep = (
                 tuple((price, size) for price in (bid,)),
                 tuple((price, size) for price in (ask,)),

@@ -94,6 +94,7 @@ RATES: Mapping[str, float] = MappingProxyType(
         "armed": 0.05,
         # of the market, the account and the operator, a second
         "slide": 0.003,
+        "book_thin": 0.02,
         "withdrawn": 0.004,
         "killed_begun": 0.002,
     }
