@@ -4,7 +4,7 @@ Carry is forward (or mark) ÷ index at the moment that the venue told it; from
 then on the forward moves in proportion to the index. What was told before any
 index waits for the first one. Settlements that are being averaged are followed
 for whatever may be held: where too much of one was not heard, an option of it
-counts as known from its first mark on that agrees.
+counts as known from its first believed mark on that agrees.
 """
 
 import math
@@ -30,6 +30,7 @@ ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the tol
 TOGETHER = 1_000_000_000  # ns that a forward and the index beside it may lie apart in venue time …
 LASTS = 60_000_000_000  # … unless the carry that is known is older
 MEETS = 3_000_000_000  # ns that a mark may lie apart from the index beside it, to tell a mean
+CONFIRMED = 1_000_000_000  # ns of the venue between two words, of which one confirms the other
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
 
 Holdings = Callable[[str], Iterable[Holding]]  # those of an underlying
@@ -64,7 +65,8 @@ class Valuation:
     )  # what was told while no index was believed, and which was told then
     compiled: dict[str, _Compiled] = field(default_factory=dict)
     made: int = 0  # books compiled so far
-    suspects: dict[str, float] = field(default_factory=dict)  # option → vol that nobody confirmed
+    suspects: dict[str, tuple[float, int]] = field(default_factory=dict)  # option → vol that
+    #   nobody confirmed, and ns of the venue at which it was told first
     alone: set[str] = field(default_factory=set)  # options whose vol rests on one word
     paired: dict[str, tuple[int, int]] = field(default_factory=dict)  # option → ns of its last
     #   carry, and how far its forward and the index beside it lay apart in venue time
@@ -96,25 +98,28 @@ def believed(valuation: Valuation, event: OptionMark, instrument: Instrument) ->
     One false vol makes a false delta and a real order; a false print comes alone.
     A first word has no past, and what confirms a jump is one of a new past: they
     have to agree with the price that they come with. A first one by no other forward
-    than its own: what a mean may excuse, a second word has to say too.
+    than its own: what a mean may excuse a second has to say, of a later time.
     Where the first two words contradict one another, nobody knows the vol.
     """
     known, name = _last_vol(valuation, instrument), event.instrument
+    told = event.vol, event.ts_local if event.ts_venue is None else event.ts_venue
     suspect = valuation.suspects.pop(name, None)
     if known is None and suspect is None:
         if not _agrees(event, instrument, 0.0):
-            valuation.suspects[name] = event.vol
+            valuation.suspects[name] = told
             return False
         valuation.alone.add(name)
         return True
     if known is not None and (known <= 0 or _apart(event.vol, known) <= JUMP):
         valuation.alone.discard(name)
         return True
-    twice = suspect is not None and _apart(event.vol, suspect) <= CONFIRMS
-    if twice and _agrees(event, instrument, AVERAGED * _over(instrument, event.ts_local)):
-        valuation.alone.discard(name)
-        return True
-    valuation.suspects[name] = event.vol
+    if suspect is not None and _apart(event.vol, suspect[0]) <= CONFIRMS:
+        moved = AVERAGED * _over(instrument, event.ts_local)
+        if told[1] - suspect[1] >= CONFIRMED and _agrees(event, instrument, moved):
+            valuation.alone.discard(name)
+            return True
+        told = suspect
+    valuation.suspects[name] = told
     if name in valuation.alone:
         valuation.alone.discard(name)
         valuation.options.pop(name, None)

@@ -252,7 +252,10 @@ def test_a_first_vol_that_is_contradicted(second, third):
     desk.option(CALL, 9.0 if second < 1 else 0.6)
     desk.option(CALL, second)
     assert CALL in desk.state.book("BTC").missing
+    desk.option(CALL, third)  # of the same moment: no word of its own
+    assert CALL in desk.state.book("BTC").missing
 
+    desk.now += SECOND
     desk.option(CALL, third)
     assert [third] == list(desk.state.book("BTC").options.vol)
 
@@ -264,9 +267,9 @@ def test_a_first_vol_that_is_contradicted(second, third):
         ((0.6, 0.61), 0.61),
         ((0.6, 9.0), None),  # nobody knows, though the first agreed with its price
         ((0.6, 9.0, 5.0), None),
-        ((0.6, 9.0, 9.1), 9.1),
+        ((0.6, 9.0, 9.1), None),  # so soon it may be the same word
         ((0.6, -9.0, 5.0), None),  # the second does not agree with its price
-        ((0.6, 9.0, 0.61, 0.6), 0.6),
+        ((0.6, 9.0, 0.61, 0.6), None),
     ],
 )
 def test_a_vol_that_is_contradicted_while_no_index_counts(words, vol):
@@ -286,6 +289,10 @@ def test_a_vol_that_is_contradicted_while_no_index_counts(words, vol):
     book = desk.state.book("BTC")
     assert ([CALL] if vol is None else []) == list(book.missing)
     assert vol is None or [vol] == list(book.options.vol)
+    desk.now += SECOND
+    desk.index(120_000)
+    desk.option(CALL, words[-1], 120_000.0)
+    assert [words[-1]] == list(desk.state.book("BTC").options.vol)
 
 
 def test_a_false_vol_is_not_hedged():

@@ -122,7 +122,12 @@ def test_a_start_within_the_window(name, mixed, left, before, after):
 
     assert net(state, place) is None
     assert state.prices.option_input(name) is None
-    for _ in range(1 if mixed else 2):
+    state.apply(place.mark(name, mixed=mixed))
+    if net(state, place) is None:
+        assert not mixed
+        state.apply(place.mark(name, mixed=mixed))  # the same word again
+        assert net(state, place) is None
+        state.apply(place.index(left - 1, after))
         state.apply(place.mark(name, mixed=mixed))
     told = state.prices.option_input(name)  # for the margin of its pool
     assert told[2] == state.prices.fixings["BTC"][EXPIRY].mean()
@@ -148,11 +153,14 @@ def test_a_false_first_word():
     state = start(CALL, now=place.now)
     state.apply(word)
     true = place.mark(CALL)
-    state.apply(replace(true, price=Decimal("0.01"), vol=6.68, forward=100_000.0))
+    false = replace(true, price=Decimal("0.01"), vol=6.68, forward=100_000.0)
+    for _ in range(2):  # told again, it is no other word
+        state.apply(false)
+        assert net(state, place) is None
 
-    assert net(state, place) is None
-    for _ in range(2):  # the first contradicts what was told before it
-        state.apply(true)
+    state.apply(true)  # it contradicts what was told before it
+    state.apply(place.index(140, 100_000.0))
+    state.apply(place.mark(CALL))
     assert net(state, place) == pytest.approx(-10 * place.delta(CALL), abs=0.02)
 
 
