@@ -213,6 +213,9 @@ def order(name="rb0000010000001hg", quantity="-10000", **more):
     return Submit(**(told | more))
 
 
+PROTECTS = {"purpose": Purpose.PROTECT, "reduce_only": True}
+
+
 def cut(quantity="5000", *, reduce_only=True):
     """Return an order that is to protect."""
     return order(quantity=quantity, purpose=Purpose.PROTECT, reduce_only=reduce_only)
@@ -297,6 +300,25 @@ def test_beside_protection(oracle):
 
     assert ["I1"] == judged(oracle, second)
     assert ["I1", "I1", "I1"] == judged(oracle, order(ON_DISK[2]))
+
+
+def test_protection_beside_a_cut_of_the_venue(oracle):
+    """What the venue cut of a position, and nobody has heard of, is not ours to answer for."""
+    taken = (D(9_000), D(100_000), D(0), "BTC", records.Taker.MARKET)
+    oracle.booked(records.Liquidated(NOW, "deribit", book.INVERSE, "7", *taken))
+
+    assert [] == judged(oracle, cut("10001"))
+
+
+def test_protection_beside_a_fill_of_ours(oracle):
+    """A fill of our own that nobody has heard of excuses no second cut of as much."""
+    name, there = "rb0000010000001hg", ("deribit", book.INVERSE, "rb0000010000001hg", "1")
+    oracle.sent(cut("10000"), NOW)
+    oracle.booked(records.Filled(NOW, *there, "7", D(10_000), D(100_000), D(0), "BTC", maker=False))
+    oracle.booked(records.Ended(NOW, *there, records.Ending.FILLED, D(10_000)))
+    assert not oracle.known(oracle.orders[name])
+
+    assert ["I1"] == judged(oracle, order(ON_DISK[1], "10001", **PROTECTS))
 
 
 def test_clock_off(oracle):

@@ -188,8 +188,12 @@ def _withdraw(world: World, dice: Dice) -> None:
 def _kill_and_begin(world: World, _: Dice) -> None:
     """Let a person kill the book and begin it anew, which must not lift the kill."""
     world.person.say(Verb.KILL)
-    at = world.clock.now() + 2 * SECOND
-    world.clock.call_at(at, lambda: world.crash("begun anew after a kill"))
+
+    def begin() -> None:
+        if world.faults.on and world.oracle.conduct.stopped is not None:
+            world.crash("begun anew after a kill")
+
+    world.clock.call_at(world.clock.now() + 2 * SECOND, begin)
 
 
 def _soon(accident: Accident) -> Accident:

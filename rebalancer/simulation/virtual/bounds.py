@@ -10,7 +10,8 @@ from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
 from rebalancer.simulation.virtual.book import COIN
 
-NEAR = 0.95  # of a limit, from which on it binds: lots and orders leave a little
+CRUMB = 0.1  # coins that a position may be short of its limit, and be full
+NEAR = 0.95  # of another limit, from which on it binds: lots and orders leave a little
 DEAR = ("funding_too_dear", "funding_budget_spent")
 SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
 
@@ -28,7 +29,7 @@ class Standing(NamedTuple):
     price: float  # of the coin, USD
     net: float  # coins
     turned: float  # USD that own orders traded
-    dear: bool  # whether funding was ever wild: what it is expected to cost is a mean of hours
+    dear: bool  # whether what hedges ever paid a wild funding: its forecast is a mean of hours
 
 
 class Bounds:
@@ -77,14 +78,15 @@ class Bounds:
         """
         own, book = self._params.underlyings[COIN], self._params.limits
         held, way = dict(self._legs(now.price)), -1 if now.net > 0 else 1
+        legs = own.hedge_sell if way < 0 else own.hedge_buy
         whole = [] if book is None else list(self._of_book(book, now))
         yield from whole
         if now.dear:
             yield from DEAR
-        most = own.limits.position * NEAR
-        full = [leg for leg in own.hedge_sell if held.get(leg, 0.0) * way > most]
-        other = now.dear or all(leg in full or self._thin(leg, NEAR) for leg in own.hedge_sell)
-        if full and (whole or other):
+        most = own.limits.position - CRUMB
+        full = [leg for leg in legs if held.get(leg, 0.0) * way > most]
+        other = all(leg in full or self._thin(leg, NEAR) for leg in legs)
+        if full and (whole or now.dear or other):
             yield "position_too_large"
         if full and other:
             yield "margin_too_thin"

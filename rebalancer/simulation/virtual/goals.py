@@ -34,9 +34,10 @@ LEVERED, SLOW, TUNED = "leverage set by hand", "a write took seconds", "tuned"
 LIMITED_REDUCING = "limited while it had to protect"
 CUT_MID_ORDER = "deleveraged with an order open"
 KILLED_AT_START, TAKEN = "killed before its start", "coins taken while it ran"
+KILLED_THIN = "killed, and its margin asks for a cut"
 AVERAGED = "begun while a settlement is averaged"
 PARTLY_WITHDRAWN = "filled in part, then withdrawn"
-OUTSIDE_RECONCILED = "outside its band when reconciled"
+CROSSED_RECONCILED = "left its band while it is reconciled"
 FUNDING_VETO, STALE_BACK = "hedge refused for its funding", "stale, then hedged again"
 RESTED, MADE, CROSSED = "rested", "filled as it rested", "would have crossed"
 WITHDRAWN, RACED = "withdrawn as it rested", "filled before its withdrawal came"
@@ -60,5 +61,5 @@ GOALS = (
     *(RESTED, MADE, CROSSED, WITHDRAWN, RACED),
     *(HELD, CLOSED, BANNED, BANNED_AT_START, LEVERED, SLOW, TUNED, ARMED),
     *(LIMITED_REDUCING, CUT_MID_ORDER, FUNDING_VETO, STALE_BACK),
-    *(KILLED_AT_START, TAKEN, AVERAGED, PARTLY_WITHDRAWN, OUTSIDE_RECONCILED),
+    *(KILLED_AT_START, TAKEN, KILLED_THIN, AVERAGED, PARTLY_WITHDRAWN, CROSSED_RECONCILED),
 )

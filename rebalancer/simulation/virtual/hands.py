@@ -48,7 +48,7 @@ class Hands:
         self._wire.book(booked, tells=listed, lists=listed)
 
     def take(self, coins: int) -> None:
-        """Take coins away, once: nobody leaves less than nothing."""
+        """Take coins away, once."""
         if self.taken:
             return
         self.taken = True

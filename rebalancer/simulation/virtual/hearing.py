@@ -7,6 +7,7 @@ account knows all that was booked there before.
 from collections.abc import Iterable
 
 from rebalancer.core.events import Adopted, Booking, Event
+from rebalancer.core.ids import decode
 from rebalancer.exchange.records import Record
 
 Key = tuple[str, str, str]  # account, kind of name, the venue's own name of a booking
@@ -30,11 +31,16 @@ class Hearing:
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
+        self._others: dict[Key, str] = {}  # instrument of what somebody else than we traded
         self._told = -1  # ns at which it was last told what it did not know
 
     def whole(self, ts: int) -> bool:
         """Whether the process knew all at `ts`, ns: before what it was told at that instant."""
         return not self._missing and self._told != ts
+
+    def surprised(self, instrument: str) -> bool:
+        """Whether others traded an instrument of ours, or a venue cut it, and it is not known."""
+        return any(self._others.get(key) == instrument for key in self._missing)
 
     @property
     def missing(self) -> tuple[Key, ...]:
@@ -47,6 +53,8 @@ class Hearing:
         if key is None:
             return False
         self._booked[key] = self._missing[key] = self.latest = record.ts
+        if decode(getattr(record, "client_order_id", None) or "") is None:
+            self._others[key] = str(getattr(record, "instrument", ""))
         return True
 
     def hear(self, event: Event, ts: int = -1) -> None:

@@ -54,7 +54,7 @@ class Market:
         ends = 0 <= EXPIRY - start < HOURS
         self.price = INSIDE if ends and dice.chance(0.5) else PRICE
         self.funding = FUNDING  # fraction per eight hours
-        self.dear = False  # whether funding was ever wild
+        self.dear: dict[int, None] = {}  # to which side funding was ever wild: 1: longs paid
         self.stands = 0  # ns until when the price does not move
         self._dice, self._last, self._settled = dice, start, settled
         self._told = 0  # how often it was told
@@ -73,7 +73,8 @@ class Market:
 
     def fund(self, rate: float) -> None:
         """Let funding cost a fraction per eight hours that no book bears for long."""
-        self.funding, self.dear = rate, True
+        self.funding = rate
+        self.dear[1 if rate > 0 else -1] = None
 
     def rest(self, ts: int) -> None:
         """Let nothing move any more from `ts` (ns) on."""

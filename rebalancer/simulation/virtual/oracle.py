@@ -112,16 +112,16 @@ class Oracle:
         if order.purpose is Purpose.HEDGE:
             self.goals[goals.STALE_BACK] += self._stale
             self._stale = False
-        self._alone(order, ts, blind=blind)
+        self._alone(order, ts)
         self.conduct.judge(order, ts, blind=blind)
         self.orders[name] = Traced(order, ts, blind)
 
-    def _alone(self, order: Submit, ts: int, *, blind: bool) -> None:
+    def _alone(self, order: Submit, ts: int) -> None:
         """Judge that nothing else of the underlying may still trade, or not to our harm.
 
         No hedge leaves beside any order that may. What is to protect may leave
         beside one that nobody heard of, as long as the two together only close;
-        so may it beside none, where a cut of the venue's own is yet to be told.
+        so may it beside none where somebody else's trade is yet to be told.
         """
         same = [
             (name, each)
@@ -130,9 +130,9 @@ class Oracle:
         ]
         if order.purpose is not Purpose.HEDGE:
             self.goals[goals.PROTECTED] += 1
-            beside = [e.rest for _, e in same if e.order.instrument == order.instrument and e.live]
-            if beside or not blind:  # alone, the venue cuts it to what is left
-                self.conduct.together(order, beside, ts)
+            there = [e for _, e in same if e.order.instrument == order.instrument]
+            if not (self.hearing.surprised(order.instrument) and all(map(self.known, there))):
+                self.conduct.together(order, (e.rest for e in there), ts)
             return
         for name, each in same:
             if each.live:

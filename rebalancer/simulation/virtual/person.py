@@ -18,7 +18,7 @@ from rebalancer.simulation.virtual.oracle import Oracle
 MOST_ARMS = 4  # after all is well: an order is looked up, collateral brought, an account adopted
 PATIENCE = 20  # s between two times that a person arms
 LAGS = 15 * SECOND  # ns before an adoption within which a booking of others puts it in doubt
-THIN = 30  # s in a row that margin refuses every hedge, after which collateral is brought
+THIN = 30  # s in a row that nothing is hedged for its margin or a full leg: then some is brought
 FULL = ("position_too_large",)  # the best leg is: what the other lacks, nobody says
 
 _MARGIN = ("margin.critical", "margin.recovered")
@@ -111,6 +111,8 @@ class Person:
 
     def hear(self, alert: Alert) -> None:
         """Take down what is told of margin."""
+        killed = self._oracle.conduct.stopped is not None
+        self._oracle.goals[goals.KILLED_THIN] += killed and alert.event == "protect.refused"
         if alert.event in _MARGIN:
             self._short = alert.event == "margin.critical"
 
@@ -145,7 +147,7 @@ class Person:
                 pass
 
     def feed(self, refused: str) -> None:
-        """Bring collateral where margin goes on refusing what would hedge.
+        """Bring collateral where margin, or a full leg, goes on refusing what would hedge.
 
         Args:
             refused: The reason of the last hedge that a guard refused; empty: it is in its band.

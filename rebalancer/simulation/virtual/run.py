@@ -13,6 +13,7 @@ from rebalancer.runtime.virtual import run_virtual
 from rebalancer.simulation.virtual import book, goals, weather
 from rebalancer.simulation.virtual.accidents import happen, impoverish
 from rebalancer.simulation.virtual.bounds import DEAR, Standing
+from rebalancer.simulation.virtual.compared import differences, doubtful, gaps
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.market import EXPIRY, SETTLEMENT
 from rebalancer.simulation.virtual.oracle import Violation
@@ -28,7 +29,7 @@ LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock an
 STAYS = 5  # s in a row inside the band
 LAST = 10  # s of a rest in which nobody brings collateral any more
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
-EARLIER = (40, 150)  # s before the expiry: it comes to rest after that
+EARLIER = (40, 150)  # s before the expiry: it comes to rest only after that
 AMID = 0.05  # of the others: that it begins earlier in the half hour that an expiry averages
 WRITTEN = 2 * SECOND  # ns after which a booking is on the disk
 MOST_TASKS = 60  # at once
@@ -151,11 +152,12 @@ async def _rest(world: World) -> None:
         world.step()
         if second % 60 == 0:
             world.rates()
-        world.person.mend(world.mode, second, doubtful=world.doubtful())
+        world.person.mend(world.mode, second, doubtful=doubtful(world))
         outside = abs(world.places.net) > world.oracle.conduct.edge
         if second < LIVENESS - LAST:  # what is brought later helps nobody
             world.person.feed(_refused(world) if outside else "")
-        quiet = quiet + 1 if second >= 2 and _calm(world) else 0
+        ends = 0 < EXPIRY - world.clock.now() <= EARLIER[-1] * SECOND  # it must see that
+        quiet = quiet + 1 if second >= 2 and not ends and _calm(world) else 0
         if quiet >= STAYS:
             return
 
@@ -169,14 +171,15 @@ def _calm(world: World) -> bool:
         and world.mode is TradingState.ACTIVE
         and not process.state.open_orders()
         and abs(world.places.net) <= world.oracle.conduct.edge
-        and not world.differences()
+        and not differences(world)
     )
 
 
 def _excused(world: World, why: str) -> bool:
     """Whether a guard that was named to a person may still refuse, by what is true."""
     market, turned = world.places.market, world.oracle.conduct.turned
-    now = Standing(market.price, world.places.net, turned, market.dear)
+    net = world.places.net
+    now = Standing(market.price, net, turned, (-1 if net > 0 else 1) in market.dear)
     return why in world.places.truth.binding(now)
 
 
@@ -189,7 +192,7 @@ def _judge_disk(world: World) -> None:
     """Judge what the next start would make of the disk as it is."""
     now = world.clock.now()
     state = remembered(world.disk, world.own, list(world.wires), now)
-    for what, gap in world.places.truth.gaps(state.ledger).items():
+    for what, gap in gaps(world, state.ledger).items():
         world.oracle.accuse("I8", now, f"{what}: what the disk makes less exchange is {gap}")
     band = effective(state.tuning, state.params).underlyings[book.COIN].band.upper
     if band != world.oracle.conduct.band:
@@ -228,7 +231,7 @@ def _judge_end(world: World) -> None:
         oracle.accuse("I3", now, f"net delta is {world.places.net:.4f}: {why or 'nobody says why'}")
     for account, _, name in oracle.hearing.missing:
         oracle.accuse("I7", now, f"{name} of {account} was never heard of")
-    for what, gap in world.differences().items():
+    for what, gap in differences(world).items():
         oracle.accuse("I7", now, f"{what}: ledger less exchange is {gap}")
     _judge_disk(world)
     _count(world)

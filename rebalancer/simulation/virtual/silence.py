@@ -28,6 +28,7 @@ class Silence:
     def __init__(self, longest: int = LONGEST, *, excuses: bool = True) -> None:
         self._longest, self._excuses = longest, excuses
         self.since: int | None = None  # ns since when net delta is outside in a row
+        self.inside = False  # whether net delta was, when somebody looked last
         self._lasting = False  # whether the last word of a gap was that there is one
         self._heard = -1  # ns of the last alert that names a reason
 
@@ -46,7 +47,7 @@ class Silence:
 
     def began(self) -> None:
         """Note that another process begins: it has told nothing yet."""
-        self.since, self._lasting = None, False
+        self.since, self.inside, self._lasting = None, False, False
 
     def look(self, ts: int, *, outside: bool, lives: bool) -> str | None:
         """Return what is wrong now, in words.
@@ -56,6 +57,7 @@ class Silence:
             outside: Whether net delta is outside its band, in truth.
             lives: Whether a process runs.
         """
+        self.inside = lives and not outside
         if not outside or not lives:
             self.since = None
             return None

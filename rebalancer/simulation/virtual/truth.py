@@ -19,6 +19,7 @@ from rebalancer.venues.paper import holdings
 _Pair = tuple[float, float]
 MOVE = 1e-4  # fraction of price by which delta is measured
 SMALLEST = Decimal("1e-9")  # of a currency: what division leaves
+ADOPTED = Decimal("1e-6")  # of a coin: what an adopted account may differ by and be the same
 
 
 class Truth:
@@ -95,8 +96,13 @@ class Truth:
             worth.append(theirs / settles * price)
         return worth[0], worth[1]
 
-    def gaps(self, ledger: Ledger) -> dict[str, Decimal]:
-        """Return where a ledger and the exchanges' books differ, ledger less exchange."""
+    def gaps(self, ledger: Ledger, least: Decimal = SMALLEST) -> dict[str, Decimal]:
+        """Return where a ledger and the exchanges' books differ, ledger less exchange.
+
+        Args:
+            ledger: Of a process.
+            least: Of a currency, above which it counts; of contracts anything does.
+        """
         found: dict[str, Decimal] = {}
         for name, exchange in self._exchanges.items():
             truth = {
@@ -114,7 +120,7 @@ class Truth:
                 for (account, currency), amount in ledger.cash.items()
                 if account == name and amount
             }
-            found |= {what: gap for what, gap in apart(own, truth).items() if abs(gap) > SMALLEST}
+            found |= {what: gap for what, gap in apart(own, truth).items() if abs(gap) > least}
         return found
 
 

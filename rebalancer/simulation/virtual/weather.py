@@ -102,12 +102,14 @@ RATES: Mapping[str, float] = MappingProxyType(
 EXISTS = 0.3  # of runs: that a fault exists in it
 # What shows something only where all of it comes together, at these rates.
 PLOTS: Sequence[Mapping[str, float]] = (
-    # a book that was killed begins again, and must be cut for its margin
+    # a book that was killed begins again, and its margin asks for a cut, which must not leave
     {"killed_begun": 0.04, "withdrawn": 0.05},
     # what stands against us is liquidated while orders of ours are on their way
     {"slide": 0.02, "late_arrival": 0.8},
+    # a disk fails again and again, also while a process begins
+    {"disk_failed": 0.08, "crash": 0.08},
 )
-PLOTTED = 0.08  # of runs: that one of them is played, beside all else
+PLOTTED = 0.1  # of runs: that one of them is played, beside all else
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +140,5 @@ def draw(seed: int) -> Weather:
     plot = Dice(seed, "plot")
     if plot.chance(PLOTTED):
         found |= plot.pick(PLOTS)
+        found.pop("poor", None)  # there is something to take
     return Weather(found)

@@ -1,6 +1,5 @@
 """The world of a simulated run: exchanges, market, wires, and the process that hedges in them."""
 
-from decimal import Decimal
 
 from rebalancer.core.commands import Alert, Style
 from rebalancer.core.events import Event, MarketEvent, Reconciled
@@ -20,7 +19,7 @@ from rebalancer.simulation.virtual.journal import Disk, VirtualJournal
 from rebalancer.simulation.virtual.notices import Notices
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.own_clock import Machine
-from rebalancer.simulation.virtual.person import LAGS, Person
+from rebalancer.simulation.virtual.person import Person
 from rebalancer.simulation.virtual.places import Places
 from rebalancer.simulation.virtual.process import Outside, Process, Told
 from rebalancer.simulation.virtual.traced import Fate
@@ -194,8 +193,11 @@ class World:
     def _heard(self, event: Event) -> None:
         self.oracle.heard(event, self.clock.now())
         if isinstance(event, Reconciled):
-            outside = abs(self.places.net) > self.oracle.conduct.edge
-            self.oracle.goals[goals.OUTSIDE_RECONCILED] += outside
+            inside, out = (
+                self.oracle.silence.inside,
+                abs(self.places.net) - self.oracle.conduct.edge,
+            )
+            self.oracle.goals[goals.CROSSED_RECONCILED] += inside and out > 0
 
     # --- the end ---
 
@@ -218,14 +220,3 @@ class World:
         process = self.process
         heard = process is not None and process.lives and process.clock.ran(since)
         return process if heard else None
-
-    def doubtful(self) -> bool:
-        """Whether an account was booked past us right before it was adopted, or never listed."""
-        return any(
-            self.oracle.hearing.beside(name, LAGS) or wire.lists.unlisted
-            for name, wire in self.wires.items()
-        )
-
-    def differences(self) -> dict[str, Decimal]:
-        """Return where the ledger and the exchanges' books differ, ledger less exchange."""
-        return {} if self.process is None else self.places.truth.gaps(self.process.state.ledger)
