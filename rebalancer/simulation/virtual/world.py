@@ -1,6 +1,5 @@
 """The world of a simulated run: exchanges, market, wires, and the process that hedges in them."""
 
-
 from rebalancer.core.commands import Alert, Style
 from rebalancer.core.events import Event, MarketEvent, Reconciled
 from rebalancer.core.guards.trading_state import TradingState
