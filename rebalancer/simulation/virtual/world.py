@@ -192,11 +192,9 @@ class World:
     def _heard(self, event: Event) -> None:
         self.oracle.heard(event, self.clock.now())
         if isinstance(event, Reconciled):
-            inside, out = (
-                self.oracle.silence.inside,
-                abs(self.places.net) - self.oracle.conduct.edge,
-            )
-            self.oracle.goals[goals.CROSSED_RECONCILED] += inside and out > 0
+            outside = abs(self.places.net) > self.oracle.conduct.edge
+            crossed = outside and self.oracle.silence.inside
+            self.oracle.goals[goals.CROSSED_RECONCILED] += crossed
 
     # --- the end ---
 
