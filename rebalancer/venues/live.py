@@ -145,7 +145,7 @@ async def open_venue(
             connection, profile, settings.venues[name], around.clock, own, settings.underlyings
         )
         await identify(subject)
-        watch = SkewWatch(connection, around.clock, around.log)
+        watch = SkewWatch(connection, around.clock, around.log, lambda: budget.rests)
         hedges = [each for each in own if each.id in _hedges(settings)]
         window = settings.venues[name].dead_man
         rests = MayRest(tuple(hedges), window, lambda: left(account, sent), rest_at(settings, name))

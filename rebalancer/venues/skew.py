@@ -3,6 +3,11 @@
 Ages of inputs, deadlines of orders and signatures all rest on two clocks that
 agree. A quarter of a second apart is told; beyond a second nothing is sent.
 
+A machine whose clock is made to come round gains or loses up to a twelfth of a
+second each second, and the steady clock with it. So the clocks are compared
+every ten seconds, far oftener once they part, and whoever stood still for a while
+compares before anything is sent: between two looks they part by less than they may.
+
 Ours goes on from what the machine's clock showed at the start. That one may have
 been wrong then and set right since, or a virtual machine stood still in between:
 where it agrees with the venue and ours does not, two say the same and ours is
@@ -23,16 +28,25 @@ from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND
 
 WARNS, REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns
-SAMPLES = 3  # of the venue's clock; the quickest counts
-EVERY = 60 * SECOND  # ns between two measurements
-AGAIN = 10 * SECOND  # ns after one that failed, or that found the clocks too far apart
+AGREES = WARNS // 2  # ns within which clocks that had parted are together again
+SAMPLES = 3  # of the venue's clock, at most; the quickest counts
+QUICK = 50 * MILLISECOND  # ns of uncertainty with which a sample needs no other
+EVERY = 10 * SECOND  # ns between two measurements
+CLOSE = 2 * SECOND  # ns after one that found the clocks apart
+AGAIN = 5 * SECOND  # ns after one that failed
+LATE = 2 * SECOND  # ns by which a look may begin late; by more, and the machine stood still
 
 
-async def skew(connection: Connection, clock: Clock) -> tuple[int, int]:
+async def skew(connection: Connection, clock: Clock, enough: int = 0) -> tuple[int, int]:
     """Return the venue's clock less ours, ns, and half of the round trip it is uncertain by.
 
     The venue's time is held against the middle of the question; of several the
     quickest counts.
+
+    Args:
+        connection: To the venue.
+        clock: Ours.
+        enough: ns of uncertainty with which a sample is taken for the quickest.
 
     Raises:
         Unavailable: It does not tell.
@@ -44,6 +58,8 @@ async def skew(connection: Connection, clock: Clock) -> tuple[int, int]:
         took = clock.monotonic() - began
         if best is None or took // 2 < best[1]:
             best = told - (asked + took // 2), took // 2
+        if best[1] <= enough:
+            break
     return best if best is not None else (0, 0)
 
 
@@ -77,13 +93,17 @@ class SkewWatch:
         connection: To the venue.
         clock: Ours.
         log: Hears when the clocks part, once an episode, and when they are together again.
+        rests: Tells for how many ns the venue wants to be asked nothing.
     """
 
-    def __init__(self, connection: Connection, clock: Clock, log: Log) -> None:
-        self._connection, self._clock, self._log = connection, clock, log
+    def __init__(
+        self, connection: Connection, clock: Clock, log: Log, rests: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._connection, self._clock, self._log, self._rests = connection, clock, log, rests
         self.apart = 0  # ns by which the clocks differed at least, when it was measured last
         self._measured = False  # whether it ever was
         self._told = 0  # ns: the limit that the log has heard of in this episode
+        self._due: int | None = None  # steady ns of the next look; None: one has begun in time
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
         """Measure until canceled."""
@@ -92,9 +112,20 @@ class SkewWatch:
 
     async def look(self) -> int:
         """Measure once; return ns until the next time."""
+        if not self._stood():
+            self._due = None
+        wait = self._rests() or await self._measure()
+        self._due = self._clock.monotonic() + wait
+        return wait
+
+    def _stood(self) -> bool:
+        """Whether this machine stood still since a look was due, and none has ended."""
+        return self._due is not None and self._clock.monotonic() - self._due > LATE
+
+    async def _measure(self) -> int:
         venue = self._connection.venue
         try:
-            apart, uncertain = await skew(self._connection, self._clock)
+            apart, uncertain = await skew(self._connection, self._clock, QUICK)
         except Unavailable as error:  # what was measured last still holds
             self._log.debug("clock.unmeasured", venue=venue, error=str(error))
             return AGAIN
@@ -104,10 +135,11 @@ class SkewWatch:
         if crossed > self._told:
             say = self._log.error if crossed == REFUSES else self._log.warning
             say("clock.skewed", venue=venue, milliseconds=apart // MILLISECOND)
-        elif self._told and not crossed:
+            self._told = crossed
+        elif self._told and self.apart <= AGREES:
             self._log.info("clock.agreed", venue=venue, milliseconds=apart // MILLISECOND)
-        self._told = crossed and max(crossed, self._told)
-        return AGAIN if crossed == REFUSES else EVERY
+            self._told = 0
+        return CLOSE if self._told else EVERY
 
     def _anchored(self, apart: int, uncertain: int) -> int:
         """Move our clock to the machine's where that is the venue's; return by how much, ns.
@@ -137,6 +169,9 @@ class SkewWatch:
         """Return why nothing may be sent by this clock; None where it may."""
         if not self._measured:
             return f"nobody knows how far the clock is from {self._connection.venue}'s"
-        if self.apart <= REFUSES:
-            return None
-        return f"the clock is {self.apart / SECOND:.2f} s from {self._connection.venue}'s"
+        venue = self._connection.venue
+        if self.apart > REFUSES:
+            return f"the clock is {self.apart / SECOND:.2f} s from {venue}'s"
+        if self._stood():
+            return f"the clock was not compared with {venue}'s since this machine stood still"
+        return None

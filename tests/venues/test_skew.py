@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from rebalancer.core.events import OrderRejected
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market
-from rebalancer.venues.skew import AGAIN, EVERY, SkewWatch
+from rebalancer.venues.skew import AGAIN, CLOSE, EVERY, REFUSES, SkewWatch
 from tests.runtime.stage import Lines
 from tests.venues.loopback import ACCOUNT, desk, order
 
@@ -25,6 +26,7 @@ class Told:
 
     def __init__(self, clock):
         self.clock, self.ahead, self.trip, self.asked = clock, 0, 20 * MS, []
+        self.rests = 0
         self.exchange = SimpleNamespace(fetch_time=self._tell)
 
     async def _tell(self):
@@ -37,11 +39,26 @@ class Told:
         return told
 
 
-def run(story):
+class Standing(MarketClock):
+    """A clock whose process can stand still."""
+
+    stood = 0
+
+    def stands(self, duration):
+        self.stood += duration
+
+    def now(self):
+        return super().now() + self.stood
+
+    def monotonic(self):
+        return self.now()
+
+
+def run(story, clock=None):
     """Run a story of a venue and a watch that runs; return them and the log."""
-    clock, log = MarketClock(START), Lines()
+    clock, log = MarketClock(START) if clock is None else clock, Lines()
     venue = Told(clock)
-    watch = SkewWatch(venue, clock, log)
+    watch = SkewWatch(venue, clock, log, lambda: venue.rests)
 
     async def main():
         task = asyncio.ensure_future(watch.run(lambda event: None))
@@ -88,7 +105,7 @@ def test_a_long_trip_proves_little():
 
 
 def test_it_is_measured_on():
-    """Once a minute; each ten seconds while the clocks are apart, until they agree again."""
+    """Each ten seconds; oftener while the clocks are apart, until they agree again."""
 
     async def story(venue, watch, clock):
         await clock.sleep(2 * EVERY)
@@ -96,12 +113,88 @@ def test_it_is_measured_on():
         await clock.sleep(EVERY + SECOND)
         assert "3.0" in watch.refusal() or "2.9" in watch.refusal()
         venue.ahead = 0
-        await clock.sleep(2 * AGAIN)
+        await clock.sleep(2 * CLOSE)
         assert watch.refusal() is None
 
-    _, _, log = run(story)
+    venue, _, log = run(story)
 
     assert ["clock.skewed", "clock.agreed"] == log.events()
+    began = [venue.asked[0], *(b for a, b in pairwise(venue.asked) if b - a > SECOND)]
+    waits = [round((b - a) / SECOND) for a, b in pairwise(began)]
+    assert [10] * 2 + [2] * (len(waits) - 2) == waits
+
+
+@pytest.mark.parametrize("start", [0, 900])
+@pytest.mark.parametrize("gained", [-83, -1, 1, 83])
+def test_a_clock_that_comes_round(gained, start):
+    """One that is slewed as fast as it goes parts by a fifth beyond the limit, and no more."""
+
+    async def story(venue, watch, clock):
+        venue.ahead = start * MS * (1 if gained > 0 else -1)
+        for _ in range(600):
+            await clock.sleep(SECOND // 10)
+            venue.ahead += gained * MS // 10
+            assert abs(venue.ahead) < 1.2 * REFUSES or watch.refusal() is not None
+
+    run(story)
+
+
+def test_who_stood_still_compares_first():
+    """After half a minute in which nothing ran nobody knows what the clock did meanwhile."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(SECOND)
+        assert watch.refusal() is None
+        clock.stands(40 * SECOND)
+        assert "stood still" in watch.refusal()
+        venue.trip = 4 * SECOND  # the look that began late has not ended
+        await clock.sleep(SECOND)
+        assert "stood still" in watch.refusal()
+        await clock.sleep(30 * SECOND)
+        assert watch.refusal() is None
+
+    run(story, Standing(START))
+
+
+def test_a_slow_answer_is_no_standstill():
+    """While a venue takes its time to say what time it is, what was measured last holds."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(SECOND)
+        venue.trip = 8 * SECOND
+        for _ in range(60):
+            await clock.sleep(SECOND)
+            assert watch.refusal() is None
+
+    run(story)
+
+
+def test_one_quick_sample_is_enough():
+    """Three are asked for only where the first took long."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(EVERY // 2)
+        assert 1 == len(venue.asked)
+        venue.trip = 400 * MS
+        await clock.sleep(EVERY)
+        assert 4 == len(venue.asked)
+
+    run(story)
+
+
+def test_a_venue_that_wants_rest():
+    """While it shuts us out its clock is not asked for either, which would make that longer."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(SECOND)
+        venue.rests = 45 * SECOND
+        await clock.sleep(44 * SECOND)
+        assert [0] == venue.asked
+        venue.rests = 0
+        await clock.sleep(20 * SECOND)
+        assert len(venue.asked) > 1
+
+    run(story)
 
 
 def test_a_venue_that_does_not_tell():
