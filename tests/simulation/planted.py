@@ -182,8 +182,19 @@ BUGS: Mapping[str, Bug] = {
     ),
     "clocks are not compared": Bug(
         "rebalancer/venues/skew.py",
-        "        if self.apart <= REFUSES:\n            return None\n",
-        "        if self.apart >= 0:\n            return None\n",
+        "        if self.apart > REFUSES:\n",
+        "        if self.apart < 0:\n",
+    ),
+    "clocks are compared once a minute": Bug(
+        "rebalancer/venues/skew.py", "EVERY = 10 * SECOND", "EVERY = 60 * SECOND"
+    ),
+    "clocks are not compared after a standstill": Bug(
+        "rebalancer/venues/skew.py", "        if self._stood():\n", "        if self._due == -1:\n"
+    ),
+    "a part of the past is taken for all of it": Bug(
+        "rebalancer/venues/polling.py",
+        "            if told.fault is not None:\n                raise told.fault\n",
+        "",
     ),
     "nearly twice each hedge": Bug(
         f"{CORE}/sizing.py",

@@ -21,6 +21,8 @@ WRONG = tuple(
     for sign in (1, -1)
 )
 
+# What it may gain in a second, ns: as a poor one, and as one that is made to come round fast.
+GAINED = tuple(sign * each for each in (50_000, 500_000, 80 * MILLISECOND) for sign in (1, -1))
 HEDGES = (("deribit", INVERSE), ("binanceusdm", LINEAR))
 BANDS = (0.03, 0.05, 0.08)  # coins, to each side of the aim
 
@@ -225,6 +227,23 @@ def _set_clock(world: World, dice: Dice) -> None:
         world.crash("started anew with its machine")
 
 
+def _drift(world: World, dice: Dice) -> None:
+    """Let the machine's clock go too fast or too slow for a while, and all that runs on it."""
+    gained, seconds = dice.pick(GAINED), dice.between(10, 120)
+    world.oracle.goals[goals.DRIFTED] += 1
+    text = f"the machine's clock gains {gained / MILLISECOND:+g} ms a second for {seconds} s"
+    world.oracle.note(world.clock.now(), text)
+
+    def gain() -> None:
+        if world.faults.on:
+            world.machine.ahead += gained
+            if world.process is not None:
+                world.process.clock.slip(gained)
+
+    for second in range(1, seconds + 1):
+        world.clock.call_at(world.clock.now() + second * SECOND, gain)
+
+
 def _fill_disk(world: World, dice: Dice) -> None:
     """Let the disk of the journal be nearly full for a while."""
     world.oracle.note(world.clock.now(), "the disk is nearly full")
@@ -284,5 +303,6 @@ _AFTER: Mapping[str, Accident] = MappingProxyType(
         "armed": _arm,
         "withdrawn": _withdraw,
         "killed_begun": _kill_and_begin,
+        "clock_drifts": _drift,
     }
 )

@@ -137,7 +137,8 @@ class Conduct:
         quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        if abs(order.decided_at - ts) > SKEWED + self._params.orders.max_decision_age:
+        off = abs(order.decided_at - ts) > SKEWED + self._params.orders.max_decision_age
+        if off and order.account not in self.pace.timeless:
             self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if ts - self.words.youngest > limits.index + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: no index is young")

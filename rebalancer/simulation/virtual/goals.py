@@ -38,6 +38,7 @@ KILLED_THIN = "killed, and its margin asks for a cut"
 AVERAGED = "begun while a settlement is averaged"
 PARTLY_WITHDRAWN = "filled in part, then withdrawn"
 CROSSED_RECONCILED = "left its band while it is reconciled"
+DRIFTED, PART_TOLD = "a clock gained or lost", "bookings told in part"
 FUNDING_VETO, STALE_BACK = "hedge refused for its funding", "stale, then hedged again"
 RESTED, MADE, CROSSED = "rested", "filled as it rested", "would have crossed"
 WITHDRAWN, RACED = "withdrawn as it rested", "filled before its withdrawal came"
@@ -62,4 +63,5 @@ GOALS = (
     *(HELD, CLOSED, BANNED, BANNED_AT_START, LEVERED, SLOW, TUNED, ARMED),
     *(LIMITED_REDUCING, CUT_MID_ORDER, FUNDING_VETO, STALE_BACK),
     *(KILLED_AT_START, TAKEN, KILLED_THIN, AVERAGED, PARTLY_WITHDRAWN, CROSSED_RECONCILED),
+    *(DRIFTED, PART_TOLD),
 )

@@ -28,6 +28,7 @@ class Hearing:
 
     def __init__(self) -> None:
         self.latest = 0  # ns of the youngest booking
+        self.foreign = -1  # ns of the youngest that no order of ours made
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
@@ -55,6 +56,7 @@ class Hearing:
         self._booked[key] = self._missing[key] = self.latest = record.ts
         if decode(getattr(record, "client_order_id", None) or "") is None:
             self._others[key] = str(getattr(record, "instrument", ""))
+            self.foreign = record.ts
         return True
 
     def hear(self, event: Event, ts: int = -1) -> None:

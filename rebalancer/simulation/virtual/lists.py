@@ -18,6 +18,7 @@ from rebalancer.errors import Unavailable
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Record
 from rebalancer.ports import SECOND
+from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.faults import Around
 from rebalancer.simulation.virtual.hearing import booking_of
@@ -48,6 +49,7 @@ class Lists:
         self._around, self._dice = around, dice
         self._past = Past(self._rows, around.clock.now())
         self._cut = False  # whether the last list of positions missed a row
+        self._short = False  # whether the last look at the past missed some
 
     def note(self, record: Record, *, lists: bool) -> None:
         """Note what was booked, and whether it is ever listed."""
@@ -89,7 +91,10 @@ class Lists:
         Raises:
             Unavailable: It did not answer.
         """
+        timeless = self._around.oracle.conduct.pace.timeless
+        timeless[self._account] = None
         self.asked("time_failed")
+        del timeless[self._account]
         return self._around.clock.now() // MILLISECOND
 
     def order(self, name: str, instrument: str) -> Sequence[AccountEvent]:
@@ -176,4 +181,22 @@ class Lists:
         self.asked("history_failed")
         until = now - (self._dice.between(0, BOOKS_LATE) if self._strikes("history_behind") else 0)
         told = [translate(each, now) for ts, each in self.records if since <= ts <= until]
-        return History([each for each in told if isinstance(each, Booking)])
+        return self._told(self._shortened([each for each in told if isinstance(each, Booking)]))
+
+    def _shortened(self, told: Sequence[Booking]) -> Sequence[Booking]:
+        """Return what is left of a list that ends, or begins, too early and does not say so."""
+        self._short = bool(told) and not self._short and self._strikes("history_cut")
+        if not self._short:
+            return told
+        self._around.oracle.goals[goals.PART_TOLD] += 1
+        kept = self._dice.between(0, len(told) - 1)
+        return told[:kept] if self._dice.chance(0.5) else told[len(told) - kept :]
+
+    def _told(self, told: Sequence[Booking]) -> History:
+        """Return a look at the past, of which one kind may be missing; then it says so."""
+        if not told or not self._strikes("history_part"):
+            return History(told)
+        self._around.oracle.goals[goals.PART_TOLD] += 1
+        kind = type(self._dice.pick(told))
+        fault = Unavailable(f"{self._account} did not tell of each {kind.__name__}")
+        return History([each for each in told if not isinstance(each, kind)], fault)

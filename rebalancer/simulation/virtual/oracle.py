@@ -259,4 +259,4 @@ class Oracle:
         traced.filled += fill.quantity
         whole = abs(traced.filled) >= abs(traced.order.quantity)
         self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
-        self.conduct.filled(fill, judges=traced.grows_knowing)
+        self.conduct.filled(fill, judges=traced.grows_knowing(self.hearing.foreign))

@@ -1,9 +1,10 @@
 """A process's own clock: it goes on from what the machine showed, and stops while the process does.
 
 The true time is the exchanges'. A machine's clock may be wrong when a process
-begins and be set right, or wrong, while it runs. A process that is stopped
-(SIGSTOP, a frozen virtual machine) is called late: all that was due in between
-comes when it goes on.
+begins and be set right, or wrong, while it runs; it may go too fast or too slow,
+as one that is made to come round does, and then the process's does too. A
+process that is stopped (SIGSTOP, a frozen virtual machine) is called late: all
+that was due in between comes when it goes on.
 """
 
 from collections.abc import Callable
@@ -50,6 +51,10 @@ class OwnClock:
         """Go on from what the machine's clock shows now."""
         self.ahead = self._machine.ahead
 
+    def slip(self, gained: int) -> None:
+        """Let it have gone too fast by so many ns, or too slow."""
+        self.ahead += gained
+
     def stop(self, duration: int) -> None:
         """Let nothing of the process run for a while, ns."""
         self._stopped = max(self._stopped, self._clock.now() + duration)
@@ -66,7 +71,7 @@ class OwnClock:
 
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when this clock shows `ts`, measured from now."""
-        call = _Call(self, callback)
+        call = _Call(self, callback, ts)
         self._clock.call_at(ts - self.ahead, call.fire)
         return call
 
@@ -80,10 +85,11 @@ class OwnClock:
         return self._stopped <= since
 
     def postponed(self, call: "_Call") -> bool:
-        """Whether a call that is due now has to wait until the process goes on."""
-        if not self.stopped:
+        """Whether a call has to wait: the process stands still, or its clock slowed down."""
+        due = self._stopped if self.stopped else call.ts - self.ahead
+        if due <= self._clock.now():
             return False
-        self._clock.call_at(self._stopped, call.fire)
+        self._clock.call_at(due, call.fire)
         return True
 
     async def sleep(self, duration: int) -> None:
@@ -92,10 +98,10 @@ class OwnClock:
 
 
 class _Call:
-    __slots__ = ("_callback", "_clock")
+    __slots__ = ("_callback", "_clock", "ts")
 
-    def __init__(self, clock: OwnClock, callback: Callable[[], None]) -> None:
-        self._clock = clock
+    def __init__(self, clock: OwnClock, callback: Callable[[], None], ts: int) -> None:
+        self._clock, self.ts = clock, ts  # ns that it shows when the call is due
         self._callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:

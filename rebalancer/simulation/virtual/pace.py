@@ -23,6 +23,7 @@ class Pace:
 
     def __init__(self, params: Params, accuse: Callable[[str, int, str], None]) -> None:
         self._params, self._accuse = params, accuse
+        self.timeless: dict[str, None] = {}  # accounts that did not tell the time when asked last
         self._sent: deque[tuple[int, str]] = deque()  # ns and account of orders
         self._asked: deque[tuple[int, str]] = deque()  # of all requests
         self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute

@@ -87,4 +87,5 @@ class VirtualVenue:
     async def history(self, since: int, *, whole: bool = True) -> History:  # noqa: ARG002
         """Return the bookings since a time, ns."""
         await self._clock.sleep(self._wire.near())
-        return History([self._own(each) for each in self._wire.lists.history(since).events])
+        told = self._wire.lists.history(since)
+        return History([self._own(each) for each in told.events], told.fault)

@@ -5,7 +5,8 @@ another more often than if all always did. In some runs a plot is played: faults
 that only together show something. What a run may assume of its venues
 stands here too: `absent` orders are believed absent after ten seconds, so a
 request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
-No account tells too little twice in a row: an adoption rests on two readings.
+No account tells too little twice in a row: an adoption rests on two readings, and
+a look at the past goes behind the last one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,10 @@ RATES: Mapping[str, float] = MappingProxyType(
         "book_thin": 0.02,
         "withdrawn": 0.004,
         "killed_begun": 0.002,
+        # of what is asked, and of the machine, a second
+        "history_part": 0.3,
+        "history_cut": 0.2,
+        "clock_drifts": 0.02,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it
