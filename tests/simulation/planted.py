@@ -191,11 +191,6 @@ BUGS: Mapping[str, Bug] = {
     "clocks are not compared after a standstill": Bug(
         "rebalancer/venues/skew.py", "        if self._stood():\n", "        if self._due == -1:\n"
     ),
-    "a part of the past is taken for all of it": Bug(
-        "rebalancer/venues/polling.py",
-        "            if told.fault is not None:\n                raise told.fault\n",
-        "",
-    ),
     "nearly twice each hedge": Bug(
         f"{CORE}/sizing.py",
         "exact = (goal - net) / delta_per_contract / lot",
