@@ -11,7 +11,9 @@ compares before anything is sent: between two looks they part by less than they 
 Ours goes on from what the machine's clock showed at the start. That one may have
 been wrong then and set right since, or a virtual machine stood still in between:
 where it agrees with the venue and ours does not, two say the same and ours is
-moved forwards. It is never moved back: what is old would look young. Then the
+moved forwards, as soon as they are told apart: by a clock that is a little less
+late than it may be, words of now come from the future, and nobody believes those.
+It is never moved back: what is old would look young. Where it is too far ahead the
 process ends, to be started again with a clock that is right.
 """
 
@@ -149,7 +151,8 @@ class SkewWatch:
         """
         off = self._clock.wall() - self._clock.now()
         agreed = abs(apart - off) <= WARNS and uncertain <= REFUSES - WARNS  # proved, not possible
-        if surely(apart, uncertain) <= REFUSES or not agreed:
+        most = WARNS if off > 0 else REFUSES  # to be moved forwards is no harm
+        if surely(apart, uncertain) <= most or not agreed:
             return 0
         facts = {"venue": self._connection.venue, "milliseconds": off // MILLISECOND}
         if off < 0:

@@ -287,6 +287,30 @@ async def test_our_clock_follows_one_that_was_set_forwards(story):
     assert ["clock.anchored"] == log.events()
 
 
+@pytest.mark.parametrize(("late", "left"), [(200, 200), (400, 0), (990, 0), (1_040, 0)])
+async def test_our_clock_follows_before_it_is_refused(late, left):
+    """A second late, and words of now are from the future; it was measured as less than one."""
+    machine, log = Machine(-late * MS), Lines()
+    clock = machine.clock()
+    machine.wrong = 0
+
+    watch = await look_at(machine, clock, log, trip=100 * MS)
+
+    assert (machine.true - left * MS, None) == (clock.now(), watch.refusal())
+
+
+async def test_an_early_clock_that_may_be_is_let_be():
+    """Less than a second ahead it stays as it is: it is never moved back, nor a reason to end."""
+    machine, log = Machine(900 * MS), Lines()
+    clock = machine.clock()
+    machine.wrong = 0
+
+    watch = await look_at(machine, clock, log)
+
+    assert (machine.true + 900 * MS, None) == (clock.now(), watch.refusal())
+    assert ["clock.skewed"] == log.events()
+
+
 @pytest.mark.parametrize("wrong", [-3, 3])
 async def test_an_answer_that_took_long_is_no_witness(wrong):
     """It would agree with a machine that is seconds off: ours stays, and goes on being refused."""
