@@ -5,8 +5,8 @@ agree. A quarter of a second apart is told; beyond a second nothing is sent.
 
 A machine whose clock is made to come round gains or loses up to a twelfth of a
 second each second, and the steady clock with it. So the clocks are compared
-every ten seconds, far oftener once they part, and whoever stood still for a while
-compares before anything is sent: between two looks they part by less than they may.
+every ten seconds and far oftener once they part: between two looks they part by
+less than a second. Whoever stood still compares before anything is sent.
 
 Ours goes on from what the machine's clock showed at the start. That one may have
 been wrong then and set right since, or a virtual machine stood still in between:
@@ -17,6 +17,7 @@ It is never moved back: what is old would look young. Where it is too far ahead 
 process ends, to be started again with a clock that is right.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from rebalancer.core.events import Event
@@ -30,13 +31,14 @@ from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND
 
 WARNS, REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns
-AGREES = WARNS // 2  # ns within which clocks that had parted are together again
+AGREES = 200 * MILLISECOND  # ns within which clocks that had parted are together again
 SAMPLES = 3  # of the venue's clock, at most; the quickest counts
 QUICK = 50 * MILLISECOND  # ns of uncertainty with which a sample needs no other
 EVERY = 10 * SECOND  # ns between two measurements
-CLOSE = 2 * SECOND  # ns after one that found the clocks apart
+CLOSE = 2 * SECOND  # ns after one that found the clocks apart, or while nobody knows
 AGAIN = 5 * SECOND  # ns after one that failed
-LATE = 2 * SECOND  # ns by which a look may begin late; by more, and the machine stood still
+BEAT = SECOND  # ns after which time is seen to pass
+LATE = 2 * SECOND  # ns by which that may be late; by more, and the process stood still
 
 
 async def skew(connection: Connection, clock: Clock, enough: int = 0) -> tuple[int, int]:
@@ -91,6 +93,10 @@ def surely(apart: int, uncertain: int) -> int:
 class SkewWatch:
     """A `ports.Feed` that tells nothing: it measures, and says when it is too much.
 
+    What was measured last holds while a venue does not answer, but not where the
+    clocks had parted by then, and not once time passed that nobody saw: where the
+    process stood still, the machine's clock was set, or the venue wanted rest.
+
     Args:
         connection: To the venue.
         clock: Ours.
@@ -104,44 +110,90 @@ class SkewWatch:
         self._connection, self._clock, self._log, self._rests = connection, clock, log, rests
         self.apart = 0  # ns by which the clocks differed at least, when it was measured last
         self._measured = False  # whether it ever was
+        self._compared = 0  # steady ns of the last comparison that proves something
+        self._off = 0  # ns that the machine's clock was ahead of ours then
         self._told = 0  # ns: the limit that the log has heard of in this episode
-        self._due: int | None = None  # steady ns of the next look; None: one has begun in time
+        self._beat: int | None = None  # steady ns at which time was seen to pass; None: never
+        self._doubts, self._settled = 0, 0  # times that nobody knew; of them, compared since
+        self._wake = asyncio.Event()
 
     async def run(self, _deliver: Callable[[Event], None]) -> None:
         """Measure until canceled."""
-        while True:
-            await self._clock.sleep(await self.look())
+        beating = _Beating(self._clock, self._see)
+        try:
+            while True:
+                self._wake.clear()
+                wait = await self.look()
+                timer = self._clock.call_at(self._clock.now() + wait, self._wake.set)
+                try:
+                    await self._wake.wait()
+                finally:
+                    timer.cancel()
+        finally:
+            self._beat = None
+            beating.cancel()
+
+    def _see(self) -> None:
+        """See that time passes, and whether more did than anybody saw."""
+        self._doubt()
+        self._beat = self._clock.monotonic()
+
+    def _doubt(self) -> None:
+        """Note, once, that nobody knows any more how the clocks stand, and look at once."""
+        now, off = self._clock.monotonic(), self._clock.wall() - self._clock.now()
+        stood = self._beat is not None and now - self._beat > BEAT + LATE
+        if stood or (self._measured and abs(off - self._off) > REFUSES):
+            self._beat, self._off = None if self._beat is None else now, off
+            self._doubts += 1
+            self._log.warning("clock.doubted", venue=self._connection.venue)
+            self._wake.set()
 
     async def look(self) -> int:
         """Measure once; return ns until the next time."""
-        if not self._stood():
-            self._due = None
-        wait = self._rests() or await self._measure()
-        self._due = self._clock.monotonic() + wait
-        return wait
-
-    def _stood(self) -> bool:
-        """Whether this machine stood still since a look was due, and none has ended."""
-        return self._due is not None and self._clock.monotonic() - self._due > LATE
+        rest = self._rests()
+        if not rest:
+            return await self._measure()
+        self._doubts += 1  # nobody will know how the clocks stand then
+        return rest
 
     async def _measure(self) -> int:
-        venue = self._connection.venue
+        venue, doubts = self._connection.venue, self._doubts
         try:
             apart, uncertain = await skew(self._connection, self._clock, QUICK)
         except Unavailable as error:  # what was measured last still holds
             self._log.debug("clock.unmeasured", venue=venue, error=str(error))
-            return AGAIN
+            return self._again(AGAIN)
+        self._doubt()  # whether time passed unseen while it was asked
+        proves = uncertain <= REFUSES - WARNS
+        if self._measured and not proves and surely(apart, uncertain) <= self.apart:
+            self._log.debug("clock.unmeasured", venue=venue, error="it took too long to answer")
+            return self._again(AGAIN)
         apart -= self._anchored(apart, uncertain)
         self.apart, self._measured = surely(apart, uncertain), True
+        if proves:
+            self._settled, self._compared = doubts, self._clock.monotonic()
+            self._off = self._clock.wall() - self._clock.now()
+        self._tell(apart)
+        return self._again(EVERY)
+
+    def _tell(self, apart: int) -> None:
+        """Tell the log when the clocks part, and when they are together again."""
         crossed = REFUSES if self.apart > REFUSES else WARNS if self.apart > WARNS else 0
+        facts = {"venue": self._connection.venue, "milliseconds": apart // MILLISECOND}
         if crossed > self._told:
             say = self._log.error if crossed == REFUSES else self._log.warning
-            say("clock.skewed", venue=venue, milliseconds=apart // MILLISECOND)
+            say("clock.skewed", **facts)
             self._told = crossed
         elif self._told and self.apart <= AGREES:
-            self._log.info("clock.agreed", venue=venue, milliseconds=apart // MILLISECOND)
+            self._log.info("clock.agreed", **facts)
             self._told = 0
-        return CLOSE if self._told else EVERY
+        elif not crossed:
+            self._told = min(self._told, WARNS)
+
+    def _again(self, wait: int) -> int:
+        """Return ns until the next look: `wait`, or soon where much depends on it."""
+        doubted = self._settled != self._doubts or not self._measured
+        return CLOSE if doubted or self.apart > WARNS else wait
 
     def _anchored(self, apart: int, uncertain: int) -> int:
         """Move our clock to the machine's where that is the venue's; return by how much, ns.
@@ -172,9 +224,28 @@ class SkewWatch:
         """Return why nothing may be sent by this clock; None where it may."""
         if not self._measured:
             return f"nobody knows how far the clock is from {self._connection.venue}'s"
-        venue = self._connection.venue
+        venue, told = self._connection.venue, f"the clock is {self.apart / SECOND:.2f} s from"
         if self.apart > REFUSES:
-            return f"the clock is {self.apart / SECOND:.2f} s from {venue}'s"
-        if self._stood():
-            return f"the clock was not compared with {venue}'s since this machine stood still"
+            return f"{told} {venue}'s"
+        self._doubt()
+        if self._settled != self._doubts:
+            return f"the clock was not compared with {venue}'s since nobody watched it"
+        if self.apart > WARNS and self._clock.monotonic() - self._compared > EVERY:
+            return f"{told} {venue}'s, which has not told the time since"
         return None
+
+
+class _Beating:
+    """Calls again and again, at once and each BEAT."""
+
+    def __init__(self, clock: Clock, call: Callable[[], None]) -> None:
+        self._clock, self._call = clock, call
+        self._beat()
+
+    def _beat(self) -> None:
+        self._call()
+        self._timer = self._clock.call_at(self._clock.now() + BEAT, self._beat)
+
+    def cancel(self) -> None:
+        """Call no more."""
+        self._timer.cancel()

@@ -189,7 +189,18 @@ BUGS: Mapping[str, Bug] = {
         "rebalancer/venues/skew.py", "EVERY = 10 * SECOND", "EVERY = 60 * SECOND"
     ),
     "clocks are not compared after a standstill": Bug(
-        "rebalancer/venues/skew.py", "        if self._stood():\n", "        if self._due == -1:\n"
+        "rebalancer/venues/skew.py",
+        "        if self._settled != self._doubts:\n            return f",
+        "        if self._settled > self._doubts:\n            return f",
+    ),
+    "a failed look counts as one": Bug(
+        "rebalancer/venues/skew.py",
+        "            return self._again(AGAIN)\n        self._doubt()",
+        "            self._settled = doubts\n            return self._again(AGAIN)\n"
+        "        self._doubt()",
+    ),
+    "a look that failed is tried again after an hour": Bug(
+        "rebalancer/venues/skew.py", "AGAIN = 5 * SECOND", "AGAIN = 3600 * SECOND"
     ),
     "nearly twice each hedge": Bug(
         f"{CORE}/sizing.py",

@@ -59,6 +59,12 @@ ROWS: tuple[Row, ...] = (
     ("state.latched", ERROR, "a halt outlives a restart", "find the cause, then arm --reason"),
     ("clock.agreed", INFO, "this machine's clock and a venue's are together again", NONE),
     ("clock.anchored", WARNING, "this machine's clock was set; ours follows it", "see time sync"),
+    (
+        "clock.doubted",
+        WARNING,
+        "time passed unseen: nothing is sent until clocks are compared",
+        NONE,
+    ),
     ("clock.unmeasured", INFO, "a venue did not tell its time", NONE),
     ("clock.skewed", ERROR, "this machine's clock disagrees with a venue's", "mend time sync"),
 )

@@ -9,6 +9,7 @@ from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual import goals
 from rebalancer.simulation.virtual.book import INVERSE, LINEAR
 from rebalancer.simulation.virtual.dice import Dice
+from rebalancer.simulation.virtual.pace import STEEPEST
 from rebalancer.simulation.virtual.weather import MILLISECOND
 from rebalancer.simulation.virtual.world import World
 
@@ -22,7 +23,8 @@ WRONG = tuple(
 )
 
 # What it may gain in a second, ns: as a poor one, and as one that is made to come round fast.
-GAINED = tuple(sign * each for each in (50_000, 500_000, 80 * MILLISECOND) for sign in (1, -1))
+GAINED = tuple(sign * each for each in (50_000, 500_000, STEEPEST) for sign in (1, -1))
+FAR = 250 * MILLISECOND  # ns of a drift that counts
 HEDGES = (("deribit", INVERSE), ("binanceusdm", LINEAR))
 BANDS = (0.03, 0.05, 0.08)  # coins, to each side of the aim
 
@@ -230,18 +232,14 @@ def _set_clock(world: World, dice: Dice) -> None:
 def _drift(world: World, dice: Dice) -> None:
     """Let the machine's clock go too fast or too slow for a while, and all that runs on it."""
     gained, seconds = dice.pick(GAINED), dice.between(10, 120)
-    world.oracle.goals[goals.DRIFTED] += 1
+    if world.machine.gains:
+        return  # one after the other: they add up to nothing that a clock does
+    now = world.clock.now()
+    world.oracle.goals[goals.DRIFTED] += abs(gained) * seconds > FAR
     text = f"the machine's clock gains {gained / MILLISECOND:+g} ms a second for {seconds} s"
-    world.oracle.note(world.clock.now(), text)
-
-    def gain() -> None:
-        if world.faults.on:
-            world.machine.ahead += gained
-            if world.process is not None:
-                world.process.clock.slip(gained)
-
-    for second in range(1, seconds + 1):
-        world.clock.call_at(world.clock.now() + second * SECOND, gain)
+    world.oracle.note(now, text)
+    world.machine.drift(gained, now)
+    world.clock.call_at(now + seconds * SECOND, lambda: world.machine.drift(0, world.clock.now()))
 
 
 def _fill_disk(world: World, dice: Dice) -> None:

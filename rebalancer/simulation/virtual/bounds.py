@@ -21,6 +21,7 @@ class Turns(NamedTuple):
 
     traded: float  # USD that own orders traded so far
     jumped: bool  # whether the price did, so that the book's worth is not known to anybody
+    moved: bool = False  # whether others changed what is held since the order left
 
 
 class Standing(NamedTuple):
@@ -57,15 +58,17 @@ class Bounds:
         if abs(held) <= abs(held - fill.quantity):
             return
         own, name = self._params.underlyings[COIN].limits, fill.instrument
+        book = self._params.limits
+        if book is not None and turns.traded > book.turnover_per_day * SLACK:
+            yield f"{turns.traded:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
+        if turns.moved:
+            return
         coins = abs(self._coins(exchange, name, float(held), price))
         if coins > own.position * SLACK:
             yield f"{name} is {coins:.3f} coins, limit {own.position}"
-        book = self._params.limits
-        if book is not None:
-            if turns.traded > book.turnover_per_day * SLACK:
-                yield f"{turns.traded:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
+        if book is not None and not turns.jumped:
             gross, equity = self._gross(price), self._equity(price)
-            if not turns.jumped and gross > book.leverage * SLACK * equity:
+            if gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
         if abs(net) <= own.net_delta:  # beyond, what brings it back is let through
             yield from self._endangered(fill)

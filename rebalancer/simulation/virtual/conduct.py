@@ -15,7 +15,7 @@ from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.book import COIN
 from rebalancer.simulation.virtual.bounds import Turns
-from rebalancer.simulation.virtual.pace import SKEWED, Pace
+from rebalancer.simulation.virtual.pace import Pace
 from rebalancer.simulation.virtual.words import Words
 
 EXACT, INEXACT = 0.06, 0.3  # coins: delta as a process can know it, by words of now or late ones
@@ -137,8 +137,8 @@ class Conduct:
         quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        off = abs(order.decided_at - ts) > SKEWED + self._params.orders.max_decision_age
-        if off and order.account not in self.pace.timeless:
+        most = self.pace.skewed(order.account) + self._params.orders.max_decision_age
+        if abs(order.decided_at - ts) > most:
             self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if ts - self.words.youngest > limits.index + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: no index is young")
@@ -199,12 +199,13 @@ class Conduct:
         """Note that somebody else changed what is held: the next hedge goes back on nothing."""
         self._last = None
 
-    def filled(self, fill: Filled, *, judges: bool) -> None:
+    def filled(self, fill: Filled, *, judges: bool, moved: bool) -> None:
         """Judge what grew by an own hedge.
 
         Args:
             fill: As it was booked.
             judges: Whether it is a hedge of a process that knew all that was booked.
+            moved: Whether others changed what is held since it left.
         """
         price = float(fill.price)  # what it was limited to may be far, by a false word
         coins = self._coins(fill.instrument, fill.quantity, fill.price)
@@ -214,7 +215,7 @@ class Conduct:
         net = self._books.delta(price) - coins
         told = tuple(self.words.indexes(fill.ts))
         jumped = bool(told) and max(told) > min(told) * (1 + JUMP)
-        for text in self._books.broken(fill, price, net, Turns(self.turned, jumped)):
+        for text in self._books.broken(fill, price, net, Turns(self.turned, jumped, moved)):
             self._accuse("I2", fill.ts, f"{fill.client_order_id}: {text}")
 
     @property
@@ -238,8 +239,7 @@ class Conduct:
 
     def began(self) -> None:
         """Note that a process begins: it has read nothing."""
-        self._read.clear()
-        self.held.clear()
+        self._read, self.held = {}, {}
         self.warned = None
         self.short = False  # it looks for itself
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from rebalancer.core.events import Adopted, Booking, Event
 from rebalancer.core.ids import decode
-from rebalancer.exchange.records import Record
+from rebalancer.exchange.records import AutoDeleveraged, CashMoved, Filled, Liquidated, Record
 
 Key = tuple[str, str, str]  # account, kind of name, the venue's own name of a booking
+OTHERS = (Filled, Liquidated, AutoDeleveraged, CashMoved)
 NAMES = ("trade_id", "payment_id", "settlement_id", "delivery_id", "cash_id")
 
 
@@ -28,7 +29,7 @@ class Hearing:
 
     def __init__(self) -> None:
         self.latest = 0  # ns of the youngest booking
-        self.foreign = -1  # ns of the youngest that no order of ours made
+        self._foreign = -1  # ns of the youngest trade, cut or cash of others
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
@@ -43,6 +44,10 @@ class Hearing:
         """Whether others traded an instrument of ours, or a venue cut it, and it is not known."""
         return any(self._others.get(key) == instrument for key in self._missing)
 
+    def moved(self, since: int) -> bool:
+        """Whether others traded, moved cash or were cut from a time (ns) on."""
+        return self._foreign >= since
+
     @property
     def missing(self) -> tuple[Key, ...]:
         """What the running process does not know."""
@@ -56,7 +61,7 @@ class Hearing:
         self._booked[key] = self._missing[key] = self.latest = record.ts
         if decode(getattr(record, "client_order_id", None) or "") is None:
             self._others[key] = str(getattr(record, "instrument", ""))
-            self.foreign = record.ts
+            self._foreign = record.ts if isinstance(record, OTHERS) else self._foreign
         return True
 
     def hear(self, event: Event, ts: int = -1) -> None:

@@ -91,11 +91,11 @@ class Lists:
         Raises:
             Unavailable: It did not answer.
         """
-        timeless = self._around.oracle.conduct.pace.timeless
-        timeless[self._account] = None
+        pace, now = self._around.oracle.conduct.pace, self._around.clock.now()
+        pace.timed(self._account, now, told=False)
         self.asked("time_failed")
-        del timeless[self._account]
-        return self._around.clock.now() // MILLISECOND
+        pace.timed(self._account, now, told=True)
+        return now // MILLISECOND
 
     def order(self, name: str, instrument: str) -> Sequence[AccountEvent]:
         """Return what the venue shows of an order; it may be behind.
@@ -181,22 +181,21 @@ class Lists:
         self.asked("history_failed")
         until = now - (self._dice.between(0, BOOKS_LATE) if self._strikes("history_behind") else 0)
         told = [translate(each, now) for ts, each in self.records if since <= ts <= until]
-        return self._told(self._shortened([each for each in told if isinstance(each, Booking)]))
-
-    def _shortened(self, told: Sequence[Booking]) -> Sequence[Booking]:
-        """Return what is left of a list that ends, or begins, too early and does not say so."""
-        self._short = bool(told) and not self._short and self._strikes("history_cut")
-        if not self._short:
-            return told
-        self._around.oracle.goals[goals.PART_TOLD] += 1
-        kept = self._dice.between(0, len(told) - 1)
-        return told[:kept] if self._dice.chance(0.5) else told[len(told) - kept :]
+        return self._told([each for each in told if isinstance(each, Booking)])
 
     def _told(self, told: Sequence[Booking]) -> History:
-        """Return a look at the past, of which one kind may be missing; then it says so."""
-        if not told or not self._strikes("history_part"):
+        """Return a look at the past, of which some may be missing.
+
+        A list that ends, or begins, too early does not say so; where one kind is missing it does.
+        """
+        self._short = bool(told) and not self._short and self._strikes("history_cut")
+        partly = bool(told) and not self._short and self._strikes("history_part")
+        self._around.oracle.goals[goals.PART_TOLD] += self._short or partly
+        if self._short:
+            kept = self._dice.between(0, len(told) - 1)
+            told = told[:kept] if self._dice.chance(0.5) else told[len(told) - kept :]
+        if not partly:
             return History(told)
-        self._around.oracle.goals[goals.PART_TOLD] += 1
         kind = type(self._dice.pick(told))
         fault = Unavailable(f"{self._account} did not tell of each {kind.__name__}")
         return History([each for each in told if not isinstance(each, kind)], fault)

@@ -257,6 +257,6 @@ class Oracle:
 
     def _filled(self, fill: records.Filled, traced: Traced) -> None:
         traced.filled += fill.quantity
-        whole = abs(traced.filled) >= abs(traced.order.quantity)
-        self.goals[goals.WHOLE if whole else goals.PARTLY] += 1
-        self.conduct.filled(fill, judges=traced.grows_knowing(self.hearing.foreign))
+        part = abs(traced.filled) < abs(traced.order.quantity)
+        self.goals[goals.PARTLY if part else goals.WHOLE] += 1
+        self.conduct.filled(fill, judges=traced.grows_knowing, moved=self.hearing.moved(traced.ts))

@@ -10,15 +10,30 @@ that was due in between comes when it goes on.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rebalancer.ports import Clock, Timer
+from rebalancer.ports import SECOND, Clock, Timer
 from rebalancer.runtime.clock import until
 
 
 @dataclass(slots=True)
 class Machine:
-    """What the machine's clock is ahead of the true time; outlives its processes."""
+    """A machine, which outlives its processes: its wall's clock may be set, all may go wrong."""
 
-    ahead: int = 0  # ns
+    step: int = 0  # ns that the wall's clock is ahead of the steady one, which begins at the truth
+    gains: int = 0  # ns a second that both gain now
+    _gained: int = 0  # ns that they had gained at `_since`
+    _since: int = 0  # true ns
+
+    def gained(self, true: int) -> int:
+        """Return ns that the steady clock is ahead of the true time, at a true time, ns."""
+        return self._gained + self.gains * (true - self._since) // SECOND
+
+    def drift(self, gains: int, true: int) -> None:
+        """Let its clocks gain so many ns a second from a true time (ns) on."""
+        self._gained, self._since, self.gains = self.gained(true), true, gains
+
+    def set(self, ahead: int, true: int) -> None:
+        """Set the wall's clock `ahead` ns off the true time of now, ns."""
+        self.step = ahead - self.gained(true)
 
 
 class OwnClock:
@@ -31,29 +46,35 @@ class OwnClock:
 
     def __init__(self, clock: Clock, machine: Machine) -> None:
         self._clock, self._machine = clock, machine
-        self.ahead = machine.ahead  # ns of what it shows before the true time
+        self._step = machine.step  # ns of what it shows before the steady clock
         self._stopped = 0  # true ns until when nothing of the process runs
         self._busy = 0  # true ns that have gone by, for what it does at this instant
 
+    def true(self) -> int:
+        """Return true ns at which the process is: what it waits for is done then."""
+        return max(self._clock.now(), self._busy)
+
+    @property
+    def ahead(self) -> int:
+        """Ns of what it shows before the true time."""
+        return self._step + self._machine.gained(self.true())
+
     def now(self) -> int:
         """Return ns since 1970 UTC, as this process takes them."""
-        return self.monotonic() + self.ahead
+        return self.monotonic() + self._step
 
     def monotonic(self) -> int:
         """Return ns that never jump."""
-        return max(self._clock.now(), self._busy)
+        true = self.true()
+        return true + self._machine.gained(true)
 
     def wall(self) -> int:
         """Return what the machine's clock shows."""
-        return self.monotonic() + self._machine.ahead
+        return self.monotonic() + self._machine.step
 
     def anchor(self) -> None:
         """Go on from what the machine's clock shows now."""
-        self.ahead = self._machine.ahead
-
-    def slip(self, gained: int) -> None:
-        """Let it have gone too fast by so many ns, or too slow."""
-        self.ahead += gained
+        self._step = self._machine.step
 
     def stop(self, duration: int) -> None:
         """Let nothing of the process run for a while, ns."""
@@ -61,7 +82,7 @@ class OwnClock:
 
     def wait(self, duration: int) -> None:
         """Let the process wait in the middle of what it does, ns: when that goes on it is late."""
-        self._busy = self.monotonic() + duration
+        self._busy = self.true() + duration
         self._stopped = max(self._stopped, self._busy)
 
     async def waited(self) -> None:
@@ -72,8 +93,14 @@ class OwnClock:
     def call_at(self, ts: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once when this clock shows `ts`, measured from now."""
         call = _Call(self, callback, ts)
-        self._clock.call_at(ts - self.ahead, call.fire)
+        self._clock.call_at(self._due(ts), call.fire)
         return call
+
+    def _due(self, ts: int) -> int:
+        """Return the true ns at which this clock shows `ts`, as it goes now."""
+        now = self._clock.now()
+        left = ts - now - self._step - self._machine.gained(now)
+        return now - -left * SECOND // (SECOND + self._machine.gains) if left > 0 else now + left
 
     @property
     def stopped(self) -> bool:
@@ -86,7 +113,7 @@ class OwnClock:
 
     def postponed(self, call: "_Call") -> bool:
         """Whether a call has to wait: the process stands still, or its clock slowed down."""
-        due = self._stopped if self.stopped else call.ts - self.ahead
+        due = self._stopped if self.stopped else self._due(call.ts)
         if due <= self._clock.now():
             return False
         self._clock.call_at(due, call.fire)

@@ -10,6 +10,7 @@ from rebalancer.ports import SECOND
 
 MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
 SKEWED = 1_200 * 1_000_000  # ns that the clock of a process may be off: what it measures is near
+STEEPEST = 80 * 1_000_000  # ns that a clock may gain or lose in a second
 MINUTE = 60 * SECOND
 
 
@@ -23,7 +24,10 @@ class Pace:
 
     def __init__(self, params: Params, accuse: Callable[[str, int, str], None]) -> None:
         self._params, self._accuse = params, accuse
-        self.timeless: dict[str, None] = {}  # accounts that did not tell the time when asked last
+        self._untold: dict[
+            str, tuple[int, int]
+        ] = {}  # account → ns at which it told the time last,
+        #   and at which it did not
         self._sent: deque[tuple[int, str]] = deque()  # ns and account of orders
         self._asked: deque[tuple[int, str]] = deque()  # of all requests
         self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute
@@ -48,6 +52,16 @@ class Pace:
     def asked(self, account: str, ts: int) -> None:
         """Judge that an account is not asked too often."""
         self._often(self._asked, MOST_REQUESTS, account, ts)
+
+    def timed(self, account: str, ts: int, *, told: bool) -> None:
+        """Note that an account was asked for its time at `ts`, ns, and whether it told."""
+        before, _ = self._untold.get(account, (ts, ts))
+        self._untold[account] = (ts if told else before), ts
+
+    def skewed(self, account: str) -> int:
+        """Return ns that a process's clock may be off an account's: more where that is not told."""
+        told, asked = self._untold.get(account, (0, 0))
+        return SKEWED + STEEPEST * (asked - told) // SECOND
 
     def _often(self, asked: deque[tuple[int, str]], most: int, account: str, ts: int) -> None:
         asked.append((ts, account))

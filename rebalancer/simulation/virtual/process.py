@@ -226,7 +226,7 @@ class Process:
     def _written(self, event: Event, _decisions: Sequence[Decision]) -> None:
         through = self.engine.state.sequence <= self.journal.through
         if self.lives or through:  # else it was killed before it was written
-            written = self.clock.monotonic()  # a while from now, where the disk is slow
+            written = self.clock.true()  # a while from now, where the disk is slow
             if written > self._outside.clock.now():
                 self._outside.clock.call_at(written, lambda: self._outside.after(event))
             else:
@@ -243,7 +243,7 @@ class Process:
             self.clock.call_at(self.clock.now(), lambda: self.hear(event))
         elif self.lives:
             now = self.clock.now()
-            self._outside.reached(event, self.clock.monotonic())
+            self._outside.reached(event, self.clock.true())
             self.inbox.put(event if event.ts_local == now else replace(event, ts_local=now))
 
     def kill(self) -> None:

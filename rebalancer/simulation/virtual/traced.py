@@ -56,12 +56,10 @@ class Traced:
         """Contracts, >= 0, of its fills that were heard of."""
         return abs(sum(self.told.values(), Decimal(0)))
 
-    def grows_knowing(self, foreign: int) -> bool:
-        """Whether it is a hedge of a process that knew all that was booked.
-
-        What others did after it left, last at `foreign` ns, it could not know.
-        """
-        return self.order.purpose is Purpose.HEDGE and not self.blind and foreign < self.ts
+    @property
+    def grows_knowing(self) -> bool:
+        """Whether it is a hedge of a process that knew all that was booked."""
+        return self.order.purpose is Purpose.HEDGE and not self.blind
 
     def known(self, own: OrderParams) -> bool:
         """Whether its end was proved to the process, and all that it filled was told."""

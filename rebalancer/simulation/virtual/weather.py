@@ -5,8 +5,8 @@ another more often than if all always did. In some runs a plot is played: faults
 that only together show something. What a run may assume of its venues
 stands here too: `absent` orders are believed absent after ten seconds, so a
 request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
-No account tells too little twice in a row: an adoption rests on two readings, and
-a look at the past goes behind the last one.
+No account tells too little twice in a row and says nothing of it: an adoption
+rests on two readings, and a look at the past goes behind the last one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -171,13 +171,13 @@ class World:
 
     def set_wrong(self, ahead: int, duration: int) -> None:
         """Set the machine's clock `ahead` ns off the true time, for a while (ns)."""
-        self.machine.ahead, until = ahead, self.clock.now() + duration
-        self._wrong_until = until
+        self.machine.set(ahead, self.clock.now())
+        self._wrong_until = until = self.clock.now() + duration
         self.oracle.note(self.clock.now(), f"the machine's clock is {ahead / SECOND:+g} s off")
 
         def back() -> None:
             if until == self._wrong_until:
-                self.machine.ahead = 0
+                self.machine.set(0, self.clock.now())
                 self.oracle.note(self.clock.now(), "the machine's clock is set right")
 
         self.clock.call_at(until, back)
@@ -206,7 +206,8 @@ class World:
         self.faults.clear()
         self.notices.clear()
         self.feed.clear()
-        self.machine.ahead = 0
+        self.machine.drift(0, self.clock.now())
+        self.machine.set(0, self.clock.now())
 
     @property
     def mode(self) -> TradingState | None:
