@@ -215,11 +215,19 @@ def _crash(world: World, _: Dice) -> None:
 
 
 def _stop(world: World, dice: Dice) -> None:
-    if world.process is not None:
-        duration = dice.between(1, 40) * SECOND
+    process, duration = world.process, dice.between(1, 40) * SECOND
+    if process is None:
+        return
+
+    def stop() -> None:
         world.oracle.goals[goals.STOPPED] += 1
         world.oracle.note(world.clock.now(), f"the process stands still {duration / SECOND:g} s")
-        world.process.clock.stop(duration)
+        process.clock.stop(duration)
+
+    if process.clock.true() > world.clock.now():  # it waits for its disk: after that
+        world.clock.call_at(process.clock.true() + 1, stop)
+    else:
+        stop()
 
 
 def _set_clock(world: World, dice: Dice) -> None:

@@ -8,6 +8,7 @@ from rebalancer.core.events import Index, MarketEvent, Quote
 from rebalancer.core.params import Params
 from rebalancer.ports import SECOND
 
+FUTURE = SECOND  # ns by which a word may be younger than the clock of who hears it
 KEPT = 10 * SECOND  # ns for which words are remembered: options are marked every eight seconds
 
 
@@ -34,6 +35,8 @@ class Words:
     def hear(self, event: Quote | Index, now: int) -> None:
         """Note a word at `now`, true ns: of when it is, and, unless it is a lie, what it says."""
         ts = event.ts_local if event.ts_venue is None else event.ts_venue
+        if ts > event.ts_local + FUTURE:
+            return  # by a clock that is late no word of now can be believed
         if isinstance(event, Quote):
             self._quoted[event.instrument] = max(ts, self.since(event.instrument))
             return
