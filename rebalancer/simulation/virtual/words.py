@@ -8,7 +8,7 @@ from rebalancer.core.events import Index, MarketEvent, Quote
 from rebalancer.core.params import Params
 from rebalancer.ports import SECOND
 
-FUTURE = SECOND  # ns by which a word may be younger than the clock of who hears it
+FUTURE = SECOND  # ns that a clock may be off: by more, and a word of now is from its future
 KEPT = 10 * SECOND  # ns for which words are remembered: options are marked every eight seconds
 
 
@@ -59,10 +59,14 @@ class Words:
         return max(self._indexed.values(), default=0)
 
     def indexes(self, ts: int, span: int = KEPT) -> Iterable[float]:
-        """Yield by which indexes a process measured at `ts` and in the `span` ns before."""
-        now = self.index(ts)
-        if now is not None:
-            yield now
+        """Yield by which indexes a process measured at `ts` and in the `span` ns before.
+
+        Whether one is still young it may take for a second otherwise, by its own clock.
+        """
+        for at in (ts, ts - FUTURE, ts + FUTURE):
+            now = self.index(at)
+            if now is not None:
+                yield now
         while self._before and self._before[0][0] < ts - KEPT:
             self._before.popleft()
         yield from (price for at, price in self._before if at >= ts - span)
