@@ -125,6 +125,11 @@ class Line:
         refused = refused or (None if self.hold is None else self.hold.refusal(instrument))
         return refused or (None if self.listings is None else self.listings.refusal(instrument))
 
+    def bars(self, order: Submit) -> str | None:
+        """Return why an order may not leave after all: asked right before it does."""
+        stood = None if self.skew is None else self.skew.refusal()
+        return self.barred(order) or stood
+
     def heard(self, instrument: str, error: BaseException, code: str | None) -> None:
         """Take note of how an order failed."""
         if self.hold is not None:
@@ -202,7 +207,7 @@ class CcxtVenue:
         sent = requests.request(order, where, line.profile, line.clock.now())
         beside = requests.headers(line.profile, line.clock.now())
         words = requests.wording(order, sent, line.profile)
-        with sending(words, beside, lambda: line.barred(order)) as sends:
+        with sending(words, beside, lambda: line.bars(order)) as sends:
             try:
                 answer = await self._send(order, where, sent, sends)
                 placed, fills = self._books.answered(answer)

@@ -31,6 +31,7 @@ from rebalancer.venues.outcomes import explain
 from rebalancer.venues.payloads import MILLISECOND
 
 WARNS, REFUSES = 250 * MILLISECOND, 1_000 * MILLISECOND  # ns
+MOST = REFUSES + WARNS  # ns: by as much at most the clocks may be apart where an order leaves
 AGREES = 200 * MILLISECOND  # ns within which clocks that had parted are together again
 SAMPLES = 3  # of the venue's clock, at most; the quickest counts
 QUICK = 50 * MILLISECOND  # ns of uncertainty with which a sample needs no other
@@ -39,6 +40,7 @@ CLOSE = 2 * SECOND  # ns after one that found the clocks apart, or while nobody 
 AGAIN = 5 * SECOND  # ns after one that failed
 BEAT = SECOND  # ns after which time is seen to pass
 LATE = 2 * SECOND  # ns by which that may be late; by more, and the process stood still
+STEEP = 12  # seconds in which a clock that is made to come round gains or loses one
 
 
 async def skew(connection: Connection, clock: Clock, enough: int = 0) -> tuple[int, int]:
@@ -58,7 +60,12 @@ async def skew(connection: Connection, clock: Clock, enough: int = 0) -> tuple[i
     best: tuple[int, int] | None = None
     for _ in range(SAMPLES):
         asked, began = clock.now(), clock.monotonic()
-        told = await _told(connection)
+        try:
+            told = await _told(connection)
+        except Unavailable:
+            if best is None:
+                raise
+            break  # what it told before is as good as it was
         took = clock.monotonic() - began
         if best is None or took // 2 < best[1]:
             best = told - (asked + took // 2), took // 2
@@ -93,9 +100,10 @@ def surely(apart: int, uncertain: int) -> int:
 class SkewWatch:
     """A `ports.Feed` that tells nothing: it measures, and says when it is too much.
 
-    What was measured last holds while a venue does not answer, but not where the
-    clocks had parted by then, and not once time passed that nobody saw: where the
-    process stood still, the machine's clock was set, or the venue wanted rest.
+    What was measured last holds while a venue does not answer, for seconds where the
+    clocks had parted by then, and no more once time passed that nobody saw: where the
+    process stood still, the machine's clock was set, or the venue wanted rest. An
+    answer that took long may prove that the clocks are apart, but not that they agree.
 
     Args:
         connection: To the venue.
@@ -110,7 +118,9 @@ class SkewWatch:
         self._connection, self._clock, self._log, self._rests = connection, clock, log, rests
         self.apart = 0  # ns by which the clocks differed at least, when it was measured last
         self._measured = False  # whether it ever was
-        self._compared = 0  # steady ns of the last comparison that proves something
+        self._most = 0  # ns by which they differed at most
+        self._compared = 0  # steady ns of that comparison
+        self._vague = False  # whether it was answered since, and that proved nothing
         self._off = 0  # ns that the machine's clock was ahead of ours then
         self._told = 0  # ns: the limit that the log has heard of in this episode
         self._beat: int | None = None  # steady ns at which time was seen to pass; None: never
@@ -144,16 +154,25 @@ class SkewWatch:
         stood = self._beat is not None and now - self._beat > BEAT + LATE
         if stood or (self._measured and abs(off - self._off) > REFUSES):
             self._beat, self._off = None if self._beat is None else now, off
-            self._doubts += 1
-            self._log.warning("clock.doubted", venue=self._connection.venue)
+            self._lose()
             self._wake.set()
+
+    def _lose(self) -> None:
+        if not self._doubted:
+            self._log.warning("clock.doubted", venue=self._connection.venue)
+        self._doubts += 1
+
+    @property
+    def _doubted(self) -> bool:
+        return self._settled != self._doubts
 
     async def look(self) -> int:
         """Measure once; return ns until the next time."""
         rest = self._rests()
         if not rest:
             return await self._measure()
-        self._doubts += 1  # nobody will know how the clocks stand then
+        if rest > CLOSE:
+            self._lose()
         return rest
 
     async def _measure(self) -> int:
@@ -164,27 +183,28 @@ class SkewWatch:
             self._log.debug("clock.unmeasured", venue=venue, error=str(error))
             return self._again(AGAIN)
         self._doubt()  # whether time passed unseen while it was asked
-        proves = uncertain <= REFUSES - WARNS
-        if self._measured and not proves and surely(apart, uncertain) <= self.apart:
-            self._log.debug("clock.unmeasured", venue=venue, error="it took too long to answer")
-            return self._again(AGAIN)
         apart -= self._anchored(apart, uncertain)
-        self.apart, self._measured = surely(apart, uncertain), True
-        if proves:
-            self._settled, self._compared = doubts, self._clock.monotonic()
-            self._off = self._clock.wall() - self._clock.now()
-        self._tell(apart)
-        return self._again(EVERY)
+        least, most = surely(apart, uncertain), abs(apart) + uncertain
+        if not (least > REFUSES or most <= MOST):  # it proves neither the one nor the other
+            self._log.debug("clock.unmeasured", venue=venue, error="it took too long to answer")
+            self.apart, self._vague = max(self.apart, least), True
+            return self._again(AGAIN)
+        ended = self._doubted and doubts == self._doubts
+        self.apart, self._most, self._vague, self._measured = least, most, False, True
+        self._settled, self._compared = doubts, self._clock.monotonic()
+        self._off = self._clock.wall() - self._clock.now()
+        self._tell(apart, ended=ended)
+        return self._again(min((MOST - most) * STEEP - 2 * SAMPLES * uncertain, EVERY))
 
-    def _tell(self, apart: int) -> None:
-        """Tell the log when the clocks part, and when they are together again."""
+    def _tell(self, apart: int, *, ended: bool) -> None:
+        """Tell the log when the clocks part, and when they, or a doubt, are over."""
         crossed = REFUSES if self.apart > REFUSES else WARNS if self.apart > WARNS else 0
         facts = {"venue": self._connection.venue, "milliseconds": apart // MILLISECOND}
         if crossed > self._told:
             say = self._log.error if crossed == REFUSES else self._log.warning
             say("clock.skewed", **facts)
             self._told = crossed
-        elif self._told and self.apart <= AGREES:
+        elif (self._told or ended) and self.apart <= AGREES:
             self._log.info("clock.agreed", **facts)
             self._told = 0
         elif not crossed:
@@ -192,8 +212,8 @@ class SkewWatch:
 
     def _again(self, wait: int) -> int:
         """Return ns until the next look: `wait`, or soon where much depends on it."""
-        doubted = self._settled != self._doubts or not self._measured
-        return CLOSE if doubted or self.apart > WARNS else wait
+        soon = self._doubted or not self._measured or self.apart > WARNS
+        return CLOSE if soon else max(wait, CLOSE)
 
     def _anchored(self, apart: int, uncertain: int) -> int:
         """Move our clock to the machine's where that is the venue's; return by how much, ns.
@@ -224,14 +244,15 @@ class SkewWatch:
         """Return why nothing may be sent by this clock; None where it may."""
         if not self._measured:
             return f"nobody knows how far the clock is from {self._connection.venue}'s"
-        venue, told = self._connection.venue, f"the clock is {self.apart / SECOND:.2f} s from"
+        venue = self._connection.venue
         if self.apart > REFUSES:
-            return f"{told} {venue}'s"
+            return f"the clock is {self.apart / SECOND:.2f} s from {venue}'s"
         self._doubt()
-        if self._settled != self._doubts:
+        if self._doubted:
             return f"the clock was not compared with {venue}'s since nobody watched it"
-        if self.apart > WARNS and self._clock.monotonic() - self._compared > EVERY:
-            return f"{told} {venue}'s, which has not told the time since"
+        may = self._most + (self._clock.monotonic() - self._compared) // STEEP
+        if may > MOST and (self._vague or self.apart > WARNS):
+            return f"the clock may be {may / SECOND:.2f} s from {venue}'s by now"
         return None
 
 

@@ -190,7 +190,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "clocks are not compared after a standstill": Bug(
         "rebalancer/venues/skew.py",
-        "        if self._settled != self._doubts:\n            return f",
+        "        if self._doubted:\n            return f",
         "        if self._settled > self._doubts:\n            return f",
     ),
     "a failed look counts as one": Bug(

@@ -34,7 +34,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {
     "venue.released": ("venue.held",),
     "venue.reached": ("venue.unreached",),
     "smile.found": ("smile.lost",),
-    "clock.agreed": ("clock.skewed",),
+    "clock.agreed": ("clock.skewed", "clock.doubted"),
     "state.changed": ("state.latched",),
     "alert.resumed": ("alert.failed",),
 }

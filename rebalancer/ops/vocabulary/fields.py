@@ -14,7 +14,7 @@ FIELDS: Mapping[str, str] = {
     "channels.unkept": "error",
     "clock.agreed": "venue milliseconds scope text held_back action",
     "clock.anchored": "venue milliseconds",
-    "clock.doubted": "venue",
+    "clock.doubted": "venue scope text held_back action",
     "clock.skewed": "venue milliseconds scope text held_back action",
     "clock.unmeasured": "venue error",
     "config.changed": "changes reason who",

@@ -215,19 +215,11 @@ def _crash(world: World, _: Dice) -> None:
 
 
 def _stop(world: World, dice: Dice) -> None:
-    process, duration = world.process, dice.between(1, 40) * SECOND
-    if process is None:
-        return
-
-    def stop() -> None:
+    if world.process is not None:
+        duration = dice.between(1, 40) * SECOND
         world.oracle.goals[goals.STOPPED] += 1
         world.oracle.note(world.clock.now(), f"the process stands still {duration / SECOND:g} s")
-        process.clock.stop(duration)
-
-    if process.clock.true() > world.clock.now():  # it waits for its disk: after that
-        world.clock.call_at(process.clock.true() + 1, stop)
-    else:
-        stop()
+        world.process.clock.stop(duration)
 
 
 def _set_clock(world: World, dice: Dice) -> None:
@@ -246,8 +238,8 @@ def _drift(world: World, dice: Dice) -> None:
     world.oracle.goals[goals.DRIFTED] += abs(gained) * seconds > FAR
     text = f"the machine's clock gains {gained / MILLISECOND:+g} ms a second for {seconds} s"
     world.oracle.note(now, text)
-    world.machine.drift(gained, now)
-    world.clock.call_at(now + seconds * SECOND, lambda: world.machine.drift(0, world.clock.now()))
+    world.machine.drift(gained, world.reached())
+    world.clock.call_at(now + seconds * SECOND, lambda: world.machine.drift(0, world.reached()))
 
 
 def _fill_disk(world: World, dice: Dice) -> None:

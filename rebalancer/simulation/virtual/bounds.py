@@ -1,6 +1,6 @@
 """Bounds: what an account may hold by its own orders, judged by the exchange's books."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rebalancer.core.instruments import STABLE
@@ -9,6 +9,7 @@ from rebalancer.core.params import BookLimits, Params
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
 from rebalancer.simulation.virtual.book import COIN
+from rebalancer.simulation.virtual.hearing import Where
 
 CRUMB = 0.1  # coins that a position may be short of its limit, and be full
 NEAR = 0.95  # of another limit, from which on it binds: lots and orders leave a little
@@ -21,7 +22,7 @@ class Turns(NamedTuple):
 
     traded: float  # USD that own orders traded so far
     jumped: bool  # whether the price did, so that the book's worth is not known to anybody
-    moved: bool = False  # whether others changed what is held since the order left
+    moved: Collection[Where] = ()  # where others changed what is held since the order left
 
 
 class Standing(NamedTuple):
@@ -61,16 +62,15 @@ class Bounds:
         book = self._params.limits
         if book is not None and turns.traded > book.turnover_per_day * SLACK:
             yield f"{turns.traded:,.0f} USD were traded, limit {book.turnover_per_day:,.0f}"
-        if turns.moved:
-            return
         coins = abs(self._coins(exchange, name, float(held), price))
-        if coins > own.position * SLACK:
+        if coins > own.position * SLACK and (fill.account, name) not in turns.moved:
             yield f"{name} is {coins:.3f} coins, limit {own.position}"
-        if book is not None and not turns.jumped:
+        if book is not None and not turns.jumped and not turns.moved:
             gross, equity = self._gross(price), self._equity(price)
             if gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
-        if abs(net) <= own.net_delta:  # beyond, what brings it back is let through
+        beside = any(account == fill.account for account, _ in turns.moved)
+        if abs(net) <= own.net_delta and not beside:  # beyond, what brings it back is let through
             yield from self._endangered(fill)
 
     def binding(self, now: Standing) -> Iterable[str]:

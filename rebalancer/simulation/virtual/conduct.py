@@ -4,7 +4,7 @@ Judged by what the exchanges hold, by the words that reached the process, by wha
 people told it, and by what it told them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.book import COIN
 from rebalancer.simulation.virtual.bounds import Turns
+from rebalancer.simulation.virtual.hearing import Where
 from rebalancer.simulation.virtual.pace import Pace
 from rebalancer.simulation.virtual.words import Words
 
@@ -132,14 +133,14 @@ class Conduct:
 
     def _young(self, order: Submit, ts: int) -> None:
         limits, slack = self._params.staleness, self._params.orders.max_decision_age + STALE_SLACK
+        most = self.pace.skewed(order.account) + self._params.orders.max_decision_age
+        if abs(order.decided_at - ts) > most:
+            self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if order.purpose is not Purpose.HEDGE:
             return
         quoted = self.words.since(order.instrument)
         if ts - quoted > limits.quote + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: its quote is {ts - quoted} ns old")
-        most = self.pace.skewed(order.account) + self._params.orders.max_decision_age
-        if abs(order.decided_at - ts) > most:
-            self._accuse("I5", ts, f"{order.client_order_id}: by a clock that is off")
         if ts - self.words.youngest > limits.index + slack:
             self._accuse("I5", ts, f"{order.client_order_id}: no index is young")
         for account in self._params.accounts:
@@ -199,13 +200,13 @@ class Conduct:
         """Note that somebody else changed what is held: the next hedge goes back on nothing."""
         self._last = None
 
-    def filled(self, fill: Filled, *, judges: bool, moved: bool) -> None:
+    def filled(self, fill: Filled, *, judges: bool, moved: Collection[Where]) -> None:
         """Judge what grew by an own hedge.
 
         Args:
             fill: As it was booked.
             judges: Whether it is a hedge of a process that knew all that was booked.
-            moved: Whether others changed what is held since it left.
+            moved: Where others changed what is held since it left.
         """
         price = float(fill.price)  # what it was limited to may be far, by a false word
         coins = self._coins(fill.instrument, fill.quantity, fill.price)

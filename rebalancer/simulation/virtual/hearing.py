@@ -12,6 +12,7 @@ from rebalancer.exchange.records import AutoDeleveraged, CashMoved, Filled, Liqu
 
 Key = tuple[str, str, str]  # account, kind of name, the venue's own name of a booking
 OTHERS = (Filled, Liquidated, AutoDeleveraged, CashMoved)
+Where = tuple[str, str]  # account, instrument; empty: its cash
 NAMES = ("trade_id", "payment_id", "settlement_id", "delivery_id", "cash_id")
 
 
@@ -29,7 +30,7 @@ class Hearing:
 
     def __init__(self) -> None:
         self.latest = 0  # ns of the youngest booking
-        self._foreign = -1  # ns of the youngest trade, cut or cash of others
+        self._foreign: dict[Where, int] = {}  # ns of the youngest trade, cut or cash of others
         self.adopted: dict[str, int] = {}  # account → as of when it was adopted last, ns
         self._booked: dict[Key, int] = {}  # ns
         self._missing: dict[Key, int] = {}  # what the process does not know; ns
@@ -44,9 +45,9 @@ class Hearing:
         """Whether others traded an instrument of ours, or a venue cut it, and it is not known."""
         return any(self._others.get(key) == instrument for key in self._missing)
 
-    def moved(self, since: int) -> bool:
-        """Whether others traded, moved cash or were cut from a time (ns) on."""
-        return self._foreign >= since
+    def moved(self, since: int) -> tuple[Where, ...]:
+        """Return where others traded, moved cash or were cut from a time (ns) on."""
+        return tuple(where for where, ts in self._foreign.items() if ts >= since)
 
     @property
     def missing(self) -> tuple[Key, ...]:
@@ -61,7 +62,8 @@ class Hearing:
         self._booked[key] = self._missing[key] = self.latest = record.ts
         if decode(getattr(record, "client_order_id", None) or "") is None:
             self._others[key] = str(getattr(record, "instrument", ""))
-            self._foreign = record.ts if isinstance(record, OTHERS) else self._foreign
+            if isinstance(record, OTHERS):
+                self._foreign[key[0], self._others[key]] = record.ts
         return True
 
     def hear(self, event: Event, ts: int = -1) -> None:

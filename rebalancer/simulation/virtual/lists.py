@@ -29,6 +29,7 @@ from rebalancer.venues.outcome import KeyRefused
 from rebalancer.venues.paper import holdings
 from rebalancer.venues.past import Past
 
+RESTS = 5 * SECOND  # ns that a venue names which bans, again and again
 BOOKS_LATE = 3 * SECOND  # ns: most that bookings show late
 
 
@@ -84,6 +85,10 @@ class Lists:
             raise KeyRefused(f"{self._account}: the key is not taken")
         if fault and self._strikes(fault):
             raise Unavailable(f"{self._account} did not answer")
+
+    def rests(self) -> int:
+        """Return for how many ns it wants to be asked nothing, where the process heard of a ban."""
+        return RESTS if self._around.faults.banned.get(self._account) else 0
 
     def time(self) -> int:
         """Return what the venue's clock shows, ms.
@@ -188,10 +193,12 @@ class Lists:
 
         A list that ends, or begins, too early does not say so; where one kind is missing it does.
         """
-        self._short = bool(told) and not self._short and self._strikes("history_cut")
-        partly = bool(told) and not self._short and self._strikes("history_part")
-        self._around.oracle.goals[goals.PART_TOLD] += self._short or partly
-        if self._short:
+        short = bool(told) and not self._short and self._strikes("history_cut")
+        partly = bool(told) and not short and self._strikes("history_part")
+        self._around.oracle.goals[goals.PART_TOLD] += short or partly
+        if not partly:  # else it is asked for anew
+            self._short = short
+        if short:
             kept = self._dice.between(0, len(told) - 1)
             told = told[:kept] if self._dice.chance(0.5) else told[len(told) - kept :]
         if not partly:

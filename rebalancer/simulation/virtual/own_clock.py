@@ -22,13 +22,17 @@ class Machine:
     gains: int = 0  # ns a second that both gain now
     _gained: int = 0  # ns that they had gained at `_since`
     _since: int = 0  # true ns
+    _before: int = 0  # ns a second that they gained until then
 
     def gained(self, true: int) -> int:
         """Return ns that the steady clock is ahead of the true time, at a true time, ns."""
-        return self._gained + self.gains * (true - self._since) // SECOND
+        gains = self.gains if true >= self._since else self._before
+        return self._gained + gains * (true - self._since) // SECOND
 
     def drift(self, gains: int, true: int) -> None:
-        """Let its clocks gain so many ns a second from a true time (ns) on."""
+        """Let its clocks gain so many ns a second from a true time (ns) on, where a process is."""
+        true = max(true, self._since)
+        self._before = self.gains
         self._gained, self._since, self.gains = self.gained(true), true, gains
 
     def set(self, ahead: int, true: int) -> None:

@@ -10,6 +10,7 @@ from rebalancer.ports import SECOND
 
 MOST_ORDERS, MOST_REQUESTS = 40, 150  # within ten seconds, on one account
 SKEWED = 1_200 * 1_000_000  # ns that the clock of a process may be off: what it measures is near
+CALM = 750 * 1_000_000  # ns that it may have been off when nothing was told any more, and a look's
 STEEPEST = 80 * 1_000_000  # ns that a clock may gain or lose in a second
 MINUTE = 60 * SECOND
 
@@ -61,7 +62,7 @@ class Pace:
     def skewed(self, account: str) -> int:
         """Return ns that a process's clock may be off an account's: more where that is not told."""
         told, asked = self._untold.get(account, (0, 0))
-        return SKEWED + STEEPEST * (asked - told) // SECOND
+        return max(SKEWED, CALM + STEEPEST * (asked - told) // SECOND)
 
     def _often(self, asked: deque[tuple[int, str]], most: int, account: str, ts: int) -> None:
         asked.append((ts, account))

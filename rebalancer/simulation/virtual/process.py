@@ -153,7 +153,9 @@ class Process:
         self._tasks = TaskRegistry(self.stop.fail)
         self._log = VirtualLog(outside.clock, outside.told, lambda: self.lives)
         self._watches = {
-            name: SkewWatch(cast(Connection, _TimeOf(wire, self.clock)), self.clock, self._log)
+            name: SkewWatch(
+                cast(Connection, _TimeOf(wire, self.clock)), self.clock, self._log, wire.lists.rests
+            )
             for name, wire in outside.wires.items()
         }
         self.polls: list[AccountPoll] = []

@@ -9,7 +9,7 @@ from rebalancer.core.commands import Cancel, Query, Submit
 from rebalancer.core.events import AccountEvent, OrderEvent, OrderRejected, PositionReport
 from rebalancer.core.figures import MarginTold
 from rebalancer.simulation.virtual.own_clock import OwnClock
-from rebalancer.simulation.virtual.wire import Wire
+from rebalancer.simulation.virtual.wire import NEAR, Wire
 from rebalancer.venues.accounts import History
 from rebalancer.venues.skew import SkewWatch
 
@@ -40,7 +40,10 @@ class VirtualVenue:
     async def submit(self, order: Submit) -> OrderEvent:
         """Send once, never again; return what came back, if anything does."""
         answered = asyncio.get_running_loop().create_future()
-        name, refused = order.client_order_id, self._watch.refusal()
+        name, decided = order.client_order_id, self._clock.now()
+        await self._clock.waited()  # its write is over; if it stood still meanwhile, so is this
+        stood = "it stood still" if self._clock.now() > decided + NEAR else None
+        refused = stood or self._watch.refusal()
         if refused is not None:
             return OrderRejected(self._clock.now(), None, name, f"not sent: {refused}", sent=False)
 
@@ -51,7 +54,6 @@ class VirtualVenue:
         def answer(event: OrderEvent) -> None:
             self._clock.call_at(self._clock.now(), lambda: arrive(event))
 
-        await self._clock.waited()
         if self._lives():
             self._wire.send(order, answer)
         event: OrderEvent = await answered

@@ -169,6 +169,10 @@ class World:
             self.oracle.note(self.clock.now(), f"the process is {how}")
             self.process.kill()
 
+    def reached(self) -> int:
+        """Return the true ns at which the process is: beyond now while it waits for its disk."""
+        return self.clock.now() if self.process is None else self.process.clock.true()
+
     def set_wrong(self, ahead: int, duration: int) -> None:
         """Set the machine's clock `ahead` ns off the true time, for a while (ns)."""
         self.machine.set(ahead, self.clock.now())
@@ -206,7 +210,7 @@ class World:
         self.faults.clear()
         self.notices.clear()
         self.feed.clear()
-        self.machine.drift(0, self.clock.now())
+        self.machine.drift(0, self.reached())
         self.machine.set(0, self.clock.now())
 
     @property
