@@ -11,7 +11,7 @@ from rebalancer.core.events import OrderRejected
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock, WallClock, run_market, until
-from rebalancer.venues.skew import AGAIN, CLOSE, EVERY, REFUSES, SkewWatch
+from rebalancer.venues.skew import AGAIN, CLOSE, EVERY, REFUSES, SkewWatch, surely
 from tests.runtime.stage import Lines
 from tests.venues.loopback import ACCOUNT, desk, order
 
@@ -251,6 +251,7 @@ def test_nothing_leaves_until_somebody_tells_the_time():
         for _ in range(30):
             await clock.sleep(SECOND)
             assert "nobody watched" in watch.refusal()
+        assert len(venue.asked) > 12  # every other second
         venue.ahead, venue.trip = 1_500 * MS, 4 * SECOND
         for _ in range(30):
             await clock.sleep(SECOND)
@@ -274,6 +275,38 @@ def test_a_machine_whose_clock_was_set_compares_first(moved, doubted):
         assert watch.refusal() is None
 
     run(story, Standing(START))
+
+
+def test_a_machine_whose_clock_is_set_while_it_is_compared():
+    """The answer is to a question of before; another look tells."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(EVERY + 30 * MS)  # amid the second look
+        assert 2 == len(venue.asked)
+        clock.ahead = 3 * SECOND
+        await clock.sleep(15 * MS)
+        assert "nobody watched" in watch.refusal()
+        await clock.sleep(SECOND)
+        assert (watch.refusal(), len(venue.asked)) == (None, 3)
+
+    run(story, Standing(START))
+
+
+def test_a_vague_answer_tells_the_least():
+    """That the clocks are nine tenths apart is sure; more than a second they may be."""
+
+    async def story(venue, watch, clock):
+        await clock.sleep(SECOND)
+        venue.ahead, venue.trip = 1_500 * MS, 1_200 * MS
+        await clock.sleep(EVERY + 4 * SECOND)
+        assert 899 * MS == watch.measured
+
+    run(story)
+
+
+def test_the_least_that_is_sure():
+    """A venue tells whole milliseconds: one of them is not sure."""
+    assert [MS, MS, 0] == [surely(3 * MS, MS), surely(-3 * MS, MS), surely(2 * MS, MS)]
 
 
 def test_a_proof_is_not_taken_back_by_less():
@@ -421,12 +454,15 @@ class Machine:
         return WallClock(lambda: self.true + self.wrong, lambda: self.true - self.paused)
 
 
-async def look_at(machine, clock, log, trip=0):
-    """Let a watch measure once against a venue that is right; `trip` ns there and back."""
+async def look_at(machine, clock, log, trip=0, later=0):
+    """Let a watch measure once against a venue that is right; `trip` ns there and back.
+
+    It tells the time `later` ns than in the middle of that.
+    """
 
     async def tell():
         machine.true += trip
-        return (machine.true - trip // 2) // MS
+        return (machine.true - trip // 2 + later) // MS
 
     venue = SimpleNamespace(venue="deribit", exchange=SimpleNamespace(fetch_time=tell))
     watch = SkewWatch(venue, clock, log)
@@ -480,7 +516,7 @@ async def test_an_answer_that_took_long_is_no_witness(wrong):
     clock = machine.clock()
     machine.wrong = wrong * SECOND
 
-    watch = await look_at(machine, clock, log, trip=8 * SECOND)
+    watch = await look_at(machine, clock, log, trip=8 * SECOND, later=wrong * SECOND)
 
     assert watch.refusal() is not None
     assert machine.true - 40 * SECOND == clock.now()

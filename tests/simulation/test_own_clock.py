@@ -1,0 +1,83 @@
+"""The clock of a simulated process on a machine whose own goes wrong."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rebalancer.ports import SECOND
+from rebalancer.runtime.clock import MarketClock
+from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
+
+MS = 1_000_000
+RATES = st.sampled_from((0, 50_000, -50_000, 500_000, 80 * MS, -80 * MS))
+STEPS = st.lists(
+    st.tuples(RATES, st.integers(1, 20 * SECOND), st.integers(0, 5 * SECOND)), min_size=1
+)
+
+
+def until(clock, ts):
+    """Let true time pass, and all that is due in it happen."""
+    while clock._calls and clock._calls[0][0] <= ts:
+        clock.jump()
+    clock.call_at(ts, lambda: None)
+    clock.jump()
+
+
+@given(STEPS)
+def test_it_never_runs_back(steps):
+    """However its machine gains and loses, and whatever the process waits for."""
+    clock, machine = MarketClock(0), Machine()
+    own, shown = OwnClock(clock, machine), []
+    for gains, passes, waits in steps:
+        own.wait(waits)
+        machine.drift(gains, own.true())
+        shown.append(own.now())
+        until(clock, clock.now() + passes)
+        shown.append(own.now())
+
+    assert sorted(shown) == shown
+
+
+@given(STEPS, st.lists(st.integers(0, 60 * SECOND), min_size=1, max_size=5))
+def test_nothing_comes_early(steps, waits):
+    """What is due comes when the process's own clock shows it, to the nanosecond, or later."""
+    clock, machine = MarketClock(0), Machine()
+    own, came = OwnClock(clock, machine), []
+    for wait in waits:
+        due = own.now() + wait
+        own.call_at(due, lambda due=due: came.append(own.now() - due))
+    for gains, passes, _ in steps:
+        machine.drift(gains, clock.now())
+        until(clock, clock.now() + passes)
+    machine.drift(0, clock.now())
+    until(clock, clock.now() + 120 * SECOND)
+
+    assert len(waits) == len(came)
+    assert all(0 <= late <= 80 * MS * 20 for late in came)
+
+
+def test_what_is_due_is_waited_for():
+    """A clock that loses makes its process wait longer, one that gains is heard in time."""
+    clock, machine = MarketClock(0), Machine()
+    own, came = OwnClock(clock, machine), []
+    machine.drift(-80 * MS, 0)
+    own.call_at(SECOND, lambda: came.append(clock.now()))
+    until(clock, 2 * SECOND)
+    machine.drift(80 * MS, 2 * SECOND)
+    own.call_at(own.now() + SECOND, lambda: came.append(clock.now()))
+    until(clock, 4 * SECOND)
+
+    assert [1_086_956_522, 2 * SECOND + 925_925_926] == came
+
+
+def test_set_and_anchored():
+    """Set right, the machine shows the truth; a process does once it follows."""
+    clock, machine = MarketClock(0), Machine()
+    own = OwnClock(clock, machine)
+    machine.drift(-80 * MS, 0)
+    until(clock, 10 * SECOND)
+    assert (-800 * MS, 9_200 * MS, 9_200 * MS) == (own.ahead, own.now(), own.wall())
+    machine.drift(0, clock.now())
+    machine.set(0, clock.now())
+    assert (-800 * MS, 10 * SECOND) == (own.ahead, own.wall())
+    own.anchor()
+    assert (0, 10 * SECOND) == (own.ahead, own.now())
