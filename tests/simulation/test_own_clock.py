@@ -39,7 +39,7 @@ def test_it_never_runs_back(steps):
 
 @given(STEPS, st.lists(st.integers(0, 60 * SECOND), min_size=1, max_size=5))
 def test_nothing_comes_early(steps, waits):
-    """What is due comes when the process's own clock shows it, to the nanosecond, or later."""
+    """What is due comes when the process's own clock shows it, or later where that gains."""
     clock, machine = MarketClock(0), Machine()
     own, came = OwnClock(clock, machine), []
     for wait in waits:
@@ -52,7 +52,7 @@ def test_nothing_comes_early(steps, waits):
     until(clock, clock.now() + 120 * SECOND)
 
     assert len(waits) == len(came)
-    assert all(0 <= late <= 80 * MS * 20 for late in came)
+    assert all(0 <= late <= 80 * MS * 60 + 1 for late in came)  # what it may gain in a minute
 
 
 def test_what_is_due_is_waited_for():
