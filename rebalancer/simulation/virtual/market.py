@@ -36,6 +36,7 @@ SETTLEMENT = 1_769_760_000 * SECOND  # ns: 08:00 UTC of the day
 EXPIRY = SETTLEMENT + 7 * 86_400 * SECOND  # ns: of the options
 INSIDE = 107_000.0  # USD: where the call is worth something at its end
 FUNDING = 0.0001  # fraction per eight hours
+ALIKE = 0.2  # of the logarithms of two vols, within which the one might confirm the other
 HOURS = 8 * 3_600 * SECOND
 
 
@@ -59,6 +60,7 @@ class Market:
         self._dice, self._last, self._settled = dice, start, settled
         self._told = 0  # how often it was told
         self._thin = 0  # ns until when little stands in the books
+        self._false = 0.0  # vol of the last word of one that was not true; 0: there was none
 
     def move(self, ts: int) -> None:
         """Let the price go on until `ts`, ns."""
@@ -152,7 +154,9 @@ class Market:
     def absurd(self, ts: int) -> MarketEvent:
         """Return one word that cannot be true, or is not."""
         price = Decimal(str(round(self.price * 1.3, 1)))
-        vol = 1.5 + 7 * self._dice.share()  # no two false words confirm one another
+        vol = 1.5 + 7 * self._dice.share()
+        if self._false and abs(math.log(vol / self._false)) < ALIKE:  # false words come alone
+            vol = self._false * (1.3 if self._false < 5 else 1 / 1.3)
         tick, size = Decimal("0.5"), Decimal(1)
         words: Sequence[MarketEvent] = (
             Index(ts, ts, "deribit", COIN, price),
@@ -162,4 +166,7 @@ class Market:
             Quote(ts, ts, INVERSE, price, size, price - tick, size),
             OptionMark(ts, ts, CALL, Decimal("0.01"), vol, self.price),
         )
-        return self._dice.pick(words)
+        word = self._dice.pick(words)
+        if isinstance(word, OptionMark):
+            self._false = vol
+        return word
