@@ -8,10 +8,13 @@ from rebalancer.simulation.virtual.person import LAGS
 from rebalancer.simulation.virtual.truth import ADOPTED, SMALLEST
 from rebalancer.simulation.virtual.world import World
 
+ROUNDED = Decimal("5e-9")  # of a coin: what a venue may round an amount by
+
 
 def gaps(world: World, ledger: Ledger) -> Mapping[str, Decimal]:
     """Return where a ledger and the books differ; what nobody lists can only be adopted."""
-    return world.places.truth.gaps(ledger, ADOPTED if _unlisted(world) else SMALLEST)
+    least = ADOPTED + ROUNDED * world.oracle.hearing.many if _unlisted(world) else SMALLEST
+    return world.places.truth.gaps(ledger, least)
 
 
 def differences(world: World) -> Mapping[str, Decimal]:

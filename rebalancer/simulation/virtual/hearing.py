@@ -45,6 +45,11 @@ class Hearing:
         """Whether others traded an instrument of ours, or a venue cut it, and it is not known."""
         return any(self._others.get(key) == instrument for key in self._missing)
 
+    @property
+    def many(self) -> int:
+        """How much was booked."""
+        return len(self._booked)
+
     def moved(self, since: int) -> tuple[Where, ...]:
         """Return where others traded, moved cash or were cut from a time (ns) on."""
         return tuple(where for where, ts in self._foreign.items() if ts >= since)
