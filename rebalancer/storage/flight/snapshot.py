@@ -9,6 +9,7 @@ before it is looked up, so that a file from elsewhere can run nothing here.
 import copy
 import io
 import pickle
+from enum import Enum
 from typing import Any
 
 from rebalancer.core.state import State
@@ -43,9 +44,18 @@ class _Reader(pickle.Unpickler):
         return found
 
 
+class _Writer(pickle.Pickler):
+    """Takes a member of an enumeration down by its value; Python before 3.11.4 calls `getattr`."""
+
+    def reducer_override(self, told: Any) -> Any:
+        return (type(told), (told.value,)) if isinstance(told, Enum) else NotImplemented
+
+
 def freeze(state: State) -> bytes:
     """Return what a state knows."""
-    return pickle.dumps(state, PROTOCOL)
+    found = io.BytesIO()
+    _Writer(found, PROTOCOL).dump(state)
+    return found.getvalue()
 
 
 def sketch(state: State) -> State:
