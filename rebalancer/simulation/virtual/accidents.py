@@ -233,7 +233,7 @@ def _drift(world: World, dice: Dice) -> None:
     """Let the machine's clock go too fast or too slow for a while, and all that runs on it."""
     gained, seconds = dice.pick(GAINED), dice.between(10, 120)
     if world.machine.gains:
-        return  # one after the other: they add up to nothing that a clock does
+        return  # one after the other: together they would be steeper than any clock is
     now = world.clock.now()
     world.oracle.goals[goals.DRIFTED] += abs(gained) * seconds > FAR
     text = f"the machine's clock gains {gained / MILLISECOND:+g} ms a second for {seconds} s"

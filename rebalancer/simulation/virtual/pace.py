@@ -25,10 +25,8 @@ class Pace:
 
     def __init__(self, params: Params, accuse: Callable[[str, int, str], None]) -> None:
         self._params, self._accuse = params, accuse
-        self._untold: dict[
-            str, tuple[int, int]
-        ] = {}  # account → ns at which it told the time last,
-        #   and at which it did not
+        # account → ns at which it told its time last, and at which it was asked for it last
+        self._timed: dict[str, tuple[int, int]] = {}
         self._sent: deque[tuple[int, str]] = deque()  # ns and account of orders
         self._asked: deque[tuple[int, str]] = deque()  # of all requests
         self._hedged: list[tuple[int, int]] = []  # ns and epoch of the hedges of a minute
@@ -56,12 +54,12 @@ class Pace:
 
     def timed(self, account: str, ts: int, *, told: bool) -> None:
         """Note that an account was asked for its time at `ts`, ns, and whether it told."""
-        before, _ = self._untold.get(account, (ts, ts))
-        self._untold[account] = (ts if told else before), ts
+        before, _ = self._timed.get(account, (ts, ts))
+        self._timed[account] = (ts if told else before), ts
 
     def skewed(self, account: str) -> int:
         """Return ns that a process's clock may be off an account's: more where that is not told."""
-        told, asked = self._untold.get(account, (0, 0))
+        told, asked = self._timed.get(account, (0, 0))
         return max(SKEWED, CALM + STEEPEST * (asked - told) // SECOND)
 
     def _often(self, asked: deque[tuple[int, str]], most: int, account: str, ts: int) -> None:
