@@ -23,8 +23,8 @@ from rebalancer.ports import SECOND, Clock, Describe, Log, Venue, nobody
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.runtime.reconcile import differences, tolerance
 
-AT_START = 3 * SECOND  # ns between two readings of a book that has never traded
-LATER = 15 * SECOND  # … of one that has: longer than a list may lag behind the fills
+AT_START = 3 * SECOND  # ns between two readings of accounts on which nothing was booked yet
+LATER = 15 * SECOND  # … of others: longer than a list may lag behind the fills
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,11 @@ class Adoption:
         """Adopt every difference; False when nothing is sure yet, and nothing was adopted.
 
         Args:
-            apart: ns between the two readings.
+            apart: ns between the two readings, at least.
         """
         version = self._state.ledger.version
+        if self._state.ledger.seen:  # two lists near each other may both lag behind it
+            apart = max(apart, LATER)
         first = await self._read()
         if first is None:
             return False

@@ -8,7 +8,7 @@ from rebalancer.core.events import Adopted, Ending, Fill, FundingPaid, Mark, Pos
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
-from rebalancer.runtime.adoption import Adoption
+from rebalancer.runtime.adoption import AT_START, Adoption
 from rebalancer.runtime.inbox import Inbox
 from rebalancer.settings.catalogue import known
 from tests.runtime.stage import Lines
@@ -134,6 +134,34 @@ async def test_nothing_is_adopted_while_something_moves(story):
 
     assert (False, []) == (done, found)
     assert ["adoption.waits"] == log.events()
+
+
+class Lagging(Told):
+    """A venue whose lists tell a trade of the start only some seconds later."""
+
+    def __init__(self, clock, *rows, lag):
+        super().__init__(*rows)
+        self.clock, self.lag = clock, lag
+
+    async def positions(self):
+        return await super().positions() if self.clock.ts - desks.START >= self.lag else []
+
+
+async def test_lists_that_lag_behind_what_was_heard():
+    """Where a trade was heard already, two lists near each other may both be of before it.
+
+    They were adopted as the account without its trade, and hedged so.
+    """
+    desk, clock, log, inbox = desks.build(), Clock(), Lines(), Inbox()
+    desk.take(by_hand(desk.now))
+    venue = Lagging(clock, (desks.PERP, D(-10), D(100_000)), lag=8 * SECOND)
+    adoption = Adoption(desk.state, {"deribit": venue}, inbox, clock, log)
+
+    tries = [await adoption.adopt(AT_START) for _ in range(2)]
+
+    assert [False, True] == tries
+    assert ["adoption.waits"] == log.events()
+    assert desks.PERP not in {each.instrument for each in inbox.drain()}
 
 
 async def test_what_came_before_and_after():
