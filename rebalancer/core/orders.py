@@ -105,7 +105,8 @@ class Order:
     not_found: int = 0  # answers "no such order" since it became unknown
     first_not_found: int | None = None  # ns
     last_not_found: int | None = None  # ns
-    asked_at: int | None = None  # ns of the last query
+    asked_at: int | None = None  # ns of the last query …
+    asked_from: int | None = None  # … and of the first that others followed without a long break
     told: bool = False  # whether a person heard that nobody proves its outcome
     withdrawn_at: int | None = None  # ns of the first try to withdraw it …
     withdrawn_last: int | None = None  # … and of the last; None: none since it was accepted
@@ -259,8 +260,10 @@ def unproven(order: Order, ts: int, params: OrderParams) -> bool:
 
     What may rest on the book may be open for long, until it is withdrawn or ends;
     what may not has its deadline even when the venue accepted it and then fell silent.
+    Nobody stays in doubt whom the venue was not asked about: after a process stood
+    still for most of the deadline, there is time for an answer first.
     """
-    if not order.open:
+    if not order.open or order.asked_from is None or ts - order.asked_from < params.timeout:
         return False
     since = order.unknown_since
     if order.rests and order.withdrawn_at is not None:  # however often it was found since
@@ -303,6 +306,13 @@ def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
         pause = max(pause, params.timeout)
     rested = order.asked_at is None or ts - order.asked_at >= pause
     return (order.state is S.UNKNOWN or silent) and rested
+
+
+def asked(order: Order, ts: int, params: OrderParams) -> Order:
+    """Return the order after a query; one that comes after half the deadline begins anew."""
+    last = order.asked_at
+    broken = last is None or ts - last > params.unknown_halt // 2
+    return replace(order, asked_at=ts, asked_from=ts if broken else order.asked_from)
 
 
 def forget(orders: dict[str, Order], live: Container[str], most: int = REMEMBERED) -> None:

@@ -143,5 +143,6 @@ def _doubted(order: Order, now: int) -> Order:
         state=state,
         unknown_since=now,
         asked_at=None,
+        asked_from=None,
         evidence=f"{order.evidence}; then a restart",
     )

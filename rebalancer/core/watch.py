@@ -154,7 +154,7 @@ def chase(state: State, params: Params) -> Iterable[Query | Alert]:
         told = order.submit
         shut = told.account in state.accounts.declared
         if not shut and orders.due_for_query(order, state.now, params.orders):
-            order = state.put(replace(order, asked_at=state.now))
+            order = state.put(orders.asked(order, state.now, params.orders))
             yield Query(told.client_order_id, told.account, told.instrument)
         excused = accounts.closed_within(state.accounts, told.account, state.now, patience)
         stuck = not excused and orders.unproven(order, state.now, params.orders)

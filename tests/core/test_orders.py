@@ -250,6 +250,29 @@ RESTING = replace(NEW, submit=replace(TOLD, time_in_force=TimeInForce.GTC))
 )
 def test_unproven(order, seconds, late):
     """An outcome that stays open for a minute needs a person."""
+    heard = orders.asked(order, 5 * SECOND, PARAMS.orders)
+    assert late == orders.unproven(heard, int(seconds * SECOND), PARAMS.orders)
+
+
+@pytest.mark.parametrize(
+    ("at", "seconds", "late"),
+    [
+        ((), 99, False),
+        ((60,), 60, False),  # the question is on its way
+        ((60,), 64.9, False),
+        ((60,), 65, True),
+        ((5, 35), 61, True),
+        ((5, 36), 40, False),
+        ((5, 66, 69), 70, False),  # stood still for a minute
+        ((5, 66, 69), 71, True),
+        ((5, 8, 66, 69, 98), 99, True),
+    ],
+)
+def test_unproven_only_once_it_was_asked_after(at, seconds, late):
+    """Before a person is called the venue had the time to answer, also after a standstill."""
+    order = tell(UNKNOWN)
+    for second in at:
+        order = orders.asked(order, second * SECOND, PARAMS.orders)
     assert late == orders.unproven(order, int(seconds * SECOND), PARAMS.orders)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rebalancer.core import ids
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending, FeedStatus, OrderNotFound, OrderRejected, Verb
+from rebalancer.core.events import Ending, FeedStatus, OrderNotFound, OrderRejected, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.orders import OrderState
 from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
@@ -159,6 +159,26 @@ def test_unproven_for_a_minute(desk):
     desk.wait(30)
     assert asked < len(desk.queries)  # the question stays open
     assert (1, [order]) == (desk.alerts.count("order.unproven"), desk.orders)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_process_that_stood_still_asks_first(desk, answered):
+    """After more than a minute of standstill the venue may answer before anybody is called."""
+    [order] = desk.orders
+    desk.lose(order)
+    desk.wait(1)
+    desk.now += 63 * SECOND
+    desk.market()
+    desk.take(Tick(desk.now))
+    assert "order.unproven" not in desk.alerts
+    assert 2 == len(desk.queries)
+
+    if answered:
+        desk.fill(order)
+    desk.wait(5)
+
+    assert answered is ("order.unproven" not in desk.alerts)
+    assert answered is (TradingState.ACTIVE is desk.state.mode_of("BTC"))
 
 
 @pytest.mark.parametrize("story", ["accepted", "part", "ended"])
