@@ -23,7 +23,7 @@ from rebalancer.core.events import (
     Verb,
 )
 from rebalancer.core.guards.trading_state import TradingState
-from rebalancer.core.instruments import Kind
+from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.journal import JournalDamaged, RoomTold
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import BookLimits, Params, UnderlyingParams
@@ -87,11 +87,9 @@ def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
     if instrument is None:
         return
     if order is None:
-        own, price_ = params.underlyings.get(instrument.underlying), float(event.price)
-        each = exposure.delta_per_contract(instrument, price_, price_, own)
-        coins = float(event.quantity) * each if instrument.kind is not Kind.OPTION else 0.0
+        own = params.underlyings.get(instrument.underlying)
         names = () if own is None else (*own.hedge_buy, *own.hedge_sell)
-        fights = instrument.id in names
+        coins, fights = _traded(instrument, event, own), instrument.id in names
         behaviour.foreign(state.behaviour, instrument.underlying, coins, fights=fights)
         return
     price = state.prices.index_price(instrument.underlying, state.now)
@@ -103,6 +101,17 @@ def _filled(state: State, params: Params, event: Fill) -> Iterable[Alert]:
     why = behaviour.hedged(told, order.submit, event.ts_local, coins, params.behaviour)
     if why is not None:
         yield from _halt(state, "hedge.alternated", order.submit.underlying, why)
+
+
+def _traded(instrument: Instrument, fill: Fill, own: UnderlyingParams | None) -> float:
+    """Return the delta that a fill added, coins; an option's is left to its greeks.
+
+    An option may trade for nothing, which is no price to divide by.
+    """
+    if instrument.kind is Kind.OPTION:
+        return 0.0
+    price = float(fill.price)
+    return float(fill.quantity) * exposure.delta_per_contract(instrument, price, price, own)
 
 
 def ordered(state: State, submit: Submit, price: float, net: float) -> None:

@@ -379,10 +379,12 @@ class Desk:
             )
         )
 
-    def trade_by_hand(self, instrument: str, quantity: str, *, more: bool = False) -> Outcome:
+    def trade_by_hand(
+        self, instrument: str, quantity: str, *, price: str = "", more: bool = False
+    ) -> Outcome:
         """Execute what no order of ours asked for; `more` of the same word of the venue follows."""
         self.trades += 1
-        told, price = INSTRUMENTS[instrument], Decimal(str(self.price))
+        told = INSTRUMENTS[instrument]
         return self.take(
             Fill(
                 self.now,
@@ -392,7 +394,7 @@ class Desk:
                 f"h{self.trades}",
                 None,
                 Decimal(quantity),
-                price,
+                Decimal(price or str(self.price)),
                 Decimal(0),
                 told.settle,
                 more=more,

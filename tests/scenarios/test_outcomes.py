@@ -11,7 +11,7 @@ from rebalancer.core.decision import Action, Reason
 from rebalancer.core.events import Ending, FeedStatus, OrderNotFound, OrderRejected, Tick, Verb
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.orders import OrderState
-from tests.scenarios.desk import LINEAR, SECOND, SPOT, build
+from tests.scenarios.desk import CALL, LINEAR, PUT, SECOND, SPOT, build
 
 D = Decimal
 
@@ -325,6 +325,16 @@ def test_foreign_fill():
 
     assert ["fill.foreign"] == desk.alerts
     assert [D("1.900")] == [order.quantity for order in desk.orders]
+
+
+@pytest.mark.parametrize("option", [CALL, PUT])
+def test_an_option_that_traded_for_nothing(option):
+    """A venue may close a worthless option at no price; that is booked and told as any trade."""
+    desk = build(holdings=[(option, "5")])
+    desk.trade_by_hand(option, "-5", price="0")
+
+    assert ["fill.foreign"] == desk.alerts
+    assert D(0) == desk.state.ledger.position("deribit", option).quantity
 
 
 def test_a_fill_of_an_earlier_start(desk):
