@@ -193,15 +193,6 @@ BUGS: Mapping[str, Bug] = {
         "        if self._doubted:\n            return f",
         "        if self._settled > self._doubts:\n            return f",
     ),
-    "a failed look counts as one": Bug(
-        "rebalancer/venues/skew.py",
-        "            return self._again(AGAIN)\n        self._doubt()",
-        "            self._settled = doubts\n            return self._again(AGAIN)\n"
-        "        self._doubt()",
-    ),
-    "a look that failed is tried again after an hour": Bug(
-        "rebalancer/venues/skew.py", "AGAIN = 5 * SECOND", "AGAIN = 3600 * SECOND"
-    ),
     "nearly twice each hedge": Bug(
         f"{CORE}/sizing.py",
         "exact = (goal - net) / delta_per_contract / lot",

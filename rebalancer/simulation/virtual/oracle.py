@@ -27,9 +27,7 @@ from dataclasses import dataclass
 from rebalancer.core.commands import Alert, Cancel, Purpose, Submit
 from rebalancer.core.events import (
     Event,
-    Fill,
     Index,
-    OrderEvent,
     OrderUnknown,
     Quote,
 )
@@ -43,7 +41,7 @@ from rebalancer.simulation.virtual.conduct import HALTING, Books, Conduct
 from rebalancer.simulation.virtual.hearing import Hearing
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.silence import Silence
-from rebalancer.simulation.virtual.traced import Fate, Traced
+from rebalancer.simulation.virtual.traced import Fate, Traced, subjects
 from rebalancer.simulation.virtual.weather import Weather
 from rebalancer.storage import codec
 
@@ -209,10 +207,9 @@ class Oracle:
             self.orders[event.client_order_id].unknown = True
 
     def _answered(self, event: Event, ts: int) -> None:
-        if isinstance(event, OrderEvent | Fill):
-            traced = self.orders.get(event.client_order_id or "")
-            if traced is not None:
-                traced.hear(event, ts)
+        for name in subjects(event):
+            if name in self.orders:
+                self.orders[name].hear(event, ts)
 
     # --- what becomes of it ---
 

@@ -95,6 +95,11 @@ class Person:
             self._oracle.goals[goals.ARMED] += 1
             self.say(Verb.ARM)
 
+    def _looked_up(self) -> bool:
+        """Whether what nobody could prove is over, as who looks at the venue sees."""
+        listener, orders = self._listener(self._clock.now()), self._oracle.orders
+        return listener is None or all(orders[name].over for name in listener.state.unproven)
+
     def tune(self, band: float) -> None:
         """Set the band to so many coins on each side of the aim, while the book runs."""
         now, before = self._clock.now(), self._oracle.conduct.band
@@ -173,6 +178,8 @@ class Person:
             self.say(Verb.RESUME)
         self._limited = self._limited + 1 if mode is TradingState.REDUCING else 0
         if (mode is not TradingState.HALTED and self._limited <= 5) or second < self._next:
+            return
+        if not self._looked_up():
             return
         self._next, self._armed = second + PATIENCE, self._armed + 1
         if self._armed > MOST_ARMS:

@@ -1,11 +1,20 @@
 """Traced: one order, as the wire and the exchange saw it, and what of that reached the process."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.core.commands import Purpose, Submit, TimeInForce
-from rebalancer.core.events import Fill, OrderEnded, OrderEvent, OrderNotFound, OrderRejected
+from rebalancer.core.events import (
+    Event,
+    Fill,
+    Operator,
+    OrderEnded,
+    OrderEvent,
+    OrderNotFound,
+    OrderRejected,
+)
 from rebalancer.core.params import OrderParams
 
 
@@ -57,6 +66,11 @@ class Traced:
         return abs(sum(self.told.values(), Decimal(0)))
 
     @property
+    def over(self) -> bool:
+        """Whether a person who looks it up finds that nothing of it is to come, nor untold."""
+        return not self.live and self.heard == abs(self.filled)
+
+    @property
     def grows_knowing(self) -> bool:
         """Whether it is a hedge of a process that knew all that was booked."""
         return self.order.purpose is Purpose.HEDGE and not self.blind
@@ -68,7 +82,7 @@ class Traced:
         patient = [at for at in self.denied if at >= self.ts + own.absent_after]
         return self.proved or (bool(patient) and len(self.denied) >= own.absent_answers)
 
-    def hear(self, event: OrderEvent | Fill, ts: int) -> None:
+    def hear(self, event: Event, ts: int) -> None:
         """Note what reached the process about it, at `ts`, ns."""
         match event:
             case OrderRejected() | OrderEnded():
@@ -80,9 +94,18 @@ class Traced:
                     self.proved = True  # a whole fill is an end
             case OrderNotFound():
                 self.denied.append(ts)
+            case Operator():  # who looked it up, and says so
+                self.proved, self.ended = True, None
             case _:
                 pass
 
     def forget(self) -> None:
         """Let the process that heard of it be gone."""
         self.told, self.denied, self.proved, self.ended = {}, [], False, None
+
+
+def subjects(event: Event) -> Iterable[str]:
+    """Return the ids of the orders that an event tells of."""
+    if isinstance(event, OrderEvent | Fill):
+        return (event.client_order_id or "",)
+    return event.ended if isinstance(event, Operator) else ()
