@@ -5,11 +5,21 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rebalancer.core.commands import Alert, Purpose, Severity, Submit, TimeInForce
-from rebalancer.core.events import Ending, OrderEnded, OrderNotFound, VenueHeld
+from rebalancer.core.events import (
+    Ending,
+    Fill,
+    Operator,
+    OrderEnded,
+    OrderNotFound,
+    VenueHeld,
+    Verb,
+)
+from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.errors import DataError, Defect
 from rebalancer.exchange import records
 from rebalancer.ports import SECOND
@@ -22,6 +32,7 @@ from rebalancer.simulation.virtual.dice import Dice
 from rebalancer.simulation.virtual.journal import Disk
 from rebalancer.simulation.virtual.oracle import Oracle
 from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
+from rebalancer.simulation.virtual.person import Person
 from rebalancer.simulation.virtual.run import run
 from rebalancer.simulation.virtual.silence import Silence
 from tests.cluster import scheduler
@@ -240,6 +251,7 @@ def test_innocent(oracle):
         (order("rb0000010000002hh"), "lost", ["I1"]),  # it never arrives, and nobody proved it
         (order("rb0000010000002hh"), "proved", []),
         (order("rb0000010000002hh"), "denied", []),
+        (order("rb0000010000002hh"), "looked up", []),  # by a person, who says so
         (order(), "proved", ["I4"]),  # the same id
         (order("rb0000010000003hi"), "proved", ["I4"]),  # no intent
         (order("rb0000000000002hg"), "proved", ["I4", "I11"]),  # of an earlier start
@@ -253,6 +265,8 @@ def test_second(oracle, second, then, accused):
         oracle.lost(first.client_order_id)
     if then == "proved":
         oracle.heard(OrderEnded(NOW, NOW, first.client_order_id, Ending.EXPIRED, D(0)), NOW)
+    if then == "looked up":
+        oracle.heard(Operator(NOW, Verb.ARM, "", "", ended=(first.client_order_id,)), NOW)
     if then == "denied":
         for seconds in (4, 8, 12):
             at = NOW + seconds * SECOND
@@ -319,6 +333,32 @@ def test_protection_beside_a_fill_of_ours(oracle):
     assert not oracle.known(oracle.orders[name])
 
     assert ["I1"] == judged(oracle, order(ON_DISK[1], "10001", **PROTECTS))
+
+
+def test_a_person_looks_up_what_nobody_proved(oracle):
+    """Nobody arms while a venue still has an order that nobody proved, or a fill of it untold."""
+    first = order()
+    name, told = first.client_order_id, []
+    oracle.sent(first, NOW)
+    state = SimpleNamespace(unproven=(name,))
+    listener = SimpleNamespace(state=state, hear=told.append)
+    clock = SimpleNamespace(now=lambda: NOW, call_at=lambda at, what: None)
+    person = Person(clock, oracle, lambda since: listener, None, "")
+
+    def mend():
+        person.mend(TradingState.HALTED, 30, doubtful=False)
+        return [each.ended for each in told]
+
+    assert [] == mend()  # it is on its way
+    where, price = (NOW, "deribit", book.INVERSE, name, "1"), D(100_000)
+    oracle.booked(records.Accepted(*where))
+    assert [] == mend()  # it is open
+    oracle.booked(records.Filled(*where, "7", D(-5_000), price, D(0), "BTC", maker=False))
+    oracle.booked(records.Ended(*where, records.Ending.EXPIRED, D(-5_000)))
+    assert [] == mend()  # nobody told of its fill
+    fill = ("deribit", book.INVERSE, "7", name, D(-5_000), price, D(0), "BTC")
+    oracle.heard(Fill(NOW, NOW, *fill), NOW)
+    assert [(name,)] == mend()
 
 
 def test_clock_off(oracle):
