@@ -361,6 +361,18 @@ def test_a_person_looks_up_what_nobody_proved(oracle):
     assert [(name,)] == mend()
 
 
+def test_a_person_looks_up_what_never_left(oracle):
+    """Of an intent that a process died with the venue has nothing, and the book is armed."""
+    told = []
+    listener = SimpleNamespace(state=SimpleNamespace(unproven=(ON_DISK[1],)), hear=told.append)
+    clock = SimpleNamespace(now=lambda: NOW, call_at=lambda at, what: None)
+    Person(clock, oracle, lambda since: listener, None, "").mend(
+        TradingState.HALTED, 30, doubtful=False
+    )
+
+    assert [(ON_DISK[1],)] == [each.ended for each in told]
+
+
 def test_clock_off(oracle):
     """An order that was decided by a clock which is seconds off is found."""
     assert ["I5"] == judged(oracle, order(decided_at=NOW + 3 * SECOND))

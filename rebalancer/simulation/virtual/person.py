@@ -96,9 +96,10 @@ class Person:
             self.say(Verb.ARM)
 
     def _looked_up(self) -> bool:
-        """Whether what nobody could prove is over, as who looks at the venue sees."""
+        """Whether what nobody could prove is over or never left, as a look at the venue shows."""
         listener, orders = self._listener(self._clock.now()), self._oracle.orders
-        return listener is None or all(orders[name].over for name in listener.state.unproven)
+        doubted = () if listener is None else listener.state.unproven
+        return all(name not in orders or orders[name].over for name in doubted)
 
     def tune(self, band: float) -> None:
         """Set the band to so many coins on each side of the aim, while the book runs."""
