@@ -260,8 +260,8 @@ def unproven(order: Order, ts: int, params: OrderParams) -> bool:
 
     What may rest on the book may be open for long, until it is withdrawn or ends;
     what may not has its deadline even when the venue accepted it and then fell silent.
-    Nobody stays in doubt whom the venue was not asked about: after a process stood
-    still for most of the deadline, there is time for an answer first.
+    The venue has `timeout` to answer first: a process that stood still for most of
+    the deadline asks anew, before it calls anybody.
     """
     if not order.open or order.asked_from is None or ts - order.asked_from < params.timeout:
         return False
