@@ -4,8 +4,11 @@
 17 characters that every venue takes. The epoch grows with each start of the
 daemon and the sequence with each order, so an id names one intention for ever
 and an order left by an earlier start can be told on sight.
+
+Trade ids are the venues': those that are numbers count up within an instrument.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +18,7 @@ LENGTH = 17
 _BEGAN, _STEP = 1_735_689_600_000_000_000, 600_000_000_000  # ns: 2025-01-01 UTC, ten minutes
 MOST_EPOCH = 36**4 - 1
 _KEPT = 100_000  # epochs that no clock takes away: starts after one whose clock was far ahead
+_COUNTED = re.compile(r"(?:[A-Z_]+-)?([0-9]+)(?:-([0-9]+))?")  # 48079573, ETH-34066
 _CHECK = 1291  # largest prime below 36²: catches one wrong digit and two swapped ones
 
 
@@ -82,3 +86,21 @@ def of_earlier(parts: ClientOrderId, accounts: Sequence[str], account: str, epoc
     """
     place = accounts.index(account) if account in accounts else None
     return parts.account == place and parts.epoch < epoch
+
+
+def came_after(trade: str, other: str) -> bool:
+    """Return whether one trade of an instrument came after another, by their ids.
+
+    A venue counts its trades, and two of the same millisecond may be told in any
+    order. Ids that are no numbers (UUIDs) say nothing.
+
+    >>> came_after("1000", "999"), came_after("ETH-15", "ETH-16"), came_after("b7e0", "a19c")
+    (True, False, False)
+    """
+    return _count(trade) > _count(other) > ()
+
+
+def _count(trade: str) -> tuple[int, ...]:
+    """Return the numbers that a trade id is made of; none where it is no number."""
+    found = _COUNTED.fullmatch(trade)
+    return () if found is None else tuple(int(each or 0) for each in found.groups())

@@ -9,7 +9,8 @@ profit up to that settlement's price in cash there, and so it has here; one
 that is told after its contract ended is cash altogether. A settlement that is
 told after fills which came after it is booked as if it had been told before
 them, and so is a fill: what a trade realises depends on those before it, and a
-venue books them in the order in which they came to it. A pair whose fee is taken
+venue books them in the order in which they came to it (those of one moment, in
+the order of their ids, where these are numbers). A pair whose fee is taken
 in its own coin puts fewer coins there than were bought. What is from before the
 moment at which an account was adopted (see `adopting`) is in what was adopted.
 """
@@ -26,6 +27,7 @@ from rebalancer.core.events import (
     FundingPaid,
     Settled,
 )
+from rebalancer.core.ids import came_after
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.positions import (
     EXACT,
@@ -175,7 +177,7 @@ def _book_in_order(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: De
     Fills are kept for as long as something from before them may still be told.
     """
     key = (fill.account, fill.instrument)
-    held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue)
+    held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue, fill.trade_id)
     kept = ledger.recent.setdefault(key, deque())
     for _ in later:
         kept.pop()
@@ -331,13 +333,20 @@ def _was_settled(last: Settled, settled: Decimal, fill: Fill) -> bool:
     return abs(abs(settled + fill.quantity) - last.size) < abs(abs(settled) - last.size)
 
 
-def _later(ledger: Ledger, key: tuple[str, str], moment: int | None) -> Sequence["Booked"]:
-    """Return the fills that were booked already though they came after a moment, in order."""
+def _later(
+    ledger: Ledger, key: tuple[str, str], moment: int | None, trade: str = ""
+) -> Sequence["Booked"]:
+    """Return the fills that were booked already though they came after a moment, in order.
+
+    Those of the moment itself are among them where their ids say that they came after `trade`.
+    """
     kept = list(ledger.recent.get(key, ()))
     count = 0
     if moment is not None:
         for each in reversed(kept):
-            if each.fill.ts_venue is None or each.fill.ts_venue <= moment:
+            if each.fill.ts_venue is None or each.fill.ts_venue < moment:
+                break
+            if each.fill.ts_venue == moment and not came_after(each.fill.trade_id, trade):
                 break
             count += 1
     return kept[len(kept) - count :]

@@ -22,11 +22,15 @@ TRADES = st.lists(
 )
 
 
-def told(ledger, instrument, rows):
-    """Tell a ledger fills of (moment, contracts, price, ours), in the order of the rows."""
-    for at, (moment, contracts, price, ours) in enumerate(rows):
+def told(ledger, instrument, rows, within=1):
+    """Tell a ledger fills of (number, contracts, price, ours), in the order of the rows.
+
+    So many as `within` share a moment.
+    """
+    for at, (number, contracts, price, ours) in enumerate(rows):
+        moment = number // within
         fill = Fill(
-            *(100 + at, moment, "v", instrument.id, f"t{moment}", None),
+            *(100 + at, moment, "v", instrument.id, str(number), None),
             *(D(contracts), D(price), D(0), instrument.settle),
         )
         assert books.book_fill(ledger, fill, instrument, ours=ours)
@@ -37,11 +41,12 @@ def told(ledger, instrument, rows):
 def test_any_order(instrument):
     """Quantity, basis, hedge and cash are those of the order in which the venue had them."""
 
-    @given(trades=TRADES, data=st.data())
-    def holds(trades, data):
-        rows = [(moment, *each) for moment, each in enumerate(trades, 1)]
+    @given(trades=TRADES, within=st.integers(1, 4), data=st.data())
+    def holds(trades, within, data):
+        rows = [(number, *each) for number, each in enumerate(trades, 8)]
         mixed = data.draw(st.permutations(rows))
-        first, second = told(Ledger(), instrument, rows), told(Ledger(), instrument, mixed)
+        first = told(Ledger(), instrument, rows, within)
+        second = told(Ledger(), instrument, mixed, within)
 
         assert first.position("v", instrument.id) == second.position("v", instrument.id)
         assert first.balance("v", instrument.settle) == second.balance("v", instrument.settle)
