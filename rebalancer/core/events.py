@@ -130,16 +130,13 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderEnded:
-    """The venue closed the order; what was filled before counts.
-
-    `filled` is all that it reports, signed, so that fills on their way are known to be missing.
-    """
+    """The venue closed the order; what was filled before counts, also where it is yet to come."""
 
     ts_local: int
     ts_venue: int | None
     client_order_id: str
     how: Ending
-    filled: Decimal  # contracts, signed
+    filled: Decimal  # contracts, signed: all that the venue reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +148,7 @@ class OrderNotFound:
     client_order_id: str
     position: Decimal | None = None  # its instrument's on the account, read after; None: not told
     proves: bool = False  # as it is journaled: with it the order was proved never to have arrived
+    asked: int | None = None  # ns, when the question left; None: as it was answered
 
 
 class Forced(StrEnum):

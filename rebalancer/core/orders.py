@@ -61,6 +61,7 @@ class Stimulus(StrEnum):
 
 
 S, T = OrderState, Stimulus
+CLOCKS = 2_000_000_000  # ns that a clock is out meanwhile which is set, or made to come round
 REMEMBERED = 10_000  # orders: weeks of a busy book, and no more memory than a few megabytes
 TERMINAL = frozenset({S.REJECTED, S.FILLED, S.CANCELED, S.EXPIRED, S.ABSENT})
 _LIVE = (S.SENDING, S.ACKED, S.UNKNOWN, S.PARTIAL)
@@ -174,7 +175,7 @@ def note(order: Order, event: OrderEvent) -> Order:
                 order,
                 not_found=order.not_found + 1,
                 first_not_found=first,
-                last_not_found=event.ts_local,
+                last_not_found=event.ts_local if event.asked is None else event.asked,
             )
 
 
@@ -234,14 +235,20 @@ def resurrects(order: Order, event: Fill | OrderEvent) -> bool:
 def proved_absent(order: Order, params: OrderParams) -> bool:
     """Whether the answers "no such order" suffice: enough of them, far enough apart.
 
-    Of one that a venue has accepted none proves anything: it was there.
+    From the first answer to the last question, so that a slow answer proves no more than
+    a quick one, and as much longer as our clock may be out meanwhile. Of one that a venue
+    has accepted none proves anything: it was there.
     """
     first, last = order.first_not_found, order.last_not_found
     if order.state is not S.UNKNOWN or first is None or last is None:
         return False
     if order.venue_order_id is not None or order.filled:
         return False
-    return order.not_found >= params.absent_answers and last - first >= params.absent_after
+    return order.not_found >= params.absent_answers and last - first >= _span(params)
+
+
+def _span(params: OrderParams) -> int:
+    return params.absent_after + CLOCKS
 
 
 def overdue(order: Order, ts: int, params: OrderParams) -> bool:
@@ -304,8 +311,10 @@ def due_for_query(order: Order, ts: int, params: OrderParams) -> bool:
     pause = params.absent_after // (params.absent_answers + 1)
     if order.rests and order.state in (S.ACKED, S.PARTIAL):
         pause = max(pause, params.timeout)
-    rested = order.asked_at is None or ts - order.asked_at >= pause
-    return (order.state is S.UNKNOWN or silent) and rested
+    last, first = order.asked_at, order.first_not_found
+    rested = last is None or ts - last >= pause
+    proves = last is not None and first is not None and last < first + _span(params) <= ts
+    return (order.state is S.UNKNOWN or silent) and (rested or proves)
 
 
 def asked(order: Order, ts: int, params: OrderParams) -> Order:

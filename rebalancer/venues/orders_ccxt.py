@@ -318,7 +318,7 @@ class CcxtVenue:
                 " it may be behind, asking again"
             )
         position = await self._books.position(order.instrument)
-        return (OrderNotFound(line.clock.now(), None, name, position),)
+        return (OrderNotFound(line.clock.now(), None, name, position, asked=now),)
 
     async def _told(self, placed: Placed) -> Sequence[AccountEvent]:
         """Return the whole story of an order that was found."""

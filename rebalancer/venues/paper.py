@@ -325,6 +325,7 @@ class PaperVenue:
 
     async def query(self, order: Query) -> Sequence[AccountEvent]:
         """Return all that the venue has booked of an order, or that it knows none."""
+        asked = self._clock.now()
         await self._clock.sleep(self._latency.send)
         booked = self._exchange.query(self.account, order.client_order_id)
         held = dict(holdings(self._exchange, self.account))
@@ -332,7 +333,7 @@ class PaperVenue:
         ts = self._clock.now()
         if not booked:
             position = held.get(order.instrument, Decimal(0))
-            return (OrderNotFound(ts, ts, order.client_order_id, position),)
+            return (OrderNotFound(ts, ts, order.client_order_id, position, asked=asked),)
         return tuple(event for each in booked if (event := translate(each, ts)) is not None)
 
     async def positions(self) -> Sequence[PositionReport]:

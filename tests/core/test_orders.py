@@ -45,8 +45,9 @@ def ended(how, filled):
     return OrderEnded(1, 1, "id", how, D(filled))
 
 
-def missing(seconds):
-    return OrderNotFound(seconds * SECOND, None, "id")
+def missing(seconds, asked=None):
+    when = None if asked is None else int(asked * SECOND)
+    return OrderNotFound(seconds * SECOND, None, "id", asked=when)
 
 
 def fill(quantity, trade="t1"):
@@ -141,19 +142,22 @@ def test_evidence():
 @pytest.mark.parametrize(
     ("news", "proved"),
     [
-        ([UNKNOWN, missing(0), missing(5), missing(10)], True),
-        ([UNKNOWN, missing(7), missing(12), missing(17)], True),
-        ([UNKNOWN, missing(0), missing(5), missing(9.999)], False),  # too close together
-        ([UNKNOWN, missing(0), missing(10)], False),  # too few
+        ([UNKNOWN, missing(0), missing(5), missing(12)], True),
+        ([UNKNOWN, missing(7), missing(12), missing(19)], True),
+        ([UNKNOWN, missing(0), missing(5), missing(11.999)], False),  # too close together
+        ([UNKNOWN, missing(0), missing(5), missing(17, asked=12)], True),
+        ([UNKNOWN, missing(0), missing(5), missing(17, asked=11.9)], False),  # asked too early
+        ([UNKNOWN, missing(5, asked=0), missing(8), missing(16)], False),  # answered too late
+        ([UNKNOWN, missing(0), missing(12)], False),  # too few
         ([UNKNOWN, missing(0), missing(1), missing(2)], False),
-        ([missing(0), missing(5), missing(10)], False),  # nobody doubted it
-        ([UNKNOWN, missing(0), ACCEPTED, missing(5), missing(10)], False),
-        ([UNKNOWN, missing(0), missing(5), fill(-1), missing(10)], False),
-        ([UNKNOWN, missing(0), missing(5), missing(10), fill(-1)], False),
+        ([missing(0), missing(5), missing(12)], False),  # nobody doubted it
+        ([UNKNOWN, missing(0), ACCEPTED, missing(5), missing(12)], False),
+        ([UNKNOWN, missing(0), missing(5), fill(-1), missing(12)], False),
+        ([UNKNOWN, missing(0), missing(5), missing(12), fill(-1)], False),
     ],
 )
 def test_proved_absent(news, proved):
-    """Three answers over ten seconds prove that an unknown order never arrived."""
+    """Three answers over ten seconds, and two for our clock, prove that it never arrived."""
     whole = [replace(e, ts_local=int(e.ts_local)) for e in news]
 
     assert proved == orders.proved_absent(tell(*whole), PARAMS.orders)
@@ -202,6 +206,9 @@ def test_overfills(quantity, over):
         (replace(tell(UNKNOWN), asked_at=10 * SECOND), 12, False),
         (replace(tell(UNKNOWN), asked_at=10 * SECOND), 12.5, True),
         (tell(ended(Ending.EXPIRED, -4)), 5, True),  # its fills are missing
+        (replace(tell(UNKNOWN, missing(0)), asked_at=11 * SECOND), 11.9, False),
+        (replace(tell(UNKNOWN, missing(0)), asked_at=11 * SECOND), 12, True),  # it may prove it now
+        (replace(tell(UNKNOWN, missing(0)), asked_at=12 * SECOND), 14, False),
         (tell(fill(-10)), 99, False),
         (tell(REJECTED), 99, False),
     ],

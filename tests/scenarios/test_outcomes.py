@@ -109,14 +109,14 @@ def test_unknown_found(desk):
 
 
 def test_absent(desk):
-    """Three answers over ten seconds prove absence; then it is decided anew, with a new id."""
+    """Three answers over twelve seconds prove absence; then it is decided anew, with a new id."""
     [first] = desk.orders
     desk.lose(first)
     desk.miss(first)
     desk.wait(5)
     desk.miss(first)
-    desk.wait(4)
-    desk.miss(first)  # three answers, nine seconds
+    desk.wait(6)
+    desk.miss(first)  # three answers, eleven seconds
     assert [first] == desk.orders
 
     desk.wait(1)
@@ -206,6 +206,7 @@ def test_resurrected(desk):
         desk.miss(first)
         desk.wait(5)
     desk.miss(first)
+    desk.wait(1)
     [_, second] = desk.orders
     desk.execute(second)
     desk.fill(first)
@@ -227,6 +228,7 @@ def test_accepted_after_all(desk):
         desk.miss(first)
         desk.wait(5)
     desk.miss(first)
+    desk.wait(1)
     desk.accept(first)
 
     assert ["order.resurrected"] == desk.alerts
@@ -261,7 +263,7 @@ def test_doubled_news(desk):
     assert ([order], []) == (desk.orders, desk.alerts)
 
 
-def prove(desk, order, position, seconds=15):
+def prove(desk, order, position, seconds=20):
     """Let the venue deny an order again and again, with a position beside it."""
     for _ in range(seconds // 5):
         desk.wait(5)
@@ -313,7 +315,7 @@ def test_a_gap_elsewhere_changes_nothing(desk):
     desk.lose(order)
     prove(desk, order, D(0), 10)
     desk.take(FeedStatus(desk.now, "deribit", alive=False))
-    prove(desk, order, D(0), 5)
+    prove(desk, order, D(0), 10)
 
     assert OrderState.ABSENT is desk.state.orders[order.client_order_id].state
 
@@ -415,7 +417,7 @@ def test_nothing_came_of_it(desk, news):
         elif news == "absent":
             desk.lose(order)
             for _ in range(3):
-                desk.now += 5 * SECOND
+                desk.now += 6 * SECOND
                 desk.market()
                 desk.miss(order)
         else:

@@ -26,12 +26,12 @@ BUGS: Mapping[str, Bug] = {
     ),
     "not found is rejected": Bug(
         f"{CORE}/orders.py",
-        "return order.not_found >= params.absent_answers and last - first >= params.absent_after",
+        "return order.not_found >= params.absent_answers and last - first >= _span(params)",
         "return order.not_found >= 1",
     ),
     "absent after one patient answer": Bug(
         f"{CORE}/orders.py",
-        "return order.not_found >= params.absent_answers and last - first >= params.absent_after",
+        "return order.not_found >= params.absent_answers and last - first >= _span(params)",
         "return order.not_found >= params.absent_answers",
     ),
     "fills booked twice": Bug(
@@ -210,7 +210,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "fills booked as they are told": Bug(
         f"{CORE}/ledger.py",
-        "held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue)",
+        "held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue, fill.trade_id)",
         "held, later = ledger.position(*key), []",
     ),
     "orders on their way are forgotten": Bug(
@@ -397,7 +397,12 @@ FOREIGN: Mapping[str, Bug] = {
     ),
     "only unknown orders are asked after": Bug(
         "rebalancer/core/orders.py",
-        "    return (order.state is S.UNKNOWN or silent) and rested\n",
-        "    return order.state is S.UNKNOWN and rested\n",
+        "    return (order.state is S.UNKNOWN or silent) and (rested or proves)\n",
+        "    return order.state is S.UNKNOWN and (rested or proves)\n",
+    ),
+    "a slow answer proves as much as a quick one": Bug(
+        f"{CORE}/orders.py",
+        "last_not_found=event.ts_local if event.asked is None else event.asked,",
+        "last_not_found=event.ts_local,",
     ),
 }

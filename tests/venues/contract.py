@@ -164,6 +164,8 @@ async def query_unknown(tested: Subject) -> None:
     assert isinstance(answer, OrderNotFound)
     assert 0 == answer.position
     assert "rb01" == answer.client_order_id
+    assert answer.asked is not None
+    assert answer.asked <= answer.ts_local
 
 
 async def query_unknown_beside_a_position(tested: Subject) -> None:

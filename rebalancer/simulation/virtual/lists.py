@@ -116,7 +116,7 @@ class Lists:
         if not booked:
             rows = self._past.at(as_of)
             held = next((held for name, held, _ in rows if name == instrument), Decimal(0))
-            return (OrderNotFound(now, None, name, held),)
+            return (OrderNotFound(now, now, name, held),)
         return tuple(event for each in booked if (event := translate(each, now)) is not None)
 
     def positions(self) -> Sequence[PositionReport]:

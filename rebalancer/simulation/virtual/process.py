@@ -111,7 +111,7 @@ class _TimeOf:
     async def fetch_time(self) -> int:
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.time()
-        await self._clock.sleep(self._wire.near())
+        await self._clock.sleep(self._wire.lingers() + self._wire.near())
         return told
 
 

@@ -16,6 +16,7 @@ from rebalancer.core.events import (
     OrderRejected,
 )
 from rebalancer.core.params import OrderParams
+from rebalancer.simulation.virtual.weather import ARRIVES, LAGS
 
 
 class Fate(StrEnum):
@@ -37,7 +38,7 @@ class Traced:
     fate: Fate = Fate.ON_ITS_WAY
     filled: Decimal = Decimal(0)
     told: dict[str, Decimal] = field(default_factory=dict)  # trade id → what of it was heard of
-    denied: list[int] = field(default_factory=list)  # ns: answers that it does not exist
+    denied: list[int] = field(default_factory=list)  # true ns: when the venue said it has none
     proved: bool = False  # whether its end was told
     ended: Decimal | None = None  # what it filled, as its end was told
     asked: int = 0  # times that the venue was asked what became of it
@@ -79,7 +80,7 @@ class Traced:
         """Whether its end was proved to the process, and all that it filled was told."""
         if self.ended is not None and self.heard < abs(self.ended):
             return False
-        patient = [at for at in self.denied if at >= self.ts + own.absent_after]
+        patient = [at for at in self.denied if at >= self.ts + ARRIVES + LAGS]
         return self.proved or (bool(patient) and len(self.denied) >= own.absent_answers)
 
     def hear(self, event: Event, ts: int) -> None:
@@ -93,7 +94,7 @@ class Traced:
                 if self.heard >= abs(self.order.quantity):
                     self.proved = True  # a whole fill is an end
             case OrderNotFound():
-                self.denied.append(ts)
+                self.denied.append(ts if event.ts_venue is None else event.ts_venue)
             case Operator():  # who looked it up, and says so
                 self.proved, self.ended = True, None
             case _:

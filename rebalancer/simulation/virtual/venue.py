@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from rebalancer.core.commands import Cancel, Query, Submit
-from rebalancer.core.events import AccountEvent, OrderEvent, OrderRejected, PositionReport
+from rebalancer.core.events import (
+    AccountEvent,
+    OrderEvent,
+    OrderNotFound,
+    OrderRejected,
+    PositionReport,
+)
 from rebalancer.core.figures import MarginTold
 from rebalancer.simulation.virtual.own_clock import OwnClock
 from rebalancer.simulation.virtual.wire import NEAR, Wire
@@ -32,10 +38,17 @@ class VirtualVenue:
         self.account = wire.account
         self._wire, self._clock, self._lives, self._watch = wire, clock, lives, watch
 
-    def _own(self, event: Told) -> Told:
-        """Return an event as this process takes it down, at its own time."""
-        ahead = self._clock.ahead
+    def _own(self, event: Told, late: int = 0) -> Told:
+        """Return an event as this process takes it down, at its own time; `late` ns later."""
+        ahead = self._clock.ahead + late
         return replace(event, ts_local=event.ts_local + ahead) if ahead else event
+
+    async def _lingers(self) -> int:
+        """Return, once an answer that is held up is here, for how long it was."""
+        late = self._wire.lingers()
+        if late:
+            await self._clock.sleep(late)
+        return late
 
     async def submit(self, order: Submit) -> OrderEvent:
         """Send once, never again; return what came back, if anything does."""
@@ -68,26 +81,36 @@ class VirtualVenue:
 
     async def query(self, order: Query) -> Sequence[AccountEvent]:
         """Return what the venue shows of an order."""
+        asked = self._clock.now()
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.order(order.client_order_id, order.instrument)
+        late = await self._lingers()
         await self._clock.sleep(self._wire.near())
-        return [self._own(each) for each in told]
+        return [_asked(self._own(each, late), asked) for each in told]
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return what the account holds."""
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.positions()
+        late = await self._lingers()
         await self._clock.sleep(self._wire.near())
-        return [self._own(each) for each in told]
+        return [self._own(each, late) for each in told]
 
     async def margin(self) -> MarginTold:
         """Return how the account stands."""
         asked = self._clock.now()
         await self._clock.sleep(self._wire.near())
-        return self._own(self._wire.lists.figures(asked))
+        told = self._wire.lists.figures(asked)
+        return self._own(told, await self._lingers())
 
     async def history(self, since: int, *, whole: bool = True) -> History:  # noqa: ARG002
         """Return the bookings since a time, ns."""
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.history(since)
-        return History([self._own(each) for each in told.events], told.fault)
+        late = await self._lingers()
+        return History([self._own(each, late) for each in told.events], told.fault)
+
+
+def _asked(event: AccountEvent, ts: int) -> AccountEvent:
+    """Return an answer with when it was asked for, ns, where that matters."""
+    return replace(event, asked=ts) if isinstance(event, OrderNotFound) else event

@@ -3,8 +3,8 @@
 A swarm: in each run most faults do not exist, so that those which do meet one
 another more often than if all always did. In some runs a plot is played: faults
 that only together show something. What a run may assume of its venues
-stands here too: `absent` orders are believed absent after ten seconds, so a
-request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
+stands here too: an order is believed absent after ten seconds or a little more, so
+a request is nowhere longer on its way than ARRIVES, and no list lags more than LAGS.
 No account tells too little twice in a row and says nothing of it: an adoption
 rests on two readings, and a look at the past goes behind the last one.
 """
@@ -102,6 +102,8 @@ RATES: Mapping[str, float] = MappingProxyType(
         "history_part": 0.3,
         "history_cut": 0.2,
         "clock_drifts": 0.02,
+        # of what is asked
+        "list_slow": 0.2,
     }
 )
 EXISTS = 0.3  # of runs: that a fault exists in it

@@ -26,6 +26,7 @@ from rebalancer.venues.bookings import translate
 
 NEAR, FAR = 5 * MILLISECOND, 60 * MILLISECOND  # ns: a request or an answer that is not late
 SLOW = (SECOND, 30 * SECOND)  # ns of a slow answer
+LINGERS = 5 * SECOND  # ns: most that an answer to a reading takes; beyond it there is none
 CANCELS = 3 * SECOND  # ns: most that a cancellation travels
 CLOSES = 40 * SECOND  # ns after which a connection ends on which no answer comes
 BOOKS_LATE = 3 * SECOND  # ns: most that bookings show late
@@ -56,6 +57,10 @@ class Wire:
     def near(self) -> int:
         """Return how long a request or an answer takes, ns."""
         return self._dice.between(NEAR, FAR)
+
+    def lingers(self) -> int:
+        """Return for how long an answer to a reading is held up, ns: not at all, or for seconds."""
+        return self._dice.between(SECOND, LINGERS) if self.strikes("list_slow") else 0
 
     # --- orders ---
 
