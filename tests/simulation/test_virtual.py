@@ -292,6 +292,22 @@ def test_wrong(oracle, told, ts, accused):
     assert accused == judged(oracle, told, ts=ts)
 
 
+@pytest.mark.parametrize(
+    ("quantity", "price", "purpose", "accused"),
+    [
+        ("-500000", "99100", Purpose.HEDGE, []),
+        ("-500000", "98000", Purpose.HEDGE, ["I2"]),  # as if a hundredth more
+        ("-500000", "95000", Purpose.PROTECT, []),  # priced so that it trades
+        ("-500000", "93000", Purpose.PROTECT, ["I2"]),
+    ],
+)
+def test_size_at_its_price(oracle, quantity, price, purpose, accused):
+    """An inverse order is as many coins as its price makes it, and a cut may be priced far off."""
+    told = order(quantity=quantity, price=D(price), purpose=purpose)
+
+    assert accused == [each for each in judged(oracle, told) if each == "I2"]
+
+
 def test_after_a_kill(oracle):
     """After a kill nothing leaves, and while a person paused no hedge does."""
     oracle.conduct.stopped = "a kill"

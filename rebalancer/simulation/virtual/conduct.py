@@ -23,6 +23,8 @@ EXACT, INEXACT = 0.06, 0.3  # coins: delta as a process can know it, by words of
 EDGE = 0.005  # coins: the daemon's price is a tenth of a tick off
 STALE_SLACK = SECOND  # ns: between a word and the order that rests on it
 JUMP = 0.03  # fraction: by more within ten seconds, and options are worth what nobody told yet
+# How large an order may look at its own price, of its limit: what protects may be priced 5 % away.
+OFF = {Purpose.HEDGE: 1.01, Purpose.PROTECT: 1.06}
 SAME = 1e-6  # fraction: a price that moved less is the same
 # What says to a person that an underlying, or the book, is halted until somebody arms.
 HALTING = (
@@ -102,7 +104,7 @@ class Conduct:
     def _fits(self, order: Submit, ts: int) -> None:
         limit = self._params.underlyings[order.underlying].limits.order
         coins = self._coins(order.instrument, order.quantity, order.price)
-        if abs(coins) > limit * 1.01:
+        if abs(coins) > limit * OFF[order.purpose]:
             self._accuse("I2", ts, f"{order.client_order_id} is {coins:.4f} coins, limit {limit}")
 
     def _coins(self, name: str, contracts: Decimal, price: Decimal) -> float:
