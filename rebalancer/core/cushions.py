@@ -15,13 +15,13 @@ import numpy as np
 from rebalancer.core import curves
 from rebalancer.core.anchors import Anchor, Cushions, Key, Members, Options
 from rebalancer.core.figures import PoolFigures
+from rebalancer.core.fixings import NEVER
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.ledger import Ledger
 from rebalancer.core.margin.pool import Coins, Curve, Leg, Pool, maintenance
 from rebalancer.core.margin.schedule import Schedule, flat
 from rebalancer.core.params import NO_TERMS, Params
 from rebalancer.core.positions import open_profit
-from rebalancer.core.valuation import NEVER
 
 _Curves = tuple[tuple[str, float, Curve], ...]  # underlying, its price, its options
 

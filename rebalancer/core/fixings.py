@@ -14,10 +14,13 @@ a venue's own mark of an option says of the mean goes before that guess.
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 
+from rebalancer.core.instruments import Instrument, Kind
+
 AVERAGING = 30 * 60 * 1_000_000_000  # ns before expiry over which a settlement price is taken
 STANDS = 60_000_000_000  # ns that a price may stand without another word: bars of a minute do
 EARLY = 120_000_000_000  # ns before a window in which the last word is noted
 LATE = 2 * 86_400_000_000_000  # ns after an expiry for which a delivery is waited for at most
+NEVER = 1 << 63  # ns
 SMALL = 90_000_000_000  # ns of a window that may be unheard: its prices hardly move the mean
 
 
@@ -34,15 +37,51 @@ class Fixing:
     until: int = 0  # ns: when the last of it ended
     restored: bool = False  # whether nothing was heard since a restart
 
-    def mean(self) -> float:
-        """Return the mean up to the last price, USD per coin."""
-        span = self.ts - self.since
-        return (self.total + self.unheard * self.guess) / span if span > 0 else self.price
+    def mean(self, ts: int | None = None) -> float:
+        """Return the mean up to a time (ns) until which the last price stood, USD per coin.
+
+        Up to that price where none is given.
+        """
+        until = self.ts if ts is None else min(max(ts, self.ts), self.since + AVERAGING)
+        span, stood = until - self.since, until - max(self.ts, self.since)
+        if span <= 0:
+            return self.price
+        return (self.total + self.unheard * self.guess + max(stood, 0) * self.price) / span
 
     @property
     def known(self) -> bool:
         """Whether so much of it was heard that it is known without anybody else's word."""
         return self.unheard <= SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Expiries that options of one underlying have."""
+
+    count: int  # of instruments that were known when they were looked for
+    since: int  # ns: no word of the index before counts into any of them
+    expiries: tuple[int, ...]  # ns
+
+
+def ends(known: Ends | None, coin: str, instruments: Mapping[str, Instrument], ts: int) -> Ends:
+    """Return the expiries of whatever options may be held, looked for anew when there are more.
+
+    Args:
+        known: As it was found last.
+        coin: The underlying.
+        instruments: All that are known, by id.
+        ts: ns; what is long over by then is left out.
+    """
+    if known is not None and known.count == len(instruments):
+        return known
+    found = [
+        each.expiry
+        for each in instruments.values()
+        if each.kind is Kind.OPTION and each.underlying == coin and each.expiry is not None
+    ]
+    expiries = tuple(sorted(dict.fromkeys(e for e in found if e + LATE >= ts)))
+    since = (expiries[0] if expiries else NEVER) - AVERAGING - EARLY
+    return Ends(len(instruments), since, expiries)
 
 
 def take(fixings: dict[int, Fixing], expiries: Iterable[int], ts: int, price: float) -> bool:

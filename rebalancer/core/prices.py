@@ -13,12 +13,12 @@ from rebalancer.core import memory as memories
 from rebalancer.core.commands import Style
 from rebalancer.core.events import FundingRate, Index, Mark, MarketEvent, OptionMark
 from rebalancer.core.exposure import Book, Exposure, OptionInput
-from rebalancer.core.fixings import Fixing
+from rebalancer.core.fixings import NEVER, Fixing
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.memory import Memory
 from rebalancer.core.params import Params, UnderlyingParams
 from rebalancer.core.skew import Curves, Deltas
-from rebalancer.core.valuation import NEVER, Holdings
+from rebalancer.core.valuation import Holdings
 
 USUAL = 86_400_000_000_000  # ns after which a basis counts half in what is usual
 _MARKS = OptionMark | Mark

@@ -127,14 +127,14 @@ def _put(markets: Markets, shelf: dict[Key, Word], key: Key, event: Word) -> boo
     else:
         moved = changed
     if moved:
-        markets.advanced[_slot(event)] = _since(event)
+        markets.advanced[_slot(event)] = true_since(event)
     if moved or changed:
         shelf[key] = event
     return moved or changed
 
 
-def _since(event: MarketEvent) -> int:
-    """Return since when a word is true: when it arrived, unless the venue says much earlier."""
+def true_since(event: MarketEvent) -> int:
+    """Return since when a word is true, ns: when it came, unless the venue says much earlier."""
     late = event.ts_venue is not None and event.ts_local - event.ts_venue > SKEW
     return event.ts_venue if late and event.ts_venue is not None else event.ts_local
 

@@ -15,11 +15,11 @@ from rebalancer.core import exposure, pricing, settling
 from rebalancer.core import fixings as fixing
 from rebalancer.core.events import Index, Mark, OptionMark
 from rebalancer.core.exposure import YEAR, Book, Exposure, Holding, OptionInput, compile_book
-from rebalancer.core.fixings import AVERAGING, EARLY, LATE, Fixing
+from rebalancer.core.fixings import AVERAGING, NEVER, STANDS, Fixing
 from rebalancer.core.instruments import STABLE, Instrument, Kind
 from rebalancer.core.params import UnderlyingParams
+from rebalancer.core.quotes import true_since
 
-NEVER = 1 << 63  # ns
 BESIDE, CARRIED = 0.05, 0.6  # of ln(forward ÷ index), and more of it per year to the expiry:
 #   beyond, one of the two is false
 AVERAGED = 0.3  # more of it by the end of a settlement's average, which may be in the forward
@@ -45,15 +45,6 @@ class _Compiled:
     measured: tuple[int, Exposure] | None = None  # ns, the deltas last asked for
 
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    """Expiries that options of one underlying have."""
-
-    count: int  # of instruments that were known when they were looked for
-    since: int  # ns: no word of the index before counts into any of them
-    expiries: tuple[int, ...]  # ns
-
-
 @dataclass(slots=True)
 class Valuation:
     """Inputs by instrument and books by underlying; written by the functions below only."""
@@ -73,7 +64,7 @@ class Valuation:
     fixings: dict[str, dict[int, Fixing]] = field(default_factory=dict)  # by underlying, expiry
     agreed: dict[str, int] = field(default_factory=dict)  # option → ns when its mark last agreed
     #   with a mean of which too much was unheard
-    ends: dict[str, _Ends] = field(default_factory=dict)  # by underlying
+    ends: dict[str, fixing.Ends] = field(default_factory=dict)  # by underlying
 
 
 def possible(event: OptionMark | Mark, instrument: Instrument, index: Index) -> bool:
@@ -307,9 +298,14 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
 
 
 def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrument]) -> None:
-    """Count an index into the settlements that are being averaged, in place."""
-    coin, ts = index.underlying, index.ts_local
-    ends = _ends(valuation, coin, instruments, ts)
+    """Count an index into the settlements that are being averaged, in place.
+
+    From when it is true: a feed that is late would else move the mean by all that it is.
+    """
+    coin, ts = index.underlying, true_since(index)
+    if index.ts_local - ts > STANDS:
+        ts = index.ts_local
+    ends = valuation.ends[coin] = fixing.ends(valuation.ends.get(coin), coin, instruments, ts)
     if ts < ends.since:
         return
     fixings = valuation.fixings.setdefault(coin, {})
@@ -322,30 +318,18 @@ def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrumen
         valuation.compiled.pop(coin, None)
 
 
-def _ends(valuation: Valuation, coin: str, instruments: Mapping[str, Instrument], ts: int) -> _Ends:
-    """Return the expiries of whatever options may be held, looked for anew when there are more."""
-    known = valuation.ends.get(coin)
-    if known is None or known.count != len(instruments):
-        found = [
-            each.expiry
-            for each in instruments.values()
-            if each.kind is Kind.OPTION and each.underlying == coin and each.expiry is not None
-        ]
-        expiries = tuple(sorted(dict.fromkeys(e for e in found if e + LATE >= ts)))
-        since = (expiries[0] if expiries else NEVER) - AVERAGING - EARLY
-        known = valuation.ends[coin] = _Ends(len(instruments), since, expiries)
-    return known
+def _write_means(valuation: Valuation, coin: str, ts: int | None = None) -> None:
+    """Bring a compiled book up to date with the means so far, in place.
 
-
-def _write_means(valuation: Valuation, coin: str) -> None:
-    """Bring a compiled book up to date with the means so far, in place."""
+    Up to `ts`, ns: else between two words of the index less and less of it would count.
+    """
     compiled = valuation.compiled.get(coin)
     if compiled is None:
         return
-    lines, fixings = compiled.book.options, valuation.fixings[coin]
-    for row, expiry in enumerate(lines.expiry.tolist()):
+    lines, fixings = compiled.book.options, valuation.fixings.get(coin, {})
+    for row, expiry in enumerate(lines.expiry.tolist() if fixings else ()):
         if expiry in fixings:
-            lines.fixed[row] = fixings[expiry].mean()
+            lines.fixed[row] = fixings[expiry].mean(ts)
     compiled.measured = None
 
 
@@ -396,5 +380,6 @@ def measure(valuation: Valuation, book: Book, price: float, ts: int) -> Exposure
         return exposure.measure(book, price, ts)
     known = compiled.measured
     if known is None or known[0] != ts or known[1].price != price:
+        _write_means(valuation, book.underlying, ts)
         known = compiled.measured = ts, exposure.measure(book, price, ts)
     return known[1]

@@ -102,6 +102,18 @@ def test_mean(spells, mean, unheard):
     assert unheard == (found and found.unheard / MINUTE)
 
 
+@given(st.integers(0, 12 * 60))
+def test_mean_goes_on(seconds):
+    """With the price the mean goes on: what is settled on if it stays there remains the same."""
+    each = heard((30, 20, 100_000.0), (20, 10, 120_000.0))[EXPIRY]
+    ts = min(each.ts + seconds * SECOND, EXPIRY)
+    share = (EXPIRY - ts) / AVERAGING
+
+    assert share * each.price + (1 - share) * each.mean(ts) == pytest.approx(
+        settles(each, each.ts, each.price), rel=1e-12
+    )
+
+
 def test_a_clock_that_was_set_back():
     """Words from before what is known are of a clock that was wrong: it begins anew."""
     found = heard((30, 10, 100_000.0))

@@ -137,6 +137,28 @@ def test_a_start_within_the_window(name, mixed, left, before, after):
     assert net(state, place) == pytest.approx(-10 * place.delta(name), abs=0.35 * left / 1_800)
 
 
+@pytest.mark.parametrize("name", [CALL, PUT, LINEAR_CALL])
+@pytest.mark.parametrize("late", [0, 8])
+@pytest.mark.parametrize("off", [-2.0, 0.0, 2.0])
+def test_at_the_strike_in_the_last_minute(name, late, off):
+    """The mean goes on with the price between two words, and one that is late counts from when.
+
+    A settlement a dollar or two off the strike is on one side of it, and stays there.
+    """
+    place, strike = Place(), float(INSTRUMENTS[name].strike)
+    state = start(name, now=place.now)
+    jump = 1_600.0  # of which the last 45 s count
+    before = strike + off - jump * 45 / 1_800
+    words = [(left, before) for left in range(1_890, 50, -30)] + [(45, before + jump)]
+    for left, price in words:
+        told = place.index(left, price)
+        state.apply(replace(told, ts_local=told.ts_local + late * SECOND))
+    state.apply(place.mark(name))
+    for left in (36, 33, 29, 25):
+        place.now = EXPIRY - left * SECOND
+        assert net(state, place) == pytest.approx(-10 * place.delta(name), abs=0.002)
+
+
 def test_a_mark_before_any_index():
     """A mark that was told before the first index tells the mean once there is one."""
     place, word = late(84_000.0, 95_000.0, 600)

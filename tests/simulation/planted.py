@@ -128,7 +128,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "a settlement has no mean": Bug(
         f"{CORE}/valuation.py",
-        "            lines.fixed[row] = fixings[expiry].mean()",
+        "            lines.fixed[row] = fixings[expiry].mean(ts)",
         "            lines.fixed[row] = 0.0",
     ),
     "late forwards are held against the index of now": Bug(

@@ -8,7 +8,7 @@ from rebalancer.simulation.virtual.person import LAGS
 from rebalancer.simulation.virtual.truth import ADOPTED, SMALLEST
 from rebalancer.simulation.virtual.world import World
 
-ROUNDED = Decimal("5e-9")  # of a coin: what a venue may round an amount by
+ROUNDED = Decimal("1e-8")  # of a coin: what a venue may round the two amounts of a booking by
 
 
 def gaps(world: World, ledger: Ledger) -> Mapping[str, Decimal]:
