@@ -501,10 +501,12 @@ def test_beyond_limits(oracle):
 # --- silence ------------------------------------------------------------------
 
 
-def silent(*alerts, until=61, lives=range(10_000)):
+def silent(*alerts, until=61, lives=range(10_000), hidden=None):
     """Return when nobody was told of a gap, s; alerts are (s, event)."""
     silence, found = Silence(), []
     for second in range(until + 1):
+        if second == hidden:
+            silence.hidden(second * SECOND)
         for at, event in alerts:
             if at == second:
                 silence.hear(second * SECOND, Alert(Severity.ERROR, event, "BTC", ""))
@@ -529,3 +531,9 @@ def silent(*alerts, until=61, lives=range(10_000)):
 def test_silence(alerts, lives, found):
     """A gap of which nobody heard for a minute is found, as long as a process lives."""
     assert found == silent(*alerts, until=130, lives=lives)
+
+
+def test_silence_after_a_hidden_trade():
+    """What somebody traded past every list is found by a look: a gap begins anew with it."""
+    assert [87] == silent(until=130, hidden=26)
+    assert [61, 122] == silent(until=130)

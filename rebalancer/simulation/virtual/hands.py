@@ -46,6 +46,8 @@ class Hands:
         )
         booked = self._wire.exchange.submit(self._clock.now(), order)
         self._wire.book(booked, tells=listed, lists=listed)
+        if not listed:
+            self._oracle.silence.hidden(self._clock.now())
 
     def take(self, coins: int) -> None:
         """Take coins away, once."""

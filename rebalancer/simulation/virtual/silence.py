@@ -45,6 +45,10 @@ class Silence:
         """Whether a person heard since then (ns) why nothing is hedged, or of a gap that lasts."""
         return self._excuses and (self._lasting or self._heard >= since)
 
+    def hidden(self, ts: int) -> None:
+        """Note a trade that nothing tells of: there is as long a time again to see it."""
+        self.since = None if self.since is None else ts
+
     def began(self) -> None:
         """Note that another process begins: it has told nothing yet."""
         self.since, self.inside, self._lasting = None, False, False

@@ -23,7 +23,7 @@ from rebalancer.simulation.virtual.places import Places
 from rebalancer.simulation.virtual.process import Outside, Process, Told
 from rebalancer.simulation.virtual.traced import Fate
 from rebalancer.simulation.virtual.weather import Weather
-from rebalancer.simulation.virtual.wire import Wire
+from rebalancer.simulation.virtual.wire import FAR, LINGERS, Wire
 from rebalancer.simulation.virtual.writes import Writes
 
 AGAIN = 3 * SECOND  # ns from a fall to the next start
@@ -158,7 +158,9 @@ class World:
 
     def _clockless(self, process: Process, error: Unavailable) -> bool:
         """Whether a process may well say that its clock cannot be trusted."""
-        untold = self.faults.on and "nobody knows how far" in str(error)
+        healed = self.oracle.healed  # what was asked before may still be answered late
+        fault = healed is None or self.clock.now() < healed + LINGERS + 2 * FAR
+        untold = fault and "nobody knows how far" in str(error)
         return untold or abs(process.clock.ahead) > SECOND
 
     def crash(self, how: str) -> None:
