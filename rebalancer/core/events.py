@@ -1,7 +1,6 @@
-"""What may happen: every input of `hedger.step`, as a frozen record.
+"""What may happen: every input of `hedger.step`, as a frozen record. + is long, + is a buy.
 
-Times are nanoseconds since 1970 UTC: `ts_local` is when this machine learnt of it, `ts_venue`
-when the venue says that it was so (None: it tells no time). + is long, + is a buy.
+Times are ns since 1970 UTC: `ts_local` when we learnt of it, `ts_venue` as the venue says, or None.
 """
 
 from dataclasses import dataclass
@@ -175,6 +174,7 @@ class Fill:
     fee_currency: str
     forced: Forced | None = None
     more: bool = False  # whether others of the same word of the venue follow; so below
+    number: int | None = None  # grows from trade to trade of an instrument; None: not told
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ that is told after its contract ended is cash altogether. A settlement that is
 told after fills which came after it is booked as if it had been told before
 them, and so is a fill: what a trade realises depends on those before it, and a
 venue books them in the order in which they came to it (those of one moment, in
-the order of their ids, where these are numbers). A pair whose fee is taken
+that of their numbers, where it tells any). A pair whose fee is taken
 in its own coin puts fewer coins there than were bought. What is from before the
 moment at which an account was adopted (see `adopting`) is in what was adopted.
 """
@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
+from rebalancer.core.booked import LATE, Booked, again, later_than
 from rebalancer.core.events import (
     CashMoved,
     Delivered,
@@ -27,7 +28,6 @@ from rebalancer.core.events import (
     FundingPaid,
     Settled,
 )
-from rebalancer.core.ids import came_after
 from rebalancer.core.instruments import Instrument, Kind
 from rebalancer.core.positions import (
     EXACT,
@@ -39,17 +39,7 @@ from rebalancer.core.positions import (
     worth,
 )
 
-LATE = 3_600_000_000_000  # ns by which a settlement may be told after fills that came later
 _ZERO, _NOTHING = Decimal(0), Position()
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """A fill as it was booked."""
-
-    fill: Fill
-    before: Position
-    profit: Decimal  # that it realised, settle currency
 
 
 @dataclass(slots=True)
@@ -177,16 +167,12 @@ def _book_in_order(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: De
     Fills are kept for as long as something from before them may still be told.
     """
     key = (fill.account, fill.instrument)
-    held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue, fill.trade_id)
     kept = ledger.recent.setdefault(key, deque())
+    held, later = ledger.position(*key), later_than(kept, fill.ts_venue, fill.number)
     for _ in later:
         kept.pop()
-    after, gained = later[0].before if later else held, _ZERO
-    for told, earned in ((fill, _ZERO), *((each.fill, each.profit) for each in later)):
-        before = after
-        after, profit = traded(before, instrument, told.quantity, told.price, _ZERO)
-        kept.append(Booked(told, before, profit))
-        gained += profit - earned
+    start = later[0].before if later else held
+    after, gained = again(kept, start, instrument, (Booked(fill, start, _ZERO), *later))
     keep(ledger, *key, replace(after, hedge=held.hedge + hedge))
     while kept[0].fill.ts_local < fill.ts_local - LATE:
         kept.popleft()
@@ -224,7 +210,8 @@ def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Dec
 
     Its profit up to then is cash already, and it stands in the basis at the
     settlement price with what was settled: rounding each by itself would leave a
-    unit. False where the fill is younger, and nothing is booked.
+    unit. What came after the settlement is booked once more, upon that. False where
+    the fill is younger, and nothing is booked.
     """
     key = (fill.account, fill.instrument)
     last, settled = ledger.settled.get(key, (None, _ZERO))
@@ -235,13 +222,17 @@ def _book_settled(ledger: Ledger, fill: Fill, instrument: Instrument, hedge: Dec
     if fill.ts_venue == last.ts_venue and not _was_settled(last, settled, fill):
         return False
     alone = Position(fill.quantity, worth(instrument, fill.quantity, fill.price))
-    profit, before = open_profit(instrument, alone, last.price), ledger.position(*key)
+    held, later = ledger.position(*key), tuple(ledger.recent.get(key, ()))
+    before = later[0].before if later else held
     with localcontext(EXACT):
         whole = settled + fill.quantity
         added = worth(instrument, whole, last.price) - worth(instrument, settled, last.price)
-        after = Position(
-            before.quantity + fill.quantity, before.basis + added, before.hedge + hedge
-        )
+        start = Position(before.quantity + fill.quantity, before.basis + added)
+    kept = ledger.recent[key] = deque[Booked]()
+    after, gained = again(kept, start, instrument, later)
+    with localcontext(EXACT):
+        profit = open_profit(instrument, alone, last.price) + gained
+        after = replace(after, hedge=held.hedge + hedge)
     ledger.settled[key] = (last, whole)
     keep(ledger, *key, after)
     credit(ledger, fill.account, instrument.settle, profit)
@@ -296,20 +287,17 @@ def book_settlement(ledger: Ledger, settled: Settled, instrument: Instrument) ->
     held = ledger.position(settled.account, settled.instrument)
     before = later[0].before if later else held
     ledger.settled[settled.account, settled.instrument] = (settled, before.quantity)
-    profit = open_profit(instrument, before, settled.price)
-    after = replace(before, basis=worth(instrument, before.quantity, settled.price))
-    for each in later:  # was booked as if there had been no settlement before it
-        told = each.fill
-        after, gain = traded(after, instrument, told.quantity, told.price, _ZERO)
-        profit += gain - each.profit
+    start = replace(before, basis=worth(instrument, before.quantity, settled.price))
+    kept = ledger.recent[settled.account, settled.instrument] = deque[Booked]()
+    after, gained = again(kept, start, instrument, later)  # as if it had been told in its turn
+    profit = open_profit(instrument, before, settled.price) + gained
     keep(ledger, settled.account, settled.instrument, replace(after, hedge=held.hedge))
-    ledger.recent.pop((settled.account, settled.instrument), None)
     credit(ledger, settled.account, instrument.settle, profit)
     _add(ledger.realised, instrument.settle, profit)
     return True
 
 
-def _unsettled(ledger: Ledger, settled: Settled) -> Sequence["Booked"]:
+def _unsettled(ledger: Ledger, settled: Settled) -> Sequence[Booked]:
     """Return the fills, in order, that a settlement did not settle though they are booked already.
 
     Which of those of its own moment were in it, shows how many contracts the venue says
@@ -317,7 +305,7 @@ def _unsettled(ledger: Ledger, settled: Settled) -> Sequence["Booked"]:
     """
     key = (settled.account, settled.instrument)
     moment = settled.ts_venue
-    later = _later(ledger, key, None if moment is None else moment - 1)
+    later = later_than(ledger.recent.get(key, ()), None if moment is None else moment - 1)
     if settled.size is None:
         return later
     tied = sum(each.fill.ts_venue == moment for each in later)
@@ -331,25 +319,6 @@ def _was_settled(last: Settled, settled: Decimal, fill: Fill) -> bool:
     if last.size is None:
         return False
     return abs(abs(settled + fill.quantity) - last.size) < abs(abs(settled) - last.size)
-
-
-def _later(
-    ledger: Ledger, key: tuple[str, str], moment: int | None, trade: str = ""
-) -> Sequence["Booked"]:
-    """Return the fills that were booked already though they came after a moment, in order.
-
-    Those of the moment itself are among them where their ids say that they came after `trade`.
-    """
-    kept = list(ledger.recent.get(key, ()))
-    count = 0
-    if moment is not None:
-        for each in reversed(kept):
-            if each.fill.ts_venue is None or each.fill.ts_venue < moment:
-                break
-            if each.fill.ts_venue == moment and not came_after(each.fill.trade_id, trade):
-                break
-            count += 1
-    return kept[len(kept) - count :]
 
 
 def book_delivery(ledger: Ledger, ended: Delivered, instrument: Instrument) -> bool:

@@ -4,8 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from rebalancer.core.band.width import SideCost
+from rebalancer.core.commands import Purpose, TimeInForce
 from rebalancer.core.decision import Reason
 from rebalancer.core.margin.rungs import Rung
+from rebalancer.core.orders import Order, OrderState
 from rebalancer.core.volatility import Realised
 
 DAY = 24 * 3600 * 1_000_000_000  # ns
@@ -151,6 +153,21 @@ def held_back(memory: Memory, ts: int) -> None:
     if memory.unsent:
         memory.barred_until = ts + _wait(memory.unsent - 1)
     memory.unsent += 1
+
+
+def came_to_nothing(memory: Memory, order: Order, ts: int, *, sent: bool) -> None:
+    """Note an order that ended without a fill at `ts`, ns; `sent`: whether it left at all."""
+    resting = order.submit.time_in_force is not TimeInForce.IOC
+    if resting and order.withdrawn_at is not None:
+        if order.state is OrderState.CANCELED:
+            memory.unrested = 0  # it did rest
+        return  # as we asked: the venue failed at nothing
+    if resting and sent:
+        memory.unrested += 1
+    if order.submit.purpose is Purpose.PROTECT:
+        (cut_failed if sent else cut_held_back)(memory, ts)
+    else:
+        (failed if sent else held_back)(memory, ts)
 
 
 def moves(memory: Memory, ts: int, price: float) -> None:

@@ -171,11 +171,12 @@ def note(order: Order, event: OrderEvent) -> Order:
             if order.state is not S.UNKNOWN:
                 return order
             first = event.ts_local if order.first_not_found is None else order.first_not_found
+            asked = event.ts_local if event.asked is None else event.asked
             return replace(
                 order,
                 not_found=order.not_found + 1,
                 first_not_found=first,
-                last_not_found=event.ts_local if event.asked is None else event.asked,
+                last_not_found=max(order.last_not_found or asked, asked),  # answers may overtake
             )
 
 

@@ -154,6 +154,8 @@ class State:  # long: whatever may be known is written through this one door
 
     def apply(self, event: Event) -> tuple[Alert, ...]:
         """Write an event down; return what a person must hear of it."""
+        if event.ts_local - self.now > lives.CLOCKS:  # it stood still, or its clock was set
+            self._doubt()
         self.now = max(self.now, event.ts_local)
         if isinstance(event, MarketEvent):
             self.prices.take(event, self.now)
@@ -282,21 +284,15 @@ class State:  # long: whatever may be known is written through this one door
         if after.state is not order.state and after.state in lives.TERMINAL:
             told = after.filled if after.reported is None else after.reported
             if not told:
-                self._failed(after, sent=getattr(event, "sent", True))
+                memory, sent = self._remembered(after), getattr(event, "sent", True)
+                memories.came_to_nothing(memory, after, self.now, sent=sent)
         return self._resurrected(after, "was known to the venue") if back else ()
 
-    def _failed(self, order: Order, *, sent: bool) -> None:
-        memory, resting = self._remembered(order), order.submit.time_in_force is not TimeInForce.IOC
-        if resting and order.withdrawn_at is not None:
-            if order.state is lives.OrderState.CANCELED:
-                memory.unrested = 0  # it did rest
-            return  # as we asked: the venue failed at nothing
-        if resting and sent:
-            memory.unrested += 1
-        if order.submit.purpose is Purpose.PROTECT:
-            (memories.cut_failed if sent else memories.cut_held_back)(memory, self.now)
-        else:
-            (memories.failed if sent else memories.held_back)(memory, self.now)
+    def _doubt(self, account: str | None = None) -> None:
+        """Let what was answered of open orders prove nothing any more; None: of all accounts'."""
+        for order in self.open_orders():
+            if account in (None, order.submit.account):
+                self._keep(lives.doubted(order))
 
     def _remembered(self, order: Order) -> memories.Memory:
         """Return the notebook of an order's underlying, which may have left the settings since."""
@@ -379,6 +375,8 @@ class State:  # long: whatever may be known is written through this one door
             accounts.take(self.accounts, event)
             return ()
         if isinstance(event, VenueHeld):
+            if event.said:
+                self._doubt(event.account)
             return accounts.hold(self.accounts, event)
         if isinstance(event, ShutOut):  # asking on would only make it longer
             text = f"{event.account} shuts this machine out: {event.reason}"
@@ -387,9 +385,7 @@ class State:  # long: whatever may be known is written through this one door
         accounts.hear(self.accounts, event)
         if event.alive:
             return (Alert(Severity.INFO, "feed.recovered", event.venue, "stream is back"),)
-        for order in self.open_orders():
-            if order.submit.account == event.venue:
-                self._keep(lives.doubted(order))
+        self._doubt(event.venue)
         return (Alert(Severity.WARNING, "feed.lost", event.venue, "stream is gone"),)
 
     def _reconciled(self, event: Reconciled) -> tuple[Alert, ...]:

@@ -7,6 +7,7 @@ minutes; and what was decided long ago is not sent at all.
 
 from collections.abc import Iterator
 
+from rebalancer.core.orders import CLOCKS
 from rebalancer.settings.context import Context
 from rebalancer.settings.faults import Finding
 from rebalancer.settings.models import Mode
@@ -39,8 +40,9 @@ def deadlines(context: Context) -> Iterator[Finding]:
     if not ANSWERS[0] <= orders.absent_answers <= ANSWERS[1]:
         must = f"must be {ANSWERS[0]} to {ANSWERS[1]}"
         yield Finding(("orders", "absent_answers"), must, str(orders.absent_answers))
-    if orders.unknown_halt <= orders.absent_after:
-        must = "must be longer than absent_after, else nothing is ever proved in time"
+    least = orders.absent_after + CLOCKS + orders.timeout
+    if orders.unknown_halt < least:
+        must = f"must be at least {least / SECOND:g}s, by absent_after and timeout, for a proof"
         found = f"{orders.unknown_halt / SECOND:g}s"
         needs = (("orders", "absent_after"), ("orders", "unknown_halt"))
         yield Finding(("orders", "unknown_halt"), must, found, "", needs)

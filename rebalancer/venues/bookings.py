@@ -15,6 +15,7 @@ from rebalancer.core.events import (
     OrderRejected,
     Settled,
 )
+from rebalancer.core.ids import counted
 from rebalancer.exchange import records
 from rebalancer.exchange.records import Record
 
@@ -61,6 +62,7 @@ def _fill(record: Traded, ts: int) -> Fill:
             record.currency if isinstance(record, records.AutoDeleveraged) else record.fee_currency
         ),
         forced=None if own else Forced.DELEVERAGING if cut else Forced.LIQUIDATION,
+        number=counted(record.trade_id.rpartition("-")[2]),
     )
 
 

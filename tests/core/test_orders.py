@@ -148,6 +148,7 @@ def test_evidence():
         ([UNKNOWN, missing(0), missing(5), missing(17, asked=12)], True),
         ([UNKNOWN, missing(0), missing(5), missing(17, asked=11.9)], False),  # asked too early
         ([UNKNOWN, missing(5, asked=0), missing(8), missing(16)], False),  # answered too late
+        ([UNKNOWN, missing(0), missing(16, asked=15), missing(17, asked=3)], True),  # overtaken
         ([UNKNOWN, missing(0), missing(12)], False),  # too few
         ([UNKNOWN, missing(0), missing(1), missing(2)], False),
         ([missing(0), missing(5), missing(12)], False),  # nobody doubted it

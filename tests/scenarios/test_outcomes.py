@@ -8,7 +8,15 @@ import pytest
 
 from rebalancer.core import ids
 from rebalancer.core.decision import Action, Reason
-from rebalancer.core.events import Ending, FeedStatus, OrderNotFound, OrderRejected, Tick, Verb
+from rebalancer.core.events import (
+    Ending,
+    FeedStatus,
+    OrderNotFound,
+    OrderRejected,
+    Tick,
+    VenueHeld,
+    Verb,
+)
 from rebalancer.core.guards.trading_state import TradingState
 from rebalancer.core.orders import OrderState
 from tests.scenarios.desk import CALL, LINEAR, PUT, SECOND, SPOT, build
@@ -309,6 +317,35 @@ def test_a_gap_in_the_stream_makes_the_proof_begin_anew(desk):
     assert OrderState.ABSENT is desk.state.orders[order.client_order_id].state
 
 
+@pytest.mark.parametrize(("jump", "proved"), [(1, True), (40, False)])
+def test_a_clock_that_is_set_proves_nothing(desk, jump, proved):
+    """Time that went by at once, for a clock was set or all stood still, is no time of asking."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, D(0), 10)
+    desk.now += jump * SECOND
+    for _ in range(1 if proved else 2):
+        desk.wait(8)
+        desk.take(OrderNotFound(desk.now, None, order.client_order_id, D(0)))
+
+    absent = OrderState.ABSENT is desk.state.orders[order.client_order_id].state
+    assert absent is proved
+
+
+@pytest.mark.parametrize(("said", "proved"), [(True, False), (False, True)])
+def test_a_maintenance_makes_the_proof_begin_anew(desk, said, proved):
+    """What a venue denied before it said that it takes no orders counts for nothing after it."""
+    [order] = desk.orders
+    desk.lose(order)
+    prove(desk, order, D(0), 10)
+    desk.take(VenueHeld(desk.now, order.account, "a maintenance", said=said))
+    desk.take(VenueHeld(desk.now, order.account, None, said=said))
+    prove(desk, order, D(0), 10)
+
+    absent = OrderState.ABSENT is desk.state.orders[order.client_order_id].state
+    assert absent is proved
+
+
 def test_a_gap_elsewhere_changes_nothing(desk):
     """The stream of another venue has nothing to say of the order."""
     [order] = desk.orders
@@ -417,8 +454,9 @@ def test_nothing_came_of_it(desk, news):
         elif news == "absent":
             desk.lose(order)
             for _ in range(3):
-                desk.now += 6 * SECOND
-                desk.market()
+                for _ in range(6):
+                    desk.now += SECOND
+                    desk.market()
                 desk.miss(order)
         else:
             desk.accept(order)

@@ -519,9 +519,9 @@ def test_nothing_to_trade(report):
         ('unknown_halt = "24h"', "orders.unknown_halt: must be 20s to 300s, was 86400s"),
         (
             'absent_after = "60s"',
-            "orders.unknown_halt: must be longer than absent_after, else nothing is ever proved in time, was 60s",
+            "orders.unknown_halt: must be at least 67s, by absent_after and timeout, for a proof, was 60s",
         ),
-        ('absent_after = "59s"\nabsent_answers = 20\ntimeout = "30s"', None),
+        ('absent_after = "28s"\nabsent_answers = 20\ntimeout = "30s"', None),
     ],
 )
 def test_deadlines(report, told, line):

@@ -210,7 +210,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "fills booked as they are told": Bug(
         f"{CORE}/ledger.py",
-        "held, later = ledger.position(*key), _later(ledger, key, fill.ts_venue, fill.trade_id)",
+        "held, later = ledger.position(*key), later_than(kept, fill.ts_venue, fill.number)",
         "held, later = ledger.position(*key), []",
     ),
     "orders on their way are forgotten": Bug(
@@ -392,17 +392,22 @@ FOREIGN: Mapping[str, Bug] = {
     ),
     "settlement leaves the basis": Bug(
         "rebalancer/core/ledger.py",
-        "        profit += gain - each.profit\n    keep(ledger, settled.account,",
-        "        profit += gain - each.profit\n        keep(ledger, settled.account,",
+        "    start = replace(before, basis=worth(instrument, before.quantity, settled.price))\n",
+        "    start = before\n",
     ),
     "only unknown orders are asked after": Bug(
         "rebalancer/core/orders.py",
         "    return (order.state is S.UNKNOWN or silent) and (rested or proves)\n",
         "    return order.state is S.UNKNOWN and (rested or proves)\n",
     ),
+    "late fills forget what came after their settlement": Bug(
+        f"{CORE}/ledger.py",
+        "    held, later = ledger.position(*key), tuple(ledger.recent.get(key, ()))\n",
+        "    held, later = ledger.position(*key), ()\n",
+    ),
     "a slow answer proves as much as a quick one": Bug(
         f"{CORE}/orders.py",
-        "last_not_found=event.ts_local if event.asked is None else event.asked,",
-        "last_not_found=event.ts_local,",
+        "asked = event.ts_local if event.asked is None else event.asked",
+        "asked = event.ts_local",
     ),
 }

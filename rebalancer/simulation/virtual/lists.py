@@ -99,8 +99,12 @@ class Lists:
         pace, now = self._around.oracle.conduct.pace, self._around.clock.now()
         pace.timed(self._account, now, told=False)
         self.asked("time_failed")
-        pace.timed(self._account, now, told=True)
         return now // MILLISECOND
+
+    def timed(self) -> None:
+        """Note that what the venue's clock showed is here."""
+        pace = self._around.oracle.conduct.pace
+        pace.timed(self._account, self._around.clock.now(), told=True)
 
     def order(self, name: str, instrument: str) -> Sequence[AccountEvent]:
         """Return what the venue shows of an order; it may be behind.

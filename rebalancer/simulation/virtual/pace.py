@@ -53,7 +53,7 @@ class Pace:
         self._often(self._asked, MOST_REQUESTS, account, ts)
 
     def timed(self, account: str, ts: int, *, told: bool) -> None:
-        """Note that an account was asked for its time at `ts`, ns, and whether it told."""
+        """Note that an account was asked for its time at `ts`, ns, or that it told."""
         before, _ = self._timed.get(account, (ts, ts))
         self._timed[account] = (ts if told else before), ts
 

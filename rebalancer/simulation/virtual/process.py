@@ -112,6 +112,7 @@ class _TimeOf:
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.time()
         await self._clock.sleep(self._wire.lingers() + self._wire.near())
+        self._wire.lists.timed()
         return told
 
 

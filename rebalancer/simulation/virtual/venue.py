@@ -38,17 +38,19 @@ class VirtualVenue:
         self.account = wire.account
         self._wire, self._clock, self._lives, self._watch = wire, clock, lives, watch
 
-    def _own(self, event: Told, late: int = 0) -> Told:
-        """Return an event as this process takes it down, at its own time; `late` ns later."""
-        ahead = self._clock.ahead + late
+    def _own(self, event: Told, *, late: bool = False) -> Told:
+        """Return an event as this process takes it down, at its own time; late: that of now."""
+        if late:
+            return replace(event, ts_local=self._clock.now())
+        ahead = self._clock.ahead
         return replace(event, ts_local=event.ts_local + ahead) if ahead else event
 
-    async def _lingers(self) -> int:
-        """Return, once an answer that is held up is here, for how long it was."""
-        late = self._wire.lingers()
-        if late:
-            await self._clock.sleep(late)
-        return late
+    async def _lingers(self) -> bool:
+        """Return whether an answer was held up, once it is here."""
+        held_up = self._wire.lingers()
+        if held_up:
+            await self._clock.sleep(held_up)
+        return bool(held_up)
 
     async def submit(self, order: Submit) -> OrderEvent:
         """Send once, never again; return what came back, if anything does."""
@@ -86,7 +88,7 @@ class VirtualVenue:
         told = self._wire.lists.order(order.client_order_id, order.instrument)
         late = await self._lingers()
         await self._clock.sleep(self._wire.near())
-        return [_asked(self._own(each, late), asked) for each in told]
+        return [_asked(self._own(each, late=late), asked) for each in told]
 
     async def positions(self) -> Sequence[PositionReport]:
         """Return what the account holds."""
@@ -94,21 +96,21 @@ class VirtualVenue:
         told = self._wire.lists.positions()
         late = await self._lingers()
         await self._clock.sleep(self._wire.near())
-        return [self._own(each, late) for each in told]
+        return [self._own(each, late=late) for each in told]
 
     async def margin(self) -> MarginTold:
         """Return how the account stands."""
         asked = self._clock.now()
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.figures(asked)
-        return self._own(told, await self._lingers())
+        return self._own(told, late=await self._lingers())
 
     async def history(self, since: int, *, whole: bool = True) -> History:  # noqa: ARG002
         """Return the bookings since a time, ns."""
         await self._clock.sleep(self._wire.near())
         told = self._wire.lists.history(since)
         late = await self._lingers()
-        return History([self._own(each, late) for each in told.events], told.fault)
+        return History([self._own(each, late=late) for each in told.events], told.fault)
 
 
 def _asked(event: AccountEvent, ts: int) -> AccountEvent:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.core.events import AccountEvent, CashMoved, Delivered, Ending, Fill, FundingPaid
+from rebalancer.core.ids import counted
 from rebalancer.venues.accounts import Placed, Resting
 from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import Row, decimal, missing, moment, optional, text
@@ -113,19 +114,20 @@ def waiting(row: Row, account: str) -> Resting:
 def fill(row: Row, account: str, owner: Owner, ts: int) -> Fill:
     """Return a trade of a futures or spot account as it is learnt at `ts`; raises Malformed."""
     where = f"{account} trade"
-    size = decimal(row, "qty", where)
+    size, trade = decimal(row, "qty", where), text(row, "id", where)
     return Fill(
         ts_local=ts,
         ts_venue=moment(row, "time", where),
         account=account,
         instrument=f"{account}:{text(row, 'symbol', where)}",
-        trade_id=text(row, "id", where),
+        trade_id=trade,
         client_order_id=owner.label if owner.ours else None,
         quantity=size if _buys(row, where) else -size,
         price=decimal(row, "price", where),
         fee=decimal(row, "commission", where),
         fee_currency=text(row, "commissionAsset", where),
         forced=wire.forced(owner.label),
+        number=counted(trade),
     )
 
 

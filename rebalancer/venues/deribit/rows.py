@@ -21,6 +21,7 @@ from rebalancer.core.events import (
     Settled,
 )
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
+from rebalancer.core.ids import counted
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.deribit.deliveries import delivered_at
 from rebalancer.venues.outcome import Malformed
@@ -63,6 +64,7 @@ class Reader:
             fee=decimal(row, "fee", where),
             fee_currency=text(row, "fee_currency", where),
             forced=Forced.LIQUIDATION if _liquidated(row) else None,
+            number=counted(str(row.get("trade_seq"))),
         )
 
     def bookings(self, row: Row, ts: int) -> Sequence[AccountEvent]:

@@ -123,11 +123,13 @@ class GenericCalls:
     async def pages(self, reading: ReadingTable, since: int, lane: Lane) -> list[Row]:
         """Return the rows since a time, of as many answers as it takes; some may come twice.
 
+        The oldest first: of one moment the lists' own order is all that is known.
+
         Raises:
             Malformed: It does not come to an end.
         """
         if reading.backwards:
-            return await self._back(reading, since, lane)
+            return (await self._back(reading, since, lane))[::-1]
         start, found = max(since, 0), list[Row]()
         for _ in range(PAGES):
             stamp = start // MILLISECOND

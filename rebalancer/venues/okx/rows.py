@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from rebalancer.core.events import AccountEvent, CashMoved, Ending, Fill, Forced, FundingPaid
 from rebalancer.core.figures import TOGETHER, LegFigures, PoolFigures
+from rebalancer.core.ids import counted
 from rebalancer.venues.accounts import Placed, Resting, Standing
 from rebalancer.venues.outcome import Malformed
 from rebalancer.venues.payloads import MILLISECOND, Row, decimal, missing, optional, text
@@ -72,18 +73,20 @@ class Reader:
         mine = isinstance(label, str) and bool(label) and self.ours(label)
         kind = str(row.get("subType") or "")
         forced = Forced.LIQUIDATION if kind in LIQUIDATED else None
+        trade = text(row, "tradeId", where)
         return Fill(
             ts_local=ts,
             ts_venue=moment(row, "fillTime" if row.get("fillTime") else "ts", where),
             account=self.account,
             instrument=instrument(row, where),
-            trade_id=text(row, "tradeId", where),
+            trade_id=trade,
             client_order_id=label if mine else None,
             quantity=_signed(row, "fillSz", where),
             price=decimal(row, "fillPx", where),
             fee=-decimal(row, "fee", where),
             fee_currency=text(row, "feeCcy", where),
             forced=Forced.DELEVERAGING if kind in DELEVERAGED else forced,
+            number=counted(trade),
         )
 
     def booking(self, row: Row, ts: int) -> AccountEvent | None:

@@ -214,6 +214,7 @@ def fill(told: Report, account: str, settle: str, ts_local: int) -> Fill | None:
         fee=told.fee or Decimal(0),
         fee_currency=told.fee_currency or settle,
         forced=forced(told.name),
+        number=told.trade,
     )
 
 

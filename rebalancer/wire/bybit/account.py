@@ -23,6 +23,7 @@ from rebalancer.core.events import (
     OrderRejected,
     PositionReport,
 )
+from rebalancer.core.ids import counted
 from rebalancer.wire.bybit.values import (
     ZERO,
     Category,
@@ -64,6 +65,7 @@ class Execution(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     category: Category | None = None  # None: the answer's own
     order_link_id: str = ""
     fee_currency: str = ""  # empty: that of the contract
+    seq: int | str | None = None  # grows with each match of an instrument
 
 
 class Order(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -198,6 +200,7 @@ def fill(told: Execution, category: Category, account: str, ts_local: int) -> Fi
         fee=fee,
         fee_currency=currency,
         forced=forced,
+        number=counted(str(told.seq)),
     )
 
 

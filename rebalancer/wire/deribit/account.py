@@ -55,6 +55,7 @@ class UserTrade(msgspec.Struct, frozen=True, gc=False):
     fee: Decimal
     fee_currency: Name
     label: str = ""
+    number: int | None = msgspec.field(name="trade_seq", default=None)  # within the instrument
     liquidity: Literal["M", "T"] | None = None  # our side
     liquidation: Literal["M", "T", "MT"] | None = None  # the side that was liquidated
 
@@ -234,6 +235,7 @@ def fill(told: UserTrade, account: str, ts_local: int) -> Fill:
         fee=told.fee,
         fee_currency=told.fee_currency,
         forced=Forced.LIQUIDATION if forced else None,
+        number=told.number,
     )
 
 

@@ -22,6 +22,7 @@ from rebalancer.core.events import (
     OrderEnded,
     PositionReport,
 )
+from rebalancer.core.ids import counted
 from rebalancer.wire.okx.values import (
     VENUE,
     ZERO,
@@ -165,6 +166,7 @@ def fill(told: Order, account: str, ts_local: int) -> Fill | None:
         price=price,
         fee=-fee,
         fee_currency=currency,
+        number=counted(told.trade),
     )
 
 
