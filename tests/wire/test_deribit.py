@@ -401,6 +401,7 @@ def test_fills(edits, order, quantity, forced):
     expected = Fill(
         *(5, NS, "desk", PERP, "401", order, D(quantity), D("50000.5")),
         *(D("0.00000035"), "BTC", forced),
+        number=10,
     )
 
     assert expected == deribit_account.fill(told, "desk", 5)

@@ -414,7 +414,7 @@ def test_a_fill_comes_before_its_order():
 
     assert fill == Fill(
         NOW, NS, "desk", "okx:BTC-USDT-SWAP", "1518905529", ORDER["clOrdId"],
-        D("-0.01"), D("103698.9"), D("0.0072"), "USDT",
+        D("-0.01"), D("103698.9"), D("0.0072"), "USDT", number=1518905529,
     )  # fmt: skip
     assert order == OrderAccepted(NOW, NS + 2_000_000, ORDER["clOrdId"], ORDER["ordId"])
 
