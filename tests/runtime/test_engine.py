@@ -297,7 +297,9 @@ def test_what_was_proved_absent_stays_absent():
         [name] = stage.state.orders
         stage.engine.take(OrderUnknown(stage.clock.now(), None, name, "no answer"))
         for _ in range(3):
-            await stage.settle(5 * SECOND)
+            for _ in range(6):
+                await stage.settle(SECOND)
+                stage.engine.take(Tick(stage.clock.now()))
             stage.engine.take(OrderNotFound(stage.clock.now(), None, name, D(0)))
         stage.name = name
 
