@@ -3,9 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rebalancer.core.commands import Style
+from rebalancer.core.events import FeedStatus
 from rebalancer.ports import SECOND
 from rebalancer.runtime.clock import MarketClock
+from rebalancer.runtime.virtual import run_virtual
+from rebalancer.simulation.virtual import book
 from rebalancer.simulation.virtual.own_clock import Machine, OwnClock
+from rebalancer.simulation.virtual.weather import CALM
+from rebalancer.simulation.virtual.world import World
 
 MS = 1_000_000
 RATES = st.sampled_from((0, 50_000, -50_000, 500_000, 80 * MS, -80 * MS))
@@ -81,3 +87,30 @@ def test_set_and_anchored():
     assert (-800 * MS, 10 * SECOND) == (own.ahead, own.wall())
     own.anchor()
     assert (0, 10 * SECOND) == (own.ahead, own.now())
+
+
+def test_what_comes_while_it_stands_still_waits_in_its_order():
+    """Also where it stands still once more before it was heard: a stream ends before it is back."""
+    world = World(1, CALM, book.START, Style.IOC)
+
+    async def story():
+        world.step()
+        world.boot()
+        await world.clock.sleep(5 * SECOND)
+        process, heard = world.process, []
+        process.engine.watch(lambda event: heard.append((world.clock.now(), event)))
+        began = world.clock.now()
+        process.clock.stop(30 * SECOND)
+        await world.clock.sleep(2 * SECOND)
+        process.hear(FeedStatus(world.clock.now(), "deribit", alive=False))
+        await world.clock.sleep(10 * SECOND)
+        process.clock.stop(40 * SECOND)
+        process.hear(FeedStatus(world.clock.now(), "deribit", alive=True))
+        await world.clock.sleep(50 * SECOND)
+        told = [(ts - began, each.alive) for ts, each in heard if isinstance(each, FeedStatus)]
+        assert [(52 * SECOND, False), (52 * SECOND, True)] == told
+        process.kill()
+        await world.clock.sleep(SECOND)
+        await world.tasks.close()
+
+    run_virtual(world.clock, lambda _: None, story())

@@ -5,6 +5,7 @@ journal, follows streams, polls bookings, reconciles. Killing it cuts its ports
 first, so that nothing it does on its way out reaches anything.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -150,6 +151,7 @@ class Process:
             True,
         )
         self.inbox, self.stop = Inbox(), Stop()
+        self._waiting: deque[Event] = deque()  # what came while it is stopped
         self._outside = outside
         self._tasks = TaskRegistry(self.stop.fail)
         self._log = VirtualLog(outside.clock, outside.told, lambda: self.lives)
@@ -241,10 +243,20 @@ class Process:
                 each.agreed(event.ts_local)
 
     def hear(self, event: Event) -> None:
-        """Take in what a stream carries; what comes while it is stopped waits."""
-        if self.clock.stopped:
-            self.clock.call_at(self.clock.now(), lambda: self.hear(event))
-        elif self.lives:
+        """Take in what a stream carries; what comes while it is stopped waits, in its order."""
+        if not self._waiting and not self.clock.stopped:
+            self._take(event)
+            return
+        self._waiting.append(event)
+        if len(self._waiting) == 1:
+            self.clock.call_at(self.clock.now(), self._go_on)
+
+    def _go_on(self) -> None:
+        while self._waiting:
+            self._take(self._waiting.popleft())
+
+    def _take(self, event: Event) -> None:
+        if self.lives:
             now = self.clock.now()
             self._outside.reached(event, self.clock.true())
             self.inbox.put(event if event.ts_local == now else replace(event, ts_local=now))
