@@ -178,7 +178,7 @@ class OrderParams:
 
     timeout: int  # ns without an answer until the outcome is unknown
     max_decision_age: int  # ns from decision to send
-    absent_after: int  # ns that not-found answers must span
+    absent_after: int  # ns that not-found answers must span, and `orders.CLOCKS` more
     absent_answers: int  # not-found answers needed
     unknown_halt: int  # ns until an unproven outcome halts the underlying
 
