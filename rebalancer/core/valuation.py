@@ -176,9 +176,10 @@ def take(
     """
     if isinstance(event, Mark) and instrument.kind is not Kind.FUTURE:
         return
-    if index is None:
+    outlived = index is not None and beside is not None and _outlived(valuation, event, index)
+    if index is None or outlived:
         waiting = valuation.waiting.setdefault(instrument.underlying, {})
-        waiting[event.instrument] = (event, beside)
+        waiting[event.instrument] = (event, None if outlived else beside)
     elif isinstance(event, Mark):
         valuation.carries[event.instrument] = float(event.price) / float(index.price)
         if instrument.id in _users(valuation, instrument):
@@ -237,11 +238,25 @@ def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float | Non
     return event.forward / float(index.price)
 
 
+def _outlived(valuation: Valuation, event: OptionMark | Mark, index: Index) -> bool:
+    """Whether an index is of so much earlier that a mark waits for the next one.
+
+    After a silence the first word may be a mark; held against the index of before
+    it would tell a carry that has all of what happened meanwhile in it.
+    """
+    since, _ = valuation.paired.get(event.instrument, (event.ts_local, 0))
+    stays = isinstance(event, OptionMark) and event.ts_local - since <= LASTS
+    return not stays and _after(event, index) > MEETS
+
+
 def _between(event: OptionMark, index: Index) -> int:
     """Return how far a mark and an index lie apart in venue time, ns."""
+    return abs(_after(event, index))
+
+
+def _after(event: OptionMark | Mark, index: Index) -> int:
     told = event.ts_local if event.ts_venue is None else event.ts_venue
-    beside = index.ts_local if index.ts_venue is None else index.ts_venue
-    return abs(told - beside)
+    return told - (index.ts_local if index.ts_venue is None else index.ts_venue)
 
 
 def _users(valuation: Valuation, instrument: Instrument) -> tuple[str, ...]:

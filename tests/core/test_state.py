@@ -278,8 +278,19 @@ def test_late_first_forward(state):
     """The first forward that is heard waits for one of the index's time, but not for ever."""
     hold(state, CALL, "1")
     state.apply(index(9, price=103_000))
-    for second in (2, 40):
+    for second in (2, 40, 70):  # by the last it is old, and a newer one is due
         ts = START + second * SECOND
         state.apply(OptionMark(ts + 7 * SECOND, ts, CALL, D("0.05"), 0.6, 101_000.0))
         assert (CALL,) == state.book("BTC").missing
-    assert 101 / 103 == pytest.approx(said(state, 70, 101_000.0, late=7))
+    state.apply(index(78, price=103_000))
+    assert 101 / 103 == pytest.approx(float(state.book("BTC").options.carry[0]))
+
+
+def test_a_mark_after_a_silence(state):
+    """A mark that comes before the index of its time waits for it: the one of before is too old."""
+    hold(state, CALL, "1")
+    state.apply(index())
+    assert 1.01 == said(state, 0, 101_000.0)
+    assert 1.01 == said(state, 90, 90_900.0)
+    state.apply(index(91, price=90_000))
+    assert 1.01 == pytest.approx(float(state.book("BTC").options.carry[0]))

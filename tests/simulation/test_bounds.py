@@ -11,8 +11,9 @@ from rebalancer.exchange.records import CashKind, CashMoved, Filled, FundingBook
 from rebalancer.ports import SECOND
 from rebalancer.settings import to_params
 from rebalancer.simulation.virtual import book
-from rebalancer.simulation.virtual.bounds import DEAR, Bounds, Standing, Turns
+from rebalancer.simulation.virtual.bounds import DEAR, Bounds, Standing, Turns, untold
 from rebalancer.simulation.virtual.hearing import Hearing
+from rebalancer.simulation.virtual.market import EXPIRY
 from rebalancer.simulation.virtual.pace import SKEWED, STEEPEST, Pace
 
 PRICE = 100_000.0
@@ -160,3 +161,20 @@ def test_how_far_a_clock_may_be_off():
     assert SKEWED == pace.skewed("binanceusdm")
     pace.timed("deribit", 32 * SECOND, told=True)
     assert SKEWED == pace.skewed("deribit")
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "coins"),
+    [
+        (1_900, 90, 0.0),  # it heard all of the mean
+        (1_720, 90, 0.0),  # and nearly all
+        (1_700, 90, 1.2),
+        (111, 90, 1.2),  # 20 coins, a twentieth of them open, and what a false mark says
+        (111, 0, 0.0),
+    ],
+)
+def test_what_a_mean_nobody_heard_hides(began, now, coins):
+    """Who begins amid an average knows delta only up to what of it is open."""
+    found = untold(EXPIRY - began * SECOND, EXPIRY - now * SECOND)
+
+    assert found == pytest.approx(coins)

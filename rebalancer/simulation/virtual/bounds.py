@@ -6,15 +6,33 @@ from typing import NamedTuple
 from rebalancer.core.instruments import STABLE
 from rebalancer.core.margin.rungs import Rung
 from rebalancer.core.params import BookLimits, Params
+from rebalancer.exchange import fixing
 from rebalancer.exchange.exchange import Exchange
 from rebalancer.exchange.records import Filled
+from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.book import COIN
 from rebalancer.simulation.virtual.hearing import Where
+from rebalancer.simulation.virtual.market import EXPIRY
 
+SHORT = 20  # coins of each option
+PAID = 0.01  # coins a coin that a false mark says an option pays
+UNHEARD = 90 * SECOND  # ns of an average that nobody need have heard
 CRUMB = 0.1  # coins that a position may be short of its limit, and be full
 NEAR = 0.95  # of another limit, from which on it binds: lots and orders leave a little
 DEAR = ("funding_too_dear", "funding_budget_spent")
 SLACK = 1.05  # times a limit: the price goes on between a decision and its fill
+
+
+def untold(since: int, ts: int) -> float:
+    """Return coins by which delta is unknown to a process that began amid an average, ns.
+
+    What it did not hear of the mean an option's mark tells to a tick, which near a
+    strike is more than the settlement may still move; and a false one, what it pays.
+    """
+    missed = since - (EXPIRY - fixing.WINDOW)
+    if missed <= UNHEARD or ts >= EXPIRY:
+        return 0.0
+    return SHORT * (fixing.open_share(EXPIRY, ts) + PAID)
 
 
 class Turns(NamedTuple):

@@ -14,7 +14,7 @@ from rebalancer.core.params import Params
 from rebalancer.exchange.records import Filled
 from rebalancer.ports import SECOND
 from rebalancer.simulation.virtual.book import COIN
-from rebalancer.simulation.virtual.bounds import Turns
+from rebalancer.simulation.virtual.bounds import Turns, untold
 from rebalancer.simulation.virtual.hearing import Where
 from rebalancer.simulation.virtual.pace import Pace
 from rebalancer.simulation.virtual.words import Words
@@ -81,6 +81,7 @@ class Conduct:
         self.pace = Pace(params, accuse)
         self._read: dict[str, None] = {}  # accounts that the running process read
         self._last: tuple[bool, float] | None = None  # whether the last hedge bought, and the price
+        self._since = 0  # ns: when the running process began
         self.turned = 0.0  # USD that own orders traded
         self._turns = 0  # hedges in a row that went back on the one before, at the same price
 
@@ -160,18 +161,16 @@ class Conduct:
             self._last = None
             return
         coins = self._coins(order.instrument, order.quantity, order.price)
-        found = [self._harms(net, net + coins) for net in map(self._books.delta, prices)]
+        rough = (INEXACT if self.rough else EXACT) + untold(self._since, ts)
+        found = [self._harms(net, net + coins, rough) for net in map(self._books.delta, prices)]
         if all(found):
             self._accuse("I10", ts, f"{order.client_order_id}: {found[0]}")
         self._steady(order, ts, prices[0])
 
-    def _harms(self, net: float, after: float) -> str:
+    def _harms(self, net: float, after: float, rough: float) -> str:
         """Return what is wrong with a hedge that changes net delta so, coins; empty: nothing."""
-        rough = INEXACT if self.rough else EXACT
         over = abs(after) if net * after < 0 else 0.0  # how far it goes beyond nothing
-        wrong = (
-            abs(after) > abs(net) + rough or over > self.band + rough
-        )  # half of it, and as much again by lots
+        wrong = abs(after) > abs(net) + rough or over > self.band + rough  # half of it, and lots
         return f"net delta {net:.4f} would become {after:.4f}" if wrong else ""
 
     def together(self, order: Submit, others: Iterable[Decimal], ts: int) -> None:
@@ -240,9 +239,9 @@ class Conduct:
             case _:
                 pass
 
-    def began(self) -> None:
-        """Note that a process begins: it has read nothing."""
-        self._read, self.held = {}, {}
+    def began(self, ts: int = 0) -> None:
+        """Note that a process begins at `ts`, ns: it has read nothing."""
+        self._read, self.held, self._since = {}, {}, ts
         self.warned = None
         self.short = False  # it looks for itself
 

@@ -147,7 +147,7 @@ class Oracle:
     def began(self, now: int = 0) -> None:
         """Note that a process begins: it knows what is on the disk, and has told nothing."""
         self._began, self._stale = now, False
-        self.conduct.began()
+        self.conduct.began(now)
         self.silence.began()
         kept = [each for each in self._disk.entries if each.kind == "event"]
         written = [(each.ts, codec.decode(each.payload)) for each in kept]

@@ -27,6 +27,7 @@ ROUGH = 0.1  # coins: what a forward and an index that are told seconds apart do
 LIVENESS = 180  # s in which all must come to rest: an unknown order, a clock and a key that
 #   was not taken need a minute each, and a process that stands still two thirds of one
 STAYS = 5  # s in a row inside the band
+CAPFUL, EACH = 5.0, 4  # coins that a hedge may have, and s that one takes, throttled or in part
 LAST = 10  # s of a rest in which nobody brings collateral any more
 BEFORE = 30 * SECOND  # ns before a settlement or an expiry, where a fifth of the runs begin
 EARLIER = (40, 150)  # s before the expiry: it comes to rest only after that
@@ -145,8 +146,8 @@ def _look(world: World) -> None:
 
 async def _rest(world: World) -> None:
     """Let time pass until all has come to rest, or long enough."""
-    quiet = 0
-    for second in range(LIVENESS):
+    quiet, lasts = 0, LIVENESS + int(abs(world.places.net) / CAPFUL) * EACH
+    for second in range(lasts):
         await world.clock.sleep(SECOND)
         _look(world)
         world.step()
@@ -154,7 +155,7 @@ async def _rest(world: World) -> None:
             world.rates()
         world.person.mend(world.mode, second, doubtful=doubtful(world))
         outside = abs(world.places.net) > world.oracle.conduct.edge
-        if second < LIVENESS - LAST:  # what is brought later helps nobody
+        if second < lasts - LAST:  # what is brought later helps nobody
             world.person.feed(_refused(world) if outside else "")
         ends = 0 < EXPIRY - world.clock.now() <= EARLIER[-1] * SECOND  # it must see that
         quiet = quiet + 1 if second >= 2 and not ends and _calm(world) else 0
