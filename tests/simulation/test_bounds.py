@@ -131,6 +131,7 @@ def test_what_is_always_judged():
     assert LEVERAGE in broken((), coin="5")
     assert LEVERAGE not in broken((("binanceusdm", ""),), coin="5")
     assert LEVERAGE not in broken((), coin="5", jumped=True)
+    assert {POSITION} == broken((), jumped=True)  # nobody told yet what the pool is asked for
     assert TURNOVER in broken((("deribit", book.INVERSE),), traded=2.2e8)
 
 

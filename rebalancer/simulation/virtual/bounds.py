@@ -88,7 +88,8 @@ class Bounds:
             if gross > book.leverage * SLACK * equity:
                 yield f"gross is {gross:,.0f} USD on {equity:,.0f} USD, limit {book.leverage} times"
         beside = any(account == fill.account for account, _ in turns.moved)
-        if abs(net) <= own.net_delta and not beside:  # beyond, what brings it back is let through
+        known = not beside and not turns.jumped
+        if abs(net) <= own.net_delta and known:  # beyond, what brings it back is let through
             yield from self._endangered(fill)
 
     def binding(self, now: Standing) -> Iterable[str]:
