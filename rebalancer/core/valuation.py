@@ -29,6 +29,7 @@ ROUGHLY, LITTLE = 0.5, 0.005  # how far a first vol's price may lie from the tol
 #   of the two, or of the forward
 TOGETHER = 1_000_000_000  # ns that a forward and the index beside it may lie apart in venue time …
 LASTS = 60_000_000_000  # … unless the carry that is known is older
+LEAP = 0.005  # of a carry, by which it changes only where mark and index are of one time
 MEETS = 3_000_000_000  # ns that a mark may lie apart from the index beside it, to tell a mean
 CONFIRMED = 1_000_000_000  # ns of the venue between two words, of which one confirms the other
 CONFIRMS = 1.1  # times that the next word may differ from one that jumped, to confirm it
@@ -226,16 +227,18 @@ def _carry(valuation: Valuation, event: OptionMark, index: Index) -> float | Non
     """Return forward ÷ index of an option: by words of one time, where there are any.
 
     One that was on its way for seconds tells the forward of then; held against
-    the index of now it is off by all that the price did in between. Then what is
-    known stays, unless that is old itself; None: nothing is, and this is not it.
+    the index of now it is off by all that the price did in between; so it is in a
+    leap, where the index is of a moment before. Then what is known stays, unless
+    that is old itself; None: nothing is, and this is not it.
     """
     name, known = event.instrument, valuation.options.get(event.instrument)
     since, nearer = valuation.paired.setdefault(name, (event.ts_local, 0))
-    apart = _between(event, index)
-    if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:
+    apart, carry = _between(event, index), event.forward / float(index.price)
+    leaps = known is not None and apart > nearer and abs(carry / known.carry - 1.0) > LEAP
+    if (leaps or apart > max(TOGETHER, nearer)) and event.ts_local - since <= LASTS:
         return None if known is None else known.carry
     valuation.paired[name] = event.ts_local, apart
-    return event.forward / float(index.price)
+    return carry
 
 
 def _outlived(valuation: Valuation, event: OptionMark | Mark, index: Index) -> bool:
@@ -313,10 +316,7 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
 
 
 def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrument]) -> None:
-    """Count an index into the settlements that are being averaged, in place.
-
-    From when it is true: a feed that is late would else move the mean by all that it is.
-    """
+    """Count an index into the settlements that are averaged, in place, from when it is true."""
     coin, ts = index.underlying, true_since(index)
     if index.ts_local - ts > STANDS:
         ts = index.ts_local

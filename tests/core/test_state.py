@@ -182,11 +182,11 @@ def test_compiled_once(state):
     book = state.book("BTC")
 
     later = START + SECOND
-    state.apply(OptionMark(later, later, CALL, D("0.05"), 0.7, 102_000.0))
+    state.apply(OptionMark(later, later, CALL, D("0.05"), 0.7, 101_300.0))
     state.apply(Mark(later, later, PERP, D(100_000)))
     state.apply(index(1, price=100_500))
     assert book is state.book("BTC")
-    assert ([0.7], [1.02]) == (list(book.options.vol), list(book.options.carry))
+    assert ([0.7], [1.013]) == (list(book.options.vol), list(book.options.carry))
 
     state.apply(Mark(later, later, FUTURE, D(103_000)))
     moved = state.book("BTC")
@@ -284,6 +284,17 @@ def test_late_first_forward(state):
         assert (CALL,) == state.book("BTC").missing
     state.apply(index(78, price=103_000))
     assert 101 / 103 == pytest.approx(float(state.book("BTC").options.carry[0]))
+
+
+def test_a_mark_beside_the_index_before_a_leap(state):
+    """A carry leaps only by words of one time: a second before the price was another."""
+    hold(state, CALL, "1")
+    state.apply(index())
+    assert 1.01 == said(state, 0, 101_000.0)
+    assert 1.01 == said(state, 1, 97_970.0)  # 3 % lower, and the index is not told yet
+    assert 1.012 == said(state, 1, 101_200.0)  # so little it may have changed
+    state.apply(index(2, price=97_000))
+    assert 1.02 == said(state, 2, 98_940.0)
 
 
 def test_a_mark_after_a_silence(state):

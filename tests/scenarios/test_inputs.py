@@ -329,6 +329,7 @@ def test_false_option_word(vol, factor, taken):
     desk.option(CALL, 0.6)
     desk.option(CALL, 0.6)
     desk.now += SECOND
+    desk.index(100_000)
     desk.option(CALL, vol, factor * 100_000)
     options = desk.state.book("BTC").options
 

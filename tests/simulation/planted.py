@@ -133,7 +133,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "late forwards are held against the index of now": Bug(
         f"{CORE}/valuation.py",
-        "    if apart > max(TOGETHER, nearer) and event.ts_local - since <= LASTS:",
+        "    if (leaps or apart > max(TOGETHER, nearer)) and event.ts_local - since <= LASTS:",
         "    if apart > LASTS and event.ts_local - since <= LASTS:",
     ),
     "a full disk is not minded": Bug(
