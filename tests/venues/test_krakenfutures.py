@@ -31,6 +31,7 @@ from rebalancer.core.params import Params
 from rebalancer.errors import Unavailable
 from rebalancer.ports import SECOND
 from rebalancer.venues import requests, skew
+from rebalancer.venues.budget import Lane
 from rebalancer.venues.credentials import Credentials, Secret
 from rebalancer.venues.findings import Grade
 from rebalancer.venues.generic import words
@@ -265,11 +266,14 @@ async def test_ledger_is_the_venues_books(seed):
             opened.linear.move("transfer", D(500))
             opened.linear.move("kfee applied", D("-0.5"))
             gaps, told = await gaps_of(opened)
+            rows = await opened.books._calls.pages(paged, 0, Lane.POLL)
         finally:
             opened.books._calls.table.readings["fills"] = reading
+        ids = list(dict.fromkeys(each["fill_id"] for each in rows))
 
         assert {} == gaps
         assert told.fault is None
+        assert ids == [f"fill-{each.number}" for each in opened.linear.executions]  # oldest first
         assert [True, False] == [each.flow for each in told.events if isinstance(each, CashMoved)]
         assert all(
             each.instrument == PERP.id for each in told.events if isinstance(each, FundingPaid)
