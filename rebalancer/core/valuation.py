@@ -318,7 +318,7 @@ def take_index(valuation: Valuation, event: Index, instruments: Mapping[str, Ins
 def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrument]) -> None:
     """Count an index into the settlements that are averaged, in place, from when it is true."""
     coin, ts = index.underlying, true_since(index)
-    if index.ts_local - ts > STANDS:
+    if index.ts_local - ts > STANDS:  # so late that the price is not taken to have stood
         ts = index.ts_local
     ends = valuation.ends[coin] = fixing.ends(valuation.ends.get(coin), coin, instruments, ts)
     if ts < ends.since:
@@ -334,14 +334,12 @@ def _fix(valuation: Valuation, index: Index, instruments: Mapping[str, Instrumen
 
 
 def _write_means(valuation: Valuation, coin: str, ts: int | None = None) -> None:
-    """Bring a compiled book up to date with the means so far, in place.
-
-    Up to `ts`, ns: else between two words of the index less and less of it would count.
-    """
+    """Bring a compiled book up to date with the means that move, so far or up to `ts`, in place."""
     compiled = valuation.compiled.get(coin)
     if compiled is None:
         return
-    lines, fixings = compiled.book.options, valuation.fixings.get(coin, {})
+    lines, told = compiled.book.options, valuation.fixings.get(coin, {})
+    fixings = {end: each for end, each in told.items() if ts is None or ts < end + STANDS}
     for row, expiry in enumerate(lines.expiry.tolist() if fixings else ()):
         if expiry in fixings:
             lines.fixed[row] = fixings[expiry].mean(ts)
